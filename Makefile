@@ -1,0 +1,47 @@
+# assay: `make gate` is the way in; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup gate test lint types unit bench contract lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: $(STAMP) ## make .venv and install the locked versions, hash-checked
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "assay needs Python 3.11 or newer; $(PYTHON) is older (make PYTHON=python3.12 ...)"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: apt-get install python3-venv"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+gate: $(STAMP) ## the CI quality gate on the embedded control plane
+	$(BIN)/assay gate
+
+test: lint types unit ## lint, format check, strict types, the project's own tests
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+unit: $(STAMP)
+	$(BIN)/python -m pytest
+
+bench: $(STAMP) ## measure the embedded control plane and the engine
+	$(BIN)/python -m tests.bench
+
+contract: $(STAMP) ## merge openapi/published into one document
+	$(BIN)/assay contract merge
+
+lock: ## resolve requirements.lock anew
+	uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links -o requirements.lock
+
+clean: ## remove what make setup and runs left
+	rm -rf $(VENV) reports/runs .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,1 @@
+"""What is promised: documents, corrections, rules, oracle, strategies. Pure: no I/O beyond reading its files."""

@@ -1,0 +1,94 @@
+"""The vocabulary of one exchange before it happens: the role of the operation, the request, the expectation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+Json = Any
+"""Whatever ``json.loads`` returns."""
+
+
+class Absent:
+    """The type of ABSENT: no body at all, as opposed to the JSON value ``null``."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = Absent()
+
+
+class Role(StrEnum):
+    """What an operation is for. Roles are found by method and path, so they survive renamed operation ids."""
+
+    CREATE = "create"
+    READ = "read"
+    UPDATE = "update"
+    DELETE = "delete"
+    METRICS = "metrics"
+    POD_METRICS = "pod_metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to one of the six operations.
+
+    ``path`` holds the raw (not yet percent-encoded) path parameters, ``query`` the raw pairs in order,
+    ``headers`` only what goes beyond the client's own, ``body`` a JSON value or ABSENT. ``raw``, when given,
+    is sent instead of ``body`` byte for byte (robustness cases).
+    """
+
+    role: Role
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    body: Json | Absent = ABSENT
+    raw: bytes | None = None
+    content_type: str | None = "application/json"
+
+
+class Outcome(StrEnum):
+    """What the contract says will happen to a request."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    OPEN = "open"
+
+
+class Source(StrEnum):
+    """Where a reason comes from."""
+
+    SCHEMA = "schema"  # a keyword of the corrected document; id is the keyword
+    RULE = "rule"  # a sentence of the prose; id is the rule's id
+    CONTRADICTION = "contradiction"  # two places of the document disagree; id is the contradiction's id
+    SILENCE = "silence"  # the document does not say; id names the question
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason of an expectation.
+
+    ``location`` is a JSON pointer into the request with ``*`` for list positions, for example
+    ``/body/spec/ports/*/container``, ``/query/start`` or ``/path/workloadId``.
+    """
+
+    source: Source
+    id: str
+    location: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the contract promises for one request, stated before it is sent.
+
+    ``assumes`` lists what an ``accept`` takes for granted beyond the contract (a node pool exists, a string
+    may hold unusual characters): a refusal is then a gap, not a violation.
+    """
+
+    outcome: Outcome
+    reasons: tuple[Reason, ...] = ()
+    assumes: tuple[Reason, ...] = ()

@@ -1,0 +1,1 @@
+"""The rule catalogue: constraints that only the prose of the document states."""

@@ -1,0 +1,139 @@
+"""What a rule of the prose is made of.
+
+A rule judges the *effective spec*: null means absent (``prune`` removes nulls). Judges must tolerate any JSON
+type at any place, because they also run on specs that break the schema: read values through the accessors
+below, which answer None for what is absent or of another type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from assay.contract.request import Json, Role
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+Spec = Mapping[str, Json]
+Fragment = Mapping[str, Json]
+
+CREATE: Final = frozenset({Role.CREATE})
+UPDATE: Final = frozenset({Role.UPDATE})
+BOTH: Final = frozenset({Role.CREATE, Role.UPDATE})
+
+
+class Strength(StrEnum):
+    """MUST: a server that accepts the breach violates the contract. SHOULD: it is a gap."""
+
+    MUST = "must"
+    SHOULD = "should"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """An exact sentence of the document and the JSON pointer of the text it stands in."""
+
+    pointer: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The rule is broken at ``location`` (pointer below the spec, ``*`` for list positions)."""
+
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """The document does not decide whether the rule is broken at ``location``; ``why`` says what is missing."""
+
+    location: str
+    why: str
+
+
+Judgement = Broken | Unclear
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A named example: ``fragment`` is laid over a plain valid spec.
+
+    For updates ``fragment`` is the patch and ``before`` is laid over the plain spec the workload is created
+    with. A key whose value is None is removed from the plain spec first (``{"image": None}``).
+    """
+
+    title: str
+    fragment: Fragment
+    before: Fragment = field(default_factory=dict)
+    on: frozenset[Role] | None = None  # None: wherever the rule applies
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One constraint of the prose.
+
+    ``judge`` yields nothing when the rule holds. ``accepts`` and ``rejects`` are the boundary and exception
+    examples; ``vary_accept`` / ``vary_reject``, where given, build Hypothesis strategies of further fragments
+    (built late, so that the control plane never imports Hypothesis). A rule without ``rejects`` is a permission:
+    the document says that something must be accepted.
+    """
+
+    id: str
+    quotes: tuple[Quote, ...]
+    judge: Callable[[Spec], Iterator[Judgement]]
+    accepts: tuple[Case, ...]
+    rejects: tuple[Case, ...]
+    applies: frozenset[Role] = BOTH
+    strength: Strength = Strength.MUST
+    vary_accept: Callable[[], SearchStrategy[Fragment]] | None = None
+    vary_reject: Callable[[], SearchStrategy[Fragment]] | None = None
+
+    @property
+    def area(self) -> str:
+        return self.id.split("/", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two places of the document that cannot both hold. ``judge`` yields where a spec depends on the answer."""
+
+    id: str
+    quotes: tuple[Quote, ...]
+    summary: str
+    judge: Callable[[Spec], Iterator[Unclear]]
+
+
+def prune(value: Json) -> Json:
+    """The effective value: nulls removed from objects, at every depth (null means absent). Lists keep nulls."""
+    if isinstance(value, dict):
+        return {key: prune(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [prune(item) for item in value]
+    return value
+
+
+def section(spec: Spec, *names: str) -> Mapping[str, Json]:
+    """The object below ``names``; the empty object when absent or not an object."""
+    value: Json = spec
+    for name in names:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def number(value: Json) -> float | int | None:
+    """The value when it is a number (booleans are not), else None."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def text(value: Json) -> str | None:
+    """The value when it is a string, else None."""
+    return value if isinstance(value, str) else None
+
+
+def entries(value: Json) -> list[Mapping[str, Json]]:
+    """The objects of a list; the empty list when it is no list. Null and other entries are left out."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

@@ -1,0 +1,1 @@
+"""Hypothesis strategies: dense valid specs, targeted violations, boundaries, combinations."""

@@ -1,0 +1,1 @@
+"""The embedded control plane: a reference implementation of the six operations."""

@@ -1,0 +1,65 @@
+"""The exception tree. Everything a user can meet derives from AssayError and carries its exit code.
+
+AssayError
+├── UsageError            exit 2: what the user gave us is wrong, and the message says what to change
+│   ├── ContractError     the OpenAPI document or its corrections
+│   ├── SettingsError     flags, ASSAY_* variables, assay.toml, profiles, waivers, baselines
+│   └── CredentialsError  missing or refused credentials
+└── InconclusiveError     exit 3: the run could not decide
+    ├── TargetLostError   the target stopped answering
+    ├── BudgetExhausted   a hard limit of the run was reached
+    └── ReportError       a report could not be written
+"""
+
+from __future__ import annotations
+
+EXIT_PASS = 0
+EXIT_FAIL = 1
+EXIT_USAGE = 2
+EXIT_INCONCLUSIVE = 3
+EXIT_INTERRUPTED = 130
+
+
+class AssayError(Exception):
+    """Root of every error that assay raises on purpose; ``hint`` says what to do next."""
+
+    exit_code = EXIT_INCONCLUSIVE
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(AssayError):
+    """The command line, a setting or an input file is wrong."""
+
+    exit_code = EXIT_USAGE
+
+
+class ContractError(UsageError):
+    """An OpenAPI document or overlay cannot be used; the message names file, place and cause."""
+
+
+class SettingsError(UsageError):
+    """A setting is misspelt, has the wrong type or contradicts another one."""
+
+
+class CredentialsError(UsageError):
+    """Credentials are missing or were refused by the target."""
+
+
+class InconclusiveError(AssayError):
+    """The run ended without an answer."""
+
+
+class TargetLostError(InconclusiveError):
+    """The target stopped answering (refused, reset or timed out too often in a row)."""
+
+
+class BudgetExhausted(InconclusiveError):  # noqa: N818 - the field's term, and the signal is not a fault
+    """A hard limit of the run (requests, creates, live workloads, GPUs, time) was reached."""
+
+
+class ReportError(InconclusiveError):
+    """A report could not be written."""

@@ -1,0 +1,122 @@
+"""What was observed: a finding, its class, its evidence, and an id that is stable from run to run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Class(StrEnum):
+    """How much a finding weighs."""
+
+    VIOLATION = "violation"  # the contract says otherwise
+    GAP = "gap"  # the contract is silent or contradicts itself, or the target is stricter than it
+    ADVISORY = "advisory"  # worth knowing
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was sent and what came back, with secrets masked.
+
+    ``request``: {"method", "url", "headers", "body"}; ``response``: {"status", "headers", "body"} or None when no
+    answer came. Bodies are text, cut to 4,000 characters. ``setup`` lists the exchanges that must come first
+    (create the workload), each {"request", "response"}. ``curl`` works as pasted with the token in $ASSAY_TOKEN.
+    """
+
+    request: Mapping[str, Any]
+    response: Mapping[str, Any] | None
+    curl: str
+    replay: str
+    setup: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One deviation.
+
+    ``check`` is the check that judged; ``rule`` a rule id or schema keyword (None: the check itself);
+    ``location`` a templated pointer. Values drawn at random are never part of these four, so the id is stable.
+    ``why`` quotes the sentence or keyword that makes it a deviation.
+    """
+
+    cls: Class
+    check: str
+    operation: str
+    rule: str | None
+    location: str
+    summary: str
+    why: str
+    test: str  # id of the test that observed it
+    evidence: Evidence | None = None
+    occurrences: int = 1
+    waived: bool = False
+
+    @property
+    def id(self) -> str:
+        return finding_id(self.operation, self.check, self.rule, self.location)
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of ``findings[]`` in verdict.json."""
+        evidence = asdict(self.evidence) if self.evidence else None
+        if evidence is not None:
+            evidence["setup"] = list(evidence["setup"])
+        return {
+            "id": self.id,
+            "class": self.cls.value,
+            "kind": self.check,
+            "operation": self.operation,
+            "rule": self.rule,
+            "location": self.location,
+            "summary": self.summary,
+            "why": self.why,
+            "test": self.test,
+            "occurrences": self.occurrences,
+            "waived": self.waived,
+            "evidence": evidence,
+        }
+
+
+def finding_id(operation: str, check: str, rule: str | None, location: str) -> str:
+    """Eight hex digits behind ``F-``; equal for equal operation, check, rule and location."""
+    digest = hashlib.sha256("\n".join((operation, check, rule or "", location)).encode()).hexdigest()
+    return f"F-{digest[:8]}"
+
+
+def from_json(data: Mapping[str, Any]) -> Finding:
+    """The inverse of ``Finding.to_json``."""
+    evidence = data.get("evidence")
+    return Finding(
+        cls=Class(data["class"]),
+        check=data["kind"],
+        operation=data["operation"],
+        rule=data["rule"],
+        location=data["location"],
+        summary=data["summary"],
+        why=data["why"],
+        test=data["test"],
+        occurrences=data["occurrences"],
+        waived=data["waived"],
+        evidence=Evidence(**{**evidence, "setup": tuple(evidence["setup"])}) if evidence else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NotTested:
+    """Something that was not tested, and why (a report never lies by omission)."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """One operation under load; latencies in milliseconds, keyed p50, p90, p95, p99, p99.9, max."""
+
+    rate: float
+    requests: int
+    errors: int
+    latency_ms: Mapping[str, float]
+    slo: tuple[Mapping[str, Any], ...] = field(default=())  # {"name", "limit", "value", "ok"}

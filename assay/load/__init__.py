@@ -1,0 +1,1 @@
+"""How load is measured: arrivals, recorder, service level objectives."""

@@ -1,0 +1,1 @@
+"""One writer a file; writers read the verdict and the journal, never the runner."""

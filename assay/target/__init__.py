@@ -1,0 +1,1 @@
+"""How the target is reached: settings, identity, client, budget, ledger."""
