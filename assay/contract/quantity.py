@@ -26,8 +26,13 @@ def parse(value: str) -> Fraction | None:
         return None
     number, suffix = Fraction(match["number"].rstrip(".")), match["suffix"] or ""
     if suffix in _BINARY:
-        return number * 2 ** _BINARY[suffix]
+        return number * (1 << _BINARY[suffix])
     if suffix in _DECIMAL:
-        return number * Fraction(10) ** _DECIMAL[suffix]
+        return _scale(number, _DECIMAL[suffix])
     exponent = int(suffix[1:])
-    return number * Fraction(10) ** exponent if abs(exponent) <= _LARGEST_EXPONENT else None
+    return _scale(number, exponent) if abs(exponent) <= _LARGEST_EXPONENT else None
+
+
+def _scale(number: Fraction, exponent: int) -> Fraction:
+    power = Fraction(10**abs(exponent))
+    return number * power if exponent >= 0 else number / power
