@@ -65,6 +65,7 @@ class Source(StrEnum):
     RULE = "rule"  # a sentence of the prose; id is the rule's id
     CONTRADICTION = "contradiction"  # two places of the document disagree; id is the contradiction's id
     SILENCE = "silence"  # the document does not say; id names the question
+    STATE = "state"  # what exists on the target, not the request itself
 
 
 @dataclass(frozen=True, slots=True)

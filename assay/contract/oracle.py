@@ -1,0 +1,227 @@
+"""The oracle: from a request alone, before it is sent, what the contract promises for it.
+
+Pure and fast (>= 2,000 evaluations/s on dense specs, see ``make bench``). The outcome is ``reject`` when the
+request breaks the schema or a rule under every reading of the document, ``open`` when the readings differ or the
+document is silent, else ``accept``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from assay.contract import parameters, plain
+from assay.contract.documents import Contract
+from assay.contract.request import ABSENT, Expectation, Json, Outcome, Reason, Request, Role, Source
+from assay.contract.rules.base import Broken, Rule, Spec, Unclear
+from assay.contract.rules.catalogue import RULES, contradicted, judgements
+from assay.contract.schema import Node, Validator, build
+
+_WRITES: Final = frozenset({Role.CREATE, Role.UPDATE})
+_SPEC: Final = "/body/spec"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is known to exist on the target; the oracle needs it for ids only."""
+
+    workloads: frozenset[str] = frozenset()
+    projects: frozenset[str] = frozenset()
+    clusters: frozenset[str] = frozenset()
+
+
+class Oracle:
+    """States the expectation for requests against one contract."""
+
+    def __init__(self, contract: Contract, rules: Sequence[Rule] = RULES) -> None:
+        self.contract = contract
+        self.rules = tuple(rules)
+        self.bodies: dict[Role, Node] = {}
+        self._validators: dict[Role, Validator] = {}
+        for role in _WRITES:
+            operation = contract.operations[role]
+            if operation.body is not None:
+                node = build(contract, operation.body, f"/paths/{operation.id}/requestBody")
+                self.bodies[role] = node
+                self._validators[role] = Validator(node, "/body")
+
+    def expect(self, request: Request, before: Spec | None = None, world: World | None = None) -> Expectation:
+        """State what the contract promises for ``request``.
+
+        ``before`` is the stored spec of the workload an update goes to (rules hold for the merged spec); without it
+        no rule is decided for an update. ``world`` decides whether the named workload exists.
+        """
+        operation = self.contract.operations[request.role]
+        reasons = list(parameters.judge(operation, request))
+        assumes: list[Reason] = []
+        if request.role in _WRITES:
+            body, problems = _body(request)
+            reasons += problems
+            if body is ABSENT:
+                reasons += _absent(operation.body_required) if not problems else ()
+            else:
+                reasons += self._judge_body(request.role, body, before)
+                assumes += plain.assumptions(self.bodies[request.role], body)
+        if world is not None:
+            reasons += _judge_state(request, world)
+        return _decide(reasons, assumes)
+
+    def _judge_body(self, role: Role, body: Json, before: Spec | None) -> Iterator[Reason]:
+        node = self.bodies[role]
+        questions = list(plain.silences(node, body))
+        yield from questions
+        yield from _schema_errors(self._validators[role], body)
+        spec = body.get("spec") if isinstance(body, Mapping) else None
+        if role is Role.UPDATE:
+            if not isinstance(spec, Mapping) or not spec:
+                yield Reason(Source.SILENCE, "empty-update", _SPEC, "an update that names nothing")
+            else:
+                yield from self._judge_update(spec, before)
+        elif isinstance(spec, Mapping) or (isinstance(body, Mapping) and "spec" in body and spec is None):
+            yield from self._judge_spec(spec or {}, role)
+
+    def _judge_spec(self, spec: Spec, role: Role) -> Iterator[Reason]:
+        for rule, judgement in judgements(spec, role, self.rules):
+            yield _of_judgement(rule, judgement)
+        for contradiction, unclear in contradicted(spec, role):
+            yield Reason(Source.CONTRADICTION, contradiction.id, _SPEC + unclear.location, contradiction.summary)
+
+    def _judge_update(self, patch: Spec, before: Spec | None) -> Iterator[Reason]:
+        """Rules hold for the merged spec. How it is merged the document does not say: what all lawful ways of
+        merging agree on is decided, the rest is open."""
+        if before is None:
+            for reason in self._judge_spec(patch, Role.UPDATE):
+                yield _as_open(reason, "the spec before the update is not known")
+            return
+        readings = [set(self._judge_spec(merged, Role.UPDATE)) for merged in _merges(before, patch)]
+        common = set.intersection(*readings)
+        for reason in sorted(set.union(*readings), key=lambda item: (item.id, item.location)):
+            yield reason if reason in common else _as_open(reason, "depends on how an update is merged")
+
+
+def _of_judgement(rule: Rule, judgement: Broken | Unclear) -> Reason:
+    if isinstance(judgement, Unclear):
+        return Reason(Source.SILENCE, rule.id, _SPEC + judgement.location, judgement.why)
+    return Reason(Source.RULE, rule.id, _SPEC + judgement.location, rule.quotes[0].text)
+
+
+def _as_open(reason: Reason, why: str) -> Reason:
+    return Reason(Source.SILENCE, reason.id, reason.location, why)
+
+
+def _schema_errors(validator: Validator, body: Json) -> list[Reason]:
+    try:
+        return validator.errors(body)
+    except (UnicodeEncodeError, ValueError, OverflowError, RecursionError) as error:
+        return [Reason(Source.SILENCE, "not-representable", "/body", f"no common JSON reader takes this: {error}")]
+
+
+def _merges(before: Spec, patch: Spec) -> Iterable[Spec]:
+    """The merged spec under every lawful reading: deep or section-wise, null ignored or clearing."""
+    yield _deep(before, patch, clearing=False)
+    yield _deep(before, patch, clearing=True)
+    yield {**before, **{key: value for key, value in patch.items() if value is not None}}
+    yield {**before, **patch}
+
+
+def _deep(before: Mapping[str, Json], patch: Mapping[str, Json], *, clearing: bool) -> dict[str, Any]:
+    merged = dict(before)
+    for key, value in patch.items():
+        if value is None:
+            if clearing:
+                merged.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _deep(merged[key], value, clearing=clearing)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _body(request: Request) -> tuple[Json, list[Reason]]:
+    """The JSON value that the request carries, and what is wrong or open about its encoding."""
+    problems = _content_type(request)
+    if request.raw is None:
+        return request.body, problems if request.body is not ABSENT else []
+    if request.raw == b"":
+        return ABSENT, []
+    repeated: list[str] = []
+    try:
+        text = request.raw.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, repeated), parse_constant=_refuse)
+    except (UnicodeDecodeError, json.JSONDecodeError, _NotJsonError) as error:
+        return ABSENT, [Reason(Source.SCHEMA, "syntax", "/body", f"not JSON: {error}"[:200])]
+    except (ValueError, RecursionError) as error:  # integers of over 4,300 digits, nesting deeper than the reader
+        return ABSENT, [Reason(Source.SILENCE, "not-representable", "/body", f"extreme JSON: {error}"[:200])]
+    if repeated:
+        problems.append(Reason(Source.SILENCE, "repeated-key", "/body", f"'{repeated[0][:40]}' is given twice"))
+    if _overflows(value):
+        problems.append(Reason(Source.SILENCE, "not-representable", "/body", "a number beyond a double"))
+    return value, problems
+
+
+class _NotJsonError(ValueError):
+    """A literal that Python's reader takes and JSON does not have."""
+
+
+def _refuse(literal: str) -> Json:
+    raise _NotJsonError(f"{literal} is no JSON literal")
+
+
+def _object(pairs: list[tuple[str, Json]], repeated: list[str]) -> dict[str, Json]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        seen: set[str] = set()
+        repeated.extend(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    return value
+
+
+def _overflows(value: Json) -> bool:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, float) and math.isinf(item):
+            return True
+        if isinstance(item, Mapping):
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+    return False
+
+
+def _content_type(request: Request) -> list[Reason]:
+    kind = (request.content_type or "").split(";")[0].strip().lower()
+    if kind == "application/json":
+        return []
+    return [
+        Reason(Source.SILENCE, "content-type", "/headers/content-type", "the contract documents only JSON bodies")
+    ]
+
+
+def _absent(required: bool) -> list[Reason]:
+    if required:
+        return [Reason(Source.SCHEMA, "required", "/body", "the body is required")]
+    return [Reason(Source.SILENCE, "empty-update", "/body", "the document does not require a body")]
+
+
+def _judge_state(request: Request, world: World) -> Iterator[Reason]:
+    workload = request.path.get("workloadId")
+    if workload is not None and workload not in world.workloads:
+        yield Reason(Source.STATE, "unknown-workload", "/path/workloadId", "no such workload exists")
+    if request.role is Role.CREATE and isinstance(request.body, Mapping):
+        if request.body.get("projectId") not in world.projects:
+            yield Reason(Source.SILENCE, "unknown-project", "/body/projectId", "the project may not exist")
+        if request.body.get("clusterId") not in world.clusters:
+            yield Reason(Source.SILENCE, "unknown-cluster", "/body/clusterId", "the cluster may not exist")
+
+
+def _decide(reasons: list[Reason], assumes: list[Reason]) -> Expectation:
+    broken = tuple(reason for reason in reasons if reason.source in {Source.SCHEMA, Source.RULE, Source.STATE})
+    if broken:
+        return Expectation(Outcome.REJECT, broken)
+    unclear = tuple(reason for reason in reasons if reason.source in {Source.SILENCE, Source.CONTRADICTION})
+    if unclear:
+        return Expectation(Outcome.OPEN, unclear)
+    return Expectation(Outcome.ACCEPT, (), tuple(assumes))

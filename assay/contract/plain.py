@@ -1,0 +1,166 @@
+"""What is plain: values that no lawful server has a reason to refuse beyond the contract.
+
+The contract often says no more than "a string". A target that also wants a DNS label there is stricter than its
+contract (a gap), and one that looks the named secret up and does not find it is not wrong at all. So an accepted
+request states what it takes for granted: that an unusual value is fine, or that a named thing exists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from assay.contract.request import Json, Reason, Source
+from assay.contract.schema import Node
+
+_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
+_WORKLOAD_NAME = re.compile(r"[a-z]([-a-z0-9]{0,45}[a-z0-9])?", re.ASCII)
+_PATH = re.compile(r"/[A-Za-z0-9._/-]{0,100}", re.ASCII)
+_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]*)?", re.ASCII)
+_TEXT = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9 ._:/@]{0,118}[A-Za-z0-9])?", re.ASCII)
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
+_INTEGER_TEXT = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
+
+# By the end of the pointer, longest match first; the shape a plain value has where the document only says "string".
+_SHAPES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    ("/spec/environmentVariables/*/name", _ENVIRONMENT_NAME),
+    ("/extendedResources/*/quantity", _INTEGER_TEXT),
+    ("/storage/configMapVolume/*/subPath", _TEXT),
+    ("/podFieldRef/path", _TEXT),
+    ("/httpGet/path", _PATH),
+    ("/projectId", _TEXT),
+    ("/mountPath", _PATH),
+    ("/workingDir", _PATH),
+    ("/path", _PATH),
+    ("/repository", _URL),
+    ("/url", _URL),
+    ("/labels/*/name", _LABEL),
+    ("/annotations/*/name", _LABEL),
+    ("/claimName", _LABEL),
+)
+
+# Fields that name something which must exist on the target (or in its policy); the word goes into the reason.
+_REFERENCES: Final[Mapping[str, str]] = {
+    "/spec/nodeType": "a node group of that name",
+    "/spec/nodePools/*": "a node pool of that name",
+    "/spec/category": "a workload category of that name",
+    "/spec/environmentVariables/*/secret/name": "a secret of that name",
+    "/spec/environmentVariables/*/configMap/name": "a config map of that name",
+    "/spec/imagePullSecrets/*/name": "a pull secret of that name",
+    "/spec/exposedUrls/*/authorizedUsers/*": "a user of that name",
+    "/spec/exposedUrls/*/authorizedGroups/*": "a group of that name",
+    "/spec/servingPort/authorizedUsers/*": "a user of that name",
+    "/spec/servingPort/authorizedGroups/*": "a group of that name",
+    "/spec/compute/extendedResources/*/resource": "an extended resource of that name",
+    "/spec/storage/dataVolume/*/id": "a data volume of that id",
+    "/spec/storage/pvc/*/claimInfo/storageClass": "a storage class of that name",
+    "/spec/storage/pvc/*/claimInfo/addedAttrValues/*/key": "an attribute that the storage class allows",
+    "/spec/storage/git/*/passwordSecret": "a secret of that name",
+    "/spec/storage/configMapVolume/*/configMap": "a config map of that name",
+    "/spec/storage/secretVolume/*/secret": "a secret of that name",
+}
+_BUILT_IN_METRICS: Final = frozenset({"throughput", "concurrency", "latency"})
+# Above this a target may refuse for want of capacity or quota; nothing the suite needs comes near it.
+_LARGEST_PLAIN_NUMBER: Final = 10_000
+_IDENTIFYING: Final = ("name", "container", "mountPath", "path", "resource", "id", "key", "url")
+
+
+def assumptions(node: Node, value: Json, prefix: str = "/body") -> Iterator[Reason]:
+    """Yield what an acceptance of ``value`` takes for granted beyond schema and rules.
+
+    Unknown properties, nulls in lists and integral floats are no assumptions but open questions: see ``silences``.
+    """
+    if value is None:
+        return
+    if isinstance(value, str):
+        yield from _of_string(node, value, prefix)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield from _of_number(node, value, prefix)
+    elif isinstance(value, Mapping):
+        yield from _of_object(node, value, prefix)
+    elif isinstance(value, list):
+        if _repeats(value):
+            yield _assume("distinct", prefix + node.pointer, "entries of the list may repeat each other")
+        if node.items is not None:
+            for item in value:
+                yield from assumptions(node.items, item, prefix)
+
+
+def _of_object(node: Node, value: Mapping[str, Json], prefix: str) -> Iterator[Reason]:
+    if value.get("exclude") is True and "exclude" in node.properties:
+        yield _assume("excluded", prefix + node.pointer, "a policy of the target defines the excluded entry")
+    if value.get("existingPvc") is True:
+        yield _assume("exists", f"{prefix}{node.pointer}/claimName", "a volume claim of that name exists")
+    for name, child in node.properties.items():
+        if name in value:
+            yield from assumptions(child, value[name], prefix)
+
+
+def _of_string(node: Node, value: str, prefix: str) -> Iterator[Reason]:
+    place = prefix + node.pointer
+    if node.pointer in _REFERENCES:
+        yield _assume("exists", place, f"{_REFERENCES[node.pointer]} exists on the target")
+    if node.name == "metric" and value not in _BUILT_IN_METRICS:
+        yield _assume("exists", place, "the custom metric is available on the target")
+    if node.enum is None and node.pattern is None and node.format is None and not _is_plain(node.pointer, value):
+        yield _assume("unusual", place, "the contract says no more than 'a string', and this is an unusual one")
+    elif node.format == "uuid" and value != value.lower():
+        yield _assume("unusual", place, "an identifier in capitals")
+    elif node.format == "hostname" and not _LABEL.fullmatch(value.split(".", 1)[0]):
+        yield _assume("unusual", place, "an unusual host name")
+
+
+def _is_plain(pointer: str, value: str) -> bool:
+    if pointer == "/name":
+        return _WORKLOAD_NAME.fullmatch(value) is not None
+    for ending, shape in _SHAPES:
+        if pointer.endswith(ending):
+            return shape.fullmatch(value) is not None
+    return value == "" or _TEXT.fullmatch(value) is not None
+
+
+def _of_number(node: Node, value: float, prefix: str) -> Iterator[Reason]:
+    bounds = node.bounds
+    if ("maximum" not in bounds and value > _LARGEST_PLAIN_NUMBER) or ("minimum" not in bounds and value < 0):
+        yield _assume("unusual", prefix + node.pointer, "the contract sets no bound here, and this number is unusual")
+    elif node.name == "gpuPortionRequest" and value == 0:
+        yield _assume("unusual", prefix + node.pointer, "a request for no share of a GPU at all")
+
+
+def _repeats(items: list[Json]) -> bool:
+    for key in _IDENTIFYING:
+        named = [item[key] for item in items if isinstance(item, Mapping) and isinstance(item.get(key), str | int)]
+        if len(named) != len(set(named)):
+            return True
+    plain = [item for item in items if isinstance(item, str)]
+    return len(plain) != len(set(plain))
+
+
+def _assume(what: str, location: str, text: str) -> Reason:
+    return Reason(Source.SILENCE, f"assumes-{what}", location, text)
+
+
+def silences(node: Node, value: Json, prefix: str = "/body") -> Iterator[Reason]:
+    """Yield what the document does not decide about ``value``: whether a lawful server accepts it is open."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            child = node.properties.get(name)
+            if child is not None:
+                yield from silences(child, item, prefix)
+            elif node.type == "object" and node.additional is None:
+                yield _open("unknown-property", f"{prefix}{node.pointer}/?", f"'{name[:40]}' is not in the contract")
+    elif isinstance(value, list) and node.items is not None:
+        for item in value:
+            if item is None and node.items.nullable:
+                yield _open("null-entry", f"{prefix}{node.items.pointer}", "null as an entry of a list")
+            else:
+                yield from silences(node.items, item, prefix)
+    elif isinstance(value, float) and node.type == "integer" and value.is_integer():
+        yield _open("integral-float", prefix + node.pointer, f"{value} for an integer: JSON Schema drafts disagree")
+    elif isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+        yield _open("lone-surrogate", prefix + node.pointer, "no encoding of the text exists")
+
+
+def _open(what: str, location: str, text: str) -> Reason:
+    return Reason(Source.SILENCE, what, location, text)
