@@ -12,54 +12,88 @@ Events (``t`` names the kind):
 - ``load``      {operation, rate, requests, errors, latency_ms, slo}
 - ``series``    {operation, points: [[second, requests, errors, p50, p95, p99]]}
 - ``note``      {text}             worth a line in the report, no more
+
+Every event also carries ``at``, the time of writing in seconds since 1970.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from assay.errors import ReportError
 from assay.findings.model import Finding
 
 
 class Journal:
-    """Appends events to a JSON-lines file. Safe to use from several threads and, opened twice, from processes."""
+    """Appends events to a JSON-lines file. Safe to use from several threads and, opened twice, from processes.
+
+    A line leaves in one ``write`` to a file opened for appending, so lines of several processes never mix; a
+    buffered file would split a line longer than its buffer (8 KB; a finding with its evidence is often longer).
+    """
 
     def __init__(self, file: Path) -> None:
         self._lock = threading.Lock()
         self._file = file
         try:
-            self._out: TextIO = file.open("a", encoding="utf-8", buffering=1)
+            self._out = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError as error:
-            raise ReportError(f"the journal {file} cannot be written: {error}") from error
+            raise self._refused(error) from error
 
     def write(self, kind: str, **event: Any) -> None:
         """Append one event; ReportError when the disk refuses it."""
-        line = json.dumps({"t": kind, **event}, ensure_ascii=True) + "\n"
+        record = {"t": kind, "at": round(time.time(), 3), **event}
+        line = (json.dumps(record, ensure_ascii=True) + "\n").encode("ascii")
         try:
             with self._lock:
-                self._out.write(line)
+                written = os.write(self._out, line)
         except OSError as error:
-            raise ReportError(f"the journal {self._file} cannot be written: {error}") from error
+            raise self._refused(error) from error
+        if written < len(line):
+            raise self._refused("the disk is full")
 
     def finding(self, finding: Finding) -> None:
         self.write("finding", **finding.to_json())
 
     def close(self) -> None:
-        self._out.close()
+        """Close the file; closing twice is allowed."""
+        with self._lock:
+            if self._out >= 0:
+                os.close(self._out)
+                self._out = -1
+
+    def _refused(self, cause: object) -> ReportError:
+        return ReportError(
+            f"the journal {self._file} cannot be written: {cause}", hint="free space there, or choose another --out"
+        )
 
 
 def read(file: Path) -> Iterator[Mapping[str, Any]]:
-    """Yield every whole event; a last line that a killed process left half written is passed over."""
+    """Yield every whole event; a last line that a killed process left half written is passed over.
+
+    A damaged line before the last one is told as a ``problem``: the verdict must not stand on lost events.
+    """
     if not file.exists():
         return
-    with file.open(encoding="utf-8") as lines:
-        for line in lines:
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
-                continue
+    damaged: int | None = None
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            if damaged is not None:
+                yield {"t": "problem", "what": f"line {damaged} of the journal {file} is damaged"}
+            event = _event(line)
+            damaged = number if event is None else None
+            if event is not None:
+                yield event
+
+
+def _event(line: str) -> Mapping[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):  # ValueError also covers integers too long for Python to parse
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("t"), str) else None

@@ -39,7 +39,8 @@ class Finding:
 
     ``check`` is the check that judged; ``rule`` a rule id or schema keyword (None: the check itself);
     ``location`` a templated pointer. Values drawn at random are never part of these four, so the id is stable.
-    ``why`` quotes the sentence or keyword that makes it a deviation.
+    ``why`` quotes the sentence or keyword that makes it a deviation. ``tests`` are all tests that observed it and
+    ``waiver`` is {"reason", "owner", "until"} of the waiver that covers it; both are filled in by the verdict.
     """
 
     cls: Class
@@ -53,6 +54,8 @@ class Finding:
     evidence: Evidence | None = None
     occurrences: int = 1
     waived: bool = False
+    tests: tuple[str, ...] = ()
+    waiver: Mapping[str, str] | None = None
 
     @property
     def id(self) -> str:
@@ -73,8 +76,10 @@ class Finding:
             "summary": self.summary,
             "why": self.why,
             "test": self.test,
+            "tests": list(self.tests or (self.test,)),
             "occurrences": self.occurrences,
             "waived": self.waived,
+            "waiver": dict(self.waiver) if self.waiver else None,
             "evidence": evidence,
         }
 
@@ -99,6 +104,8 @@ def from_json(data: Mapping[str, Any]) -> Finding:
         test=data["test"],
         occurrences=data["occurrences"],
         waived=data["waived"],
+        tests=tuple(data.get("tests") or ()),
+        waiver=data.get("waiver"),
         evidence=Evidence(**{**evidence, "setup": tuple(evidence["setup"])}) if evidence else None,
     )
 

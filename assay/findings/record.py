@@ -1,0 +1,176 @@
+"""What the events of a journal add up to, before anything is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from assay.findings import clean
+from assay.findings.coverage import Coverage
+from assay.findings.model import Finding, LoadResult, NotTested, from_json
+
+Event = Mapping[str, Any]
+
+
+class Outcome(StrEnum):
+    """How a test ended; a later member weighs more when a test reports twice."""
+
+    SKIPPED = "skipped"
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+
+
+_WEIGHT = {outcome: weight for weight, outcome in enumerate(Outcome)}
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """One test of the run; ``ended`` is seconds since 1970, None when the journal does not say."""
+
+    __test__ = False  # pytest would collect the class by its name
+
+    id: str
+    outcome: Outcome
+    seconds: float
+    message: str = ""
+    ended: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One second of load on one operation; latencies in milliseconds, None when nothing was answered."""
+
+    second: float
+    requests: float
+    errors: float
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+@dataclass(slots=True)
+class Record:
+    """The sum of a journal. ``resources`` maps an id to (name, last event); an unreadable event is a problem."""
+
+    coverage: Coverage = field(default_factory=Coverage)
+    tests: dict[str, TestRun] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
+    planned: int | None = None
+    problems: list[str] = field(default_factory=list)
+    not_tested: list[NotTested] = field(default_factory=list)
+    resources: dict[str, tuple[str, set[str]]] = field(default_factory=dict)
+    load: dict[str, LoadResult] = field(default_factory=dict)
+    series: dict[str, list[Point]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, events: Iterable[Event], *, rules: Mapping[str, bool] | None = None) -> Record:
+        """Add up all events. ``rules`` (id: has a reject side) are counted even when never exercised."""
+        record = cls(coverage=Coverage(dict(rules or {})))
+        for event in events:
+            record.add(event)
+        return record
+
+    def add(self, event: Event) -> None:
+        """Add one event; kinds this version does not know are passed over."""
+        adder = _ADDERS.get(str(event.get("t")))
+        if adder is None:
+            return
+        try:
+            adder(self, event)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            self.problem(
+                f"the journal holds a {event.get('t')} event that cannot be read ({type(error).__name__}: {error})"
+            )
+
+    def problem(self, what: object) -> None:
+        """Remember what keeps the run from deciding; the same words only once."""
+        words = clean.line(what)
+        if words not in self.problems:
+            self.problems.append(words)
+
+    def _exchange(self, event: Event) -> None:
+        self.coverage.add(event)
+
+    def _finding(self, event: Event) -> None:
+        seen = from_json({**event, "waived": event.get("waived", False), "occurrences": event.get("occurrences", 1)})
+        observed = replace(seen, **clean.finding(seen))
+        known = self.findings.get(observed.id)
+        tests = observed.tests or (observed.test,)
+        if known is None:
+            self.findings[observed.id] = replace(observed, tests=tuple(dict.fromkeys(tests)))
+            return
+        self.findings[observed.id] = replace(
+            known,
+            occurrences=known.occurrences + observed.occurrences,
+            tests=tuple(dict.fromkeys((*known.tests, *tests))),
+            evidence=known.evidence or observed.evidence,
+        )
+
+    def _test(self, event: Event) -> None:
+        ended = event.get("at")
+        run = TestRun(
+            id=clean.line(event["id"]),
+            outcome=Outcome(event["outcome"]),
+            seconds=max(float(event.get("seconds") or 0.0), 0.0),
+            message=clean.line(event.get("message")),
+            ended=float(ended) if isinstance(ended, int | float) else None,
+        )
+        known = self.tests.get(run.id)
+        if known is not None:
+            worse = max(known, run, key=lambda each: _WEIGHT[each.outcome])
+            run = replace(worse, seconds=known.seconds + run.seconds, ended=run.ended)
+        self.tests[run.id] = run
+
+    def _planned(self, event: Event) -> None:
+        self.planned = (self.planned or 0) + int(event["total"])
+
+    def _not_tested(self, event: Event) -> None:
+        entry = NotTested(what=clean.line(event["what"]), why=clean.line(event["why"]))
+        if entry not in self.not_tested:
+            self.not_tested.append(entry)
+
+    def _problem(self, event: Event) -> None:
+        self.problem(event["what"])
+
+    def _resource(self, event: Event) -> None:
+        identity = clean.line(event.get("id") or event.get("name"))
+        name, happened = self.resources.get(identity, ("", set()))
+        kind = str(event["event"])
+        if kind == "deleted":
+            happened.discard("left_behind")
+        self.resources[identity] = (clean.line(event.get("name")) or name, happened | {kind})
+
+    def _load(self, event: Event) -> None:
+        latency = {str(name): clean.value(number) for name, number in (event.get("latency_ms") or {}).items()}
+        self.load[clean.line(event["operation"])] = LoadResult(
+            rate=float(event["rate"]),
+            requests=int(event["requests"]),
+            errors=int(event["errors"]),
+            latency_ms=latency,
+            slo=tuple(clean.value(limit) for limit in event.get("slo") or ()),
+        )
+
+    def _series(self, event: Event) -> None:
+        points = self.series.setdefault(clean.line(event["operation"]), [])
+        points.extend(Point(*clean.value(list(point))) for point in event["points"])
+
+    def _note(self, event: Event) -> None:
+        self.notes.append(clean.line(event["text"]))
+
+
+_ADDERS: Mapping[str, Callable[[Record, Event], None]] = {
+    "exchange": Record._exchange,
+    "finding": Record._finding,
+    "test": Record._test,
+    "planned": Record._planned,
+    "not_tested": Record._not_tested,
+    "problem": Record._problem,
+    "resource": Record._resource,
+    "load": Record._load,
+    "series": Record._series,
+    "note": Record._note,
+}

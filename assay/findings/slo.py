@@ -1,0 +1,41 @@
+"""A missed SLO is a finding: a table that says "missed" below a verdict that says "pass" would be a lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from assay.findings.model import Class, Finding
+from assay.findings.record import Record
+
+CHECK: Final = "slo"
+
+
+def missed(record: Record) -> Iterator[Finding]:
+    """Yield a finding for each missed SLO, unless the run reported it itself (check ``slo``, rule its name)."""
+    told = {(found.operation, found.rule) for found in record.findings.values() if found.check == CHECK}
+    for operation, result in record.load.items():
+        for limit in result.slo:
+            name = str(limit.get("name"))
+            if limit.get("ok") is False and (operation, name) not in told:
+                yield _finding(operation, name, limit)
+
+
+def _finding(operation: str, name: str, limit: Mapping[str, Any]) -> Finding:
+    return Finding(
+        cls=Class.VIOLATION,
+        check=CHECK,
+        operation=operation,
+        rule=name,
+        location="load",
+        summary=f"{operation} misses its SLO {name}: measured {_number(limit.get('value'))}, "
+        f"limit {_number(limit.get('limit'))}",
+        why=f"The SLO {name} of this run's profile sets the limit {_number(limit.get('limit'))}.",
+        test=f"load/{operation}",
+    )
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1_000 else f"{value:,.0f}"
+    return "nothing" if value is None else str(value)
