@@ -62,9 +62,13 @@ def finding(observed: Finding) -> dict[str, Any]:
     return {
         "summary": line(observed.summary),
         "why": line(observed.why),
-        "operation": line(observed.operation),
+        # These four make the id: whole, however long, and spelled as finding_id spells them.
+        "operation": utf8(observed.operation),
+        "check": utf8(observed.check),
+        "rule": utf8(observed.rule) if observed.rule is not None else None,
         "location": utf8(observed.location),
         "test": line(observed.test),
+        "tests": tuple(dict.fromkeys(line(test) for test in (observed.tests or (observed.test,)))),
         "evidence": _evidence(observed.evidence) if observed.evidence else None,
     }
 

@@ -45,7 +45,7 @@ class Journal:
         except OSError as error:
             raise self._refused(error) from error
 
-    def write(self, kind: str, **event: Any) -> None:
+    def write(self, kind: str, /, **event: Any) -> None:
         """Append one event; ReportError when the disk refuses it."""
         record = {"t": kind, "at": round(time.time(), 3), **event}
         line = (json.dumps(record, ensure_ascii=True) + "\n").encode("ascii")

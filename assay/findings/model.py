@@ -86,7 +86,8 @@ class Finding:
 
 def finding_id(operation: str, check: str, rule: str | None, location: str) -> str:
     """Eight hex digits behind ``F-``; equal for equal operation, check, rule and location."""
-    digest = hashlib.sha256("\n".join((operation, check, rule or "", location)).encode()).hexdigest()
+    parts = "\n".join((operation, check, rule or "", location))
+    digest = hashlib.sha256(parts.encode("utf-8", "backslashreplace")).hexdigest()  # a location may hold any text
     return f"F-{digest[:8]}"
 
 

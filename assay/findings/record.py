@@ -99,14 +99,13 @@ class Record:
         seen = from_json({**event, "waived": event.get("waived", False), "occurrences": event.get("occurrences", 1)})
         observed = replace(seen, **clean.finding(seen))
         known = self.findings.get(observed.id)
-        tests = observed.tests or (observed.test,)
         if known is None:
-            self.findings[observed.id] = replace(observed, tests=tuple(dict.fromkeys(tests)))
+            self.findings[observed.id] = observed
             return
         self.findings[observed.id] = replace(
             known,
             occurrences=known.occurrences + observed.occurrences,
-            tests=tuple(dict.fromkeys((*known.tests, *tests))),
+            tests=tuple(dict.fromkeys((*known.tests, *observed.tests))),
             evidence=known.evidence or observed.evidence,
         )
 

@@ -22,12 +22,13 @@ def untested(record: Record, run: RunInfo) -> list[NotTested]:
         coverage = record.coverage.to_json(run.operations)
         entries += _operations(coverage["operations"])
         entries += _rules(coverage["rules"], run.rules)
-    return list({entry.what: entry for entry in reversed(entries)}.values())[::-1]
+    return list(dict.fromkeys(entries))
 
 
 def _skipped(record: Record) -> Iterator[NotTested]:
+    listed = {entry.what for entry in record.not_tested}
     for test in record.tests.values():
-        if test.outcome is Outcome.SKIPPED:
+        if test.outcome is Outcome.SKIPPED and test.id not in listed:
             yield NotTested(test.id, test.message or "skipped without a reason")
 
 

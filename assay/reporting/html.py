@@ -1,0 +1,210 @@
+"""report.html: the whole run in one file, without any external resource.
+
+Everything that came from a target is escaped by Jinja and made visible by ``text.visible``; a content security policy
+allows only the report's own script, so that even a slip could not run code in a reader's browser.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from assay.findings.model import Finding
+from assay.findings.record import Record
+from assay.findings.verdict import Verdict
+from assay.reporting import text, words
+from assay.reporting.atomic import write_text
+from assay.reporting.charts import Chart, chart
+from assay.reporting.evidence import pretty
+
+TEMPLATES: Final = Path(__file__).with_name("templates")
+
+MOST_CARDS: Final = 300
+"""Findings with their evidence on the page. A card is 10 to 15 KB, so the page stays below 5 MB; others are rows."""
+
+MOST_KEYWORDS: Final = 3_000
+_SETUP_BODY: Final = 1_000
+
+
+def write(verdict: Verdict, record: Record, file: Path) -> None:
+    """Write report.html; ReportError when the disk refuses."""
+    write_text(file, render(verdict, record))
+
+
+def render(verdict: Verdict, record: Record) -> str:
+    """The report as text."""
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            v=verdict,
+            decision=verdict.decision.value,
+            title=words.TITLE[verdict.decision],
+            sentence=words.sentence(verdict),
+            counts=words.counts(verdict),
+            tiles=tiles(verdict),
+            cards=[card(finding, verdict) for finding in verdict.findings[:MOST_CARDS]],
+            rows=[head(finding, verdict) for finding in verdict.findings[MOST_CARDS:]],
+            meaning={cls.value: meaning for cls, meaning in words.MEANING.items()},
+            operations=operations(verdict),
+            rules=rules(verdict),
+            keywords=list(verdict.coverage.get("keywords", {}).items())[:MOST_KEYWORDS],
+            more_keywords=max(len(verdict.coverage.get("keywords", {})) - MOST_KEYWORDS, 0),
+            charts=charts(verdict, record),
+            left_behind=verdict.resources.get("left_behind", []),
+            # Both are this package's own files.
+            style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: text.visible(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=text.number, ms=text.milliseconds, share=text.share, duration=text.duration, visible=text.visible
+    )
+    environment.globals.update(plural=text.plural)
+    return environment
+
+
+def tiles(verdict: Verdict) -> list[dict[str, str]]:
+    """The numbers at a glance: {"value", "label", "note", "tone"}."""
+    found = words.counts(verdict)
+    seen = list(verdict.coverage.get("operations", {}).values())
+    reached = sum(bool(counts["2xx"]) for counts in seen)
+    listed = list(verdict.coverage.get("rules", {}).values())
+    both = sum(_state(sides) == "both" for sides in listed)
+    ran = sum(verdict.tests.get(name, 0) for name in ("passed", "failed", "error"))
+    resources = verdict.resources
+    left = len(resources.get("left_behind", []))
+    return [
+        _tile(
+            found["violation"], "violations", "the contract says otherwise", "bad" if found["violation"] else "good"
+        ),
+        _tile(
+            found["gap"] + found["advisory"],
+            "gaps and advisories",
+            f"{found['waived']:,} waived besides" if found["waived"] else "reported, not failing",
+            "warn" if found["gap"] else "plain",
+        ),
+        _tile(ran, "tests run", f"of {verdict.tests.get('planned', ran):,} planned", "plain"),
+        _tile(verdict.requests, "contract requests", text.duration(verdict.run.seconds) + " in all", "plain"),
+        _tile(f"{reached}/{len(seen)}", "operations", "answered a request with 2xx", _tone(reached, len(seen))),
+        _tile(f"{both}/{len(listed)}", "rules", "exercised on every side", _tone(both, len(listed))),
+        _tile(
+            left,
+            "left behind",
+            f"{resources.get('created', 0):,} created, {resources.get('deleted', 0):,} deleted",
+            "bad" if left else "good",
+        ),
+    ]
+
+
+def head(finding: Finding, verdict: Verdict) -> dict[str, Any]:
+    """A finding in one row, with the words that the search box looks through."""
+    tone = "waived" if finding.waived else finding.cls.value
+    terms = (finding.id, tone, finding.check, finding.operation, finding.rule or "", finding.summary)
+    return {
+        "f": finding,
+        "tone": tone,
+        "weight": words.weight(finding, verdict.fail_on),
+        "terms": " ".join(terms).lower()[:600],
+    }
+
+
+def card(finding: Finding, verdict: Verdict) -> dict[str, Any]:
+    """A finding with its evidence, bodies indented where they are JSON."""
+    evidence = finding.evidence
+    return {
+        **head(finding, verdict),
+        "request": _message(evidence.request) if evidence else None,
+        "response": _message(evidence.response) if evidence and evidence.response else None,
+        "setup": [_setup(step) for step in evidence.setup] if evidence else [],
+    }
+
+
+def operations(verdict: Verdict) -> list[dict[str, Any]]:
+    """One row per operation: counts, statuses with the tone of their class, findings."""
+    findings = Counter(finding.operation for finding in verdict.findings if not finding.waived)
+    statuses = verdict.coverage.get("statuses", {})
+    return [
+        {
+            "name": name,
+            **counts,
+            "reached": counts["2xx"],
+            "statuses": [(status, count, _status_tone(status)) for status, count in statuses.get(name, {}).items()],
+            "findings": findings[name],
+        }
+        for name, counts in verdict.coverage.get("operations", {}).items()
+    ]
+
+
+def rules(verdict: Verdict) -> list[dict[str, Any]]:
+    """One row per rule: how often each side was exercised, and whether a finding names it."""
+    findings = Counter(finding.rule for finding in verdict.findings if not finding.waived)
+    return [
+        {"id": name, **sides, "state": _state(sides), "findings": findings[name]}
+        for name, sides in verdict.coverage.get("rules", {}).items()
+    ]
+
+
+def charts(verdict: Verdict, record: Record) -> Sequence[Chart]:
+    drawn = (chart(name, points, verdict.load.get(name)) for name, points in sorted(record.series.items()))
+    return [each for each in drawn if each is not None]
+
+
+def _tile(value: int | str, label: str, note: str, tone: str) -> dict[str, str]:
+    shown = f"{value:,}" if isinstance(value, int) else value
+    return {"value": shown, "label": label, "note": note, "tone": tone}
+
+
+def _tone(reached: int, total: int) -> str:
+    if not total:
+        return "plain"
+    return "good" if reached == total else "warn"
+
+
+def _state(sides: Mapping[str, int | None]) -> str:
+    """``both`` when every side that the rule has was exercised, ``one`` or ``none``."""
+    exercised = [count for count in (sides["accept"], sides["reject"]) if count is not None]
+    if all(exercised):
+        return "both"
+    return "one" if any(exercised) else "none"
+
+
+def _status_tone(status: str) -> str:
+    return {"2": "good", "4": "info", "5": "bad"}.get(status[:1], "bad" if status == "none" else "plain")
+
+
+def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    body = message.get("body")
+    return {**message, "headers": message.get("headers") or {}, "body": pretty(body) if body else body}
+
+
+def _setup(step: Mapping[str, Any]) -> dict[str, Any]:
+    response = step.get("response") or {}
+    return {
+        "line": f"{step['request'].get('method', '')} {step['request'].get('url', '')}",
+        "body": str(step["request"].get("body") or "")[:_SETUP_BODY],
+        "status": response.get("status", "no answer"),
+        "answer": str(response.get("body") or "")[:_SETUP_BODY],
+    }

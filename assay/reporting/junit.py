@@ -1,0 +1,128 @@
+"""junit.xml for CI systems.
+
+One testcase per test id. A finding that fails the run is a ``<failure>``, a test that broke an ``<error>``, a skipped
+one ``<skipped>``; gaps and waived findings go to ``<system-out>``, so they are seen without turning a build red. A
+last suite holds what belongs to no test: the problems of the run and what was not tested.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree as Xml
+
+from assay.findings.model import Finding
+from assay.findings.record import Outcome, Record, TestRun
+from assay.findings.verdict import Verdict, fails
+from assay.reporting import test_ids
+from assay.reporting.atomic import write_text
+from assay.reporting.evidence import as_text
+from assay.reporting.text import one_line, visible
+
+_COUNTED: Final = {"failure": "failures", "error": "errors", "skipped": "skipped"}
+
+
+def write(verdict: Verdict, record: Record, file: Path) -> None:
+    """Write junit.xml; ReportError when the disk refuses."""
+    write_text(file, render(verdict, record))
+
+
+def render(verdict: Verdict, record: Record) -> str:
+    """The document as text."""
+    root = Xml.Element("testsuites", name=f"assay {verdict.run.command}")
+    by_test = _by_test(verdict.findings)
+    suites: defaultdict[str, list[Xml.Element]] = defaultdict(list)
+    for test in _tests(record, by_test):
+        case = _case(test, by_test.get(test.id, ()), verdict)
+        suites[case.get("classname", "")].append(case)
+    for name, cases in suites.items():
+        root.append(_suite(name, cases, verdict))
+    root.append(_suite("assay.run", list(_run_cases(verdict, set(record.tests))), verdict))
+    _count(root, root.iter("testcase"))
+    Xml.indent(root)
+    out = io.BytesIO()
+    Xml.ElementTree(root).write(out, encoding="utf-8", xml_declaration=True)
+    return out.getvalue().decode("utf-8") + "\n"
+
+
+def _by_test(findings: Iterable[Finding]) -> Mapping[str, list[Finding]]:
+    """The findings of every test that observed them."""
+    grouped: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        for test in finding.tests or (finding.test,):
+            grouped[test].append(finding)
+    return grouped
+
+
+def _tests(record: Record, by_test: Mapping[str, Sequence[Finding]]) -> list[TestRun]:
+    """The tests that ran, and one for every other origin of findings (load, waivers)."""
+    others = (name for name in by_test if name not in record.tests)
+    return [*record.tests.values(), *(TestRun(name, Outcome.PASSED, 0.0) for name in others)]
+
+
+def _case(test: TestRun, findings: Sequence[Finding], verdict: Verdict) -> Xml.Element:
+    classname, name = test_ids.split(test.id)
+    case = _testcase(classname, name, test.seconds)
+    failing = [finding for finding in findings if fails(finding, verdict.fail_on)]
+    if test.outcome is Outcome.ERROR:
+        _child(case, "error", test.message or "the test broke", test.message)
+    elif failing:
+        body = "\n\n".join(as_text(finding) for finding in failing)
+        _child(case, "failure", _message(failing), body, kind=failing[0].check)
+    elif test.outcome is Outcome.FAILED and not findings:
+        _child(case, "error", test.message or "failed without a finding", test.message)
+    elif test.outcome is Outcome.SKIPPED:
+        _child(case, "skipped", test.message or "skipped")
+    shown = failing if test.outcome is not Outcome.ERROR else []
+    told = [finding for finding in findings if finding not in shown]
+    if told:
+        Xml.SubElement(case, "system-out").text = visible("\n\n".join(as_text(finding) for finding in told))
+    return case
+
+
+def _message(failing: Sequence[Finding]) -> str:
+    first = f"{failing[0].id} {failing[0].summary}"
+    return first if len(failing) == 1 else f"{len(failing)} findings, the first: {first}"
+
+
+def _run_cases(verdict: Verdict, tests: set[str]) -> Iterable[Xml.Element]:
+    decided = _testcase("assay.run", "the run could decide", verdict.run.seconds)
+    if verdict.problems:
+        _child(decided, "error", verdict.problems[0], "\n".join(verdict.problems))
+    yield decided
+    for entry in verdict.not_tested:
+        if entry.what not in tests:  # a skipped test has its own testcase
+            case = _testcase("assay.not_tested", entry.what, 0.0)
+            _child(case, "skipped", entry.why)
+            yield case
+
+
+def _testcase(classname: str, name: str, seconds: float) -> Xml.Element:
+    return Xml.Element("testcase", classname=visible(classname), name=one_line(name), time=f"{seconds:.3f}")
+
+
+def _child(case: Xml.Element, tag: str, message: str, text: str = "", kind: str = "") -> None:
+    child = Xml.SubElement(case, tag, message=one_line(message))
+    if kind:
+        child.set("type", visible(kind))
+    child.text = visible(text) or None
+
+
+def _suite(name: str, cases: Sequence[Xml.Element], verdict: Verdict) -> Xml.Element:
+    suite = Xml.Element("testsuite", name=visible(name))
+    suite.set("timestamp", verdict.run.started.isoformat(timespec="seconds"))
+    suite.set("hostname", visible(verdict.run.target["base_url"]))
+    suite.extend(cases)
+    _count(suite, cases)
+    return suite
+
+
+def _count(element: Xml.Element, cases: Iterable[Xml.Element]) -> None:
+    listed = list(cases)
+    element.set("tests", str(len(listed)))
+    for tag, attribute in _COUNTED.items():
+        element.set(attribute, str(sum(case.find(tag) is not None for case in listed)))
+    element.set("time", f"{sum(float(case.get('time', 0)) for case in listed):.3f}")

@@ -1,0 +1,102 @@
+"""The end of a run on a terminal or in a CI log: verdict, a line per finding, how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from assay.findings.model import Class, Finding
+from assay.findings.verdict import Decision, Verdict
+from assay.reporting import words
+from assay.reporting.text import duration, one_line, plural
+
+MOST_LINES: Final = 40
+"""Findings listed; a screen and a half. The reports hold all of them."""
+
+_SUMMARY: Final = 160
+
+_VERDICT_STYLE: Final = {
+    Decision.PASS: "bold white on green",
+    Decision.FAIL: "bold white on red",
+    Decision.INCONCLUSIVE: "bold black on yellow",
+}
+_CLASS_STYLE: Final = {Class.VIOLATION: "red", Class.GAP: "yellow", Class.ADVISORY: "cyan"}
+
+
+def show(verdict: Verdict, report: Path | None = None, console: Console | None = None) -> None:
+    """Print the end of a run; without colours and without wrapping when the output is no terminal."""
+    out = console or Console()
+    for line in lines(verdict, report):
+        out.print(line, soft_wrap=not out.is_terminal, highlight=False)
+
+
+def lines(verdict: Verdict, report: Path | None = None) -> Iterator[Text]:
+    """The lines of the end of a run, styled; ``report`` is the report a reader should open."""
+    yield Text()
+    yield Text.assemble(
+        (f" {words.TITLE[verdict.decision].upper()} ", _VERDICT_STYLE[verdict.decision]),
+        f" {one_line(words.sentence(verdict))}",
+    )
+    yield from _problems(verdict)
+    yield from _left_behind(verdict)
+    yield from _findings(verdict)
+    if verdict.not_tested:
+        yield Text(f"  not tested: {plural(len(verdict.not_tested), 'item')}, listed in the report", style="dim")
+    yield from _footer(verdict, report)
+
+
+def _problems(verdict: Verdict) -> Iterator[Text]:
+    for problem in verdict.problems:
+        yield Text.assemble(("  problem  ", "yellow"), one_line(problem))
+
+
+def _left_behind(verdict: Verdict) -> Iterator[Text]:
+    left = verdict.resources.get("left_behind", [])
+    if left:
+        names = ", ".join(one_line(entry["name"] or entry["id"]) for entry in left[:5])
+        more = f" and {len(left) - 5:,} more" if len(left) > 5 else ""
+        yield Text.assemble(
+            (f"  {plural(len(left), 'workload')} left behind", "bold red"), f": {names}{more}; run: assay cleanup"
+        )
+
+
+def _findings(verdict: Verdict) -> Iterator[Text]:
+    shown = verdict.findings[:MOST_LINES]
+    width = max((len(finding.operation) for finding in shown), default=0)
+    for finding in shown:
+        yield _finding(finding, min(width, 40))
+    rest = len(verdict.findings) - len(shown)
+    if rest > 0:
+        yield Text(f"  … and {rest:,} more in the report", style="dim")
+
+
+def _finding(finding: Finding, width: int) -> Text:
+    label = "waived" if finding.waived else finding.cls.value
+    style = "dim" if finding.waived else _CLASS_STYLE[finding.cls]
+    summary = one_line(finding.summary)
+    short = summary if len(summary) <= _SUMMARY else f"{summary[:_SUMMARY]}…"
+    times = f" (×{finding.occurrences:,})" if finding.occurrences > 1 else ""
+    operation = one_line(finding.operation).ljust(width)
+    return Text.assemble((f"  {label:<9}", style), f"  {finding.id}  ", (operation, "bold"), f"  {short}{times}")
+
+
+def _footer(verdict: Verdict, report: Path | None) -> Iterator[Text]:
+    yield Text(
+        f"  seed {verdict.run.seed}, {plural(sum(_ran(verdict)), 'test')}, "
+        f"{plural(verdict.requests, 'request')}, {duration(verdict.run.seconds)}",
+        style="dim",
+    )
+    replayable = next((finding for finding in verdict.failing if finding.evidence), None)
+    if replayable and replayable.evidence:
+        yield Text.assemble(("  replay   ", "dim"), one_line(replayable.evidence.replay))
+    if report is not None:
+        yield Text.assemble(("  report   ", "dim"), one_line(str(report)))
+
+
+def _ran(verdict: Verdict) -> Iterator[int]:
+    for outcome in ("passed", "failed", "error"):
+        yield verdict.tests.get(outcome, 0)

@@ -1,0 +1,101 @@
+"""The verdict in plain words, the same in every report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from assay.findings.model import Class, Finding
+from assay.findings.verdict import Decision, Verdict, fails
+from assay.reporting.text import plural
+
+TITLE: Final = {Decision.PASS: "Pass", Decision.FAIL: "Fail", Decision.INCONCLUSIVE: "Inconclusive"}
+
+MEANING: Final = {
+    Class.VIOLATION: "The contract says otherwise.",
+    Class.GAP: "The contract is silent or contradicts itself, or the target is stricter than its contract.",
+    Class.ADVISORY: "Worth knowing; no promise is broken.",
+}
+
+
+def sentence(verdict: Verdict) -> str:
+    """One or two sentences that somebody who has never seen a report understands."""
+    if verdict.decision is Decision.FAIL:
+        return _fail(verdict)
+    if verdict.decision is Decision.INCONCLUSIVE:
+        return f"The run could not decide: {_end(verdict.problems[0])}{_further(verdict)}"
+    return f"{_what_was_done(verdict)} and found nothing that breaks the contract.{_remarks(verdict)}"
+
+
+def counts(verdict: Verdict) -> dict[str, int]:
+    """Findings by class, waived ones apart: {"violation", "gap", "advisory", "waived"}."""
+    seen = Counter("waived" if finding.waived else finding.cls.value for finding in verdict.findings)
+    return {name: seen[name] for name in (*(cls.value for cls in Class), "waived")}
+
+
+def weight(finding: Finding, fail_on: Class) -> str:
+    """How a finding bears on the verdict, in one word or two: ``fails``, ``waived``, ``reported``."""
+    if finding.waived:
+        return "waived"
+    return "fails" if fails(finding, fail_on) else "reported"
+
+
+def _fail(verdict: Verdict) -> str:
+    failing = verdict.failing
+    broken = [finding for finding in failing if finding.check not in ("waiver", "slo")]
+    slow = sum(finding.check == "slo" for finding in failing)
+    stale = sum(finding.check == "waiver" for finding in failing)
+    parts = []
+    if broken:
+        operations = len({finding.operation for finding in broken})
+        noun = "deviates from" if any(f.cls is not Class.VIOLATION for f in broken) else "breaks"
+        where = plural(operations, "operation")
+        parts.append(f"the target {noun} its contract in {plural(len(broken), 'way')}, across {where}")
+    if slow:
+        parts.append(f"it misses {plural(slow, 'limit')} under load" if parts else _misses(slow))
+    if stale:
+        parts.append(f"{plural(stale, 'waiver is', 'waivers are')} no longer right")
+    text = ", and ".join(parts)
+    return f"{text[0].upper()}{text[1:]}.{_undecided(verdict)}"
+
+
+def _misses(slow: int) -> str:
+    return f"the target misses {plural(slow, 'limit')} under load"
+
+
+def _undecided(verdict: Verdict) -> str:
+    if not verdict.problems:
+        return ""
+    return f" Besides, the run is incomplete: {_end(verdict.problems[0])}{_further(verdict)}"
+
+
+def _further(verdict: Verdict) -> str:
+    more = len(verdict.problems) - 1
+    return f" {plural(more, 'further problem is', 'further problems are')} listed." if more else ""
+
+
+def _what_was_done(verdict: Verdict) -> str:
+    ran = sum(verdict.tests.get(outcome, 0) for outcome in ("passed", "failed", "error"))
+    done = []
+    if ran:
+        done.append(f"{plural(ran, 'test')} sent {plural(verdict.requests, 'request')}")
+    if verdict.load:
+        total = sum(result.requests for result in verdict.load.values())
+        done.append(f"{plural(total, 'request')} went out under load")
+    return _capital(", ".join(done)) if len(done) < 2 else f"{done[0]}, {done[1]},"
+
+
+def _remarks(verdict: Verdict) -> str:
+    found = counts(verdict)
+    remarks = [plural(found[name], noun) for name, noun in (("gap", "gap"), ("advisory", "remark")) if found[name]]
+    if found["waived"]:
+        remarks.append(plural(found["waived"], "waived finding"))
+    return f" Worth a look: {', '.join(remarks)}." if remarks else ""
+
+
+def _end(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

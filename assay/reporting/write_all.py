@@ -1,0 +1,46 @@
+"""Writes every report of a run. One that cannot be written never prevents the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from assay.errors import ReportError
+from assay.findings.record import Event, Record
+from assay.findings.verdict import Verdict
+from assay.reporting import allure, html, junit, markdown, verdict_json
+
+
+def write_all(verdict: Verdict, events: Iterable[Event], out_dir: Path) -> list[str]:
+    """Write verdict.json, report.html, junit.xml, allure-results/ and summary.md into ``out_dir``.
+
+    Returns what could not be written, in plain words. Such a run is not complete: the reports that could be written
+    are written again with the problem in them, and the caller continues with ``verdict.with_problems(...)``.
+    """
+    record = Record.of(events, rules=verdict.run.rules)
+    problems = _write(verdict, record, out_dir)
+    if problems:
+        _write(verdict.with_problems(problems), record, out_dir)
+    return problems
+
+
+def _write(verdict: Verdict, record: Record, out_dir: Path) -> list[str]:
+    writers: dict[str, Callable[[], None]] = {
+        "report.html": lambda: html.write(verdict, record, out_dir / "report.html"),
+        "junit.xml": lambda: junit.write(verdict, record, out_dir / "junit.xml"),
+        "allure-results": lambda: allure.write(verdict, record, out_dir / "allure-results"),
+        "summary.md": lambda: markdown.write(verdict, out_dir / "summary.md"),
+        # Last: whoever waits for verdict.json finds the other reports beside it.
+        "verdict.json": lambda: verdict_json.write(verdict, out_dir / "verdict.json"),
+    }
+    return [problem for name, writer in writers.items() if (problem := _attempt(name, writer))]
+
+
+def _attempt(name: str, writer: Callable[[], None]) -> str | None:
+    try:
+        writer()
+    except ReportError as error:
+        return error.message
+    except Exception as error:  # noqa: BLE001 - a defect of one writer must not cost the other reports
+        return f"{name} could not be written: {type(error).__name__}: {error}"
+    return None
