@@ -1,0 +1,53 @@
+"""Moments: RFC 3339 texts to and from whole microseconds since 1970, without the year limits of datetime."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+Clock = Callable[[], float]
+"""Seconds since 1970, as ``time.time``."""
+
+SECOND: Final = 1_000_000
+"""Microseconds in a second: the unit of every moment in this package is the microsecond."""
+
+_DATE_TIME: Final = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(clock: Clock) -> int:
+    return int(clock() * SECOND)
+
+
+def parse(text: str) -> int | None:
+    """The moment of an RFC 3339 date-time; None for a text of another shape. Digits beyond the sixth are cut."""
+    match = _DATE_TIME.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    fraction = int((match[7] or "")[:6].ljust(6, "0"))
+    offset = (int(match[9]) * 60 + int(match[10])) * (1 if match[8] == "+" else -1) if match[8] else 0
+    minutes = (_days(year, month, day) * 24 + hour) * 60 + minute - offset
+    return (minutes * 60 + second) * SECOND + fraction
+
+
+def _days(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01 in the proleptic Gregorian calendar, the year 0 included (RFC 3339 allows it)."""
+    year -= month <= 2
+    era = year // 400
+    of_era = year - era * 400
+    of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
+
+
+def text(moment: int, digits: int = 3, zone: str = "Z") -> str:
+    """RFC 3339 in UTC with ``digits`` (0, 3 or 6) decimals of a second, cut, never rounded up."""
+    when = _EPOCH + timedelta(microseconds=moment)
+    stamp = when.strftime("%Y-%m-%dT%H:%M:%S")
+    if digits == 0:
+        return stamp + zone
+    return f"{stamp}.{f'{when.microsecond:06d}'[:digits]}{zone}"
