@@ -79,7 +79,9 @@ class Rule:
     ``judge`` yields nothing when the rule holds. ``accepts`` and ``rejects`` are the boundary and exception
     examples; ``vary_accept`` / ``vary_reject``, where given, build Hypothesis strategies of further fragments
     (built late, so that the control plane never imports Hypothesis). A rule without ``rejects`` is a permission:
-    the document says that something must be accepted.
+    the document says that something must be accepted; its judge never yields Broken, only where the permission
+    ends (Unclear). ``needs`` is the top-level property of the spec without which the judge yields nothing (None:
+    it judges every spec), so that a catalogue skips what a spec does not touch.
     """
 
     id: str
@@ -91,6 +93,7 @@ class Rule:
     strength: Strength = Strength.MUST
     vary_accept: Callable[[], SearchStrategy[Fragment]] | None = None
     vary_reject: Callable[[], SearchStrategy[Fragment]] | None = None
+    needs: str | None = None
 
     @property
     def area(self) -> str:
@@ -99,12 +102,27 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Two places of the document that cannot both hold. ``judge`` yields where a spec depends on the answer."""
+    """Two places of the document that cannot both hold.
+
+    ``judge`` yields where the expectation for a spec depends on the answer; it yields nothing when no request does
+    (a typing error, a default). ``opens`` are cases in which it does.
+    """
 
     id: str
     quotes: tuple[Quote, ...]
     summary: str
     judge: Callable[[Spec], Iterator[Unclear]]
+    opens: tuple[Case, ...] = ()
+    applies: frozenset[Role] = BOTH
+
+    @property
+    def area(self) -> str:
+        return self.id.split("/", 1)[0]
+
+
+def never(_spec: Spec) -> Iterator[Unclear]:
+    """The judge of a contradiction that no request depends on."""
+    return iter(())
 
 
 def prune(value: Json) -> Json:

@@ -1,0 +1,144 @@
+"""Rules that recur for every type of list item: fields marked "(mandatory)", and what ``exclude: true`` spares.
+
+An item with ``exclude: true`` takes an entry of a policy's defaults out of the workload: "Use 'true' in case the item
+is defined in defaults of the policy, and you wish to exclude it from the workload." Such an item needs only what
+identifies it, so no other mandatory field is missed. What an excluded item that carries nothing identifying, or that
+breaks another rule, means the document does not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from assay.contract.request import Json, Role
+from assay.contract.rules.base import (
+    BOTH,
+    Broken,
+    Case,
+    Fragment,
+    Judgement,
+    Quote,
+    Rule,
+    Spec,
+    Unclear,
+    entries,
+    section,
+)
+
+_UNIDENTIFIED: Final = "an excluded item that does not say which entry of the policy it excludes"
+_EXCLUDED: Final = "whether an excluded item must keep this rule is not said"
+_EMPTY: Final = "whether an empty string is a given value is not said"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemType:
+    """A kind of item: where its list stands, one plain complete item, and the field that identifies it.
+
+    ``identity`` is None where items cannot be excluded. ``contested``: a complete item depends on a contradiction,
+    so only excluded items can be known to be accepted.
+    """
+
+    path: tuple[str, ...]
+    item: Fragment
+    identity: str | None
+    applies: frozenset[Role] = BOTH
+    contested: bool = False
+
+    @property
+    def location(self) -> str:
+        return "/" + "/".join(self.path) + "/*"
+
+    def of(self, spec: Spec) -> list[Mapping[str, Json]]:
+        """The items of this type in ``spec``; entries that are no objects are left out."""
+        return entries(section(spec, *self.path[:-1]).get(self.path[-1]))
+
+    def holding(self, *items: Json) -> dict[str, Any]:
+        """A fragment whose list holds ``items``."""
+        return nested(self.path, list(items))
+
+    def identified(self) -> dict[str, Any]:
+        """The least excluded item: ``exclude`` and what identifies it."""
+        name = self.identity or "name"
+        return {name: self.item.get(name, "from-policy"), "exclude": True}
+
+
+def nested(path: tuple[str, ...], value: Json) -> dict[str, Any]:
+    """``value`` wrapped into objects along ``path``."""
+    for step in reversed(path):
+        value = {step: value}
+    return dict(value)
+
+
+def excluded(item: Mapping[str, Json]) -> bool:
+    """Whether the item takes an entry of a policy out of the workload."""
+    return item.get("exclude") is True
+
+
+def breach(item: Mapping[str, Json], location: str) -> Judgement:
+    """A broken rule, but for an excluded item an open question."""
+    return Unclear(location, _EXCLUDED) if excluded(item) else Broken(location)
+
+
+def mandatory(rule_id: str, kind: ItemType, field: str, quote: Quote) -> Rule:
+    """The rule that every item of ``kind`` has ``field``.
+
+    ``field`` may reach into an object of the item (``secret/name``): then it is mandatory where that object is given.
+    """
+    *within, name = field.split("/")
+    location = f"{kind.location}/{field}"
+
+    def judge(spec: Spec) -> Iterator[Judgement]:
+        for item in kind.of(spec):
+            if within and not isinstance(item.get(within[0]), Mapping):
+                continue
+            value = section(item, *within).get(name)
+            if value is None:
+                yield from _missing(kind, item, location)
+            elif value == "" and not excluded(item):
+                yield Unclear(location, _EMPTY)
+
+    return Rule(
+        id=rule_id,
+        quotes=(quote,),
+        judge=judge,
+        accepts=_accepts(kind),
+        rejects=tuple(_rejects(kind, within, name)),
+        applies=kind.applies,
+        needs=kind.path[0],
+    )
+
+
+def _missing(kind: ItemType, item: Mapping[str, Json], location: str) -> Iterator[Judgement]:
+    if kind.identity is None or not excluded(item):
+        yield Broken(location)
+    elif item.get(kind.identity) in (None, ""):
+        yield Unclear(location, _UNIDENTIFIED)
+
+
+def _accepts(kind: ItemType) -> tuple[Case, ...]:
+    cases = [Case("the list is null", nested(kind.path, None)), Case("the list is empty", kind.holding())]
+    if not kind.contested:
+        cases.append(Case("given", kind.holding(kind.item)))
+    if kind.identity is not None:
+        cases.append(Case("spared by exclude", kind.holding(kind.identified())))
+    return tuple(cases)
+
+
+def _rejects(kind: ItemType, within: list[str], name: str) -> Iterator[Case]:
+    lacking = _with(kind.item, within, name, None, drop=True)
+    yield Case("missing", kind.holding(lacking))
+    yield Case("null", kind.holding(_with(kind.item, within, name, None, drop=False)))
+    if kind.identity is None:
+        return
+    spared = kind.identified() if kind.contested else kind.item
+    yield Case("missing in the second entry only", kind.holding(spared, lacking))
+    yield Case("missing, exclude is false", kind.holding({**lacking, "exclude": False}))
+
+
+def _with(item: Fragment, within: list[str], name: str, value: Json, *, drop: bool) -> dict[str, Any]:
+    if within:
+        return {**item, within[0]: _with(item[within[0]], within[1:], name, value, drop=drop)}
+    rest = {key: kept for key, kept in item.items() if key != name}
+    return rest if drop else {**rest, name: value}
