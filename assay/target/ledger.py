@@ -1,0 +1,264 @@
+"""The ledger: a durable record of every workload that a run created or may have created.
+
+One file of JSON lines per run, in ``<state>/runs/<target hash>/<run id>.jsonl``; ``<state>`` is ``$ASSAY_STATE_DIR``,
+else ``$XDG_STATE_HOME/assay``, else ``~/.local/state/assay``. Events (``e``):
+
+- ``run``          {run, base_url, project, mark, embedded, started, pid}   the header; every name that only this
+                   run can have given begins with ``mark``
+- ``intend``       {name, prefix, by}  about to be created (``prefix``: the target appends to the name)
+- ``created``      {name, id, by}
+- ``refused``      {name}              the target said no
+- ``lost``         {name}              no usable answer, or it was sent twice: a workload may live whose id we lack
+- ``searched``     {name}              a lost one was looked for; what was found follows as ``created``
+- ``delete_sent``  {id}
+- ``delete_taken`` {id}                the target agreed to delete it
+- ``gone``         {id}                seen to be gone
+- ``left_behind``  {id | name, why}
+- ``finished``     {}                  nothing is left
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+from assay.errors import ReportError
+
+_SAFE_RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(slots=True)
+class Entry:
+    """What the ledger knows of one name or workload."""
+
+    name: str
+    prefix: bool = False
+    by: str = "main"
+    id: str | None = None
+    delete_taken: bool = False
+
+
+@dataclass(slots=True)
+class State:
+    """A ledger read to its end."""
+
+    header: Mapping[str, Any] = field(default_factory=dict)
+    live: dict[str, Entry] = field(default_factory=dict)  # by workload id: created and not seen gone
+    unresolved: dict[str, Entry] = field(default_factory=dict)  # by name: may exist, id unknown
+    intended: dict[str, Entry] = field(default_factory=dict)  # by name: all that was ever about to be created
+    gone: set[str] = field(default_factory=set)
+    left_behind: dict[str, str] = field(default_factory=dict)  # id or name to why
+    finished: bool = False
+
+
+def state_folder(env: Mapping[str, str] = os.environ) -> Path:
+    """Where this user's ledgers lie."""
+    if env.get("ASSAY_STATE_DIR"):
+        return Path(env["ASSAY_STATE_DIR"])
+    base = env.get("XDG_STATE_HOME")
+    return (Path(base) if base and Path(base).is_absolute() else Path.home() / ".local" / "state") / "assay"
+
+
+def target_folder(base_url: str, env: Mapping[str, str] = os.environ) -> Path:
+    """The folder of one target's ledgers; scheme and host count in lower case, a trailing slash does not."""
+    scheme, _, rest = base_url.rstrip("/").partition("://")
+    host, slash, path = rest.partition("/")
+    canonical = f"{scheme.lower()}://{host.lower()}{slash}{path}"
+    return state_folder(env) / "runs" / hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+class Ledger:
+    """Appends events; several threads, and several processes of one run, may hold the same file open.
+
+    While it is open the file is locked (shared), so that a clean-up leaves a running run alone. The lock goes with
+    the process, even one that is killed.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._lock = threading.Lock()
+        try:
+            self._out: int | None = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._out, fcntl.LOCK_SH)
+        except OSError as error:
+            raise _unwritable(file, error) from error
+
+    @classmethod
+    def open(
+        cls,
+        run_id: str,
+        base_url: str,
+        *,
+        project: str = "",
+        mark: str = "",
+        embedded: bool = False,
+        env: Mapping[str, str] = os.environ,
+    ) -> Self:
+        """Begin a run's ledger, or join it when another process of the run has begun it.
+
+        Raises ReportError when the state folder cannot be written: before anything is created.
+        """
+        if not _SAFE_RUN.fullmatch(run_id):
+            raise ValueError(f"not a run id: {run_id!r}")
+        folder = target_folder(base_url, env)
+        file = folder / f"{run_id}.jsonl"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise _unwritable(file, error) from error
+        ledger = cls(file)
+        ledger._begin(run=run_id, base_url=base_url, project=project, mark=mark, embedded=embedded)
+        return ledger
+
+    def _begin(self, **header: Any) -> None:
+        lock = self.file.with_suffix(".lock")
+        try:
+            # Two processes of a run may start at once; only one writes the header.
+            with lock.open("a") as guard:
+                fcntl.flock(guard, fcntl.LOCK_EX)
+                if self.file.stat().st_size == 0:
+                    self._write("run", sync=True, **header, started=time.time(), pid=os.getpid())
+            lock.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(self.file, error) from error
+
+    def intend(self, *names: str, prefix: bool = False, by: str = "main") -> None:
+        """Note that these names are about to be created; on disk when this returns. ReportError: do not create."""
+        lines = b"".join(_line("intend", name=name, prefix=prefix, by=by) for name in names)
+        self._append(lines, sync=True)
+
+    def created(self, name: str, workload_id: str, *, by: str = "main") -> None:
+        self._write("created", name=name, id=workload_id, by=by)
+
+    def refused(self, name: str) -> None:
+        self._write("refused", name=name)
+
+    def lost(self, name: str) -> None:
+        self._write("lost", name=name)
+
+    def searched(self, name: str) -> None:
+        self._write("searched", name=name)
+
+    def delete_sent(self, workload_id: str) -> None:
+        self._write("delete_sent", id=workload_id)
+
+    def delete_taken(self, workload_id: str) -> None:
+        self._write("delete_taken", id=workload_id)
+
+    def gone(self, workload_id: str) -> None:
+        self._write("gone", id=workload_id)
+
+    def left_behind(self, *, why: str, workload_id: str | None = None, name: str | None = None) -> None:
+        self._write("left_behind", why=why, **({"id": workload_id} if workload_id else {"name": name}))
+
+    def finish(self) -> None:
+        """Mark the run complete: nothing is left. The ledger of an embedded target is removed, others are kept."""
+        self._write("finished", sync=True)
+        if self.state().header.get("embedded"):
+            self.file.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._out is not None:
+                os.close(self._out)
+                self._out = None
+
+    def state(self) -> State:
+        """Read the file to its end, with what other processes of the run wrote."""
+        return read_state(self.file)
+
+    def live(self) -> dict[str, Entry]:
+        """Workloads created and not seen gone, by id."""
+        return self.state().live
+
+    def unresolved(self) -> dict[str, Entry]:
+        """Names that may exist although their id is unknown."""
+        return self.state().unresolved
+
+    def _write(self, event: str, *, sync: bool = False, **fields: Any) -> None:
+        self._append(_line(event, **fields), sync=sync)
+
+    def _append(self, lines: bytes, *, sync: bool) -> None:
+        with self._lock:
+            if self._out is None:
+                raise ReportError(f"the ledger {self.file} is closed")
+            try:
+                # One write each: O_APPEND keeps the lines of several processes apart.
+                written = os.write(self._out, lines)
+                if written != len(lines):
+                    raise OSError(28, "no space left on device")
+                if sync:
+                    os.fsync(self._out)
+            except OSError as error:
+                raise _unwritable(self.file, error) from error
+
+
+def read_events(file: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the whole events of a ledger; a line that a full disk or a killed process cut off is passed over."""
+    if not file.exists():
+        return
+    with file.open("rb") as lines:
+        for line in lines:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict) and "e" in event:
+                yield event
+
+
+def read_state(file: Path) -> State:
+    """Sum up a ledger."""
+    state = State()
+    for event in read_events(file):
+        _take(state, event)
+    return state
+
+
+def _take(state: State, event: Mapping[str, Any]) -> None:
+    name, workload_id = event.get("name", ""), event.get("id", "")
+    match event["e"]:
+        case "run":
+            state.header = state.header or event
+        case "intend":
+            entry = Entry(name, bool(event.get("prefix")), event.get("by", "main"))
+            state.intended[name] = state.unresolved[name] = entry
+        case "created":
+            state.unresolved.pop(name, None)
+            state.live.setdefault(workload_id, Entry(name, by=event.get("by", "main"), id=workload_id))
+        case "refused" | "searched":
+            state.unresolved.pop(name, None)
+        case "lost":
+            state.unresolved[name] = state.intended.get(name) or Entry(name)
+        case "delete_taken" if workload_id in state.live:
+            state.live[workload_id].delete_taken = True
+        case "gone":
+            state.live.pop(workload_id, None)
+            state.gone.add(workload_id)
+            state.left_behind.pop(workload_id, None)
+        case "left_behind":
+            state.left_behind[workload_id or name] = str(event.get("why", ""))
+        case "finished":
+            state.finished = True
+
+
+def _line(event: str, **fields: Any) -> bytes:
+    # Starts with a newline: if a full disk cut the line before, this one is still whole.
+    return b"\n" + json.dumps({"e": event, **fields}).encode() + b"\n"
+
+
+def _unwritable(file: Path, error: OSError) -> ReportError:
+    return ReportError(
+        f"the ledger {file} cannot be written: {error.strerror or error}",
+        hint="without it nothing is created, because it could not be cleaned up after a crash; make room, or let "
+        "ASSAY_STATE_DIR name a folder you can write",
+    )
