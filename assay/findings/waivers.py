@@ -55,15 +55,17 @@ class Waiver:
         return {"reason": self.reason, "owner": self.owner, "until": self.until.isoformat()}
 
 
-def load(file: Path) -> tuple[Waiver, ...]:
-    """Read a waivers file; a missing file holds no waivers.
+def read_waivers(file: Path | None = None) -> tuple[Waiver, ...]:
+    """Read a waivers file. Without one, assay-waivers.toml in the current folder is read where it exists.
 
     Raises SettingsError naming file, line, key and what was expected.
     """
+    if file is None:
+        file = Path(FILE)
+        if not file.exists():
+            return ()
     try:
         text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: the waivers cannot be read: {error}") from error
     return parse(text, file)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -80,43 +81,69 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=text.number, ms=text.milliseconds, share=text.share, duration=text.duration, visible=text.visible
+        breakable=breakable,
+        number=text.number,
+        ms=text.milliseconds,
+        share=text.share,
+        duration=text.duration,
+        visible=text.visible,
     )
     environment.globals.update(plural=text.plural)
     return environment
 
 
+def breakable(name: str) -> Markup:
+    """A name escaped, with places where a narrow column may break it; they are not part of what is copied."""
+    return Markup("<wbr>").join(re.split(r"(?<=[_/.:])", text.visible(name)))
+
+
 def tiles(verdict: Verdict) -> list[dict[str, str]]:
-    """The numbers at a glance: {"value", "label", "note", "tone"}."""
+    """The numbers at a glance: {"value", "label", "note", "tone"}; a part that was not asked for has no tile."""
+    return [*_finding_tiles(verdict), *_contract_tiles(verdict), *_load_tiles(verdict), _resource_tile(verdict)]
+
+
+def _finding_tiles(verdict: Verdict) -> list[dict[str, str]]:
     found = words.counts(verdict)
-    seen = list(verdict.coverage.get("operations", {}).values())
-    reached = sum(bool(counts["2xx"]) for counts in seen)
-    listed = list(verdict.coverage.get("rules", {}).values())
-    both = sum(_state(sides) == "both" for sides in listed)
+    besides = f"{found['waived']:,} waived besides" if found["waived"] else "reported, not failing"
+    remarks = found["gap"] + found["advisory"]
+    return [
+        _tile(found["violation"], "violations", "they fail the run", "bad" if found["violation"] else "good"),
+        _tile(remarks, "gaps, advisories", besides, "warn" if found["gap"] else "plain"),
+    ]
+
+
+def _contract_tiles(verdict: Verdict) -> list[dict[str, str]]:
     ran = sum(verdict.tests.get(name, 0) for name in ("passed", "failed", "error"))
+    seen = list(verdict.coverage.get("operations", {}).values())
+    listed = list(verdict.coverage.get("rules", {}).values())
+    reached = sum(bool(counts["2xx"]) for counts in seen)
+    both = sum(_state(sides) == "both" for sides in listed)
+    made = []
+    if ran or not verdict.load:
+        made.append(_tile(ran, "tests run", f"of {verdict.tests.get('planned', ran):,} planned", "plain"))
+    if verdict.requests:
+        made.append(_tile(verdict.requests, "requests", "judged one by one", "plain"))
+    if seen:
+        made.append(_tile(f"{reached}/{len(seen)}", "operations", "gave a 2xx answer", _tone(reached, len(seen))))
+    if listed:
+        made.append(_tile(f"{both}/{len(listed)}", "rules", "tried from all sides", _tone(both, len(listed))))
+    return made
+
+
+def _load_tiles(verdict: Verdict) -> list[dict[str, str]]:
+    limits = [slo for result in verdict.load.values() for slo in result.slo]
+    if not limits:
+        return []
+    kept = sum(bool(slo.get("ok")) for slo in limits)
+    tone = "bad" if any(slo.get("ok") is False for slo in limits) else _tone(kept, len(limits))
+    return [_tile(f"{kept}/{len(limits)}", "SLOs", "kept under load", tone)]
+
+
+def _resource_tile(verdict: Verdict) -> dict[str, str]:
     resources = verdict.resources
     left = len(resources.get("left_behind", []))
-    return [
-        _tile(
-            found["violation"], "violations", "the contract says otherwise", "bad" if found["violation"] else "good"
-        ),
-        _tile(
-            found["gap"] + found["advisory"],
-            "gaps and advisories",
-            f"{found['waived']:,} waived besides" if found["waived"] else "reported, not failing",
-            "warn" if found["gap"] else "plain",
-        ),
-        _tile(ran, "tests run", f"of {verdict.tests.get('planned', ran):,} planned", "plain"),
-        _tile(verdict.requests, "contract requests", text.duration(verdict.run.seconds) + " in all", "plain"),
-        _tile(f"{reached}/{len(seen)}", "operations", "answered a request with 2xx", _tone(reached, len(seen))),
-        _tile(f"{both}/{len(listed)}", "rules", "exercised on every side", _tone(both, len(listed))),
-        _tile(
-            left,
-            "left behind",
-            f"{resources.get('created', 0):,} created, {resources.get('deleted', 0):,} deleted",
-            "bad" if left else "good",
-        ),
-    ]
+    removed = f"{resources.get('deleted', 0):,} of {resources.get('created', 0):,} removed"
+    return _tile(left, "left behind", removed, "bad" if left else "good")
 
 
 def head(finding: Finding, verdict: Verdict) -> dict[str, Any]:
@@ -162,7 +189,7 @@ def rules(verdict: Verdict) -> list[dict[str, Any]]:
     """One row per rule: how often each side was exercised, and whether a finding names it."""
     findings = Counter(finding.rule for finding in verdict.findings if not finding.waived)
     return [
-        {"id": name, **sides, "state": _state(sides), "findings": findings[name]}
+        {"id": name, "area": name.partition("/")[0], **sides, "state": _state(sides), "findings": findings[name]}
         for name, sides in verdict.coverage.get("rules", {}).items()
     ]
 

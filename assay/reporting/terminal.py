@@ -27,10 +27,13 @@ _VERDICT_STYLE: Final = {
 _CLASS_STYLE: Final = {Class.VIOLATION: "red", Class.GAP: "yellow", Class.ADVISORY: "cyan"}
 
 
-def show(verdict: Verdict, report: Path | None = None, console: Console | None = None) -> None:
-    """Print the end of a run; without colours and without wrapping when the output is no terminal."""
+def show(verdict: Verdict, out_dir: Path | None = None, console: Console | None = None) -> None:
+    """Print the end of a run, with the path of the report in ``out_dir``.
+
+    Without colours and without wrapping when the output is no terminal.
+    """
     out = console or Console()
-    for line in lines(verdict, report):
+    for line in lines(verdict, out_dir / "report.html" if out_dir else None):
         out.print(line, soft_wrap=not out.is_terminal, highlight=False)
 
 

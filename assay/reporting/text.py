@@ -31,16 +31,14 @@ def number(value: float | int | None) -> str:
     """Three significant digits and no exponent; a dash when there is no value."""
     if value is None:
         return "–"
-    if value == int(value) or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    return f"{value:,.0f}" if value == int(value) else _three(value)
 
 
 def milliseconds(value: float | None) -> str:
     """A latency with its unit."""
     if value is None:
         return "–"
-    return f"{number(value / 1000)} s" if value >= 10_000 else f"{number(value)} ms"
+    return f"{_three(value / 1000)} s" if value >= 10_000 else f"{_three(value)} ms"
 
 
 def duration(seconds: float) -> str:
@@ -60,6 +58,12 @@ def share(part: float) -> str:
     if percent in (0, 100):
         return f"{percent:.0f} %"
     return f"{min(max(percent, 0.1), 99.9):.1f} %"
+
+
+def _three(value: float) -> str:
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def _spelled(match: re.Match[str]) -> str:
