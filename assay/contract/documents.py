@@ -150,24 +150,24 @@ def load(document: Path | None = None, corrections: Path | None = None) -> Contr
     corrections unless they are named too. Raises ContractError.
     """
     if document is None:
-        return _load(house.folder("openapi") / DOCUMENT, corrections or house.folder("openapi") / CORRECTIONS)
-    return _load(document, corrections)
+        shipped = house.folder("openapi")
+        return _load(shipped / DOCUMENT, corrections or shipped / CORRECTIONS, trusted=corrections is None)
+    return _load(document, corrections, trusted=False)
 
 
 @cache
-def _load(document: Path, corrections: Path | None) -> Contract:
+def _load(document: Path, corrections: Path | None, *, trusted: bool) -> Contract:
     published = read_document(document)
     corrected = copy.deepcopy(published)
     if corrections is not None:
         corrected = apply_overlay(corrected, read_yaml(corrections), corrections)
-        _validate(corrected, f"{document} with {corrections}")
-    else:
-        _validate(corrected, str(document))
+    if not trusted:  # the shipped pair is held valid by the project's own tests
+        _validate(corrected, str(document) if corrections is None else f"{document} with {corrections}")
     return Contract(corrected, published, _operations(corrected, document), document)
 
 
 def _validate(document: dict[str, Json], name: str) -> None:
-    # Imported late: the validator costs 0.3 s of start-up that `assay serve` need not pay for shipped files.
+    # Imported late: the validator costs 0.5 s of start-up that `assay serve` need not pay for shipped files.
     from openapi_spec_validator import OpenAPIV30SpecValidator
 
     for error in OpenAPIV30SpecValidator(document).iter_errors():
