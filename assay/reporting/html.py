@@ -107,7 +107,12 @@ def _finding_tiles(verdict: Verdict) -> list[dict[str, str]]:
     besides = f"{found['waived']:,} waived besides" if found["waived"] else "reported, not failing"
     remarks = found["gap"] + found["advisory"]
     return [
-        _tile(found["violation"], "violations", "they fail the run", "bad" if found["violation"] else "good"),
+        _tile(
+            found["violation"],
+            "violations",
+            "fail the run" if found["violation"] else "none seen",
+            "bad" if found["violation"] else "good",
+        ),
         _tile(remarks, "gaps, advisories", besides, "warn" if found["gap"] else "plain"),
     ]
 

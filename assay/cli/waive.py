@@ -1,0 +1,155 @@
+"""`assay waive`: accept a finding, for a reason, until a date."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import tomlkit
+import tomlkit.exceptions
+import typer
+from tomlkit.items import AoT, Table
+
+from assay.errors import SettingsError
+from assay.findings.waivers import FILE, FINDING_ID, parse, read_waivers
+
+_LAST_RUN: Final = Path("reports/runs/latest/verdict.json")
+_SUMMARY: Final = 100  # characters of the comment that names the finding; a line of an editor
+
+
+def waive(
+    finding: Annotated[str, typer.Argument(help="The id of the finding, as a report shows it: F-1a2b3c4d.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it is accepted, in a sentence.")],
+    until: Annotated[str, typer.Option("--until", help="The last day it is accepted, as in 2027-03-31.")],
+    owner: Annotated[str | None, typer.Option("--owner", help="Who answers for it. Default: git's user.")] = None,
+    file: Annotated[Path, typer.Option("--file", help="The file to add it to.")] = Path(FILE),
+    verdict: Annotated[Path, typer.Option("--verdict", help="The run to name the finding from.")] = _LAST_RUN,
+) -> None:
+    """Accept one finding: adds an entry to assay-waivers.toml and keeps the rest of the file as it is.
+
+    A waived finding is still listed but does not fail the run. When its last day has passed, or when it matches no
+    finding any more, the waiver itself fails the run, so that the list cannot rot.
+    """
+    day = _day(until)
+    _refuse_known(finding, reason, file)
+    accountable = owner or _git_user()
+    text = _added(file, finding, reason, accountable, day, _summary(verdict, finding))
+    parse(text, file)  # what is written must be readable
+    _write(file, text)
+    typer.echo(f"{finding} is waived until {day.isoformat()} by {accountable}, in {file}.")
+
+
+def _day(until: str) -> dt.date:
+    try:
+        day = dt.date.fromisoformat(until)
+    except ValueError as error:
+        raise SettingsError(f"--until {until}: expected a date, as in 2027-03-31") from error
+    today = dt.datetime.now(dt.UTC).date()
+    if day < today:
+        raise SettingsError(f"--until {until}: this day has passed; today is {today.isoformat()} (UTC)")
+    return day
+
+
+def _refuse_known(finding: str, reason: str, file: Path) -> None:
+    if not FINDING_ID.fullmatch(finding):
+        raise SettingsError(
+            f"{finding!r} is no finding id: expected F- and eight hex digits, as in F-1a2b3c4d",
+            hint="reports and verdict.json show the id of every finding",
+        )
+    if not reason.strip():
+        raise SettingsError("--reason: expected why the finding is accepted, in a sentence")
+    known = read_waivers(file) if file.exists() else ()
+    for waiver in known:
+        if waiver.finding == finding:
+            raise SettingsError(
+                f"{file}:{waiver.line}: {finding} is already waived until {waiver.until.isoformat()}",
+                hint="change that entry, or remove it first",
+            )
+
+
+def _git_user() -> str:
+    """``Name <address>`` from git's configuration, else the name of the system's user."""
+    parts = [_git("user.name"), f"<{address}>" if (address := _git("user.email")) else ""]
+    known = " ".join(part for part in parts if part)
+    if known:
+        return known
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError) as error:
+        raise SettingsError("nobody is named as owner, and git knows no user", hint="add --owner NAME") from error
+
+
+def _git(key: str) -> str:
+    program = shutil.which("git")
+    if program is None:
+        return ""
+    try:
+        found = subprocess.run(  # reads one setting
+            [program, "config", "--get", key], capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip()
+
+
+def _summary(verdict: Path, finding: str) -> str | None:
+    """The summary of the finding in a stored verdict, None when there is none: it is only a courtesy."""
+    try:
+        findings = json.loads(verdict.read_text(encoding="utf-8"))["findings"]
+        summary = next((str(each["summary"]) for each in findings if each["id"] == finding), None)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if summary is None:
+        return None
+    line = " ".join(part for part in "".join(c if c.isprintable() else " " for c in summary).split())
+    return line if len(line) <= _SUMMARY else f"{line[:_SUMMARY]}…"
+
+
+def _added(file: Path, finding: str, reason: str, owner: str, day: dt.date, summary: str | None) -> str:
+    """The text of the file with one more waiver; comments and order of the others stay."""
+    document = _document(file)
+    entry = tomlkit.table()
+    if summary:
+        entry.add(tomlkit.comment(summary))
+    values: dict[str, Any] = {"finding": finding, "reason": reason.strip(), "owner": owner, "until": day}
+    for key, value in values.items():
+        entry.add(key, value)
+    tables = document.get("waiver")
+    if tables is None:
+        tables = document["waiver"] = tomlkit.aot()
+    if not isinstance(tables, AoT):
+        raise SettingsError(f"{file}: waiver: write [[waiver]] in double brackets, once per finding")
+    _separate(tables)
+    tables.append(entry)
+    return tomlkit.dumps(document)
+
+
+def _separate(tables: AoT) -> None:
+    """End the last entry with a blank line, so that entries stand apart."""
+    if tables:
+        last = tables[-1]
+        if isinstance(last, Table) and not last.as_string().endswith("\n\n"):
+            last.add(tomlkit.nl())
+
+
+def _document(file: Path) -> tomlkit.TOMLDocument:
+    try:
+        return tomlkit.parse(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return tomlkit.document()
+    except (OSError, UnicodeDecodeError, tomlkit.exceptions.TOMLKitError) as error:
+        raise SettingsError(f"{file}: the waivers cannot be read: {error}") from error
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        temporary = file.with_name(f".{file.name}.new")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be written: {error.strerror or error}") from error
