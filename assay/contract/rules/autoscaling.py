@@ -175,6 +175,8 @@ RULES: Final = (
                 "and maxReplicas is set to 1, as in this case autoscaling decisions are made according to network "
                 "activity rather than metrics.",
             ),
+            said(f"{_COMMON}/minReplicas", "Defaults to 1."),
+            said(f"{_COMMON}/maxReplicas", "Defaults to minReplicas, or to 1 if minReplicas is set to 0"),
         ),
         judge=_metric_required,
         accepts=(
@@ -267,6 +269,7 @@ RULES: Final = (
                 f"{_COMMON}/metricThresholdPercentage",
                 "Applicable only with the 'throughput' and 'concurrency' metrics",
             ),
+            said(f"{_COMMON}/metricThresholdPercentage", "Defaults to 70."),
         ),
         judge=_percentage,
         accepts=(
@@ -285,7 +288,11 @@ RULES: Final = (
     ),
     Rule(
         id="autoscaling/retention-only-with-scale-to-zero",
-        quotes=(said(f"{_COMMON}/scaleToZeroRetentionSeconds", "Available only if minReplicas is set to 0"),),
+        quotes=(
+            said(f"{_COMMON}/scaleToZeroRetentionSeconds", "Available only if minReplicas is set to 0"),
+            said(f"{_COMMON}/minReplicas", "Defaults to 1."),
+            said(f"{_COMMON}/scaleToZeroRetentionSeconds", "Defaults to 0."),
+        ),
         judge=_retention,
         accepts=(
             Case("from 0, the least", _scale(0, scaleToZeroRetentionSeconds=0)),

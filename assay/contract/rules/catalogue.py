@@ -7,7 +7,7 @@ merging. Everything here is pure.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Final
 
@@ -60,32 +60,44 @@ def by_id(rule_id: str) -> Rule:
         raise UsageError(f"there is no rule '{rule_id}'", hint="`assay rules` lists them all") from error
 
 
+class Effective(dict[str, Json]):
+    """A spec without nulls. ``judgements`` and ``contradicted`` take it as it is."""
+
+
+def effective(spec: Mapping[str, Json]) -> Effective:
+    """The effective spec: null means absent.
+
+    Who asks both functions below about one spec makes it effective once: that is a fifth of their work.
+    """
+    return spec if isinstance(spec, Effective) else Effective(prune(spec))
+
+
 def judgements(spec: Json, role: Role, rules: Sequence[Rule] = RULES) -> list[tuple[Rule, Judgement]]:
     """What ``rules`` say about ``spec``, in catalogue order; the empty list when every rule holds.
 
     Nulls are taken for absent. A spec that is no object breaks its schema, and no rule.
     """
-    effective = prune(spec)
-    if not isinstance(effective, dict):
+    if not isinstance(spec, dict):
         return []
+    spec = effective(spec)
     return [
         (rule, judgement)
         for rule in rules
-        if role in rule.applies and (rule.needs is None or rule.needs in effective)
-        for judgement in rule.judge(effective)
+        if role in rule.applies and (rule.needs is None or rule.needs in spec)
+        for judgement in rule.judge(spec)
     ]
 
 
 def contradicted(spec: Json, role: Role) -> list[tuple[Contradiction, Unclear]]:
     """Where the expectation for ``spec`` depends on which of two contradictory sentences holds."""
-    effective = prune(spec)
-    if not isinstance(effective, dict):
+    if not isinstance(spec, dict):
         return []
+    spec = effective(spec)
     return [
         (contradiction, unclear)
         for contradiction in CONTRADICTIONS
         if role in contradiction.applies
-        for unclear in contradiction.judge(effective)
+        for unclear in contradiction.judge(spec)
     ]
 
 

@@ -20,10 +20,10 @@ from assay.contract.rules.base import (
     text,
 )
 from assay.contract.rules.items import ItemType, breach, excluded
-from assay.contract.rules.quotes import said, states
+from assay.contract.rules.quotes import exempts, said, states
 from assay.contract.rules.sizes import not_a_size
 
-_PVC: Final = ItemType(("storage", "pvc"), {"path": "/data"}, "name", CREATE)
+_PVC: Final = ItemType(("storage", "pvc"), {"path": "/data"}, "name", exempts("ExcludeField", "item"), CREATE)
 _SIZE: Final = "/storage/pvc/*/claimInfo/size"
 _RECOMMENDED: Final = re.compile(r"[0-9]+ ?(TB|GB|MB|TIB|GIB|MIB)", re.IGNORECASE)
 _MODES: Final = ("readWriteOnce", "readOnlyMany", "readWriteMany")
@@ -91,7 +91,16 @@ def _recommended(spec: Spec) -> Iterator[Unclear]:
 RULES: Final = (
     Rule(
         id="claims/size-required-for-new-claim",
-        quotes=(said("PvcClaimSize", "Mandatory when existingPvc is false."),),
+        quotes=(
+            said("PvcClaimSize", "Mandatory when existingPvc is false."),
+            said(
+                "PvcFieldsNonUpdatable/properties/existingPvc",
+                "PVC is assumed to exist when set to `true`. If set to `false`, the PVC will be created, if it does "
+                "not exist.",
+            ),
+            states("PvcFieldsNonUpdatable/properties/existingPvc/default", "false"),
+            _PVC.exemption,
+        ),
         judge=_size,
         accepts=(
             Case("new claim with a size", _claim(existingPvc=False, claimInfo={"size": "1Gi"})),

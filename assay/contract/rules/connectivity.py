@@ -9,11 +9,19 @@ from assay.contract.request import Json
 from assay.contract.rules.base import CREATE, Broken, Case, Judgement, Quote, Rule, Spec, Unclear, section
 from assay.contract.rules.items import ItemType, breach, mandatory
 from assay.contract.rules.names import unique_names
-from assay.contract.rules.quotes import said
+from assay.contract.rules.quotes import exempts, said
 
-_PORT: Final = ItemType(("ports",), {"container": 8080, "serviceType": "ClusterIP"}, "name", CREATE)
-_EXPOSED: Final = ItemType(("exposedUrls",), {"container": 8080}, "name", CREATE)
-_RELATED: Final = ItemType(("relatedUrls",), {"url": "https://example.com/board", "type": "wandb"}, "name", CREATE)
+_PORT: Final = ItemType(
+    ("ports",), {"container": 8080, "serviceType": "ClusterIP"}, "name", exempts("Port", "item"), CREATE
+)
+_EXPOSED: Final = ItemType(("exposedUrls",), {"container": 8080}, "name", exempts("ExposedUrl", "instance"), CREATE)
+_RELATED: Final = ItemType(
+    ("relatedUrls",),
+    {"url": "https://example.com/board", "type": "wandb"},
+    "name",
+    exempts("RelatedUrl", "item"),
+    CREATE,
+)
 
 _EXCLUSIVE: Final = "Note that authorizedUsers and authorizedGroups are mutually exclusive."
 _USERS: Final = ["ada@example.com"]

@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from assay.contract.rules.base import CREATE, Broken, Case, Judgement, Rule, Spec, Unclear, entries, section
-from assay.contract.rules.quotes import said
+from assay.contract.rules.base import (
+    CREATE,
+    Broken,
+    Case,
+    Contradiction,
+    Judgement,
+    Rule,
+    Spec,
+    Unclear,
+    entries,
+    never,
+    section,
+)
+from assay.contract.rules.quotes import exempts, said
 
 _HANDLER: Final = {"httpGet": {"port": 8080}}
 
@@ -106,6 +118,7 @@ RULES: Final = (
                 "ImagePullSecret/properties/name",
                 "The name of the Kubernetes secret containing the image pull credentials.",
             ),
+            exempts("ImagePullSecret", "secret"),
         ),
         judge=_pull_secret,
         accepts=(
@@ -117,4 +130,14 @@ RULES: Final = (
         needs="imagePullSecrets",
     ),
 )
-CONTRADICTIONS: Final = ()
+CONTRADICTIONS: Final = (
+    Contradiction(
+        id="container/liveness-probe-is-no-field",
+        quotes=(
+            said("Probe/properties/initialDelaySeconds", "before liveness or readiness probes are initiated."),
+            said("Probes", "Probes are used to determine if the container is healthy and ready to accept traffic."),
+        ),
+        summary="the prose speaks of liveness probes; `probes` has a readiness probe only",
+        judge=never,
+    ),
+)

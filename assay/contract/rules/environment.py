@@ -7,17 +7,19 @@ from typing import Any, Final
 
 from assay.contract.rules.base import Case, Contradiction, Judgement, Rule, Spec, Unclear, never
 from assay.contract.rules.items import ItemType, breach, mandatory
-from assay.contract.rules.quotes import said
+from assay.contract.rules.quotes import exempts, said
 
 _REFERENCES: Final = ("secret", "configMap", "podFieldRef")
 _SECRET: Final = {"name": "keys", "key": "token"}
 _CONFIG_MAP: Final = {"name": "settings", "key": "mode"}
 _FIELD: Final = {"path": "metadata.name"}
 
-_PLAIN: Final = ItemType(("environmentVariables",), {"name": "MODE", "value": "fast"}, "name")
-_BY_SECRET: Final = ItemType(("environmentVariables",), {"name": "MODE", "secret": _SECRET}, "name")
-_BY_CONFIG_MAP: Final = ItemType(("environmentVariables",), {"name": "MODE", "configMap": _CONFIG_MAP}, "name")
-_BY_FIELD: Final = ItemType(("environmentVariables",), {"name": "MODE", "podFieldRef": _FIELD}, "name")
+_LIST: Final = ("environmentVariables",)
+_EXEMPTION: Final = exempts("EnvironmentVariable", "environment variable")
+_PLAIN: Final = ItemType(_LIST, {"name": "MODE", "value": "fast"}, "name", _EXEMPTION)
+_BY_SECRET: Final = ItemType(_LIST, {"name": "MODE", "secret": _SECRET}, "name", _EXEMPTION)
+_BY_CONFIG_MAP: Final = ItemType(_LIST, {"name": "MODE", "configMap": _CONFIG_MAP}, "name", _EXEMPTION)
+_BY_FIELD: Final = ItemType(_LIST, {"name": "MODE", "podFieldRef": _FIELD}, "name", _EXEMPTION)
 
 
 def _exclusive(spec: Spec) -> Iterator[Judgement]:

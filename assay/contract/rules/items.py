@@ -34,15 +34,16 @@ _EMPTY: Final = "whether an empty string is a given value is not said"
 
 @dataclass(frozen=True, slots=True)
 class ItemType:
-    """A kind of item: where its list stands, one plain complete item, and the field that identifies it.
+    """A kind of item: where its list stands, one plain complete item, the field that identifies it.
 
-    ``identity`` is None where items cannot be excluded. ``contested``: a complete item depends on a contradiction,
-    so only excluded items can be known to be accepted.
+    ``exemption`` is the sentence that lets items be excluded. ``contested``: a complete item depends on a
+    contradiction, so only excluded items can be known to be accepted.
     """
 
     path: tuple[str, ...]
     item: Fragment
-    identity: str | None
+    identity: str
+    exemption: Quote
     applies: frozenset[Role] = BOTH
     contested: bool = False
 
@@ -60,8 +61,7 @@ class ItemType:
 
     def identified(self) -> dict[str, Any]:
         """The least excluded item: ``exclude`` and what identifies it."""
-        name = self.identity or "name"
-        return {name: self.item.get(name, "from-policy"), "exclude": True}
+        return {self.identity: self.item.get(self.identity, "from-policy"), "exclude": True}
 
 
 def nested(path: tuple[str, ...], value: Json) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def mandatory(rule_id: str, kind: ItemType, field: str, quote: Quote) -> Rule:
 
     return Rule(
         id=rule_id,
-        quotes=(quote,),
+        quotes=(quote, kind.exemption),
         judge=judge,
         accepts=_accepts(kind),
         rejects=tuple(_rejects(kind, within, name)),
@@ -111,7 +111,7 @@ def mandatory(rule_id: str, kind: ItemType, field: str, quote: Quote) -> Rule:
 
 
 def _missing(kind: ItemType, item: Mapping[str, Json], location: str) -> Iterator[Judgement]:
-    if kind.identity is None or not excluded(item):
+    if not excluded(item):
         yield Broken(location)
     elif item.get(kind.identity) in (None, ""):
         yield Unclear(location, _UNIDENTIFIED)
@@ -121,8 +121,7 @@ def _accepts(kind: ItemType) -> tuple[Case, ...]:
     cases = [Case("the list is null", nested(kind.path, None)), Case("the list is empty", kind.holding())]
     if not kind.contested:
         cases.append(Case("given", kind.holding(kind.item)))
-    if kind.identity is not None:
-        cases.append(Case("spared by exclude", kind.holding(kind.identified())))
+    cases.append(Case("spared by exclude", kind.holding(kind.identified())))
     return tuple(cases)
 
 
@@ -130,8 +129,6 @@ def _rejects(kind: ItemType, within: list[str], name: str) -> Iterator[Case]:
     lacking = _with(kind.item, within, name, None, drop=True)
     yield Case("missing", kind.holding(lacking))
     yield Case("null", kind.holding(_with(kind.item, within, name, None, drop=False)))
-    if kind.identity is None:
-        return
     spared = kind.identified() if kind.contested else kind.item
     yield Case("missing in the second entry only", kind.holding(spared, lacking))
     yield Case("missing, exclude is false", kind.holding({**lacking, "exclude": False}))

@@ -21,7 +21,10 @@ def unique_names(rule_id: str, place: str, first_word: str, *kinds: ItemType) ->
 
     def judge(spec: Spec) -> Iterator[Judgement]:
         for kind in kinds:
-            items = [item for item in kind.of(spec) if text(item.get("name"))]
+            items = kind.of(spec)
+            if len(items) < 2:
+                continue
+            items = [item for item in items if text(item.get("name"))]
             kept = Counter(item["name"] for item in items if not excluded(item))
             dropped = {item["name"] for item in items if excluded(item)}
             if any(count > 1 for count in kept.values()):
@@ -31,7 +34,7 @@ def unique_names(rule_id: str, place: str, first_word: str, *kinds: ItemType) ->
 
     return Rule(
         id=rule_id,
-        quotes=(said(place, f"{first_word} name to identify the instance."),),
+        quotes=(said(place, f"{first_word} name to identify the instance. primarily used for policy locked rules."),),
         judge=judge,
         accepts=tuple(case for kind in kinds for case in _accepts(kind)),
         rejects=tuple(case for kind in kinds for case in _rejects(kind)),

@@ -7,11 +7,14 @@ from typing import Any, Final
 
 from assay.contract.rules.base import Case, Judgement, Rule, Spec, Unclear, number, section, text
 from assay.contract.rules.items import ItemType, mandatory
-from assay.contract.rules.quotes import said
+from assay.contract.rules.quotes import exempts, said
 from assay.contract.rules.sizes import not_a_size, order
 
 _EXTENDED: Final = ItemType(
-    ("compute", "extendedResources"), {"resource": "example.com/fpga", "quantity": "1"}, "resource"
+    ("compute", "extendedResources"),
+    {"resource": "example.com/fpga", "quantity": "1"},
+    "resource",
+    exempts("ExtendedResource", "extended resource"),
 )
 _BELOW: Final = "the workload gets at least the request and at most the limit, and the limit is lower"
 

@@ -13,6 +13,7 @@ from assay.contract.rules.base import (
     Case,
     Contradiction,
     Judgement,
+    Quote,
     Rule,
     Spec,
     Strength,
@@ -72,12 +73,24 @@ def _root(spec: Spec) -> Iterator[Judgement]:
         yield Unclear("/security/runAsUid", "the root user beside runAsNonRoot")
 
 
-def _ids_rule(slug: str, field: str, value: Json, doubt: Callable[[Json], str | None], *more: Case) -> Rule:
+def _ids_rule(
+    slug: str,
+    field: str,
+    value: Json,
+    doubt: Callable[[Json], str | None],
+    *more: Case,
+    quotes: tuple[Quote, ...] = (),
+) -> Rule:
     return Rule(
         id=f"security/{slug}-only-with-own-ids",
         quotes=(
             said(f"{_OVERRIDABLE}/{field}", _ONLY),
-            said("UidGidSource", "this is the default option."),
+            said(
+                "UidGidSource",
+                "The options are a. `fromTheImage` - user and group ids are determined by the docker image that the "
+                "container runs. this is the default option.",
+            ),
+            *quotes,
         ),
         judge=_with_image_ids(field, doubt),
         accepts=(
@@ -116,6 +129,17 @@ RULES: Final = (
         "1000,2000",
         _doubtful_groups,
         Case("one group", _secure(uidGidSource="custom", supplementalGroups="1000")),
+        quotes=(
+            said(
+                f"{_OVERRIDABLE}/supplementalGroups",
+                "Comma separated list of groups that the user running the container belongs to, in addition to the "
+                "group indicated by runAsGid.",
+            ),
+            said(
+                f"{_OVERRIDABLE}/supplementalGroups",
+                "Using an empty string implies reverting the supplementary groups of the image.",
+            ),
+        ),
     ),
     Rule(
         id="security/custom-ids",
@@ -157,7 +181,7 @@ CONTRADICTIONS: Final = (
     Contradiction(
         id="security/seccomp-localhost",
         quotes=(
-            said("SeccompProfileType", "`Localhost` is not yet supported by Run:ai."),
+            said("SeccompProfileType", "c. `Localhost` is not yet supported by Run:ai."),
             states("SeccompProfileType/enum/2", "Localhost"),
         ),
         summary="seccompProfileType lists Localhost, which the prose calls not yet supported",

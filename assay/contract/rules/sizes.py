@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import lru_cache
+from typing import Final, Literal
 
 from assay.contract import quantity
+
+# A size is read by two or three rules in a row; reading one costs 8 us, and an oracle has 500 us for everything.
+_amount: Final = lru_cache(maxsize=1024)(quantity.parse)
 
 
 def not_a_size(value: str) -> str | None:
@@ -13,7 +17,7 @@ def not_a_size(value: str) -> str | None:
     The patterns of the document let through what is no quantity ("..", "1e"), signs and zero; no sentence says
     that those are refused.
     """
-    amount = quantity.parse(value)
+    amount = _amount(value)
     if amount is None:
         return "the pattern admits it, but it is no Kubernetes quantity"
     if amount <= 0:
@@ -23,7 +27,7 @@ def not_a_size(value: str) -> str | None:
 
 def order(one: str, two: str) -> Literal[-1, 0, 1] | None:
     """-1, 0 or 1 as ``one`` is less than, equal to or more than ``two``; None when either is no quantity."""
-    left, right = quantity.parse(one), quantity.parse(two)
+    left, right = _amount(one), _amount(two)
     if left is None or right is None:
         return None
     return 0 if left == right else -1 if left < right else 1

@@ -21,13 +21,13 @@ from assay.contract.rules.base import (
 )
 from assay.contract.rules.items import ItemType, breach, mandatory
 from assay.contract.rules.names import unique_names
-from assay.contract.rules.quotes import said, states
+from assay.contract.rules.quotes import exempts, said, states
 
 _UUID: Final = "6d1c0f3e-8b7a-4c55-9a61-0f2d3c4b5a69"
 
 
 def _type(name: str, identity: str = "name", **item: Any) -> ItemType:
-    return ItemType(("storage", name), item, identity, CREATE)
+    return ItemType(("storage", name), item, identity, exempts("ExcludeField", "item"), CREATE)
 
 
 _DATA_VOLUME: Final = _type("dataVolume", "id", id=_UUID, mountPath="/data")

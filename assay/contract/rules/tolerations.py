@@ -8,10 +8,12 @@ from typing import Any, Final
 from assay.contract.request import Json
 from assay.contract.rules.base import CREATE, Case, Contradiction, Judgement, Rule, Spec, Unclear, never
 from assay.contract.rules.items import ItemType, breach, excluded, mandatory
-from assay.contract.rules.quotes import said
+from assay.contract.rules.quotes import exempts, said
 
 _COMPLETE: Final = {"name": "spot", "key": "spot", "operator": "Exists", "effect": "NoSchedule"}
-_TOLERATION: Final = ItemType(("tolerations",), _COMPLETE, "name", CREATE, contested=True)
+_TOLERATION: Final = ItemType(
+    ("tolerations",), _COMPLETE, "name", exempts("Toleration", "label"), CREATE, contested=True
+)
 _OPERATORS: Final = ("Equal", "Exists")
 _MANDATORY: Final = ("key", "operator", "effect")
 

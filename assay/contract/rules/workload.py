@@ -6,10 +6,12 @@ from typing import Final
 
 from assay.contract.rules.base import CREATE
 from assay.contract.rules.items import ItemType, mandatory
-from assay.contract.rules.quotes import said
+from assay.contract.rules.quotes import exempts, said
 
-_ANNOTATION: Final = ItemType(("annotations",), {"name": "team", "value": "search"}, "name", CREATE)
-_LABEL: Final = ItemType(("labels",), {"name": "team", "value": "search"}, "name", CREATE)
+_ANNOTATION: Final = ItemType(
+    ("annotations",), {"name": "team", "value": "search"}, "name", exempts("Annotation", "annotation"), CREATE
+)
+_LABEL: Final = ItemType(("labels",), {"name": "team", "value": "search"}, "name", exempts("Label", "label"), CREATE)
 
 RULES: Final = (
     mandatory(
