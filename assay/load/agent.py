@@ -1,0 +1,212 @@
+"""The part of a load process that does the work: it prepares workloads, runs legs, reports, cleans up.
+
+It is driven by messages, which Locust carries to worker processes and hands straight through in a single one:
+
+=================  ==========================================================  ==========================
+message            content                                                     answer
+=================  ==========================================================  ==========================
+``assay_prepare``  {profile, run, stem, seed, part, of}                        ``assay_ready``
+``assay_leg``      {number, steps, begin}                                      ``assay_report`` once a second,
+                                                                               then ``assay_done``
+``assay_halt``     {}                                                          ``assay_done`` comes early
+``assay_finish``   {seconds}                                                   ``assay_finished``
+=================  ==========================================================  ==========================
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import gevent
+from gevent.event import Event
+
+from assay.contract.request import Role
+from assay.errors import AssayError, CredentialsError
+from assay.load import health
+from assay.load.dispatch import Dispatcher, Lane, Listener, deaf, follow
+from assay.load.payload import specs
+from assay.load.plan import profile_from_json, steps_from_json
+from assay.load.profiles import Load, Profile
+from assay.load.reaper import Reaper
+from assay.load.recorder import Recorder
+from assay.load.scenario import Base, load_scenario
+from assay.load.site import Site
+from assay.load.world import World
+
+REPORT_SECONDS: Final = 1.0
+READY_SECONDS: Final = 20.0
+"""How long set-up waits for its workloads to run."""
+
+_TOKEN_SECONDS: Final = 1.0
+_POD_SECONDS: Final = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class Agent:
+    """Works for one process. ``tell`` sends a message to the coordinator; ``open_site`` reaches the target."""
+
+    def __init__(
+        self,
+        tell: Callable[[str, dict[str, Any]], None],
+        open_site: Callable[[Mapping[str, Any]], Site],
+        listener: Listener = deaf,
+    ) -> None:
+        self._tell = tell
+        self._open_site = open_site
+        self._listener = listener
+        self._lane: Lane | None = None
+        self._leg_over = Event()
+        self._leg_over.set()
+        self._site: Site | None = None
+        self._background: list[gevent.Greenlet] = []
+        self._sequence = 0
+        self._finished = False
+
+    # messages in -------------------------------------------------------------------------------------------------
+
+    def prepare(self, data: Mapping[str, Any]) -> None:
+        """Reach the target and make the population; answers ``assay_ready`` with what went wrong, if anything."""
+        try:
+            notes = self._prepare(data)
+        except AssayError as error:
+            self._tell(
+                "assay_ready", {"problem": error.message, "hint": error.hint, "exit": error.exit_code, "notes": []}
+            )
+        else:
+            self._tell("assay_ready", {"problem": None, "hint": None, "exit": 0, "notes": notes})
+
+    def leg(self, data: Mapping[str, Any]) -> None:
+        """Run one leg to its end; reports on the way, then answers ``assay_done``."""
+        self._leg_over.clear()
+        problem: str | None = None
+        try:
+            problem = self._leg(data)
+        except Exception as error:  # whatever a scenario raises must reach the report
+            logger.exception("the load process failed")
+            problem = f"a load process failed: {type(error).__name__}: {error}"
+        finally:
+            self._leg_over.set()
+            self._tell("assay_done", {"number": data["number"], "problem": problem, "reports": self._sequence})
+
+    def halt(self) -> None:
+        """Start no more requests; the leg ends when the last answers are there."""
+        if self._lane is not None:
+            self._lane.stop()
+
+    def finish(self, data: Mapping[str, Any]) -> None:
+        """Delete what this process created and let go of the target; answers ``assay_finished``."""
+        if self._finished:
+            return
+        self._finished = True
+        self.halt()
+        self._leg_over.wait()
+        left, deleted = 0, 0
+        if self._site is not None:
+            left = self._reaper.finish(float(data["seconds"]))
+            deleted = self._reaper.deleted
+            self._world.names.close()
+            gevent.killall(self._background)
+            self._site.close()
+        self._tell("assay_finished", {"left": left, "deleted": deleted})
+
+    # the work ----------------------------------------------------------------------------------------------------
+
+    def _prepare(self, data: Mapping[str, Any]) -> list[str]:
+        self._profile: Profile = profile_from_json(data["profile"])
+        self._part, self._of = int(data["part"]), int(data["of"])
+        self._seed = int(data["seed"])
+        self._site = site = self._open_site(data)
+        self._world: World = site.world(data)
+        self._reaper = Reaper(self._world)
+        self._reaper.start()
+        self._background = [
+            gevent.spawn(self._keep_token, site),
+            gevent.spawn(health.watch, self._current, gevent.sleep),
+        ]
+        kinds = [(load, load_scenario(load.scenario)) for load in self._profile.loads]
+        population = max((kind.population(load.parameters) for load, kind in kinds), default=0)
+        mine = population // self._of + (self._part < population % self._of)
+        notes = self._world.populate(
+            max(mine, min(population, 1)),
+            specs(site.contract, "plain", 0)[0],
+            deadline=READY_SECONDS,
+            sleep=gevent.sleep,
+        )
+        if any(kind.role is Role.POD_METRICS for _, kind in kinds):
+            self._world.look_for_pods()
+            self._background.append(gevent.spawn(self._keep_pods))
+        self._scenarios: list[tuple[Load, Base]] = [
+            (load, kind(self._world, load.parameters)) for load, kind in kinds
+        ]
+        self._world.names.prepare()
+        # What lives by now lives to the end: keep the collector from walking over it again and again.
+        gc.collect()
+        gc.freeze()
+        return notes
+
+    def _leg(self, data: Mapping[str, Any]) -> str | None:
+        profile = profile_from_json(data["profile"], steps_from_json(data["steps"]))
+        ends, end = [], 0.0
+        for step in profile.steps:
+            end += step.seconds
+            ends.append(end)
+        wait = min(max(float(data["begin"]) - time.time(), 0.0), 5.0)
+        recorder = Recorder(ends, float(data["slot"]))
+        lane = self._lane = Lane(
+            client=self._world.client,
+            recorder=recorder,
+            origin=time.monotonic() + wait,
+            cap=max(profile.in_flight // self._of, 1),
+            patience=profile.patience,
+            listener=self._listener,
+        )
+        dispatchers = [
+            Dispatcher(
+                lane,
+                scenario,
+                self._world.operation(scenario.role),
+                profile.schedule(load, self._seed + number).arrivals(self._part, self._of),
+            )
+            for number, (load, scenario) in enumerate(self._scenarios)
+        ]
+        reporter = gevent.spawn(self._report, recorder, int(data["number"]))
+        try:
+            lost = follow(lane, dispatchers, profile.timeout + profile.patience)
+        finally:
+            self._lane = None
+            gevent.kill(reporter)
+            self._send_report(recorder, int(data["number"]))
+        return f"target lost: {lost}" if lost else None
+
+    def _report(self, recorder: Recorder, number: int) -> None:
+        while True:
+            gevent.sleep(REPORT_SECONDS)
+            self._send_report(recorder, number)
+            if self._world.names.ready < 32:
+                self._world.names.prepare()
+
+    def _send_report(self, recorder: Recorder, number: int) -> None:
+        self._sequence += 1
+        self._tell("assay_report", {"number": number, "sequence": self._sequence, "report": recorder.drain()})
+
+    def _current(self) -> tuple[Recorder, float] | None:
+        lane = self._lane
+        return None if lane is None else (lane.recorder, lane.origin)
+
+    def _keep_token(self, site: Site) -> None:
+        while True:
+            gevent.sleep(_TOKEN_SECONDS)
+            try:
+                site.renew_token()
+            except (AssayError, CredentialsError) as error:
+                logger.warning("the token could not be renewed: %s", error)
+
+    def _keep_pods(self) -> None:
+        while True:
+            gevent.sleep(_POD_SECONDS)
+            self._world.look_for_pods()

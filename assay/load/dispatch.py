@@ -1,0 +1,212 @@
+"""Starts requests when they are due, whatever earlier ones are doing.
+
+One greenlet a scenario follows the schedule; each request runs in a greenlet of its own. Only the cap on requests in
+flight can hold one back: it then waits its turn (its latency counts from when it was due), and what waited longer
+than the profile's patience is counted as not started.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import gevent
+from gevent.event import Event
+
+from assay.load.client import Answer, Client, Failure
+from assay.load.clock import sleeper
+from assay.load.recorder import Recorder
+from assay.load.scenario import Base, Call, Skip
+
+IN_FLIGHT_REASON: Final = "in flight cap"
+_LOST_FAILURES: Final = 20
+_LOST_SECONDS: Final = 5.0
+"""A target is lost after this many failures in a row without any answer for this long: a restart behind a load
+balancer is shorter, and one answer of any status resets both."""
+
+
+class Listener(Protocol):
+    """Hears of each finished request (for Locust's statistics and web UI)."""
+
+    def __call__(self, method: str, name: str, milliseconds: float, length: int, error: str | None) -> None: ...
+
+
+def deaf(method: str, name: str, milliseconds: float, length: int, error: str | None) -> None:
+    """A listener that does nothing."""
+
+
+@dataclass(slots=True)
+class Pulse:
+    """Whether the target is still there."""
+
+    failures: int = 0
+    last_answer: float = field(default_factory=time.monotonic)
+    last_failure: str = ""
+
+    def answered(self, now: float) -> None:
+        self.failures = 0
+        self.last_answer = now
+
+    def failed(self, kind: str) -> None:
+        self.failures += 1
+        self.last_failure = kind
+
+    def lost(self, now: float) -> str | None:
+        """Why the target counts as lost; None while it does not."""
+        silent = now - self.last_answer
+        if self.failures < _LOST_FAILURES or silent < _LOST_SECONDS:
+            return None
+        return f"no answer for {silent:.0f} s, {self.failures} failures in a row, the last one: {self.last_failure}"
+
+
+@dataclass(slots=True)
+class Lane:
+    """What the requests of one process share: clock, cap, client, recorder.
+
+    ``origin`` is the start of the leg on ``time.monotonic()``.
+    """
+
+    client: Client
+    recorder: Recorder
+    origin: float
+    cap: int
+    patience: float
+    listener: Listener = deaf
+    in_flight: int = 0
+    waiting: deque[tuple[Dispatcher, float]] = field(default_factory=deque)
+    pulse: Pulse = field(default_factory=Pulse)
+    halt: Event = field(default_factory=Event)
+    idle: Event = field(default_factory=Event)
+    fault: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.idle.set()
+
+    def now(self) -> float:
+        return time.monotonic() - self.origin
+
+    def stop(self) -> None:
+        """Start nothing more; what is under way may end."""
+        self.halt.set()
+        for dispatcher, due in self.waiting:
+            self.recorder.skipped(dispatcher.operation, due, "stopped")
+        self.waiting.clear()
+
+
+class Dispatcher:
+    """One scenario of one process: ``arrivals`` are due times in seconds since the lane's origin."""
+
+    def __init__(self, lane: Lane, scenario: Base, operation: str, arrivals: Iterator[float]) -> None:
+        self.operation = operation
+        self._lane = lane
+        self._scenario = scenario
+        self._arrivals = arrivals
+        self._number = 0
+
+    def run(self) -> None:
+        """Follow the schedule to its end or until the lane halts."""
+        lane = self._lane
+        timer = sleeper()
+        try:
+            for due in self._arrivals:
+                timer.until(lane.origin + due)
+                if lane.halt.is_set():
+                    return
+                self._launch(due)
+        finally:
+            timer.close()
+
+    def _launch(self, due: float) -> None:
+        lane = self._lane
+        if lane.in_flight >= lane.cap:
+            lane.waiting.append((self, due))
+            return
+        lane.in_flight += 1
+        lane.idle.clear()
+        gevent.spawn(_serve, lane, self, due)
+
+    def one(self, due: float, *, waited: bool) -> None:
+        """Prepare, send, judge and record the request that was due at ``due``."""
+        lane = self._lane
+        number, self._number = self._number, self._number + 1
+        call = self._scenario.call(number)
+        if isinstance(call, Skip):
+            lane.recorder.skipped(call.operation, due, call.reason)
+            return
+        begun = lane.now()
+        lane.recorder.started(due, begun, waited=waited)
+        answer: Answer | None = None
+        try:
+            answer = lane.client.send(call.line, call.rest)
+            ended = lane.now()
+            error = call.wrong_with(answer)
+            lane.pulse.answered(ended + lane.origin)
+        except Failure as failure:
+            ended = lane.now()
+            error = failure.kind
+            lane.pulse.failed(error)
+        lane.recorder.ended(call.operation, due, begun, ended, error)
+        self._tell(call, (ended - due) * 1000, answer, error)
+        self._scenario.after(call, answer)
+
+    def _tell(self, call: Call, milliseconds: float, answer: Answer | None, error: str | None) -> None:
+        length = len(answer.body) if answer else 0
+        self._lane.listener(call.method, call.operation, milliseconds, length, error)
+
+
+def _serve(lane: Lane, dispatcher: Dispatcher, due: float) -> None:
+    """Serve one request, then those that wait for its place."""
+    waited = False
+    try:
+        while True:
+            dispatcher.one(due, waited=waited)
+            following = _next_waiting(lane)
+            if following is None:
+                return
+            dispatcher, due = following
+            waited = True
+    except Exception as error:  # noqa: BLE001 - whatever a scenario raises ends the leg: follow() raises it
+        lane.fault = error
+    finally:
+        lane.in_flight -= 1
+        if lane.in_flight == 0:
+            lane.idle.set()
+
+
+def _next_waiting(lane: Lane) -> tuple[Dispatcher, float] | None:
+    while lane.waiting:
+        dispatcher, due = lane.waiting.popleft()
+        if lane.now() - due <= lane.patience:
+            return dispatcher, due
+        lane.recorder.skipped(dispatcher.operation, due, IN_FLIGHT_REASON)
+    return None
+
+
+def follow(lane: Lane, dispatchers: list[Dispatcher], timeout: float) -> str | None:
+    """Run the dispatchers to the end of their schedules and wait for the last answers.
+
+    Returns why the target counts as lost, or None. ``timeout`` bounds the wait for the last answers, in seconds.
+    What a scenario raises is raised here.
+    """
+    greenlets = [gevent.spawn(dispatcher.run) for dispatcher in dispatchers]
+    lost: str | None = None
+    try:
+        while not all(greenlet.ready() for greenlet in greenlets):
+            gevent.joinall(greenlets, timeout=0.5)
+            lost = lane.pulse.lost(time.monotonic())
+            if lost or lane.fault or lane.halt.is_set():
+                lane.stop()
+                break
+        lane.idle.wait(timeout=timeout)
+    finally:
+        lane.stop()
+        gevent.killall(greenlets)
+    for greenlet in greenlets:
+        if greenlet.exception is not None:
+            raise greenlet.exception
+    if lane.fault is not None:
+        raise lane.fault
+    return lost

@@ -1,0 +1,161 @@
+"""Leads one load run from its run file to the last event of its journal."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from typing import Any
+
+import gevent
+from locust.runners import LocalRunner, MasterRunner
+
+from assay.contract.documents import Contract, load
+from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, AssayError, SettingsError
+from assay.findings.journal import Journal
+from assay.load import outcome
+from assay.load.coordinator import Coordinator, Interrupted, Leg
+from assay.load.engine import (
+    attach_agent,
+    attach_coordinator,
+    new_environment,
+    settings_at_hand,
+    start_workers,
+    wait_for_workers,
+)
+from assay.load.plan import RunFile
+from assay.load.profiles import Profile, load_profile
+from assay.load.scenario import load_scenario, read_parameters
+from assay.load.slo import Objectives, load_objectives
+from assay.target.settings import Settings
+
+_STOP_WORKERS = 5.0
+
+
+def checked_profile(file: RunFile) -> Profile:
+    """The profile that the run file asks for, its scenarios' parameters checked; SettingsError."""
+    profile = load_profile(file.profile, file.profiles).limited(file.scenario, file.rate, file.duration)
+    for load_ in profile.loads:
+        try:
+            read_parameters(load_scenario(load_.scenario), load_.parameters)
+        except ValueError as error:
+            raise SettingsError(
+                f"profile {profile.name}, scenario {load_.scenario}: {error}",
+                hint=f"[{profile.name}.scenarios.{load_.scenario}] in {file.profiles or 'load_tests/profiles.toml'}",
+            ) from error
+    return profile
+
+
+def lead(file: RunFile) -> int:
+    """Do the run; what is observed goes to the journal. Returns the exit code; raises AssayError before it starts."""
+    settings = settings_at_hand()
+    profile = checked_profile(file)
+    objectives = load_objectives(file.slo, base_url=settings.base_url)
+    contract = load(settings.contract, settings.corrections)
+    journal = Journal(file.journal)
+    run = _Run(file, settings, profile, objectives, contract, journal)
+    try:
+        return run.whole()
+    finally:
+        journal.close()
+
+
+class _Run:
+    def __init__(
+        self,
+        file: RunFile,
+        settings: Settings,
+        profile: Profile,
+        objectives: Objectives,
+        contract: Contract,
+        journal: Journal,
+    ) -> None:
+        self._file = file
+        self._settings = settings
+        self._profile = profile
+        self._objectives = objectives
+        self._contract = contract
+        self._journal = journal
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def whole(self) -> int:
+        environment = new_environment()
+        runner = self._runner(environment)
+        try:
+            coordinator = self._coordinator(environment, runner)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                gevent.signal_handler(number, coordinator.interrupt)
+            return self._led(runner, coordinator)
+        except AssayError as error:
+            self._problem(error)
+            return error.exit_code
+        finally:
+            if environment.web_ui is not None:
+                environment.web_ui.stop()
+            runner.quit()
+            self._end_workers()
+
+    def _runner(self, environment: Any) -> LocalRunner | MasterRunner:
+        if self._file.master or self._file.processes > 1:
+            host = self._file.master_host
+            return environment.create_master_runner(host, self._file.master_port)
+        return environment.create_local_runner()
+
+    def _coordinator(self, environment: Any, runner: LocalRunner | MasterRunner) -> Coordinator:
+        if self._file.ui_port is not None:
+            environment.create_web_ui("127.0.0.1", self._file.ui_port)
+        if isinstance(runner, LocalRunner):
+            attach_agent(environment, runner, self._settings)
+            return attach_coordinator(runner, [runner.client_id])
+        if not self._file.master:
+            self._children = start_workers(self._file.processes, "127.0.0.1", runner.server.port)
+        members = wait_for_workers(runner, self._file.processes, self._children)
+        return attach_coordinator(runner, members)
+
+    def _led(self, runner: LocalRunner | MasterRunner, coordinator: Coordinator) -> int:
+        code = EXIT_PASS
+        try:
+            notes = coordinator.prepare(self._profile, run=self._file.run, stem=self._file.stem, seed=self._file.seed)
+            for note in notes:
+                self._journal.write("note", text=note)
+            runner.start(len(coordinator.members), len(coordinator.members))
+            leg = coordinator.leg(self._profile, self._profile.steps)
+            code = self._report(leg)
+        except Interrupted:
+            self._journal.write("problem", what="the load part was interrupted")
+        except AssayError as error:
+            self._problem(error)
+            code = error.exit_code
+        finally:
+            left = coordinator.finish(self._file.cleanup_seconds)
+            if left:
+                self._journal.write(
+                    "note", text=f"{left} workloads of the load part were still being deleted at its end"
+                )
+        return EXIT_INTERRUPTED if coordinator.interrupted else code
+
+    def _report(self, leg: Leg) -> int:
+        found = outcome.results(leg, self._contract, self._objectives)
+        outcome.write(self._journal, leg, found)
+        for finding in outcome.findings(found, self._objectives):
+            self._journal.finding(finding)
+        expected = {self._contract.operations[load_scenario(load_.scenario).role].id for load_ in self._profile.loads}
+        reasons = outcome.problems(leg, found, sorted(expected))
+        for reason in reasons:
+            self._journal.write("problem", what=reason)
+        return EXIT_INCONCLUSIVE if reasons else EXIT_PASS
+
+    def _problem(self, error: AssayError) -> None:
+        hint = f" ({error.hint})" if error.hint else ""
+        self._journal.write("problem", what=f"{error.message}{hint}")
+
+    def _end_workers(self) -> None:
+        for child in self._children:
+            try:
+                child.wait(timeout=_STOP_WORKERS)
+            except subprocess.TimeoutExpired:
+                child.terminate()
+                try:
+                    child.wait(timeout=_STOP_WORKERS)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()

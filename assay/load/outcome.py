@@ -1,0 +1,222 @@
+"""Turns what was observed into the journal's events: results, series, findings, problems, what was not tested."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from assay.contract.documents import Contract
+from assay.contract.request import Role
+from assay.findings.journal import Journal
+from assay.findings.model import Class, Finding
+from assay.load import health
+from assay.load.collector import Collector
+from assay.load.coordinator import Leg
+from assay.load.dispatch import IN_FLIGHT_REASON
+from assay.load.slo import Kept, Objectives, judge
+from assay.load.world import BUDGET
+
+FEWEST: Final = 20
+"""Fewer measured requests than this say nothing about a percentile: a p95 would be the slowest request."""
+
+MOST_POINTS: Final = 600
+"""Points of a series in the journal; longer runs are thinned out by taking the worst of neighbouring points."""
+
+_TEST: Final = "load"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One operation in the measured stages of a leg. ``due`` is what the schedule asked for."""
+
+    operation: str
+    role: Role
+    rate: float
+    due: int
+    requests: int
+    errors: int
+    latency_ms: dict[str, float]
+    service_ms: dict[str, float]
+    kinds: dict[str, int]
+    skipped: dict[str, int]
+    slo: tuple[Kept, ...]
+
+    @property
+    def not_started(self) -> int:
+        return sum(self.skipped.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``load`` event; beyond the stable keys also service time, due requests, error kinds, not started."""
+        return {
+            "operation": self.operation,
+            "rate": round(self.rate, 3),
+            "requests": self.requests,
+            "errors": self.errors,
+            "latency_ms": self.latency_ms,
+            "slo": [kept.to_json() for kept in self.slo],
+            "service_ms": self.service_ms,
+            "due": self.due,
+            "error_kinds": self.kinds,
+            "not_started": self.skipped,
+        }
+
+
+def results(leg: Leg, contract: Contract, objectives: Objectives) -> list[Result]:
+    """One result for every operation that was due in the leg."""
+    roles = {operation.id: role for role, operation in contract.operations.items()}
+    seconds = sum(step.seconds for step in leg.steps if step.measured)
+    return [_result(leg, operation, roles[operation], seconds, objectives) for operation in leg.collector.operations]
+
+
+def _result(leg: Leg, operation: str, role: Role, seconds: float, objectives: Objectives) -> Result:
+    collector = leg.collector
+    measured = {number for number, step in enumerate(leg.steps) if step.measured}
+    ok = collector.merged(operation, "ok")
+    errors = collector.merged(operation, "error").count
+    requests = ok.count + errors
+    skipped = _by_kind(collector.skipped, operation, measured)
+    latency = ok.summary()
+    ours = sum(number for reason, number in skipped.items() if reason.startswith(BUDGET))
+    due = requests + sum(skipped.values())
+    kept = judge(
+        objectives.by_role.get(role, {}),
+        latency_ms=latency,
+        requests=requests,
+        errors=errors,
+        due=due - ours,
+        started=requests,
+    )
+    return Result(
+        operation=operation,
+        role=role,
+        rate=requests / seconds if seconds else 0.0,
+        due=due,
+        requests=requests,
+        errors=errors,
+        latency_ms=latency,
+        service_ms=_service(collector, operation, measured),
+        kinds=_by_kind(collector.errors, operation, measured),
+        skipped=skipped,
+        slo=kept,
+    )
+
+
+def _by_kind(counts: Any, operation: str, stages: set[int]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for (name, stage, kind), number in counts.items():
+        if name == operation and stage in stages:
+            found[kind] = found.get(kind, 0) + number
+    return found
+
+
+def _service(collector: Collector, operation: str, stages: set[int]) -> dict[str, float]:
+    whole = None
+    for (name, outcome, stage), histogram in collector.service.items():
+        if name == operation and outcome == "ok" and stage in stages:
+            if whole is None:
+                whole = histogram
+            else:
+                whole.hdr.add(histogram.hdr)
+    return whole.summary() if whole else {}
+
+
+def problems(leg: Leg, found: Iterable[Result], operations: Iterable[str]) -> list[str]:
+    """What makes the leg inconclusive."""
+    collector = leg.collector
+    reasons = list(leg.problems)
+    if leg.interrupted:
+        reasons.append("the load part was interrupted")
+    reasons += [
+        f"the load generator was the bottleneck: {reason}"
+        for reason in health.saturation(
+            starts=collector.starts,
+            late=collector.late_starts,
+            lag=collector.lag,
+            loop=collector.loop,
+            cpu=collector.cpu,
+        )
+    ]
+    by_operation = {result.operation: result for result in found}
+    for operation in operations:
+        result = by_operation.get(operation)
+        requests = result.requests if result else 0
+        if requests < FEWEST:
+            why = f" ({_told(result.skipped)} not started)" if result and result.skipped else ""
+            reasons.append(f"too few requests to judge {operation}: {requests}, at least {FEWEST} are needed{why}")
+    return reasons
+
+
+def findings(found: Iterable[Result], objectives: Objectives) -> list[Finding]:
+    """One finding for each objective that was missed."""
+    return [
+        _missed(result, kept, objectives)
+        for result in found
+        for kept in result.slo
+        if not kept.ok and kept.value is not None
+    ]
+
+
+def _missed(result: Result, kept: Kept, objectives: Objectives) -> Finding:
+    relation = "at least" if kept.name == "rate_ratio" else "at most"
+    detail = ""
+    if kept.name == "error_ratio":
+        detail = f" ({result.errors} of {result.requests}: {_told(result.kinds)})"
+    elif kept.name == "rate_ratio":
+        detail = f" ({result.not_started} not started: {_told(result.skipped)})"
+    return Finding(
+        cls=Class.VIOLATION,
+        check="slo",
+        operation=result.operation,
+        rule=kept.name,
+        location=f"/load/{result.operation}/{kept.name}",
+        summary=f"{kept.name} of {result.operation} is {kept.value:g}, the objective is {relation} {kept.limit:g}"
+        f"{detail}, at {result.rate:.1f} requests/s",
+        why=f"service level objective {kept.name} = {kept.limit:g} in {objectives.source}",
+        test=_TEST,
+    )
+
+
+def _told(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} x {kind}" for kind, number in sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def write(journal: Journal, leg: Leg, found: Iterable[Result]) -> None:
+    """Write results, series, what was not tested, and notes on the generator's health."""
+    for result in found:
+        journal.write("load", **result.to_json())
+        points = leg.collector.series(result.operation)
+        journal.write("series", operation=result.operation, points=thin(points))
+        for reason, number in result.skipped.items():
+            if reason != IN_FLIGHT_REASON:
+                journal.write(
+                    "not_tested",
+                    what=f"{number} of {result.due} requests of {result.operation} under load",
+                    why=reason,
+                )
+    journal.write("note", text=generator_note(leg.collector))
+
+
+def generator_note(collector: Collector) -> str:
+    """One line on how well the generator itself did."""
+    lag = collector.lag.percentiles([50.0, 99.0])
+    shares = [share for source in collector.cpu.values() for share in source]
+    cpu = f"{sum(shares) / len(shares):.0%} of a core on average" if shares else "not measured"
+    return (
+        f"load generator: {collector.starts} requests started, p50/p99 {lag[0]:.1f}/{lag[1]:.1f} ms after they were "
+        f"due, {collector.late_starts} late; CPU {cpu}"
+    )
+
+
+def thin(points: list[list[float | None]], most: int = MOST_POINTS) -> list[list[float | None]]:
+    """At most ``most`` points; neighbours become one: sums of requests and errors, the worst of each percentile."""
+    width = math.ceil(len(points) / most) if points else 1
+    return [_joined(points[at : at + width]) for at in range(0, len(points), width)] if width > 1 else points
+
+
+def _joined(points: list[list[float | None]]) -> list[float | None]:
+    columns = list(zip(*points, strict=True))
+    sums: list[float | None] = [sum(number or 0 for number in column) for column in columns[1:3]]
+    worst: list[float | None] = [max((n for n in column if n is not None), default=None) for column in columns[3:]]
+    return [points[0][0], *sums, *worst]

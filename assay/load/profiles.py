@@ -1,0 +1,188 @@
+"""Profiles: how hard and how long. Read from TOML; every mistake is told with line, value and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from assay import house
+from assay.errors import SettingsError
+from assay.load.arrivals import Schedule, Stage
+from assay.load.toml_file import Table, read
+
+FILE: Final = "profiles.toml"
+_PROFILE_KEYS: Final = ("about", "arrivals", "in_flight", "timeout", "patience", "stages", "scenarios", "search")
+_STAGE_KEYS: Final = ("name", "from", "to", "duration", "measured")
+_SEARCH_KEYS: Final = ("least", "most", "precision", "step", "settle")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One scenario of a profile: its arrival rate in requests/s at factor 1, and its own parameters."""
+
+    scenario: str
+    rate: float
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage that applies to all scenarios: their rates times a factor that moves in a straight line."""
+
+    name: str
+    start: float
+    end: float
+    seconds: float
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Looks for the highest factor that keeps the SLOs: bisection between ``least`` and ``most``.
+
+    Every try runs ``settle`` seconds unmeasured and ``step`` seconds measured; it ends when the factor is known to
+    ``precision`` (a ratio: 0.1 means 10 %).
+    """
+
+    least: float
+    most: float
+    precision: float
+    step: float
+    settle: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How hard and how long.
+
+    ``in_flight`` caps the requests under way at once (all processes together); a request that is due above the cap
+    waits up to ``patience`` seconds for its turn (its latency keeps counting) and is then counted as not started.
+    ``timeout`` bounds one answer, in seconds.
+    """
+
+    name: str
+    about: str
+    loads: tuple[Load, ...]
+    steps: tuple[Step, ...]
+    poisson: bool
+    in_flight: int
+    timeout: float
+    patience: float
+    search: Search | None = None
+
+    @property
+    def seconds(self) -> float:
+        return sum(step.seconds for step in self.steps)
+
+    def schedule(self, load: Load, seed: int) -> Schedule:
+        """The arrivals of one scenario."""
+        stages = tuple(
+            Stage(step.name, load.rate * step.start, load.rate * step.end, step.seconds, step.measured)
+            for step in self.steps
+        )
+        return Schedule(stages, self.poisson, seed)
+
+    def limited(self, scenario: str | None, rate: float | None, duration: float | None) -> Profile:
+        """The same profile with one scenario only, another rate, another measured length; SettingsError."""
+        loads = self.loads
+        if scenario is not None:
+            loads = tuple(load for load in loads if load.scenario == scenario) or (Load(scenario, rate or 10.0),)
+        if rate is not None:
+            if len(loads) != 1:
+                raise SettingsError(
+                    f"a rate for {len(loads)} scenarios at once ({', '.join(load.scenario for load in loads)})",
+                    hint="name the one it is for with --scenario",
+                )
+            loads = (replace(loads[0], rate=rate),)
+        steps = self.steps if duration is None else _stretched(self.steps, duration)
+        return replace(self, loads=loads, steps=steps, search=self.search if duration is None else None)
+
+
+def _stretched(steps: tuple[Step, ...], duration: float) -> tuple[Step, ...]:
+    measured = sum(step.seconds for step in steps if step.measured)
+    return tuple(
+        replace(step, seconds=step.seconds * duration / measured) if step.measured else step for step in steps
+    )
+
+
+def load_profile(name: str, file: Path | None = None) -> Profile:
+    """Read one profile, from the shipped file or the user's own; SettingsError names line, value, allowed values."""
+    file = file or house.folder("load_tests") / FILE
+    whole = read(file)
+    if name not in whole:
+        near = difflib.get_close_matches(name, list(whole), n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise SettingsError(f"{file} holds no profile {name!r}{meant}", hint=f"it holds: {', '.join(whole)}")
+    return _profile(name, whole.table(name))
+
+
+def _profile(name: str, table: Table) -> Profile:
+    table.only(_PROFILE_KEYS)
+    timeout = table.duration("timeout", 10.0)
+    steps = tuple(_step(number, stage) for number, stage in enumerate(table.tables("stages")))
+    search = _search(table.table("search")) if "search" in table else None
+    if not steps and search is None:
+        table.fail(None, "a profile needs stages or a search")
+    if search is None and not any(step.measured for step in steps):
+        table.fail("stages", "no stage is measured")
+    return Profile(
+        name=name,
+        about=table.text("about"),
+        loads=tuple(_load(scenario, table.table("scenarios")) for scenario in _scenarios(table)),
+        steps=steps,
+        poisson=table.choice("arrivals", ("constant", "poisson"), "constant") == "poisson",
+        in_flight=table.integer("in_flight", 200, least=1, most=100_000),
+        timeout=timeout,
+        patience=table.duration("patience", timeout),
+        search=search,
+    )
+
+
+def _scenarios(table: Table) -> Table:
+    scenarios = table.table("scenarios")
+    known = available()
+    if not list(scenarios):
+        table.fail(
+            None, "a profile needs at least one scenario", f"[{table.path[0]}.scenarios.NAME], NAME one of {known}"
+        )
+    scenarios.only(known)
+    return scenarios
+
+
+def available() -> list[str]:
+    """The names of the shipped scenarios: the files of load_tests/scenarios."""
+    files = (house.folder("load_tests") / "scenarios").glob("*.py")
+    return sorted(file.stem for file in files if not file.stem.startswith("_"))
+
+
+def _load(scenario: str, scenarios: Table) -> Load:
+    table = scenarios.table(scenario)
+    parameters = {key: table.raw(key) for key in table if key != "rate"}
+    return Load(scenario, table.number("rate", least=0.001, most=1e6), parameters)
+
+
+def _step(number: int, table: Table) -> Step:
+    table.only(_STAGE_KEYS)
+    end = table.number("to", 1.0, most=10_000)
+    return Step(
+        name=table.text("name", f"stage {number + 1}"),
+        start=table.number("from", end, most=10_000),
+        end=end,
+        seconds=table.duration("duration"),
+        measured=table.flag("measured", default=True),
+    )
+
+
+def _search(table: Table) -> Search:
+    table.only(_SEARCH_KEYS)
+    least = table.number("least", least=0.001)
+    return Search(
+        least=least,
+        most=table.number("most", least=least),
+        precision=table.number("precision", 0.1, least=0.01, most=1.0),
+        step=table.duration("step", 10.0, least=1.0),
+        settle=table.duration("settle", 2.0),
+    )

@@ -1,0 +1,19 @@
+"""Reads the metrics of running inferences: ``samples`` points over the last ``range``."""
+
+from __future__ import annotations
+
+from assay.contract.request import Request, Role
+from assay.load.ranges import METRIC_OPTIONS, metric_query
+from assay.load.scenario import Base, Call, Option, Skip, options
+
+
+class Scenario(Base):
+    role = Role.METRICS
+    options = options(**METRIC_OPTIONS, population=Option(3, "running workloads to ask for, in turn", least=1))
+
+    def call(self, number: int) -> Call | Skip:
+        workload = self.world.workloads[number % len(self.world.workloads)]
+        query = metric_query(self.world.contract, self.role, self.parameters)
+        return self.world.call(
+            Request(self.role, path={"workloadId": workload.id}, query=query), holds=b'"measurements"'
+        )

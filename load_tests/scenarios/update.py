@@ -1,0 +1,25 @@
+"""Updates the spec of inferences, in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay.contract.request import Request, Role
+from assay.load.payload import PAYLOAD, specs
+from assay.load.scenario import Base, Call, Option, Skip, options
+from assay.load.world import World
+
+
+class Scenario(Base):
+    role = Role.UPDATE
+    options = options(payload=PAYLOAD, population=Option(3, "workloads to update, in turn", least=1))
+
+    def __init__(self, world: World, parameters: Mapping[str, Any]) -> None:
+        super().__init__(world, parameters)
+        self._specs = specs(world.contract, self.parameters["payload"], world.seed, update=True)
+
+    def call(self, number: int) -> Call | Skip:
+        workload = self.world.workloads[number % len(self.world.workloads)]
+        spec = self._specs[number % len(self._specs)]
+        return self.world.call(Request(self.role, path={"workloadId": workload.id}, body={"spec": spec}))
