@@ -58,7 +58,7 @@ class Client:
         patience: Patience | None = None,
         lost_after: int = LOST_AFTER,
         insecure: bool = False,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.transport = transport
         self.contract = contract
@@ -113,6 +113,10 @@ class Client:
             )
         )
 
+    def halt(self, why: str) -> None:
+        """Every further request but those of the clean-up raises TargetLostError: the run is being ended."""
+        self._liveness.halt(why)
+
     def admit(self, auth: str | None = MAIN) -> None:
         """Everything that can stop a request before it leaves, so that a creation is noted only if it will be sent.
 
@@ -159,6 +163,10 @@ class Client:
         """The pods of a workload; None when the target has no such list or does not know the workload."""
         return neighbours.pods(self.get, workload_id)
 
+    def token(self, auth: str = MAIN) -> str:
+        """A valid token of an identity, for checks that must alter one. Raises CredentialsError, TargetLostError."""
+        return str(self._authorize(auth)[1]).removeprefix("Bearer ")
+
     def curl(self, request: Request | Wire, *, auth: str | None = MAIN, shell: str | None = None) -> str:
         """A curl line that works as pasted with ``$ASSAY_TOKEN`` (``$ASSAY_OUTSIDER_TOKEN``) set.
 
@@ -200,7 +208,7 @@ class Client:
             pause = self._patience.pause(outcome, attempt)
             if pause is None or not self._liveness.worth_waiting(call.operation):
                 break
-            self._wait(outcome, pause)
+            self._wait(outcome, pause, call.cleaning)
             attempt += 1
         if not call.cleaning:
             self._liveness.note(call.operation, outcome, counts=call.counts)
@@ -231,15 +239,23 @@ class Client:
                 self.budget.request()
         hold = self._hold_until - time.monotonic()
         if hold > 0:
-            self._sleep(hold)
+            self._rest(hold, call.cleaning)
 
-    def _wait(self, outcome: Answer | NoAnswer, pause: float) -> None:
+    def _wait(self, outcome: Answer | NoAnswer, pause: float, cleaning: bool) -> None:
         cause = str(outcome.status) if isinstance(outcome, Answer) else outcome.kind
         with self._lock:
             self.waits[cause] += 1
             if cause == "429":
                 self._hold_until = max(self._hold_until, time.monotonic() + pause)
-        self._sleep(pause)
+        self._rest(pause, cleaning)
+
+    def _rest(self, seconds: float, cleaning: bool) -> None:
+        if self._sleep is not None:
+            self._sleep(seconds)
+        elif cleaning:
+            time.sleep(seconds)
+        else:
+            self._liveness.rest(seconds)
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -19,6 +19,7 @@ else ``$XDG_STATE_HOME/assay``, else ``~/.local/state/assay``. Events (``e``):
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -38,13 +39,19 @@ _SAFE_RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 @dataclass(slots=True)
 class Entry:
-    """What the ledger knows of one name or workload."""
+    """What the ledger knows of a workload, or (``id`` None) of a name that was about to be created.
+
+    ``prefix``: the target appends to the name; ``by``: whose token created it; ``lost``: a workload of this name may
+    live although its id is unknown.
+    """
 
     name: str
     prefix: bool = False
     by: str = "main"
     id: str | None = None
+    lost: bool = False
     delete_taken: bool = False
+    gone: bool = False
 
 
 @dataclass(slots=True)
@@ -52,12 +59,20 @@ class State:
     """A ledger read to its end."""
 
     header: Mapping[str, Any] = field(default_factory=dict)
-    live: dict[str, Entry] = field(default_factory=dict)  # by workload id: created and not seen gone
-    unresolved: dict[str, Entry] = field(default_factory=dict)  # by name: may exist, id unknown
-    intended: dict[str, Entry] = field(default_factory=dict)  # by name: all that was ever about to be created
-    gone: set[str] = field(default_factory=set)
+    workloads: dict[str, Entry] = field(default_factory=dict)  # by id: all that were created
+    intended: dict[str, Entry] = field(default_factory=dict)  # by name: all that were ever about to be
     left_behind: dict[str, str] = field(default_factory=dict)  # id or name to why
     finished: bool = False
+
+    @property
+    def live(self) -> dict[str, Entry]:
+        """Created and not seen gone, by id."""
+        return {workload_id: entry for workload_id, entry in self.workloads.items() if not entry.gone}
+
+    @property
+    def unresolved(self) -> dict[str, Entry]:
+        """May exist, id unknown, by name."""
+        return {name: entry for name, entry in self.intended.items() if entry.lost}
 
 
 def state_folder(env: Mapping[str, str] = os.environ) -> Path:
@@ -86,6 +101,7 @@ class Ledger:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._lock = threading.Lock()
+        self._finished = False
         try:
             self._out: int | None = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._out, fcntl.LOCK_SH)
@@ -161,12 +177,14 @@ class Ledger:
         self._write("left_behind", why=why, **({"id": workload_id} if workload_id else {"name": name}))
 
     def finish(self) -> None:
-        """Mark the run complete: nothing is left. The ledger of an embedded target is removed, others are kept."""
+        """Mark the run complete: nothing is left."""
         self._write("finished", sync=True)
-        if self.state().header.get("embedded"):
-            self.file.unlink(missing_ok=True)
+        self._finished = True
 
     def close(self) -> None:
+        """Let go of the file. A finished ledger of an embedded target is removed: nobody will ask for it."""
+        if self._finished and self.state().header.get("embedded"):
+            self.file.unlink(missing_ok=True)
         with self._lock:
             if self._out is not None:
                 os.close(self._out)
@@ -175,6 +193,11 @@ class Ledger:
     def state(self) -> State:
         """Read the file to its end, with what other processes of the run wrote."""
         return read_state(self.file)
+
+    def entries(self) -> list[Entry]:
+        """Every workload that was created, gone or not, then every name that may still exist (``lost``)."""
+        state = self.state()
+        return [*state.workloads.values(), *state.unresolved.values()]
 
     def live(self) -> dict[str, Entry]:
         """Workloads created and not seen gone, by id."""
@@ -195,9 +218,14 @@ class Ledger:
                 # One write each: O_APPEND keeps the lines of several processes apart.
                 written = os.write(self._out, lines)
                 if written != len(lines):
-                    raise OSError(28, "no space left on device")
-                if sync:
-                    os.fsync(self._out)
+                    raise OSError(errno.ENOSPC, "no space left on device")
+                sink = self._out
+            except OSError as error:
+                raise _unwritable(self.file, error) from error
+        if sync:
+            # Outside the lock: a sync takes milliseconds, and threads may wait for theirs side by side.
+            try:
+                os.fsync(sink)
             except OSError as error:
                 raise _unwritable(self.file, error) from error
 
@@ -230,25 +258,29 @@ def _take(state: State, event: Mapping[str, Any]) -> None:
         case "run":
             state.header = state.header or event
         case "intend":
-            entry = Entry(name, bool(event.get("prefix")), event.get("by", "main"))
-            state.intended[name] = state.unresolved[name] = entry
+            state.intended[name] = Entry(name, bool(event.get("prefix")), event.get("by", "main"), lost=True)
         case "created":
-            state.unresolved.pop(name, None)
-            state.live.setdefault(workload_id, Entry(name, by=event.get("by", "main"), id=workload_id))
+            entry = Entry(name, by=event.get("by", "main"), id=workload_id)
+            state.workloads.setdefault(workload_id, entry).gone = False
+            _settle(state, name)
         case "refused" | "searched":
-            state.unresolved.pop(name, None)
+            _settle(state, name)
         case "lost":
-            state.unresolved[name] = state.intended.get(name) or Entry(name)
-        case "delete_taken" if workload_id in state.live:
-            state.live[workload_id].delete_taken = True
-        case "gone":
-            state.live.pop(workload_id, None)
-            state.gone.add(workload_id)
+            state.intended.setdefault(name, Entry(name)).lost = True
+        case "delete_taken" if workload_id in state.workloads:
+            state.workloads[workload_id].delete_taken = True
+        case "gone" if workload_id in state.workloads:
+            state.workloads[workload_id].gone = True
             state.left_behind.pop(workload_id, None)
         case "left_behind":
             state.left_behind[workload_id or name] = str(event.get("why", ""))
         case "finished":
             state.finished = True
+
+
+def _settle(state: State, name: str) -> None:
+    if name in state.intended:
+        state.intended[name].lost = False
 
 
 def _line(event: str, **fields: Any) -> bytes:

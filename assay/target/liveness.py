@@ -29,12 +29,27 @@ class Liveness:
         self._silent: list[tuple[str, Answer | NoAnswer]] = []
         self._busy: Counter[str] = Counter()
         self._lost: str | None = None
+        self._halted: str | None = None
+        self._wake = threading.Event()
 
     def check(self) -> None:
-        """TargetLostError once the target counts as lost."""
+        """TargetLostError once the target counts as lost or ``halt`` was called."""
         with self._lock:
-            if self._lost is not None:
-                raise TargetLostError(self._lost, hint="`assay doctor` tells whether the target can be reached again")
+            halted, lost = self._halted, self._lost
+        if halted is not None:
+            raise TargetLostError(halted)
+        if lost is not None:
+            raise TargetLostError(lost, hint="`assay doctor` tells whether the target can be reached again")
+
+    def halt(self, reason: str) -> None:
+        """From now on ``check`` raises, whatever the target does: the run was interrupted."""
+        with self._lock:
+            self._halted = reason
+        self._wake.set()
+
+    def rest(self, seconds: float) -> None:
+        """Sleep, but not past ``halt``."""
+        self._wake.wait(seconds)
 
     def worth_waiting(self, operation: str) -> bool:
         """False for an operation that has been busy for so long that it must be switched off."""
@@ -56,7 +71,7 @@ class Liveness:
                 self._judge()
 
     def forgive(self) -> None:
-        """Start counting anew; the clean-up does so before it tries once more."""
+        """Start counting anew (``halt`` stays); the clean-up does so before it tries once more."""
         with self._lock:
             self._silent.clear()
             self._lost = None

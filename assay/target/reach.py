@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Protocol
 
 from assay.contract.documents import Contract
-from assay.contract.request import Json, Request, Role
+from assay.contract.request import Absent, Json, Request, Role
 from assay.errors import SettingsError
 from assay.target.budget import Budget, Limits, gpus_asked
 from assay.target.cleanup import Swept, sweep
@@ -23,12 +23,19 @@ from assay.target.identity import Credentials, Identity
 from assay.target.ledger import Ledger
 from assay.target.masking import Mask
 from assay.target.patience import Patience
+from assay.target.recognise import find_problem
 from assay.target.settings import Settings
 from assay.target.transport import Transport
 
 Send = Callable[[], Answer | NoAnswer]
 
 _UNNAMED: Final = "#"  # begins the ledger's stand-in for a creation whose body holds no usable name
+
+
+class Notes(Protocol):
+    """Where a run's events go (the journal)."""
+
+    def write(self, kind: str, **event: Any) -> None: ...
 
 
 @dataclass
@@ -73,7 +80,8 @@ class Target:
         """``Client.send`` with budget and ledger kept. Raises also ReportError: the ledger cannot be written."""
         match request.role:
             case Role.CREATE:
-                body = request.body if request.raw is None else None
+                # Beside raw bytes, the body is what they are known to hold: its name must be on disk all the same.
+                body = None if isinstance(request.body, Absent) else request.body
                 return self._create(
                     body, auth, lambda: self.client.send(request, auth=auth, headers=headers, admitted=True)
                 )
@@ -104,6 +112,16 @@ class Target:
             auth,
             lambda: self.client.raw(method, path, headers=headers, content=content, auth=auth, admitted=True),
         )
+
+    def preflight(self, notes: Notes) -> bool:
+        """True when a Run:ai API answers; else notes a ``problem`` that says what answers instead, and what to do.
+
+        Raises CredentialsError when the credentials are refused.
+        """
+        problem = find_problem(self.client)
+        if problem is not None:
+            notes.write("problem", what=problem)
+        return problem is None
 
     def sweep(self, deadline: float | None = None) -> Swept:
         """Remove what this run created; ``deadline`` in seconds, by default the setting ``delete_deadline``."""

@@ -1,0 +1,79 @@
+"""Tells a Run:ai API from everything else that may answer at a URL."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Final
+
+from assay.contract.request import Request, Role
+from assay.errors import CredentialsError
+from assay.target.client import MAIN, Client
+from assay.target.exchange import NOT_JSON, Answer, NoAnswer
+
+_RANGE: Final = (
+    ("metricType", "THROUGHPUT"),
+    ("start", "2024-01-01T00:00:00Z"),
+    ("end", "2024-01-01T01:00:00Z"),
+    ("numberOfSamples", "1"),
+)
+
+
+def unknown_workload(role: Role = Role.READ) -> Request:
+    """A request for a workload that cannot exist; it changes nothing."""
+    query = _RANGE if role is Role.METRICS else ()
+    return Request(role, path={"workloadId": str(uuid.uuid4())}, query=query)
+
+
+def find_problem(client: Client) -> str | None:
+    """What stands in the way of testing this target at all, in one sentence, or None.
+
+    One documented error body among three different requests is enough: a target that is wrong in places must be
+    tested, not turned away. Raises CredentialsError when the token is refused with 401.
+    """
+    first = client.send(unknown_workload(), auth=MAIN)
+    if isinstance(first, Answer) and first.status == 401 and is_error_body(first):
+        raise CredentialsError(
+            f"{client.base_url} refuses the token: {client.mask.text(error_message(first))}",
+            hint="`assay doctor` checks the credentials step by step",
+        )
+    outcomes = [first]
+    for role, auth in ((Role.METRICS, MAIN), (Role.READ, None)):
+        if isinstance(outcomes[-1], NoAnswer) or is_error_body(outcomes[-1]):
+            break
+        outcomes.append(client.send(unknown_workload(role), auth=auth))
+    if any(isinstance(outcome, Answer) and is_error_body(outcome) for outcome in outcomes):
+        return None
+    return f"{client.base_url} cannot be tested: {what_answers(first)}; `assay doctor` tells more"
+
+
+def is_error_body(answer: Answer) -> bool:
+    """True for the contract's Error: a JSON object with an integer ``code`` and a ``message``."""
+    body = answer.json()
+    return isinstance(body, dict) and type(body.get("code")) is int and isinstance(body.get("message"), str)
+
+
+def error_message(answer: Answer) -> str:
+    """What the target says, on one line of at most 200 characters."""
+    body = answer.json()
+    words = body.get("message") if isinstance(body, dict) else None
+    text = words if isinstance(words, str) else answer.text
+    return " ".join(text.split())[:200] or "(no words)"
+
+
+def what_answers(outcome: Answer | NoAnswer) -> str:
+    """What answered instead of a Run:ai API, as the end of a sentence."""
+    if isinstance(outcome, NoAnswer):
+        return f"no answer came ({outcome.detail})"
+    if 300 <= outcome.status < 400:
+        return f"it redirects to {outcome.headers.get('location', 'nowhere')} (give that address as --base-url)"
+    if outcome.content_type == "text/html" or outcome.text.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
+        title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", outcome.text, re.IGNORECASE | re.DOTALL)
+        named = f' titled "{" ".join(title[1].split())[:60]}"' if title else ""
+        return f"it answers {outcome.status} with an HTML page{named}: a web site, or a gateway in front of the API"
+    if outcome.status >= 500:
+        return f"it answers {outcome.status} to everything: {error_message(outcome)}"
+    if outcome.json() is NOT_JSON:
+        kind = outcome.content_type or "no content type"
+        return f"it answers {outcome.status} with {kind} and no JSON, so it is not a Run:ai API"
+    return f"it answers {outcome.status} with JSON, but not as a Run:ai API does ({{code, message}})"
