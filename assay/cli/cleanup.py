@@ -1,0 +1,121 @@
+"""`assay cleanup`: removes what an earlier run left on a target."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from assay.cli import options as opt
+from assay.contract import documents
+from assay.errors import EXIT_INCONCLUSIVE, EXIT_PASS, UsageError
+from assay.target.cleanup import sweep
+from assay.target.client import Client
+from assay.target.ledger import Ledger
+from assay.target.reach import open_client
+from assay.target.runs import Unfinished, unfinished_runs
+from assay.target.settings import Settings, load_settings
+
+_SHOWN: Final = 10  # workloads listed by name before the question
+
+
+def cleanup(
+    base_url: opt.BaseUrl = None,
+    yes: opt.Yes = None,
+    delete_deadline: opt.DeleteDeadline = None,
+    ca_file: opt.CaFile = None,
+    insecure: opt.Insecure = None,
+    config: opt.Config = None,
+) -> None:
+    """Remove what earlier runs left behind: those that were killed, or could not reach the target any more.
+
+    Works through the ledgers of all of this user's unfinished runs against --base-url, and deletes only what they
+    list. Asks first; --yes does not. A run that is still going on is left alone. Exit 0: nothing is left;
+    3: something could not be removed (it is listed).
+    """
+    settings = load_settings(opt.given(locals()), config=config)
+    raise typer.Exit(run(settings))
+
+
+def run(settings: Settings) -> int:
+    """Clean up and return the exit code. Raises UsageError when it would have to ask, or guess the target."""
+    runs = [entry for entry in unfinished_runs(settings.base_url) if not _close_embedded(entry)]
+    for entry in runs:
+        if entry.active:
+            typer.echo(f"run {entry.run} on {entry.base_url} is still going on: left alone")
+    runs = [entry for entry in runs if not entry.active]
+    if not runs:
+        typer.echo(f"nothing to clean up{' on ' + settings.base_url if settings.base_url else ''}")
+        return EXIT_PASS
+    if settings.base_url is None:
+        targets = sorted({entry.base_url for entry in runs})
+        raise UsageError(
+            "unfinished runs are known on " + ", ".join(targets),
+            hint=f"name the target, so that credentials go to the right one: assay cleanup --base-url {targets[0]}",
+        )
+    _announce(runs)
+    _confirm(settings, sum(_size(entry) for entry in runs))
+    return _sweep_all(settings, runs)
+
+
+def _close_embedded(entry: Unfinished) -> bool:
+    """An embedded control plane ended with its run, and its workloads with it: only the ledger is left to remove."""
+    if not entry.embedded or entry.active:
+        return False
+    entry.file.unlink(missing_ok=True)
+    typer.echo(f"run {entry.run}: its embedded control plane has ended, nothing is left")
+    return True
+
+
+def _announce(runs: Sequence[Unfinished]) -> None:
+    for entry in runs:
+        live, lost = entry.state.live, entry.state.unresolved
+        project = entry.state.header.get("project") or "unknown"
+        typer.echo(
+            f"run {entry.run} (project {project}): {len(live)} workloads to delete, {len(lost)} names to look for"
+        )
+        for item in [*live.values(), *lost.values()][:_SHOWN]:
+            typer.echo(f"  {item.name}  {item.id or '(id unknown)'}")
+        if _size(entry) > _SHOWN:
+            typer.echo(f"  ... and {_size(entry) - _SHOWN} more")
+
+
+def _size(entry: Unfinished) -> int:
+    return len(entry.state.live) + len(entry.state.unresolved)
+
+
+def _confirm(settings: Settings, count: int) -> None:
+    if settings.yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{count} workloads on {settings.base_url} would be deleted, and there is no terminal to ask at",
+            hint="add --yes to delete them without a question",
+        )
+    if not typer.confirm(f"Delete these {count} from {settings.base_url}?"):
+        raise typer.Abort
+
+
+def _sweep_all(settings: Settings, runs: Sequence[Unfinished]) -> int:
+    contract = documents.load(settings.contract, settings.corrections)
+    client = open_client(settings, contract)
+    try:
+        stayed = sum(_sweep_one(client, settings, entry.file) for entry in runs)
+    finally:
+        client.close()
+    return EXIT_INCONCLUSIVE if stayed else EXIT_PASS
+
+
+def _sweep_one(client: Client, settings: Settings, file: Path) -> int:
+    ledger = Ledger(file)
+    try:
+        swept = sweep(client, ledger, settings.delete_deadline)
+    finally:
+        ledger.close()
+    typer.echo(f"run {file.stem}: {len(swept.deleted)} deleted, {len(swept.left_behind)} left behind")
+    for entry in swept.left_behind:
+        typer.echo(f"  left behind: {entry.name} {entry.id or '(id unknown)'}: {client.mask.text(entry.why)}")
+    return len(swept.left_behind)
