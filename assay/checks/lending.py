@@ -1,0 +1,88 @@
+"""Lends one live thing (a workload, two ready ones) to all tests that need it at the same time.
+
+Creating a workload for each of two hundred read-only cases would cost a shared cluster two hundred creations. The
+first borrower has it made, later ones share it, and it is removed when the last one gives it back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from assay.checks.probe import Probe
+
+T = TypeVar("T")
+
+Make = Callable[[Probe, str], AbstractContextManager[T]]
+"""Makes the thing for (probe, test id of the first borrower) and removes it on exit."""
+
+
+@dataclass
+class _Loan(Generic[T]):
+    """One thing on loan: ready when ``made`` is, removed by leaving ``context``."""
+
+    context: AbstractContextManager[T]
+    made: Future[T] = field(default_factory=Future)
+    borrowers: int = 1
+
+
+class Lending(Generic[T]):
+    """Lends what ``make`` makes, one thing at a time for each probe. Safe to use from several threads."""
+
+    def __init__(self, make: Make[T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._loans: WeakKeyDictionary[Probe, _Loan[T]] = WeakKeyDictionary()
+
+    @contextmanager
+    def borrow(self, probe: Probe, test: str) -> Iterator[T]:
+        """The thing, for the block. Raises whatever making it raised, in every test that waited for it."""
+        loan, first = self._take(probe, test)
+        try:
+            if first:
+                self._fill(probe, loan)
+            thing = loan.made.result()
+        except BaseException:
+            self._forget(probe, loan)
+            raise
+        try:
+            yield thing
+        finally:
+            if self._give_back(probe, loan):
+                loan.context.__exit__(None, None, None)
+
+    def _take(self, probe: Probe, test: str) -> tuple[_Loan[T], bool]:
+        with self._lock:
+            loan = self._loans.get(probe)
+            if loan is not None:
+                loan.borrowers += 1
+                return loan, False
+            loan = self._loans[probe] = _Loan(self._make(probe, test))
+            return loan, True
+
+    def _fill(self, probe: Probe, loan: _Loan[T]) -> None:
+        try:
+            thing = loan.context.__enter__()
+        except BaseException as error:
+            self._forget(probe, loan)
+            loan.made.set_exception(error)
+            raise
+        loan.made.set_result(thing)
+
+    def _forget(self, probe: Probe, loan: _Loan[T]) -> None:
+        """Let the next borrower start anew."""
+        with self._lock:
+            if self._loans.get(probe) is loan:
+                del self._loans[probe]
+
+    def _give_back(self, probe: Probe, loan: _Loan[T]) -> bool:
+        with self._lock:
+            loan.borrowers -= 1
+            if loan.borrowers == 0 and self._loans.get(probe) is loan:
+                del self._loans[probe]
+            return loan.borrowers == 0
