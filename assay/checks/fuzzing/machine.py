@@ -1,0 +1,166 @@
+"""The stateful phase: Schemathesis's state machine, its requests judged by a small model of what was created.
+
+The machine follows links (a created workload's id into read, update, delete and metrics; a deleted one's into the
+same again). The model knows of every id whether it lives, is being deleted or was never there, so an asynchronous
+deletion raises no alarm and a read that loses a live workload does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any, ClassVar, Final
+
+import hypothesis
+from hypothesis.stateful import run_state_machine_as_test
+from schemathesis import Response
+from schemathesis.generation.stateful import APIStateMachine
+
+from assay.checks.exchange import Exchange
+from assay.checks.fuzzing.fitting import Fitter, Ids
+from assay.checks.fuzzing.hunt import SETTINGS, Hunt, Size
+from assay.checks.fuzzing.mending import mend
+from assay.checks.fuzzing.sender import ALSO, Tally, expect, judged
+from assay.checks.fuzzing.sizes import Sizes
+from assay.checks.fuzzing.source import CaseSource
+from assay.checks.fuzzing.translate import AnyCase, to_request, to_response
+from assay.checks.generation import generating, sending
+from assay.checks.probe import PLAIN_SPEC, Probe
+from assay.contract.oracle import World
+from assay.contract.request import Expectation, Outcome, Reason, Request, Role, Source
+from assay.contract.rules.base import Spec
+from assay.target.exchange import Answer
+
+_DELETED: Final = Expectation(
+    Outcome.OPEN,
+    (Reason(Source.SILENCE, "deleted", "/path/workloadId", "deletion may be at once or asynchronous"),),
+)
+# No answer at all is a finding by itself; the machine only needs something that feeds no further step.
+_NOTHING: Final = Answer(status=599)
+
+
+class Scenario:
+    """One run of the machine: the workload it created, what it sent, what the model says."""
+
+    def __init__(self, probe: Probe, test: str, tally: Tally) -> None:
+        self._probe = probe
+        self._test = test
+        self._tally = tally
+        self._fitter = Fitter(
+            probe.project, probe.cluster, probe.name, frugal=probe.target.budget.limits.gpu_devices is not None
+        )
+        self._stack = ExitStack()
+        self._live: str | None = None
+        self._spec: Spec | None = None  # None once an update made it uncertain
+        self._deleted: set[str] = set()
+        self._history: list[Exchange] = []
+
+    @property
+    def size(self) -> Size:
+        """Steps, then characters of their bodies."""
+        return len(self._history), sum(len(repr(item.request.body)) for item in self._history)
+
+    def step(self, case: AnyCase, role: Role) -> Response:
+        """Send one case; returns the answer for the machine. Raises ContractBreachError with its violations."""
+        ids = Ids(self._probe.project, self._probe.cluster, self._named(case), None)
+        request = self._fitter.fit(to_request(case, role), ids, known=True, recent=True)
+        exchange = self._create(request) if role is Role.CREATE else self._send(request)
+        exchange = judged(case, exchange, self._probe.oracle.contract.operations[role].id)
+        self._tally.add(exchange)
+        self._history.append(exchange)
+        self._probe.verify(exchange)
+        return to_response(exchange.answer if isinstance(exchange.answer, Answer) else _NOTHING, case)
+
+    def close(self) -> None:
+        """Delete what the scenario created."""
+        self._stack.close()
+
+    def _named(self, case: AnyCase) -> str | None:
+        """The id that a link put into the case; None for a random one."""
+        named = case.path_parameters.get("workloadId")
+        return named if isinstance(named, str) and (named == self._live or named in self._deleted) else None
+
+    def _create(self, request: Request) -> Exchange:
+        # One live workload at a time: scenarios run beside other tests and share the budget with them.
+        self._stack.close()
+        if self._live is not None:
+            self._deleted.add(self._live)
+            self._live = self._spec = None
+        request = mend(self._probe.oracle, request, PLAIN_SPEC)
+        stated = expect(self._probe, request, None, self._world())
+        exchange = self._stack.enter_context(self._probe.creating(request, test=self._test, expectation=stated))
+        created = exchange.object().get("workloadId") if exchange.accepted else None
+        if isinstance(created, str):
+            self._live = created
+            self._spec = request.body.get("spec") if isinstance(request.body, Mapping) else None
+        return exchange
+
+    def _send(self, request: Request) -> Exchange:
+        target = request.path.get("workloadId", "")
+        exchange = self._probe.send(
+            request,
+            test=self._test,
+            expectation=self._expect(request, target),
+            also=ALSO.get(request.role, frozenset()),
+            setup=tuple(self._history),
+        )
+        if exchange.accepted and target == self._live:
+            if request.role is Role.DELETE:
+                self._deleted.add(target)
+                self._live = self._spec = None
+            elif request.role is Role.UPDATE:
+                self._spec = None
+        return exchange
+
+    def _expect(self, request: Request, target: str) -> Expectation:
+        stated = expect(self._probe, request, self._spec, self._world())
+        if stated.outcome is not Outcome.ACCEPT:
+            return stated
+        if target in self._deleted:
+            return _DELETED
+        if request.role is Role.UPDATE and self._spec is None:
+            why = "how the earlier update was merged is not known"
+            return Expectation(Outcome.OPEN, (Reason(Source.SILENCE, "merged-spec", "/body/spec", why),))
+        return stated
+
+    def _world(self) -> World:
+        live = {self._live} if self._live else set()
+        return World(
+            workloads=frozenset(live | self._deleted),
+            projects=frozenset({self._probe.project}),
+            clusters=frozenset({self._probe.cluster}),
+        )
+
+
+def run_scenarios(probe: Probe, test: str, source: CaseSource, tally: Tally, size: Sizes, *, seed: int) -> None:
+    """Run the state machine; raises one ContractBreachError with the smallest breach of each kind."""
+    hunt = Hunt(size.shrinks * size.steps)
+    with generating():
+        base = source.state_machine()
+
+    class Machine(base):  # type: ignore[valid-type,misc]
+        """Schemathesis's machine with the probe as its transport and the oracle as its judge."""
+
+        schema: ClassVar[Any] = source.schema
+
+        def setup(self) -> None:
+            self.scenario = Scenario(probe, test, tally)
+
+        def teardown(self) -> None:
+            with sending():
+                self.scenario.close()
+
+        def call(self, case: AnyCase, **_: Any) -> Response:
+            answered: list[Response] = []
+            hunt.attempt(
+                lambda: answered.append(self.scenario.step(case, source.role(case))), lambda: self.scenario.size
+            )
+            return answered[0]
+
+        def validate_response(self, response: Response, case: AnyCase, **_: Any) -> None:
+            """Judged already, when it was sent."""
+
+    machine: type[APIStateMachine] = Machine
+    settings = hypothesis.settings(SETTINGS, max_examples=size.scenarios, stateful_step_count=size.steps)
+    hypothesis.seed(seed)(machine)
+    hunt.finish(lambda: run_state_machine_as_test(machine, settings=settings, _min_steps=2))

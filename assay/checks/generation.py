@@ -1,0 +1,36 @@
+"""One thread at a time generates; all may send.
+
+Tests run in threads, and Hypothesis describes strategies by parsing their source. CPython keeps the recursion depth
+of ``ast.parse`` in the interpreter instead of in the thread: with two threads parsing, 3.11.7 raised "SystemError:
+AST constructor recursion depth mismatch". Generating is pure Python, so a lock costs no time.
+
+Whatever draws from Hypothesis in a test that may run in a thread does so within ``generating()``, and what it draws
+is sent within ``sending()``. pytest parses source too, to show where a test failed, so reports are made within
+``generating()``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_TURN: Final = threading.Lock()
+
+
+@contextmanager
+def generating() -> Iterator[None]:
+    """Hold the turn for the block. Not to be nested."""
+    with _TURN:
+        yield
+
+
+@contextmanager
+def sending() -> Iterator[None]:
+    """Within ``generating()``: give the turn away for the block, and take it back afterwards."""
+    _TURN.release()
+    try:
+        yield
+    finally:
+        _TURN.acquire()
