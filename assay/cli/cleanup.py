@@ -88,7 +88,7 @@ def _size(entry: Unfinished) -> int:
 
 
 def _confirm(settings: Settings, count: int) -> None:
-    if settings.yes:
+    if settings.yes or count == 0:
         return
     if not sys.stdin.isatty():
         raise UsageError(
@@ -118,4 +118,6 @@ def _sweep_one(client: Client, settings: Settings, file: Path) -> int:
     typer.echo(f"run {file.stem}: {len(swept.deleted)} deleted, {len(swept.left_behind)} left behind")
     for entry in swept.left_behind:
         typer.echo(f"  left behind: {entry.name} {entry.id or '(id unknown)'}: {client.mask.text(entry.why)}")
+    if any(entry.id is None for entry in swept.left_behind):
+        typer.echo(f"  once you have looked for the names yourself, remove {file}")
     return len(swept.left_behind)

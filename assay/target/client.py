@@ -147,6 +147,11 @@ class Client:
             _Call("raw", method, _bytes(path), fields, content, auth, counts=False, admitted=admitted)
         )
 
+    def bearer(self, auth: str) -> str:
+        """The token of ``"main"`` or ``"outsider"``. Raises CredentialsError and TargetLostError."""
+        _, value = self._authorize(auth)
+        return str(value).removeprefix("Bearer ")
+
     def get(self, target: str, *, auth: str | None = MAIN, cleaning: bool = False) -> Answer | NoAnswer:
         """GET a percent-encoded path (with query) beside the six operations."""
         return self._deliver(_Call("neighbour", "GET", target.encode(), [], None, auth, cleaning=cleaning))

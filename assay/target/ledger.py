@@ -31,6 +31,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from assay.errors import ReportError
 
@@ -84,10 +85,10 @@ def state_folder(env: Mapping[str, str] = os.environ) -> Path:
 
 
 def target_folder(base_url: str, env: Mapping[str, str] = os.environ) -> Path:
-    """The folder of one target's ledgers; scheme and host count in lower case, a trailing slash does not."""
-    scheme, _, rest = base_url.rstrip("/").partition("://")
-    host, slash, path = rest.partition("/")
-    canonical = f"{scheme.lower()}://{host.lower()}{slash}{path}"
+    """The folder of one target's ledgers; case of the host, a default port and a trailing slash do not matter."""
+    parts = urlsplit(base_url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    canonical = f"{parts.scheme}://{parts.hostname}:{port}{parts.path.rstrip('/')}"
     return state_folder(env) / "runs" / hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 

@@ -1,0 +1,94 @@
+"""`assay doctor`: can this target be tested at all, and if not, what is wrong and what to do?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import Final
+
+import typer
+
+from assay.cli import options as opt
+from assay.contract import documents
+from assay.errors import EXIT_PASS
+from assay.target.diagnosis.diagnose import diagnose
+from assay.target.diagnosis.steps import State, Step
+from assay.target.settings import Settings, load_settings
+
+_COLOURS: Final = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red", State.SKIPPED: "bright_black"}
+_TIMEOUT: Final = 10.0  # seconds; a doctor that takes longer for one question is not asked twice
+
+
+def doctor(
+    base_url: opt.BaseUrl = None,
+    project: opt.Project = None,
+    cluster: opt.Cluster = None,
+    ca_file: opt.CaFile = None,
+    insecure: opt.Insecure = None,
+    request_timeout: opt.RequestTimeout = None,
+    contract: opt.ContractFile = None,
+    corrections: opt.Corrections = None,
+    config: opt.Config = None,
+) -> None:
+    """Can this target be tested at all? Looks step by step and says in plain words what is wrong and what to do.
+
+    From the host name over TLS, credentials and clocks to the project and the second identity. Creates nothing:
+    rights in the project are probed with a creation that must be refused. Exit 0: it can be tested; 2: what you gave
+    is wrong or missing; 3: the target cannot be used. Without --base-url it looks at the embedded control plane.
+    """
+    settings = load_settings(opt.given(locals()), config=config).with_command_defaults(request_timeout=_TIMEOUT)
+    raise typer.Exit(run(settings))
+
+
+def run(settings: Settings) -> int:
+    """Diagnose, print every step as it is done, and return the exit code. Raises AssayError."""
+    contract = documents.load(settings.contract, settings.corrections)
+    with ExitStack() as stack:
+        if settings.base_url is None:
+            settings = _with_embedded(settings, stack)
+        typer.echo(f"target: {settings.base_url}{' (embedded control plane)' if settings.embedded else ''}")
+        return show(diagnose(settings, contract))
+
+
+def show(steps: Iterable[Step]) -> int:
+    """Print the steps and what they amount to; returns the exit code of the first failure."""
+    code, warnings, skipped = EXIT_PASS, 0, list[str]()
+    for step in steps:
+        if step.state is State.SKIPPED:
+            skipped.append(step.name)
+        else:
+            _print(step)
+        code = code or step.code
+        warnings += step.state is State.WARN
+    if skipped:
+        _print(Step(", ".join(skipped), State.SKIPPED, "not looked at because of the failure"))
+    if code:
+        typer.echo("This target cannot be tested yet: see the arrow above.")
+    elif warnings:
+        typer.echo(f"This target can be tested, with {warnings} limitation{'s' if warnings > 1 else ''}.")
+    else:
+        typer.echo("This target can be tested.")
+    return code
+
+
+def _print(step: Step) -> None:
+    label = typer.style(f"{step.state.value:>7}", fg=_COLOURS[step.state])
+    typer.echo(f"{label}  {step.name}: {step.text}")
+    if step.todo is not None:
+        typer.echo(f"         -> {step.todo}")
+
+
+def _with_embedded(settings: Settings, stack: ExitStack) -> Settings:
+    from assay.control_plane import embedded
+
+    plane = stack.enter_context(embedded.start())
+    main, outsider = plane.clients[0], plane.clients[1]
+    return settings.with_embedded(
+        plane.base_url,
+        plane.projects[0],
+        plane.cluster,
+        client_id=main.client_id,
+        client_secret=main.client_secret,
+        outsider_client_id=outsider.client_id,
+        outsider_client_secret=outsider.client_secret,
+    )

@@ -1,0 +1,65 @@
+"""One step of a diagnosis, and how steps follow each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from assay.errors import EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_USAGE
+
+
+class State(StrEnum):
+    """How a step ended."""
+
+    OK = "ok"
+    WARN = "warn"  # testing is possible, with a loss that the text names
+    FAIL = "fail"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``text`` says what was found, ``todo`` what to do about it; ``code`` is the exit code of a failure."""
+
+    name: str
+    state: State
+    text: str
+    todo: str | None = None
+    code: int = EXIT_PASS
+
+
+def ok(name: str, text: str) -> Step:
+    """Found as it should be."""
+    return Step(name, State.OK, text)
+
+
+def warn(name: str, text: str, todo: str | None = None) -> Step:
+    """Testing is possible; the text names what is lost."""
+    return Step(name, State.WARN, text, todo)
+
+
+def usage(name: str, text: str, todo: str) -> Step:
+    """What the user gave is wrong or missing (exit 2)."""
+    return Step(name, State.FAIL, text, todo, EXIT_USAGE)
+
+
+def unusable(name: str, text: str, todo: str) -> Step:
+    """The target cannot be tested (exit 3)."""
+    return Step(name, State.FAIL, text, todo, EXIT_INCONCLUSIVE)
+
+
+Check = Callable[[], Iterator[Step]]
+
+
+def follow(checks: list[tuple[str, Check]]) -> Iterator[Step]:
+    """Take the checks in order; after one that failed, the others are skipped, for they would only repeat it."""
+    failed: str | None = None
+    for name, check in checks:
+        if failed is not None:
+            yield Step(name, State.SKIPPED, f"not looked at, because {failed} failed")
+            continue
+        for step in check():
+            yield step
+            if step.state is State.FAIL:
+                failed = step.name
