@@ -48,6 +48,7 @@ AREAS: Final[tuple[ModuleType, ...]] = (
 )
 RULES: Final[tuple[Rule, ...]] = tuple(rule for area in AREAS for rule in area.RULES)
 CONTRADICTIONS: Final[tuple[Contradiction, ...]] = tuple(item for area in AREAS for item in area.CONTRADICTIONS)
+ENTRIES: Final[tuple[Rule | Contradiction, ...]] = (*RULES, *CONTRADICTIONS)
 
 _BY_ID: Final = {rule.id: rule for rule in RULES}
 
@@ -103,8 +104,7 @@ def contradicted(spec: Json, role: Role) -> list[tuple[Contradiction, Unclear]]:
 
 def lost_quotes(document: Json) -> list[tuple[str, str]]:
     """Ids of rules and contradictions, each with a quote that ``document`` no longer holds at its place."""
-    owners: list[Rule | Contradiction] = [*RULES, *CONTRADICTIONS]
-    return [(item.id, quote.text) for item in owners for quote in item.quotes if not _stands(document, quote)]
+    return [(item.id, quote.text) for item in ENTRIES for quote in item.quotes if not _stands(document, quote)]
 
 
 def _stands(document: Json, quote: Quote) -> bool:

@@ -41,7 +41,8 @@ def _size(spec: Spec) -> Iterator[Judgement]:
     for item in _PVC.of(spec):
         size = section(item, "claimInfo").get("size")
         if size is not None:
-            doubt = not_a_size(size) if isinstance(size, str) else None
+            listed = isinstance(size, str) and _RECOMMENDED.fullmatch(size)  # a contradiction of its own
+            doubt = not_a_size(size) if isinstance(size, str) and not listed else None
             if doubt is not None:
                 yield Unclear(_SIZE, doubt)
         elif item.get("existingPvc") is not True:

@@ -124,7 +124,7 @@ CONTRADICTIONS: Final = (
     Contradiction(
         id="environment/credential-is-no-field",
         quotes=(
-            said("EnvironmentVariable/properties/value", "mutually exclusive with secret, credential, configMap"),
+            said("EnvironmentVariable/properties/value", "secret, credential, configMap and podFieldRef"),
             said("EnvironmentVariable", "Details of an environment variable which is populated into the container."),
         ),
         summary="the prose of `value` names a field `credential`, which an environment variable does not have",

@@ -1,0 +1,148 @@
+"""Judges take any JSON, take null for absent, and draw what they promise."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from assay.contract import documents
+from assay.contract.request import Role
+from assay.contract.rules import catalogue
+from assay.contract.rules.base import Broken, Rule, Unclear, prune
+from assay.contract.rules.catalogue import CONTRADICTIONS, RULES
+from assay.contract.schema import Node, Validator, build
+
+QUICK = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+VARYING = [
+    (rule, side) for rule in RULES for side in ("accept", "reject") if getattr(rule, f"vary_{side}") is not None
+]
+
+
+def spec_tree() -> Node:
+    contract = documents.load()
+    body = contract.operations[Role.CREATE].body
+    assert body is not None
+    return build(contract, body, "/create").find("/spec")
+
+
+SPEC = spec_tree()
+FIELDS = sorted({node.name for node in SPEC.walk()} - {"spec", "*"})
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+# Free JSON hardly ever hits a field, so keys and strings are mostly taken from the contract.
+WORDS = st.sampled_from([*FIELDS, "portion", "memory", "In", "Gt", "1Gi", "..", "-1", "1e", "throughput", "custom"])
+JSON = st.recursive(
+    SCALARS | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=25,
+)
+
+
+def shaped(node: Node) -> st.SearchStrategy[Any]:
+    """Values shaped like ``node`` with anything at all in any place."""
+    if node.properties:
+        whole: st.SearchStrategy[Any] = st.fixed_dictionaries(
+            {}, optional={name: shaped(child) for name, child in node.properties.items()}
+        )
+    elif node.items is not None:
+        whole = st.lists(shaped(node.items), max_size=2)
+    elif node.enum is not None:
+        whole = st.sampled_from(node.enum)
+    else:
+        whole = {"integer": st.integers(-2, 5), "number": st.floats(-1, 2), "boolean": st.booleans()}.get(
+            node.type, st.sampled_from(["1Gi", "2G", "..", "-1", "", "a"])
+        )
+    return st.one_of(whole, whole, whole, JSON)
+
+
+@QUICK
+@given(JSON | shaped(SPEC), st.sampled_from(sorted(Role)))
+def test_any_json_is_judged_without_an_error(value: Any, role: Role) -> None:
+    before = copy.deepcopy(value)
+    for rule, found in catalogue.judgements(value, role):
+        assert role in rule.applies
+        assert found.location.startswith("/")
+    for _item, doubt in catalogue.contradicted(value, role):
+        assert isinstance(doubt, Unclear)
+    assert repr(value) == repr(before), "a judge changed the spec"
+
+
+@QUICK
+@given(shaped(SPEC))
+def test_null_means_absent(value: Any) -> None:
+    assert catalogue.judgements(value, Role.CREATE) == catalogue.judgements(prune(value), Role.CREATE)
+    assert catalogue.contradicted(value, Role.CREATE) == catalogue.contradicted(prune(value), Role.CREATE)
+
+
+@QUICK
+@given(shaped(SPEC))
+def test_locations_are_places_of_the_contract(value: Any) -> None:
+    for rule, found in catalogue.judgements(value, Role.CREATE):
+        assert SPEC.find(found.location) is not None, rule.id
+    for _item, doubt in catalogue.contradicted(value, Role.CREATE):
+        assert SPEC.find(doubt.location) is not None
+
+
+@QUICK
+@given(shaped(SPEC))
+def test_a_rule_says_nothing_without_the_property_it_needs(value: Any) -> None:
+    spec = prune(value) if isinstance(value, dict) else {}
+    for rule in RULES:
+        if rule.needs is not None:
+            rest = {key: kept for key, kept in spec.items() if key != rule.needs}
+            assert list(rule.judge(rest)) == [], rule.id
+
+
+def test_nulls_that_clear_a_section_leave_nothing_to_judge() -> None:
+    spec = {"image": "x", "compute": None, "autoscaling": None, "ports": None, "storage": {"pvc": None}}
+    assert catalogue.judgements(spec, Role.CREATE) == []
+
+
+def test_only_writes_are_judged() -> None:
+    for role in set(Role) - {Role.CREATE, Role.UPDATE}:
+        assert catalogue.judgements({}, role) == []
+        assert catalogue.contradicted({"compute": {"gpuDevicesRequest": 2, "gpuRequestType": "portion"}}, role) == []
+
+
+def test_an_effective_spec_is_not_pruned_again() -> None:
+    spec = catalogue.effective({"image": "x", "compute": {"gpuRequestType": None}})
+    assert spec == {"image": "x", "compute": {}}
+    assert catalogue.effective(spec) is spec
+    assert catalogue.judgements(spec, Role.CREATE) == []
+
+
+@pytest.mark.parametrize(("rule", "side"), VARYING, ids=lambda value: value.id if isinstance(value, Rule) else value)
+def test_varied_fragments_keep_or_break_their_rule_alone(rule: Rule, side: str) -> None:
+    contract = documents.load()
+    validators = {}
+    for role in rule.applies:
+        body = contract.operations[role].body
+        assert body is not None
+        validators[role] = Validator(build(contract, body, f"/{role}"))
+    expected = {rule.id} if side == "reject" else set()
+
+    @QUICK
+    @given(getattr(rule, f"vary_{side}")())
+    def check(fragment: dict[str, Any]) -> None:
+        meta = {"name": "a", "projectId": "1", "clusterId": "6d1c0f3e-8b7a-4c55-9a61-0f2d3c4b5a69"}
+        for role, validator in validators.items():
+            spec = {"image": "registry.example/echo:1.0", **fragment}
+            assert validator.errors({**meta, "spec": spec} if role is Role.CREATE else {"spec": spec}) == []
+            found = catalogue.judgements(spec, role)
+            assert {item.id for item, _ in found} == expected
+            assert all(isinstance(judgement, Broken) for _, judgement in found)
+            assert catalogue.contradicted(spec, role) == []
+
+    check()
+
+
+def test_contradictions_without_a_request_open_nothing() -> None:
+    silent = [item for item in CONTRADICTIONS if not item.opens]
+    assert silent
+    for item in silent:
+        for rule in RULES:
+            for case in (*rule.accepts, *rule.rejects):
+                assert list(item.judge(prune(dict(case.fragment)))) == []
