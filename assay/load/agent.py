@@ -84,6 +84,7 @@ class Agent:
         """Run one leg to its end; reports on the way, then answers ``assay_done``."""
         self._leg_over.clear()
         problem: str | None = None
+        self._cut_at: float | None = None
         try:
             problem = self._leg(data)
         except Exception as error:  # whatever a scenario raises must reach the report
@@ -91,7 +92,13 @@ class Agent:
             problem = f"a load process failed: {type(error).__name__}: {error}"
         finally:
             self._leg_over.set()
-            self._tell("assay_done", {"number": data["number"], "problem": problem, "reports": self._sequence})
+            content = {
+                "number": data["number"],
+                "problem": problem,
+                "reports": self._sequence,
+                "cut_at": self._cut_at,
+            }
+            self._tell("assay_done", content)
 
     def halt(self) -> None:
         """Start no more requests; the leg ends when the last answers are there."""
@@ -177,6 +184,7 @@ class Agent:
         reporter = gevent.spawn(self._report, recorder, int(data["number"]))
         try:
             lost = follow(lane, dispatchers, profile.timeout + profile.patience)
+            self._cut_at = lane.cut_at
         finally:
             self._lane = None
             gevent.kill(reporter)

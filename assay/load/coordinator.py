@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -37,10 +38,18 @@ class Leg:
     collector: Collector
     problems: list[str] = field(default_factory=list)
     interrupted: bool = False
+    cut_at: float = math.inf
 
     @property
-    def seconds(self) -> float:
-        return sum(step.seconds for step in self.steps)
+    def measured_seconds(self) -> float:
+        """How long the measured stages lasted, up to where the leg was cut short."""
+        total = begun = 0.0
+        for step in self.steps:
+            ended = begun + step.seconds
+            if step.measured:
+                total += max(min(ended, self.cut_at) - begun, 0.0)
+            begun = ended
+        return total
 
 
 class Coordinator:
@@ -136,12 +145,14 @@ class Coordinator:
             kind, source, data = self._next()
             if self._stop and not told:
                 told = leg.interrupted = True
+                leg.cut_at = min(leg.cut_at, time.monotonic() - began)
                 for member in self._alive():
                     self._send("assay_halt", {}, member)
             if kind == "assay_report":
                 self._take_report(leg, source, data)
             elif kind == "assay_done" and data["number"] == self._legs:
                 waiting.discard(source)
+                leg.cut_at = min(leg.cut_at, float(data["cut_at"] or math.inf))
                 self._check_complete(leg, source, data)
             self._notice_losses(leg, waiting, time.monotonic() - began)
             leg.collector.close_before(time.monotonic() - began)

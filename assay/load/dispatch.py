@@ -81,6 +81,7 @@ class Lane:
     halt: Event = field(default_factory=Event)
     idle: Event = field(default_factory=Event)
     fault: Exception | None = None
+    cut_at: float | None = None
 
     def __post_init__(self) -> None:
         self.idle.set()
@@ -89,7 +90,9 @@ class Lane:
         return time.monotonic() - self.origin
 
     def stop(self) -> None:
-        """Start nothing more; what is under way may end."""
+        """Start nothing more; what is under way may end. ``cut_at`` tells when, in seconds since the origin."""
+        if not self.halt.is_set():
+            self.cut_at = self.now()
         self.halt.set()
         for dispatcher, due in self.waiting:
             self.recorder.skipped(dispatcher.operation, due, "stopped")
@@ -115,11 +118,12 @@ class Dispatcher:
                 timer.until(lane.origin + due)
                 if lane.halt.is_set():
                     return
-                self._launch(due)
+                self.launch(due)
         finally:
             timer.close()
 
-    def _launch(self, due: float) -> None:
+    def launch(self, due: float) -> None:
+        """Start the request that was due at ``due``, or queue it when the cap is reached."""
         lane = self._lane
         if lane.in_flight >= lane.cap:
             lane.waiting.append((self, due))
@@ -202,7 +206,6 @@ def follow(lane: Lane, dispatchers: list[Dispatcher], timeout: float) -> str | N
                 break
         lane.idle.wait(timeout=timeout)
     finally:
-        lane.stop()
         gevent.killall(greenlets)
     for greenlet in greenlets:
         if greenlet.exception is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from typing import Any
+from typing import Any, Final
 
 import gevent
 from locust.runners import LocalRunner, MasterRunner
@@ -28,7 +28,8 @@ from assay.load.scenario import load_scenario, read_parameters
 from assay.load.slo import Objectives, load_objectives
 from assay.target.settings import Settings
 
-_STOP_WORKERS = 5.0
+_STOP_WORKERS: Final = 5.0
+_LOST_CLEANUP: Final = 3.0
 
 
 def checked_profile(file: RunFile) -> Profile:
@@ -76,6 +77,7 @@ class _Run:
         self._contract = contract
         self._journal = journal
         self._children: list[subprocess.Popen[bytes]] = []
+        self._target_lost = False
 
     def whole(self) -> int:
         environment = new_environment()
@@ -126,7 +128,8 @@ class _Run:
             self._problem(error)
             code = error.exit_code
         finally:
-            left = coordinator.finish(self._file.cleanup_seconds)
+            # A target that is gone deletes nothing: what is left is in the ledger, for `assay cleanup`.
+            left = coordinator.finish(_LOST_CLEANUP if self._target_lost else self._file.cleanup_seconds)
             if left:
                 self._journal.write(
                     "note", text=f"{left} workloads of the load part were still being deleted at its end"
@@ -136,12 +139,19 @@ class _Run:
     def _report(self, leg: Leg) -> int:
         found = outcome.results(leg, self._contract, self._objectives)
         outcome.write(self._journal, leg, found)
-        for finding in outcome.findings(found, self._objectives):
-            self._journal.finding(finding)
         expected = {self._contract.operations[load_scenario(load_.scenario).role].id for load_ in self._profile.loads}
+        self._target_lost = any(reason.startswith("target lost") for reason in leg.problems)
         reasons = outcome.problems(leg, found, sorted(expected))
         for reason in reasons:
             self._journal.write("problem", what=reason)
+        for finding in outcome.findings(found, self._objectives):
+            # A run that cannot be judged accuses nobody: a lost target has missed every objective.
+            if reasons:
+                self._journal.write(
+                    "note", text=f"not judged, since the load part is inconclusive: {finding.summary}"
+                )
+            else:
+                self._journal.finding(finding)
         return EXIT_INCONCLUSIVE if reasons else EXIT_PASS
 
     def _problem(self, error: AssayError) -> None:

@@ -66,7 +66,7 @@ class Result:
 def results(leg: Leg, contract: Contract, objectives: Objectives) -> list[Result]:
     """One result for every operation that was due in the leg."""
     roles = {operation.id: role for role, operation in contract.operations.items()}
-    seconds = sum(step.seconds for step in leg.steps if step.measured)
+    seconds = leg.measured_seconds
     return [_result(leg, operation, roles[operation], seconds, objectives) for operation in leg.collector.operations]
 
 

@@ -38,7 +38,7 @@ class Site:
         )
         verify: bool | str = str(settings.ca_file) if settings.ca_file else not settings.insecure
         self.client = Client(settings.base_url, timeout=timeout, verify=verify)
-        self._token = ""
+        self.token = ""
         self.renew_token()
         self.ledger = Ledger.open(run, settings.base_url, project=settings.project, embedded=settings.embedded)
 
@@ -54,8 +54,8 @@ class Site:
     def renew_token(self) -> None:
         """Take over a new token when the old one is about to expire; CredentialsError, TargetLostError."""
         token = self._identity.token()
-        if token != self._token:
-            self._token = token
+        if token != self.token:
+            self.token = token
             self.client.authorize(token)
 
     def close(self) -> None:
