@@ -1,0 +1,87 @@
+"""Completes a spec until the contract accepts it, by asking the oracle what is missing.
+
+So nothing here lists mandatory fields: a rule that a later version adds is obeyed as soon as the catalogue has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from assay.contract.oracle import Oracle
+from assay.contract.request import ABSENT, Expectation, Json, Outcome, Request, Role
+from assay.contract.schema import Node
+from assay.contract.strategies import places
+from assay.contract.strategies.samples import PLAIN_SPEC, sample
+
+# A field may call for another one (a probe for its handler, that for its action, that for a port). Nothing in the
+# 2.22 document needs more than four steps.
+_MOST_STEPS: Final = 12
+
+NOWHERE: Final = "00000000-0000-4000-8000-000000000000"
+"""The id that stands in a request while it is planned; the caller supplies the real one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Asks the oracle about bodies of one writing operation."""
+
+    oracle: Oracle
+    role: Role
+    before: Mapping[str, Json] | None = None
+
+    @property
+    def node(self) -> Node:
+        return self.oracle.bodies[self.role]
+
+    def expect(self, body: Json) -> Expectation:
+        """The expectation for ``body``; an update is laid over the plain spec unless ``before`` says otherwise."""
+        path = {"workloadId": NOWHERE} if self.role is Role.UPDATE else {}
+        stored = (self.before or PLAIN_SPEC) if self.role is Role.UPDATE else None
+        return self.oracle.expect(Request(self.role, path, body=body), stored)
+
+    def accepts(self, body: Json) -> bool:
+        return self.expect(body).outcome is Outcome.ACCEPT
+
+
+def plain_body(node: Node) -> dict[str, Any]:
+    """The smallest plain body of an operation: its required properties and, below ``spec``, the plain spec."""
+    body: dict[str, Any] = {"spec": dict(PLAIN_SPEC)}
+    for name in ("name", "projectId", "clusterId"):
+        if name in node.properties:
+            body[name] = NOWHERE if name == "clusterId" else "assay"
+    return {name: body[name] for name in [*node.properties, *body] if name in body}
+
+
+def complete(judge: Judge, body: Json, keep_absent: frozenset[str] = frozenset()) -> Any:
+    """Add a plain sample wherever the oracle misses something, and return the result.
+
+    Places in ``keep_absent`` (templated pointers) are left alone. The result need not be accepted: what is wrong
+    otherwise than by absence stays wrong.
+    """
+    for _ in range(_MOST_STEPS):
+        expectation = judge.expect(body)
+        missing = {reason.location.removeprefix("/body") for reason in expectation.reasons}
+        added = [place for place in sorted(missing - keep_absent) if places.get(body, place) in (ABSENT, None)]
+        fitting = [(place, node) for place in added if (node := _node(judge.node, place)) is not None]
+        if expectation.outcome is Outcome.ACCEPT or not fitting:
+            return body
+        for place, node in fitting:
+            body = places.put(body, place, sample(node))
+    return body
+
+
+def mandatory(judge: Judge, pointer: str) -> frozenset[str]:
+    """The properties that an object at ``pointer`` cannot be without, by schema or by rule."""
+    node = judge.node.find(pointer)
+    body = complete(judge, places.put(plain_body(judge.node), pointer, sample(node)))
+    value = places.get(body, pointer)
+    return frozenset(value) if isinstance(value, dict) else frozenset()
+
+
+def _node(root: Node, pointer: str) -> Node | None:
+    try:
+        return root.find(pointer)
+    except KeyError:
+        return None

@@ -1,0 +1,143 @@
+"""Both sides of every schema keyword of every property of a request body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from assay.contract.oracle import Oracle
+from assay.contract.request import ABSENT, Json, Role, Source
+from assay.contract.schema import Node
+from assay.contract.strategies.boundaries import boundaries
+from assay.contract.strategies.cases import ACCEPT, REJECT, CaseList, Excluded, PlannedCase, Side, Subject, slug
+from assay.contract.strategies.completion import Judge
+from assay.contract.strategies.hosts import Hosts
+from assay.contract.strategies.parameter_cases import parameter_cases
+from assay.contract.strategies.places import dotted
+from assay.contract.strategies.samples import PLAIN_SPEC
+from assay.contract.strategies.violations import Probe, violations
+
+# Accepted values that are not sent, by place and keyword, because of what they would do to the target.
+_UNWANTED: Final = {
+    "format": {
+        **dict.fromkeys(
+            (
+                "/spec/autoscaling/minReplicas",
+                "/spec/autoscaling/maxReplicas",
+                "/spec/autoscaling/initialReplicas",
+                "/spec/autoscaling/activationReplicas",
+                "/spec/compute/gpuDevicesRequest",
+            ),
+            "would ask the cluster for two thousand million replicas or devices",
+        ),
+    },
+    "minLength": {"/name": "every workload carries the run's own name, so that none is left behind"},
+}
+
+
+def schema_cases(oracle: Oracle, role: Role) -> CaseList:
+    """Both sides of every schema keyword at every property and parameter of an operation's request.
+
+    Ids read ``schema/create/spec.ports.*.container/minimum/reject``, ``schema/metrics/query.start/required/reject``.
+    """
+    found = parameter_cases(oracle, role)
+    return found + body_cases(oracle, role) if role in oracle.bodies else found
+
+
+def body_cases(oracle: Oracle, role: Role) -> CaseList:
+    """The cases of a creation's or an update's body; see ``schema_cases``."""
+    hosts = Hosts(Judge(oracle, role))
+    cases: list[PlannedCase] = []
+    excluded: list[Excluded] = []
+    for node in hosts.judge.node.walk():
+        for case in _of_node(hosts, node):
+            (cases if isinstance(case, PlannedCase) else excluded).append(case)  # type: ignore[arg-type]
+    if oracle.contract.operations[role].body_required:
+        cases.append(_without_body(role))
+    return CaseList(tuple(cases), tuple(excluded))
+
+
+def _of_node(hosts: Hosts, node: Node) -> Iterator[PlannedCase | Excluded]:
+    for probe in violations(node):
+        yield _refused(hosts, node, probe)
+    for alternatives in _alternatives(boundaries(node)):
+        yield _accepted(hosts, node, alternatives)
+
+
+def _alternatives(probes: Iterator[Probe]) -> list[list[Probe]]:
+    """Probes for the same keyword, variant and place are alternatives: one of them becomes the case."""
+    grouped: dict[tuple[str, str, str], list[Probe]] = {}
+    for probe in probes:
+        grouped.setdefault((probe.keyword, probe.variant, probe.name), []).append(probe)
+    return list(grouped.values())
+
+
+def _refused(hosts: Hosts, node: Node, probe: Probe) -> PlannedCase | Excluded:
+    place, case_id = _place(node, probe), _id(hosts, node, probe, REJECT)
+    subject = Subject(Source.SCHEMA, probe.keyword, "/body" + place)
+    body = hosts.refused(place, probe.value, subject)
+    if body is ABSENT:
+        return Excluded(case_id, "nothing breaks this keyword alone: " + _why_not(hosts, place, probe))
+    return _case(hosts, case_id, REJECT, probe, place, subject, body)
+
+
+def _accepted(hosts: Hosts, node: Node, alternatives: list[Probe]) -> PlannedCase | Excluded:
+    probe = alternatives[0]
+    place, case_id = _place(node, probe), _id(hosts, node, probe, ACCEPT)
+    unwanted = _UNWANTED.get(probe.keyword, {}).get(place)
+    if unwanted is not None:
+        return Excluded(case_id, unwanted)
+    found = [(probe, *hosts.accepted(place, probe.value)) for probe in alternatives]
+    possible = [item for item in found if item[1] is not None]
+    if not possible:
+        return Excluded(case_id, "; ".join(found[0][2]))
+    probe, body, assumed = min(possible, key=lambda item: len(item[2]))
+    subject = Subject(Source.SCHEMA, probe.keyword, "/body" + place)
+    return _case(hosts, case_id, ACCEPT, probe, place, subject, body, assumed)
+
+
+def _case(
+    hosts: Hosts,
+    case_id: str,
+    side: Side,
+    probe: Probe,
+    place: str,
+    subject: Subject,
+    body: Json,
+    assumed: tuple[str, ...] = (),
+) -> PlannedCase:
+    role = hosts.judge.role
+    return PlannedCase(
+        id=case_id,
+        role=role,
+        side=side,
+        title=f"{dotted(place)}: {_told(probe)} ({probe.keyword})",
+        reason=subject,
+        body=body,
+        before=PLAIN_SPEC if role is Role.UPDATE else None,
+        assumed=assumed,
+    )
+
+
+def _place(node: Node, probe: Probe) -> str:
+    return f"{node.pointer}/{probe.name}" if probe.name else node.pointer
+
+
+def _id(hosts: Hosts, node: Node, probe: Probe, side: Side) -> str:
+    """``schema/create/spec.ports.*.container/minimum/reject``; a variant stands after the side."""
+    variant = f"-{slug(probe.variant)}" if probe.variant else ""
+    return f"schema/{hosts.judge.role}/{dotted(_place(node, probe))}/{probe.keyword}/{side}{variant}"
+
+
+def _told(probe: Probe) -> str:
+    return "left out" if probe.value is ABSENT else repr(probe.value)[:60]
+
+
+def _why_not(hosts: Hosts, place: str, probe: Probe) -> str:
+    _, reasons = hosts.accepted(place, probe.value)
+    return "; ".join(reasons) or "it is accepted"
+
+
+def _without_body(role: Role) -> PlannedCase:
+    subject = Subject(Source.SCHEMA, "required", "/body")
+    return PlannedCase(f"schema/{role}/body/required/{REJECT}", role, REJECT, "body: left out (required)", subject)
