@@ -16,8 +16,8 @@ from typing import Any, Final
 from assay.contract import parameters, plain
 from assay.contract.documents import Contract
 from assay.contract.request import ABSENT, Expectation, Json, Outcome, Reason, Request, Role, Source
-from assay.contract.rules.base import Broken, Rule, Spec, Unclear
-from assay.contract.rules.catalogue import RULES, contradicted, judgements
+from assay.contract.rules.base import CREATE, Broken, Rule, Spec, Unclear
+from assay.contract.rules.catalogue import RULES, contradicted, effective, judgements
 from assay.contract.schema import Node, Validator, build
 
 _WRITES: Final = frozenset({Role.CREATE, Role.UPDATE})
@@ -39,6 +39,7 @@ class Oracle:
     def __init__(self, contract: Contract, rules: Sequence[Rule] = RULES) -> None:
         self.contract = contract
         self.rules = tuple(rules)
+        self._only_on_create = tuple(rule for rule in self.rules if rule.applies == CREATE)
         self.bodies: dict[Role, Node] = {}
         self._validators: dict[Role, Validator] = {}
         for role in _WRITES:
@@ -84,6 +85,7 @@ class Oracle:
             yield from self._judge_spec(spec or {}, role)
 
     def _judge_spec(self, spec: Spec, role: Role) -> Iterator[Reason]:
+        spec = effective(spec)
         for rule, judgement in judgements(spec, role, self.rules):
             yield _of_judgement(rule, judgement)
         for contradiction, unclear in contradicted(spec, role):
@@ -96,10 +98,17 @@ class Oracle:
             for reason in self._judge_spec(patch, Role.UPDATE):
                 yield _as_open(reason, "the spec before the update is not known")
             return
-        readings = [set(self._judge_spec(merged, Role.UPDATE)) for merged in _merges(before, patch)]
+        readings = [set(self._judge_merged(merged)) for merged in _merges(before, patch)]
         common = set.intersection(*readings)
         for reason in sorted(set.union(*readings), key=lambda item: (item.id, item.location)):
             yield reason if reason in common else _as_open(reason, "depends on how an update is merged")
+
+    def _judge_merged(self, merged: Spec) -> Iterator[Reason]:
+        yield from self._judge_spec(merged, Role.UPDATE)
+        # A creation cannot be without its image. Whether an update may clear it is not said; so for all such rules.
+        for rule, judgement in judgements(merged, Role.CREATE, self._only_on_create):
+            reason = _of_judgement(rule, judgement)
+            yield _as_open(reason, "the rule is stated for creations; whether it binds an update is not said")
 
 
 def _of_judgement(rule: Rule, judgement: Broken | Unclear) -> Reason:
