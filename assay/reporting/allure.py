@@ -10,7 +10,6 @@ import json
 import shutil
 import tempfile
 import uuid
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -21,7 +20,7 @@ from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDe
 from assay.findings.model import Class, Finding
 from assay.findings.record import Outcome, Record, TestRun
 from assay.findings.verdict import Verdict, fails
-from assay.reporting import test_ids
+from assay.reporting import origin
 from assay.reporting.atomic import refused
 from assay.reporting.evidence import as_text, request_text, response_text
 from assay.reporting.text import one_line, visible
@@ -77,10 +76,7 @@ class _Writer:
         self._written: dict[str, list[Attachment]] = {}
 
     def write(self, record: Record) -> None:
-        by_test: defaultdict[str, list[Finding]] = defaultdict(list)
-        for finding in self._verdict.findings:
-            for test in finding.tests or (finding.test,):
-                by_test[test].append(finding)
+        by_test = origin.group(self._verdict.findings)
         others = [TestRun(name, Outcome.PASSED, 0.0) for name in by_test if name not in record.tests]
         for run in (*record.tests.values(), *others, *self._run_itself()):
             self._logger.report_result(self._result(run, by_test.get(run.id, [])))
@@ -95,7 +91,7 @@ class _Writer:
 
     def _result(self, run: TestRun, findings: Sequence[Finding]) -> TestResult:
         failing = [finding for finding in findings if fails(finding, self._verdict.fail_on)]
-        classname, name = test_ids.split(run.id)
+        classname, name = origin.split(run.id)
         stop = round((run.ended or self._verdict.run.finished.timestamp()) * 1000)
         identity = uuid.uuid5(uuid.NAMESPACE_URL, f"assay:{run.id}").hex
         return TestResult(

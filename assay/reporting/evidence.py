@@ -10,8 +10,8 @@ from assay.findings.model import Finding
 from assay.reporting.text import plural
 
 
-def as_text(finding: Finding) -> str:
-    """A finding with all that a person needs to judge it, as paragraphs."""
+def as_text(finding: Finding, *, complete: bool = True) -> str:
+    """A finding with all that a person needs to judge it, as paragraphs; not ``complete``: without its evidence."""
     parts = [
         f"{finding.id} {finding.cls.value}{' (waived)' if finding.waived else ''}: {finding.summary}",
         f"operation {finding.operation}, check {finding.check}, rule {finding.rule or '–'}, at {finding.location}, "
@@ -22,7 +22,9 @@ def as_text(finding: Finding) -> str:
         parts.append(
             f"waived until {finding.waiver['until']} by {finding.waiver['owner']}: {finding.waiver['reason']}"
         )
-    if finding.evidence:
+    if finding.evidence and not complete:
+        parts.append("The request and the response stand in verdict.json.")
+    elif finding.evidence:
         parts += [
             f"request:\n{request_text(finding.evidence.request)}",
             f"response:\n{response_text(finding.evidence.response)}",

@@ -17,10 +17,13 @@ from xml.etree import ElementTree as Xml
 from assay.findings.model import Finding
 from assay.findings.record import Outcome, Record, TestRun
 from assay.findings.verdict import Verdict, fails
-from assay.reporting import test_ids
+from assay.reporting import origin
 from assay.reporting.atomic import write_text
 from assay.reporting.evidence import as_text
 from assay.reporting.text import one_line, visible
+
+MOST_EVIDENCE: Final = 500
+"""Findings with request and response: 5,000 of them made a file of 34 MB, and GitLab refuses more than 30 MB."""
 
 _COUNTED: Final = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
@@ -33,10 +36,11 @@ def write(verdict: Verdict, record: Record, file: Path) -> None:
 def render(verdict: Verdict, record: Record) -> str:
     """The document as text."""
     root = Xml.Element("testsuites", name=f"assay {verdict.run.command}")
-    by_test = _by_test(verdict.findings)
+    by_test = origin.group(verdict.findings)
+    texts = _texts(verdict.findings)
     suites: defaultdict[str, list[Xml.Element]] = defaultdict(list)
     for test in _tests(record, by_test):
-        case = _case(test, by_test.get(test.id, ()), verdict)
+        case = _case(test, by_test.get(test.id, ()), verdict, texts)
         suites[case.get("classname", "")].append(case)
     for name, cases in suites.items():
         root.append(_suite(name, cases, verdict))
@@ -48,29 +52,28 @@ def render(verdict: Verdict, record: Record) -> str:
     return out.getvalue().decode("utf-8") + "\n"
 
 
-def _by_test(findings: Iterable[Finding]) -> Mapping[str, list[Finding]]:
-    """The findings of every test that observed them."""
-    grouped: defaultdict[str, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        for test in finding.tests or (finding.test,):
-            grouped[test].append(finding)
-    return grouped
-
-
 def _tests(record: Record, by_test: Mapping[str, Sequence[Finding]]) -> list[TestRun]:
     """The tests that ran, and one for every other origin of findings (load, waivers)."""
     others = (name for name in by_test if name not in record.tests)
     return [*record.tests.values(), *(TestRun(name, Outcome.PASSED, 0.0) for name in others)]
 
 
-def _case(test: TestRun, findings: Sequence[Finding], verdict: Verdict) -> Xml.Element:
-    classname, name = test_ids.split(test.id)
+def _texts(findings: Sequence[Finding]) -> Mapping[str, str]:
+    """Each finding as text."""
+    return {
+        finding.id: visible(as_text(finding, complete=number < MOST_EVIDENCE))
+        for number, finding in enumerate(findings)
+    }
+
+
+def _case(test: TestRun, findings: Sequence[Finding], verdict: Verdict, texts: Mapping[str, str]) -> Xml.Element:
+    classname, name = origin.split(test.id)
     case = _testcase(classname, name, test.seconds)
     failing = [finding for finding in findings if fails(finding, verdict.fail_on)]
     if test.outcome is Outcome.ERROR:
         _child(case, "error", test.message or "the test broke", test.message)
     elif failing:
-        body = "\n\n".join(as_text(finding) for finding in failing)
+        body = "\n\n".join(texts[finding.id] for finding in failing)
         _child(case, "failure", _message(failing), body, kind=failing[0].check)
     elif test.outcome is Outcome.FAILED and not findings:
         _child(case, "error", test.message or "failed without a finding", test.message)
@@ -79,7 +82,7 @@ def _case(test: TestRun, findings: Sequence[Finding], verdict: Verdict) -> Xml.E
     shown = failing if test.outcome is not Outcome.ERROR else []
     told = [finding for finding in findings if finding not in shown]
     if told:
-        Xml.SubElement(case, "system-out").text = visible("\n\n".join(as_text(finding) for finding in told))
+        Xml.SubElement(case, "system-out").text = "\n\n".join(texts[finding.id] for finding in told)
     return case
 
 

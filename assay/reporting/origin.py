@@ -1,6 +1,20 @@
-"""Takes test ids apart, for formats that want a class and a name."""
+"""Test ids for formats that are organised by test: findings by test, ids as a class and a name."""
 
 from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from assay.findings.model import Finding
+
+
+def group(findings: Iterable[Finding]) -> Mapping[str, list[Finding]]:
+    """The findings of every test that observed them."""
+    grouped: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        for test in finding.tests or (finding.test,):
+            grouped[test].append(finding)
+    return dict(grouped)
 
 
 def split(test: str) -> tuple[str, str]:

@@ -1,0 +1,110 @@
+"""What the events of a journal add up to."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from assay.findings.record import Event, Outcome, Point, Record
+from tests.findings.samples import HOSTILE, event, exchange, finding, hostile_finding, judge, load, ran
+
+
+def test_resources_are_counted_and_a_late_deletion_clears_what_was_left_behind() -> None:
+    events = [
+        {"t": "resource", "event": "created", "id": "1", "name": "one"},
+        {"t": "resource", "event": "deleted", "id": "1", "name": "one"},
+        {"t": "resource", "event": "created", "id": "2", "name": "two"},
+        {"t": "resource", "event": "left_behind", "id": "2", "name": "two"},
+        {"t": "resource", "event": "left_behind", "id": "3", "name": "three"},
+        {"t": "resource", "event": "deleted", "id": "3", "name": "three"},
+    ]
+    assert judge(ran(), *events).resources == {
+        "created": 2,
+        "deleted": 2,
+        "left_behind": [{"id": "2", "name": "two"}],
+    }
+
+
+def test_a_workload_without_an_id_is_known_by_its_name() -> None:
+    verdict = judge(ran(), {"t": "resource", "event": "left_behind", "id": "", "name": "lost-1"})
+    assert verdict.resources["left_behind"] == [{"id": "lost-1", "name": "lost-1"}]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "outcome"),
+    [
+        ("passed", "failed", Outcome.FAILED),
+        ("error", "passed", Outcome.ERROR),
+        ("skipped", "passed", Outcome.PASSED),
+    ],
+)
+def test_a_test_that_reports_twice_keeps_the_weightier_outcome(first: str, second: str, outcome: Outcome) -> None:
+    (test,) = Record.of([ran("a", first), ran("a", second)]).tests.values()
+    assert test.outcome is outcome
+    assert test.seconds == 1.0
+
+
+def test_plans_of_several_parts_add_up() -> None:
+    assert Record.of([{"t": "planned", "total": 3}, {"t": "planned", "total": 4}]).planned == 7
+
+
+def test_series_of_one_operation_are_joined() -> None:
+    events: list[Event] = [
+        {"t": "series", "operation": "a", "points": [[0, 5, 0, 1.0, 2.0, 3.0]]},
+        {"t": "series", "operation": "a", "points": [[1, 5, 5, None, None, math.nan]]},
+    ]
+    assert Record.of(events).series == {"a": [Point(0, 5, 0, 1.0, 2.0, 3.0), Point(1, 5, 5, None, None, None)]}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"t": "finding", "id": "F-1"},
+        {"t": "exchange"},
+        {"t": "load", "operation": "a", "rate": "fast", "requests": 1, "errors": 0},
+        {"t": "series", "operation": "a", "points": [[1, 2, 3, 4, 5, 6, 7]]},
+        {"t": "test", "id": "a", "outcome": "fine", "seconds": 1},
+        {"t": "resource", "id": "1"},
+    ],
+)
+def test_an_event_that_cannot_be_read_is_a_problem_not_a_crash(broken: dict[str, object]) -> None:
+    (problem,) = Record.of([broken]).problems
+    assert f"a {broken['t']} event that cannot be read" in problem
+
+
+def test_events_of_a_later_version_are_passed_over() -> None:
+    record = Record.of([{"t": "hologram", "x": 1}])
+    assert record == Record()
+
+
+def test_hostile_text_becomes_encodable_and_bounded() -> None:
+    observed = hostile_finding()
+    (kept,) = Record.of([event(observed)]).findings.values()
+    assert str(kept.to_json()).encode("utf-8")
+    assert kept.evidence is not None
+    assert kept.evidence.response is not None
+    assert len(kept.evidence.response["body"]) < 4_100
+    assert "100,000 characters" in kept.evidence.response["body"]
+    assert kept.id == observed.id
+
+
+def test_hostile_events_of_every_kind_are_kept() -> None:
+    record = Record.of(
+        [
+            ran(HOSTILE, message=HOSTILE),
+            exchange(operation=HOSTILE),
+            {"t": "not_tested", "what": HOSTILE, "why": HOSTILE},
+            {"t": "problem", "what": HOSTILE},
+            {"t": "note", "text": HOSTILE},
+            load(operation=HOSTILE),
+        ]
+    )
+    assert len(record.problems) == len(record.notes) == len(record.tests) == len(record.load) == 1
+    assert str(record.tests).encode("utf-8")
+
+
+def test_a_finding_survives_the_round_trip() -> None:
+    observed = finding(occurrences=3)
+    (kept,) = Record.of([event(observed)]).findings.values()
+    assert kept.to_json() == observed.to_json()

@@ -1,0 +1,56 @@
+"""The end of a run, on a terminal and in a log."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from assay.reporting import terminal
+from tests.findings.samples import event, finding, judge, ran
+from tests.reporting.conftest import Run
+
+
+def _printed(run: Run, *, colours: bool = False) -> str:
+    out = io.StringIO()
+    terminal.show(run[0], Path("reports/runs/x"), Console(file=out, force_terminal=colours, width=100))
+    return out.getvalue()
+
+
+def test_a_log_gets_plain_unwrapped_lines(full: Run) -> None:
+    text = _printed(full)
+    assert "\x1b" not in text
+    lines = text.splitlines()
+    assert lines[1].startswith(" FAIL  The target breaks its contract in 1 way")
+    (line,) = [line for line in lines if "accepts a limit below the request" in line and "violation" in line]
+    assert line.split()[:3] == ["violation", finding().id, "create_inference1"]
+    assert line.endswith("(×7)")
+    assert lines[-1].strip() == "report   reports/runs/x/report.html"
+    assert lines[-2].strip() == "replay   assay replay F-00000000"
+
+
+def test_problems_and_left_overs_are_told(full: Run) -> None:
+    text = _printed(full)
+    assert "problem  the target was lost" in text
+    assert "1 workload left behind: one; run: assay cleanup" in text
+    assert "waived" in text
+
+
+def test_a_terminal_gets_colours(full: Run) -> None:
+    assert "\x1b[1;37;41m FAIL " in _printed(full, colours=True)
+
+
+def test_hostile_text_cannot_drive_a_terminal_or_add_lines(hostile: Run) -> None:
+    text = _printed(hostile)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert all(not line.strip().startswith("second") for line in text.splitlines())
+    assert "[link]" in text
+
+
+def test_a_long_list_is_cut_and_says_so() -> None:
+    verdict = judge(ran("tests/a", "failed"), *(event(finding(rule=f"r/{n}")) for n in range(100)))
+    lines = [line.plain for line in terminal.lines(verdict)]
+    assert "  … and 60 more in the report" in lines
+    assert len(lines) < 50
