@@ -72,6 +72,17 @@ def start(options: Options | None = None) -> contextlib.AbstractContextManager[E
     return _started(options or Options())
 
 
+def credentials(plane: Embedded) -> dict[str, str]:
+    """The settings that make the first client ours and the second one the outsider."""
+    main, outsider = plane.clients[0], plane.clients[1]
+    return {
+        "client_id": main.client_id,
+        "client_secret": main.client_secret,
+        "outsider_client_id": outsider.client_id,
+        "outsider_client_secret": outsider.client_secret,
+    }
+
+
 @contextlib.contextmanager
 def _started(options: Options) -> Iterator[Embedded]:
     with tempfile.TemporaryFile(prefix="assay-control-plane-") as errors:

@@ -16,6 +16,8 @@ CSV: Final = b"text/csv; charset=utf-8"
 
 Headers = list[tuple[bytes, bytes]]
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 
 @dataclass(slots=True)
 class Call:
@@ -90,4 +92,4 @@ def error_body(status: int, message: str, details: str | None = None) -> dict[st
 
 def encode(value: Json) -> bytes:
     """Compact UTF-8 JSON; NaN and Infinity are refused, they are not JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()

@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl
 
 from assay.contract.documents import Contract, Operation, Parameter
 from assay.contract.request import Json, Reason, Role
-from assay.contract.rules.base import Broken, Rule, prune
+from assay.contract.rules.base import Broken, Rule
+from assay.contract.rules.catalogue import judgements
 from assay.contract.schema import Node, Validator, build
 from assay.control_plane.http import Refusal
 
@@ -26,43 +27,28 @@ class Validation:
     """Validates against one contract and one list of rules."""
 
     def __init__(self, contract: Contract, rules: Sequence[Rule], reshape: Sequence[Reshape] = ()) -> None:
-        self._reshape = reshape
         self._operations = contract.operations
-        self._bodies: dict[Role, Validator] = {}
-        self._rules: dict[Role, list[Rule]] = {}
-        self._parameters: dict[tuple[Role, str], Validator] = {}
-        for role, operation in contract.operations.items():
-            self._rules[role] = [rule for rule in rules if role in rule.applies]
-            if operation.body is not None:
-                node = build(contract, operation.body, f"/paths/{operation.id}/requestBody")
-                self._bodies[role] = self._validator(role, "/body", node, "")
-            for parameter in operation.parameters:
-                place = f"/{parameter.where}/{parameter.name}"
-                node = build(contract, parameter.schema, parameter.pointer or place)
-                self._parameters[role, place] = self._validator(role, place, node, "")
-
-    def _validator(self, role: Role, place: str, node: Node, prefix: str) -> Validator:
-        for reshape in self._reshape:
-            node = reshape(role, place, node)
-        return Validator(node, prefix)
+        self._rules = rules
+        self._validators = {
+            (role, place): _reshaped(role, place, validator, reshape)
+            for (role, place), validator in _compiled(contract).items()
+        }
 
     def body_node(self, role: Role) -> Node:
         """The schema tree of a role's body, as it is enforced."""
-        return self._bodies[role].node
+        return self._validators[role, "/body"].node
 
     def body(self, role: Role, value: Json) -> None:
         """Refuse (400) a body that breaks its schema."""
-        validator = self._bodies[role]
+        validator = self._validators[role, "/body"]
         if not validator.is_valid(value):
             refuse("the body", [_breach(reason) for reason in validator.errors(value)])
 
     def spec(self, role: Role, spec: Json) -> None:
         """Refuse (400) a spec that breaks a rule. Where the document does not decide, the spec is accepted."""
-        effective = prune(spec) if isinstance(spec, dict) else {}
         broken = [
-            f"/spec{judgement.location}: {rule.quotes[0].text.strip() if rule.quotes else rule.id} ({rule.id})"
-            for rule in self._rules[role]
-            for judgement in rule.judge(effective)
+            f"/spec{judgement.location}: {rule.quotes[0].text.strip()} ({rule.id})"
+            for rule, judgement in judgements(spec or {}, role, self._rules)
             if isinstance(judgement, Broken)
         ]
         if broken:
@@ -71,7 +57,7 @@ class Validation:
     def path(self, role: Role, params: dict[str, str]) -> None:
         """Refuse malformed ids: 400 where the operation documents it, else 404, for nothing has such an id."""
         for name, value in params.items():
-            validator = self._parameters.get((role, f"/path/{name}"))
+            validator = self._validators.get((role, f"/path/{name}"))
             if validator is not None and ("\0" in value or not validator.is_valid(value)):
                 status = 400 if 400 in self._operations[role].responses else 404
                 raise Refusal(status, f"{name} is malformed: {_shown(value)} is not a UUID")
@@ -96,7 +82,7 @@ class Validation:
         return values
 
     def _parameter(self, role: Role, parameter: Parameter, texts: list[str]) -> Json:
-        validator = self._parameters[role, f"/query/{parameter.name}"]
+        validator = self._validators[role, f"/query/{parameter.name}"]
         if not texts:
             if parameter.required:
                 raise ValueError("is required")
@@ -107,6 +93,35 @@ class Validation:
             hint = "" if " " not in texts[0] else " (a '+' in a query is written %2B)"
             raise ValueError(f"{errors[0].text}{hint}")
         return value
+
+
+Compiled = dict[tuple[Role, str], Validator]
+
+_COMPILED: Final[dict[int, tuple[Contract, Compiled]]] = {}
+
+
+def _compiled(contract: Contract) -> Compiled:
+    """Every validator of a contract by role and place. Compiling takes 30 ms, so a contract is compiled once."""
+    known = _COMPILED.get(id(contract))
+    if known is not None:
+        return known[1]
+    validators: Compiled = {}
+    for role, operation in contract.operations.items():
+        if operation.body is not None:
+            node = build(contract, operation.body, f"/paths/{operation.id}/requestBody")
+            validators[role, "/body"] = Validator(node)
+        for parameter in operation.parameters:
+            place = f"/{parameter.where}/{parameter.name}"
+            validators[role, place] = Validator(build(contract, parameter.schema, parameter.pointer or place))
+    _COMPILED[id(contract)] = (contract, validators)  # holding the contract keeps its id from being used again
+    return validators
+
+
+def _reshaped(role: Role, place: str, validator: Validator, reshape: Sequence[Reshape]) -> Validator:
+    node = validator.node
+    for change in reshape:
+        node = change(role, place, node)
+    return validator if node is validator.node else Validator(node)
 
 
 def read_query(raw: bytes) -> dict[str, list[str]]:

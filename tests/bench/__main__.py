@@ -1,0 +1,33 @@
+"""``python -m tests.bench [MODULE ...]``: print every figure, exit 1 when one misses its goal."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import tests.bench
+from tests.bench.figure import Figure
+
+
+def main(wanted: list[str]) -> int:
+    missed = 0
+    for module in pkgutil.iter_modules(tests.bench.__path__):
+        if wanted and module.name not in wanted:
+            continue
+        if module.name.startswith("__"):
+            continue
+        figures = getattr(importlib.import_module(f"tests.bench.{module.name}"), "figures", None)
+        if figures is None:
+            continue
+        sys.stdout.write(f"{module.name}\n")
+        for figure in figures():
+            assert isinstance(figure, Figure)
+            sys.stdout.write(f"  {figure.line()}\n")
+            sys.stdout.flush()
+            missed += not figure.reached
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
