@@ -65,7 +65,7 @@ class Operation:
     responses: Mapping[int, Response]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contract:
     """The contract in force. ``document`` is corrected, ``published`` is what the publisher wrote."""
 

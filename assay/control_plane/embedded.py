@@ -114,7 +114,7 @@ def _await_ready(process: subprocess.Popen[str], errors: IO[bytes]) -> dict[str,
     reader = threading.Thread(target=lambda out: lines.append(out.readline()), args=(process.stdout,), daemon=True)
     reader.start()
     reader.join(READY_SECONDS)
-    if lines and lines[0]:
+    with contextlib.suppress(ValueError, IndexError):
         ready: dict[str, Any] = json.loads(lines[0])
         return ready
     ended = _poll(process)

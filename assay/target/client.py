@@ -140,7 +140,7 @@ class Client:
         """Send what no contract knows; ``path`` goes out as it is (below the base URL's own path).
 
         Silence here does not make the target count as lost, since a server may cut off nonsense. Raises ValueError
-        for what HTTP/1.1 cannot carry (spaces or control characters in path or header names).
+        for what HTTP/1.1 cannot carry (a path that is not visible ASCII, a header name that is no token).
         """
         fields = [(_bytes(name), _bytes(value)) for name, value in headers]
         return self._deliver(

@@ -1,0 +1,154 @@
+"""Judges an answer on its own: documented status, content type, body against the schema, error code, secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from assay.checks.deviation import Deviation
+from assay.contract.documents import Contract, Operation
+from assay.contract.request import Json, Role
+from assay.contract.schema import Validator, build
+from assay.findings.model import Class
+from assay.target.exchange import Answer
+from assay.target.masking import Mask
+
+# Client errors that HTTP itself defines for what a fuzzer sends. The document lists few of them; a server that
+# answers so is sensible, and the silence of the document is the gap.
+SENSIBLE: Final = frozenset({400, 401, 403, 404, 405, 406, 408, 409, 410, 411, 413, 414, 415, 417, 422, 423, 431})
+# Waiting is part of the client; what is left of these after waiting is a problem of the run, not a finding.
+BUSY: Final = frozenset({429, 503})
+SUCCESS: Final = range(200, 300)
+
+
+class AnswerChecks:
+    """All checks of a single answer, with the validators of every documented response built once."""
+
+    def __init__(self, contract: Contract, mask: Mask) -> None:
+        self._contract = contract
+        self._mask = mask
+        self._validators: dict[tuple[Role, int, str], Validator] = {}
+        for role, operation in contract.operations.items():
+            for status, response in operation.responses.items():
+                for kind, schema in response.content.items():
+                    if schema is not None:
+                        node = build(contract, schema, f"/paths/{operation.id}/responses/{status}")
+                        self._validators[role, status, kind] = Validator(node, "/response/body")
+
+    def judge(self, role: Role, answer: Answer) -> Iterator[Deviation]:
+        """Yield every deviation of ``answer`` that can be told without knowing the request."""
+        operation = self._contract.operations[role]
+        yield from self._echo(answer)
+        if answer.status in BUSY:
+            return
+        if answer.status >= 500:
+            yield _server_error(operation, answer)
+            return
+        response = operation.responses.get(answer.status)
+        if response is None:
+            yield _undocumented(operation, answer)
+            return
+        kind = answer.content_type
+        if kind not in response.content:
+            yield _content_type(operation, answer, tuple(response.content))
+        elif kind == "application/json":
+            yield from self._json_body(operation, answer)
+
+    def _json_body(self, operation: Operation, answer: Answer) -> Iterator[Deviation]:
+        try:
+            body = _strict_json(answer.body)
+        except ValueError as error:
+            yield Deviation(
+                Class.VIOLATION,
+                "body-json",
+                None,
+                f"/response/{answer.status}",
+                f"{operation.id} answers {answer.status} with a body that is not JSON",
+                f"The content type says application/json, but the body is not: {str(error)[:120]}",
+            )
+            return
+        validator = self._validators.get((operation.role, answer.status, "application/json"))
+        errors = validator.errors(body) if validator is not None else []
+        for reason in errors:
+            place = reason.location.removeprefix("/response/body") or "the whole body"
+            yield Deviation(
+                Class.VIOLATION,
+                "body-schema",
+                reason.id,
+                f"/response/{answer.status}{reason.location.removeprefix('/response')}",
+                f"{operation.id} answers {answer.status} with a body that breaks '{reason.id}' at {place}",
+                f"Schema of the {answer.status} response: {reason.text}",
+            )
+        if not errors and isinstance(body, Mapping):
+            yield from _code(operation, answer, body)
+
+    def _echo(self, answer: Answer) -> Iterator[Deviation]:
+        text = answer.body.decode("utf-8", "replace") + json.dumps(dict(answer.headers))
+        if self._mask.text(text) != text:
+            yield Deviation(
+                Class.VIOLATION,
+                "secret-echoed",
+                None,
+                "/response",
+                "the answer repeats a credential of the caller",
+                "A token or client secret in an answer ends up in logs and reports of every client.",
+            )
+
+
+def _strict_json(body: bytes) -> Json:
+    def refuse(literal: str) -> Json:
+        raise ValueError(f"{literal} is no JSON literal")
+
+    return json.loads(body.decode("utf-8"), parse_constant=refuse)
+
+
+def _server_error(operation: Operation, answer: Answer) -> Deviation:
+    return Deviation(
+        Class.VIOLATION,
+        "server-error",
+        str(answer.status),
+        "/response/status",
+        f"{operation.id} answers {answer.status}",
+        "No request, however malformed, may make the server fail: what it cannot serve it must refuse with a 4xx.",
+    )
+
+
+def _undocumented(operation: Operation, answer: Answer) -> Deviation:
+    documented = ", ".join(str(status) for status in operation.responses)
+    sensible = answer.status in SENSIBLE
+    why = f"The document lists {documented} for {operation.method} {operation.path}"
+    return Deviation(
+        Class.GAP if sensible else Class.VIOLATION,
+        "status-documented",
+        str(answer.status),
+        "/response/status",
+        f"{operation.id} answers {answer.status}, which the document does not list",
+        f"{why}; {answer.status} is a sensible answer that it forgot." if sensible else f"{why}.",
+    )
+
+
+def _content_type(operation: Operation, answer: Answer, documented: tuple[str, ...]) -> Deviation:
+    kind = answer.content_type or "no content type"
+    return Deviation(
+        Class.VIOLATION,
+        "content-type",
+        None,
+        f"/response/{answer.status}/content-type",
+        f"{operation.id} answers {answer.status} with {kind}",
+        f"The document offers {', '.join(documented) or 'no body'} for {answer.status}.",
+    )
+
+
+def _code(operation: Operation, answer: Answer, body: Mapping[str, Json]) -> Iterator[Deviation]:
+    code = body.get("code")
+    is_status_body = answer.status >= 400 or operation.role is Role.DELETE
+    if is_status_body and isinstance(code, int) and code != answer.status:
+        yield Deviation(
+            Class.VIOLATION,
+            "error-code",
+            None,
+            f"/response/{answer.status}/body/code",
+            f"{operation.id} answers {answer.status}, but the body's code is another one",
+            "The code of an error body is the status it is sent with; clients branch on either.",
+        )

@@ -1,0 +1,87 @@
+"""What was sent must come back: compares a spec with the spec of an answer.
+
+Every non-null value that was sent comes back equal. Beyond that the document is silent: nulls may be dropped,
+defaults and a policy's entries may be added, sets may come in another order, a quantity in another spelling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from assay.contract import quantity
+from assay.contract.request import Json
+
+# Lists whose order the document gives a meaning ("A prioritized list of node pools").
+_ORDERED: Final = frozenset({"/spec/nodePools"})
+# "If this field is set, it will be ignored": it need not come back.
+_IGNORED: Final = frozenset({"/spec/autoscaling/initializationTimeoutSeconds"})
+_QUANTITIES: Final = ("Memory", "memory", "size", "sizeLimit", "quantity", "Limit", "Request")
+
+
+def differences(sent: Json, got: Json, pointer: str = "/spec") -> Iterator[str]:
+    """Yield the pointers (``*`` for list positions) at which ``got`` does not hold what was ``sent``."""
+    if sent is None or pointer in _IGNORED:
+        return
+    if isinstance(sent, Mapping):
+        if sent.get("exclude") is True:
+            return  # an excluded entry says what not to have
+        if not isinstance(got, Mapping):
+            if _holds_anything(sent):
+                yield pointer
+            return
+        for name, value in sent.items():
+            yield from differences(value, got.get(name), f"{pointer}/{name}")
+    elif isinstance(sent, list):
+        yield from _of_lists(sent, got, pointer)
+    elif not equal(sent, got, pointer):
+        yield pointer
+
+
+def equal(sent: Json, got: Json, pointer: str) -> bool:
+    """Whether two plain values mean the same at ``pointer``."""
+    if isinstance(sent, bool) or isinstance(got, bool):
+        return sent is got
+    if isinstance(sent, int | float) and isinstance(got, int | float):
+        return sent == got
+    if isinstance(sent, str) and isinstance(got, str) and sent != got:
+        if pointer.endswith("/id"):
+            return sent.lower() == got.lower()
+        if pointer.endswith(_QUANTITIES):
+            one, two = quantity.parse(sent), quantity.parse(got)
+            return one is not None and one == two
+    return bool(sent == got)
+
+
+def _of_lists(sent: list[Json], got: Json, pointer: str) -> Iterator[str]:
+    wanted = [item for item in sent if item is not None]
+    if not isinstance(got, list):
+        if wanted:
+            yield pointer
+        return
+    if pointer in _ORDERED:
+        if [item for item in got if item in wanted] != wanted:
+            yield pointer
+        return
+    rest = list(got)
+    for item in wanted:
+        if isinstance(item, Mapping) and item.get("exclude") is True:
+            continue
+        nearest = min(rest, key=lambda other: _distance(item, other, pointer), default=None)
+        missing = list(differences(item, nearest, f"{pointer}/*")) if nearest is not None else [f"{pointer}/*"]
+        yield from missing
+        if nearest is not None:
+            rest.remove(nearest)
+
+
+def _distance(sent: Json, got: Json, pointer: str) -> int:
+    """How much an entry of the answer differs from one that was sent: entries are paired by likeness."""
+    return sum(1 for _ in differences(sent, got, f"{pointer}/*"))
+
+
+def _holds_anything(value: Json) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds_anything(item) for item in value.values())
+    if isinstance(value, list):
+        return bool(value)
+    return value is not None

@@ -1,0 +1,104 @@
+"""One exchange: the request, the expectation stated before it, what came back, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from assay.checks.deviation import Deviation
+from assay.contract.request import Expectation, Json, Request
+from assay.findings.model import Class, Evidence, Finding
+from assay.target.exchange import Answer, NoAnswer
+from assay.target.wire import Wire
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What was sent, what was expected, what came back, what deviates."""
+
+    request: Request
+    expectation: Expectation
+    answer: Answer | NoAnswer
+    deviations: tuple[Deviation, ...] = ()
+    test: str = ""
+    setup: tuple[Exchange, ...] = field(default=())
+    auth: str | None = "main"
+    wire: Wire | None = None  # what really left, where no Request of the contract can say it (odd paths and methods)
+    shell: str | None = None  # a forged Authorization as a shell word with the token in $ASSAY_TOKEN, for curl
+
+    @property
+    def sent(self) -> Request | Wire:
+        """What evidence shows as the request."""
+        return self.request if self.wire is None else self.wire
+
+    @property
+    def status(self) -> int | None:
+        return self.answer.status if isinstance(self.answer, Answer) else None
+
+    @property
+    def accepted(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    def body(self) -> Json:
+        """The answer's JSON body; None when there is none."""
+        if not isinstance(self.answer, Answer):
+            return None
+        try:
+            return json.loads(self.answer.body)
+        except ValueError:
+            return None
+
+    def object(self) -> Mapping[str, Json]:
+        """The answer's JSON object; the empty one when the body is something else."""
+        body = self.body()
+        return body if isinstance(body, Mapping) else {}
+
+    def with_deviations(self, *deviations: Deviation) -> Exchange:
+        return replace(self, deviations=(*self.deviations, *deviations))
+
+
+class ContractBreachError(AssertionError):
+    """Raised in a test for what violates the contract; carries the findings."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        super().__init__("\n".join(f"{finding.id} {finding.summary}\n    {finding.why}" for finding in findings))
+
+
+def as_findings(
+    exchange: Exchange,
+    operation: str,
+    curl: str,
+    describe: Callable[[Exchange], dict[str, Any]],
+    describe_answer: Callable[[Answer | NoAnswer], dict[str, Any] | None],
+) -> tuple[Finding, ...]:
+    """Turn the deviations of ``exchange`` into findings; the two functions give masked evidence."""
+    findings = []
+    for deviation in exchange.deviations:
+        finding = Finding(
+            cls=deviation.cls,
+            check=deviation.check,
+            operation=operation,
+            rule=deviation.rule,
+            location=deviation.location,
+            summary=deviation.summary,
+            why=deviation.why,
+            test=exchange.test,
+        )
+        evidence = Evidence(
+            request=describe(exchange),
+            response=describe_answer(exchange.answer),
+            curl=curl,
+            replay=f"assay replay {finding.id}",
+            setup=tuple(
+                {"request": describe(item), "response": describe_answer(item.answer)} for item in exchange.setup
+            ),
+        )
+        findings.append(replace(finding, evidence=evidence))
+    return tuple(findings)
+
+
+def violations(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding.cls is Class.VIOLATION)

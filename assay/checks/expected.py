@@ -1,0 +1,84 @@
+"""Judges an answer against the expectation that was stated before the request left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from assay.checks.answer import BUSY
+from assay.checks.deviation import Deviation
+from assay.contract.documents import Operation
+from assay.contract.request import Expectation, Outcome, Reason, Source
+from assay.contract.rules.base import Strength
+from assay.contract.rules.catalogue import by_id
+from assay.findings.model import Class
+from assay.target.exchange import Answer
+
+_NO_FOCUS: Final = Reason(Source.SCHEMA, "valid", "/body", "")
+
+
+def judge(
+    operation: Operation,
+    answer: Answer,
+    expectation: Expectation,
+    focus: Reason | None = None,
+    also: frozenset[int] = frozenset(),
+) -> Iterator[Deviation]:
+    """Yield the deviation between ``answer`` and ``expectation``, if there is one.
+
+    ``focus`` is what the case was made to test (an accept case has no reasons of its own); ``also`` lists statuses
+    that are lawful for this request beside the documented success, such as 404 for metrics of a workload that is
+    not ready yet.
+    """
+    if answer.status in BUSY or answer.status >= 500 or answer.status in also:
+        return
+    accepted = 200 <= answer.status < 300
+    if expectation.outcome is Outcome.ACCEPT and not accepted:
+        yield _refused(operation, answer, expectation, focus or _NO_FOCUS)
+    elif expectation.outcome is Outcome.REJECT and not 400 <= answer.status < 500:
+        yield _accepted(operation, answer, expectation)
+
+
+def _refused(operation: Operation, answer: Answer, expectation: Expectation, focus: Reason) -> Deviation:
+    what = f"'{focus.id}' at {focus.location}" if focus is not _NO_FOCUS else "a request that the contract allows"
+    if expectation.assumes:
+        taken = "; ".join(dict.fromkeys(f"{reason.location}: {reason.text}" for reason in expectation.assumes[:3]))
+        return Deviation(
+            Class.GAP,
+            "stricter-than-contract",
+            focus.id,
+            focus.location,
+            f"{operation.id} refuses with {answer.status} what the contract allows ({what})",
+            f"The contract sets no such limit, but the request takes for granted that {taken}.",
+        )
+    quote = f" The document says: “{focus.text}”" if focus.text else ""
+    return Deviation(
+        Class.VIOLATION,
+        "accepts-valid",
+        focus.id,
+        focus.location,
+        f"{operation.id} refuses with {answer.status} a valid request ({what})",
+        f"The request keeps the schema and every rule, so it must be accepted.{quote}",
+    )
+
+
+def _accepted(operation: Operation, answer: Answer, expectation: Expectation) -> Deviation:
+    reason = expectation.reasons[0]
+    others = f" (and {len(expectation.reasons) - 1} more reasons)" if len(expectation.reasons) > 1 else ""
+    if reason.source is Source.RULE:
+        check, why = "rule-enforced", f"The document says: “{reason.text}”{others}"
+    elif reason.source is Source.STATE:
+        check, why = "unknown-resource", f"{reason.text}{others}"
+    else:
+        check, why = "schema-enforced", f"The schema's '{reason.id}' forbids it: {reason.text}{others}"
+    weak = all(
+        item.source is Source.RULE and by_id(item.id).strength is Strength.SHOULD for item in expectation.reasons
+    )
+    return Deviation(
+        Class.GAP if weak else Class.VIOLATION,
+        check,
+        reason.id,
+        reason.location,
+        f"{operation.id} answers {answer.status} to a request that breaks '{reason.id}' at {reason.location}",
+        why,
+    )

@@ -1,0 +1,88 @@
+"""Opens what a contract session works with: the settings handed over by a command, or those of a plain pytest."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from argparse import Namespace
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from assay.checks.probe import Probe
+from assay.contract import documents
+from assay.contract.documents import Contract
+from assay.contract.oracle import Oracle
+from assay.control_plane import embedded
+from assay.findings.journal import Journal
+from assay.target.reach import Target, open_target
+from assay.target.settings import Settings, from_env, handed_over, load_settings
+
+JOURNAL: Final = "ASSAY__JOURNAL"
+RUN_ID: Final = "ASSAY__RUN"
+PROFILE: Final = "ASSAY__PROFILE"
+
+
+@dataclass
+class ContractSession:
+    """The probe and what must be closed after the last test."""
+
+    probe: Probe
+    concurrency: int
+    _target: Target
+    _stack: ExitStack
+    _owns_sweep: bool
+
+    def interrupt(self) -> None:
+        """Let no further request leave but deletions; tests that run in threads end at their next request."""
+        self._target.client.halt("the run was interrupted")
+
+    def close(self) -> None:
+        """Remove what is left (under a command, the command does) and close the connections."""
+        try:
+            if self._owns_sweep:
+                for entry in self._target.sweep().left_behind:
+                    print(f"left behind on the target: {entry.name} {entry.id or ''}")
+        finally:
+            self._stack.close()
+
+
+def contract_in_force() -> Contract:
+    """The contract that the command in charge chose; the shipped one under plain pytest."""
+    if not handed_over():
+        return documents.load()
+    settings = from_env()
+    return documents.load(settings.contract, settings.corrections)
+
+
+def open_session(option: Namespace) -> ContractSession:
+    """Open the session of a pytest run. Raises UsageError and InconclusiveError with what to do."""
+    stack = ExitStack()
+    if handed_over():
+        settings = from_env()
+    else:
+        settings = load_settings(
+            {"base_url": option.base_url, "project": option.project, "cluster": option.cluster}
+            | ({"concurrency": option.concurrency} if option.concurrency else {})
+        )
+    if settings.base_url is None:
+        settings = _start_embedded(settings, stack)
+    journal_file = os.environ.get(JOURNAL)
+    if journal_file is None:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-"))
+        journal_file = str(Path(folder) / "journal.jsonl")
+    contract = contract_in_force()
+    run_id = os.environ.get(RUN_ID) or f"pytest-{secrets.token_hex(4)}"
+    target = open_target(settings, contract, run_id=run_id)
+    stack.callback(target.close)
+    journal = Journal(Path(journal_file))
+    stack.callback(journal.close)
+    probe = Probe(target, Oracle(contract), journal, profile=os.environ.get(PROFILE, "gate"))
+    return ContractSession(probe, settings.concurrency, target, stack, not handed_over())
+
+
+def _start_embedded(settings: Settings, stack: ExitStack) -> Settings:
+    plane = stack.enter_context(embedded.start())
+    return settings.with_embedded(plane.base_url, plane.projects[0], plane.cluster, **embedded.credentials(plane))

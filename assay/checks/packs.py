@@ -1,0 +1,83 @@
+"""Sends accept cases in packs and remembers how each pack fared; one by one only what a pack could not settle."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from assay.checks.created import spec_echo
+from assay.checks.exchange import Exchange
+from assay.contract.request import Reason, Request, Role, Source
+from assay.contract.rules.catalogue import by_id
+from assay.contract.strategies.cases import PLAIN_NAME, Ids, PlannedCase
+from assay.contract.strategies.packing import Pack
+
+if TYPE_CHECKING:
+    from assay.checks.probe import Probe
+
+
+@dataclass
+class _State:
+    pack: Pack
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    settled: bool | None = None  # None: not sent yet
+
+
+class Packs:
+    """The packs of a session. Whichever test first needs a pack sends it, the others wait for its outcome."""
+
+    def __init__(self, packs: Iterable[Pack]) -> None:
+        self._of_case: dict[str, _State] = {}
+        for pack in packs:
+            state = _State(pack)
+            for case in pack.cases:
+                self._of_case[case.id] = state
+
+    def settles(self, probe: Probe, case: PlannedCase) -> bool:
+        """Whether the pack of ``case`` was accepted without any deviation, so that the case needs no request."""
+        state = self._of_case.get(case.id)
+        if state is None or len(state.pack.cases) == 1:
+            return False
+        if not probe.target.budget.allows_gpus(state.pack.gpus):
+            return False
+        with state.lock:
+            if state.settled is None:
+                state.settled = _is_clean(_send(probe, state.pack))
+            return state.settled
+
+
+def _send(probe: Probe, pack: Pack) -> Exchange:
+    """Send a pack. Nothing is verified here: a deviation only means that its cases are sent one by one."""
+    test = f"pack/{pack.cases[0].id}"
+    focuses = tuple(focus(case) for case in pack.cases)
+    ids = Ids(probe.project, probe.cluster)
+    if pack.role is Role.CREATE:
+        body = {**pack.body, **_meta(pack, ids, probe.name())}
+        with probe.creating(Request(Role.CREATE, body=body), test=test, focus=focuses) as exchange:
+            return exchange
+    with probe.workload(test, pack.before) as workload:
+        request = Request(Role.UPDATE, {"workloadId": workload.id}, body=dict(pack.body))
+        exchange = probe.send(request, test=test, before=workload.spec, focus=focuses, setup=(workload.created,))
+        return exchange.with_deviations(*spec_echo(pack.body.get("spec"), exchange.object(), "update"))
+
+
+def _meta(pack: Pack, ids: Ids, name: str) -> dict[str, str]:
+    given = pack.body.get("name")
+    return {
+        "name": name if given in (None, PLAIN_NAME) else str(given),
+        "projectId": ids.project,
+        "clusterId": ids.cluster,
+    }
+
+
+def _is_clean(exchange: Exchange) -> bool:
+    return exchange.accepted and not exchange.deviations
+
+
+def focus(case: PlannedCase) -> Reason:
+    """The reason an accept case stands for, with the sentence of its rule."""
+    subject = case.reason
+    text = by_id(subject.id).quotes[0].text if subject.source is Source.RULE else ""
+    return Reason(subject.source, subject.id, subject.location, text)

@@ -1,0 +1,94 @@
+"""Runs planned cases: sends each, judges it, and collects what is wrong before it raises once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from assay.checks.created import spec_echo
+from assay.checks.exchange import Exchange
+from assay.checks.packs import Packs, focus
+from assay.checks.probe import Probe, Workload
+from assay.contract.request import Role
+from assay.contract.strategies.cases import ACCEPT, Ids, PlannedCase, overlay
+
+_WORKLOAD_NEEDED: Final = frozenset({Role.READ, Role.UPDATE, Role.DELETE, Role.METRICS, Role.POD_METRICS})
+
+
+def run_cases(probe: Probe, test: str, cases: Iterable[PlannedCase], packs: Packs) -> None:
+    """Send every case; raise ContractBreachError with all violations at the end.
+
+    Reject cases of an update share one workload as long as it is untouched: a refused update changes nothing, and
+    what would change it is itself a finding. Raises BudgetExhausted, TargetLostError.
+    """
+    exchanges: list[Exchange] = []
+    for group in _groups(probe, test, [case for case in cases if not packs.settles(probe, case)]):
+        if group[0].role is Role.CREATE:
+            exchanges += [_create(probe, test, case) for case in group]
+        else:
+            exchanges += _on_workload(probe, test, group)
+    probe.verify(*exchanges)
+
+
+def _groups(probe: Probe, test: str, cases: Iterable[PlannedCase]) -> Iterator[list[PlannedCase]]:
+    """Cases that may share a workload: same role, same spec before, all refused. Leaves out what GPUs forbid."""
+    group: list[PlannedCase] = []
+    for case in cases:
+        if not probe.target.budget.allows_gpus(case.gpus):
+            probe.not_tested(
+                f"{test}: {case.title}", "it asks for GPU devices, which this run may not (max_gpu_devices)"
+            )
+            continue
+        if group and not _may_share(group[-1], case):
+            yield group
+            group = []
+        group.append(case)
+    if group:
+        yield group
+
+
+def _may_share(one: PlannedCase, two: PlannedCase) -> bool:
+    if one.role is not two.role:
+        return False
+    if one.role is Role.UPDATE:
+        return one.side != ACCEPT and two.side != ACCEPT and one.before == two.before
+    return one.role is not Role.DELETE
+
+
+def _create(probe: Probe, test: str, case: PlannedCase) -> Exchange:
+    request = case.build(Ids(probe.project, probe.cluster), probe.name())
+    with probe.creating(request, test=test, focus=(focus(case),)) as exchange:
+        return exchange
+
+
+def _on_workload(probe: Probe, test: str, group: list[PlannedCase]) -> list[Exchange]:
+    exchanges: list[Exchange] = []
+    rest = list(group)
+    while rest:
+        with _stage(probe, test, group[0]) as workload:
+            while rest:
+                exchange = _send(probe, test, rest.pop(0), workload)
+                exchanges.append(exchange)
+                if exchange.request.role is Role.UPDATE and exchange.accepted:
+                    break  # the workload is no longer what the next case starts from
+    return exchanges
+
+
+@contextmanager
+def _stage(probe: Probe, test: str, case: PlannedCase) -> Iterator[Workload]:
+    spec = overlay(case.before) if case.before is not None else None
+    with probe.workload(test, spec) as workload:
+        yield workload
+
+
+def _send(probe: Probe, test: str, case: PlannedCase, workload: Workload) -> Exchange:
+    ids = Ids(probe.project, probe.cluster, workload=workload.id)
+    request = case.build(ids, workload.name)
+    also = frozenset({404}) if case.role in {Role.METRICS, Role.POD_METRICS} else frozenset()
+    exchange = probe.send(
+        request, test=test, before=workload.spec, focus=(focus(case),), also=also, setup=(workload.created,)
+    )
+    if case.role is Role.UPDATE and exchange.accepted and case.side == ACCEPT and isinstance(request.body, dict):
+        return exchange.with_deviations(*spec_echo(request.body.get("spec"), exchange.object(), "update"))
+    return exchange

@@ -1,0 +1,268 @@
+"""The one way a request takes: expectation, budget, ledger, client, checks, findings. No step looks back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from assay.checks import expected
+from assay.checks.answer import BUSY, AnswerChecks
+from assay.checks.created import CreatedChecks
+from assay.checks.deviation import Deviation
+from assay.checks.exchange import ContractBreachError, Exchange, as_findings, violations
+from assay.checks.packs import Packs
+from assay.contract.oracle import Oracle
+from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Role, Source
+from assay.contract.rules.base import Spec
+from assay.contract.strategies.plans import plans
+from assay.errors import BudgetExhausted
+from assay.findings.journal import Journal
+from assay.findings.model import Class, Finding
+from assay.target.exchange import Answer, NoAnswer
+from assay.target.reach import Target
+
+PLAIN_SPEC: Final[Mapping[str, Json]] = {"image": "registry.example/echo:1.0"}
+"""The smallest valid spec: the one mandatory field, no GPU."""
+
+# What a second deletion may meet.
+_GONE_OR_GOING: Final = frozenset({404, 409, 410})
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A live workload that this run created."""
+
+    id: str
+    name: str
+    spec: Mapping[str, Json]
+    created: Exchange
+
+
+class Probe:
+    """Sends requests to one target and judges them. Safe to use from several threads."""
+
+    def __init__(self, target: Target, oracle: Oracle, journal: Journal, profile: str = "gate") -> None:
+        self.profile = profile
+        self.packs = Packs(plans(oracle.contract).packs)
+        self.target = target
+        self.oracle = oracle
+        self.journal = journal
+        self.project = target.project
+        self.cluster = target.cluster
+        self._checks = AnswerChecks(oracle.contract, target.client.mask)
+        self._created = CreatedChecks()
+        self._seen: set[str] = set()
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+
+    # --- what a test asks for -------------------------------------------------------------------------------
+
+    def name(self) -> str:
+        """A workload name that no one else has, a DNS label that begins with the run's mark."""
+        return self.target.name()
+
+    def body(self, spec: Mapping[str, Json] | None = None, **meta: Json) -> dict[str, Json]:
+        """A creation body with a fresh name and the run's project and cluster."""
+        plain = {"name": self.name(), "projectId": self.project, "clusterId": self.cluster}
+        return {**plain, **meta, "spec": dict(PLAIN_SPEC if spec is None else spec)}
+
+    def expect(self, request: Request, before: Spec | None = None) -> Expectation:
+        return self.oracle.expect(request, before)
+
+    def send(
+        self,
+        request: Request,
+        *,
+        test: str,
+        expectation: Expectation | None = None,
+        before: Spec | None = None,
+        focus: tuple[Reason, ...] = (),
+        also: frozenset[int] = frozenset(),
+        auth: str | None = "main",
+        setup: tuple[Exchange, ...] = (),
+    ) -> Exchange:
+        """Send anything but a creation (see ``creating``) and judge the answer.
+
+        Without ``expectation`` the oracle states it. Gaps and advisories go to the journal here; violations stay in
+        the exchange until ``verify``. Raises TargetLostError, BudgetExhausted.
+        """
+        stated = self.expect(request, before) if expectation is None else expectation
+        answer = self.target.send(request, auth=auth)
+        return self._judged(request, stated, answer, test, focus, also, setup, auth)
+
+    @contextmanager
+    def creating(
+        self,
+        request: Request,
+        *,
+        test: str,
+        expectation: Expectation | None = None,
+        focus: tuple[Reason, ...] = (),
+        also: frozenset[int] = frozenset(),
+        auth: str | None = "main",
+    ) -> Iterator[Exchange]:
+        """Send a creation; whatever it created is deleted when the block ends.
+
+        Raises BudgetExhausted before anything is sent.
+        """
+        stated = self.expect(request) if expectation is None else expectation
+        answer = self.target.send(request, auth=auth)
+        exchange: Exchange | None = None
+        try:
+            exchange = self._judged(request, stated, answer, test, focus, also, (), auth)
+            if exchange.accepted and stated.outcome is Outcome.ACCEPT and isinstance(request.body, Mapping):
+                exchange = self._judged_creation(exchange, request.body)
+            yield exchange
+        finally:
+            created = created_id(answer)
+            if created is not None:
+                self.delete(created, test=test, setup=(exchange,) if exchange is not None else ())
+
+    def _judged_creation(self, exchange: Exchange, sent: Mapping[str, Json]) -> Exchange:
+        assert isinstance(exchange.answer, Answer)
+        return exchange.with_deviations(*self._created.judge(sent, exchange.object(), exchange.answer))
+
+    @contextmanager
+    def workload(self, test: str, spec: Mapping[str, Json] | None = None, **meta: Json) -> Iterator[Workload]:
+        """A live workload for the block. Fails the test when it cannot be created: nothing else could be judged."""
+        body = self.body(spec, **meta)
+        request = Request(Role.CREATE, body=body)
+        with self.creating(request, test=test) as exchange:
+            self.verify(exchange)
+            answer = exchange.object()
+            if not exchange.accepted or not isinstance(answer.get("workloadId"), str):
+                raise CannotCreateError(f"the workload of this test was not created: {_outline(exchange)}")
+            yield Workload(answer["workloadId"], str(answer.get("name", body["name"])), body["spec"], exchange)
+
+    def delete(self, workload_id: str, *, test: str, setup: tuple[Exchange, ...] = ()) -> Exchange:
+        """Delete a workload of this run. Already gone (404) is as good: a test may have deleted it itself."""
+        request = Request(Role.DELETE, path={"workloadId": workload_id})
+        try:
+            answer = self.target.send(request)
+        except BudgetExhausted:
+            # A spent budget must not keep us from cleaning up; the final sweep would do it, later.
+            answer = self.target.client.send(request, cleaning=True)
+        exchange = self._judged(request, Expectation(Outcome.ACCEPT), answer, test, (), _GONE_OR_GOING, setup, "main")
+        self.record(exchange)
+        return exchange
+
+    # --- judging ---------------------------------------------------------------------------------------------
+
+    def _judged(
+        self,
+        request: Request,
+        stated: Expectation,
+        answer: Answer | NoAnswer,
+        test: str,
+        focus: tuple[Reason, ...],
+        also: frozenset[int],
+        setup: tuple[Exchange, ...],
+        auth: str | None,
+    ) -> Exchange:
+        operation = self.oracle.contract.operations[request.role]
+        deviations: list[Deviation] = []
+        if isinstance(answer, NoAnswer):
+            deviations.append(_no_answer(operation.id, answer))
+        else:
+            deviations += self._checks.judge(request.role, answer)
+            deviations += expected.judge(operation, answer, stated, focus[0] if focus else None, also)
+        exchange = Exchange(request, stated, answer, tuple(deviations), test, setup, auth)
+        self._note(exchange, focus)
+        return exchange
+
+    def _note(self, exchange: Exchange, focus: tuple[Reason, ...]) -> None:
+        side = exchange.expectation.outcome.value
+        tested = {"reject": exchange.expectation.reasons, "accept": focus}.get(side, ())
+        answer = exchange.answer
+        self.journal.write(
+            "exchange",
+            operation=self.oracle.contract.operations[exchange.request.role].id,
+            status=exchange.status,
+            ms=round(answer.seconds * 1000, 2) if isinstance(answer, Answer) else None,
+            expected=side,
+            rules=[[reason.id, side] for reason in tested if reason.source is Source.RULE],
+            keywords=[
+                [f"{reason.location}#{reason.id}", side] for reason in tested if reason.source is Source.SCHEMA
+            ],
+            test=exchange.test,
+        )
+        if exchange.status in BUSY:
+            self._note_busy(exchange)
+
+    def _note_busy(self, exchange: Exchange) -> None:
+        operation = self.oracle.contract.operations[exchange.request.role].id
+        with self._lock:
+            known = operation in self._busy
+            self._busy.add(operation)
+        if not known:
+            self.not_tested(operation, f"some requests were answered {exchange.status} until waiting was given up")
+
+    def findings(self, exchange: Exchange) -> tuple[Finding, ...]:
+        operation = self.oracle.contract.operations[exchange.request.role]
+        curl = self.target.client.curl(exchange.sent, auth=exchange.auth, shell=exchange.shell)
+        return as_findings(exchange, operation.id, curl, self._describe, self.target.client.describe_answer)
+
+    def verify(self, *exchanges: Exchange) -> None:
+        """Journal gaps and advisories; raise ContractBreachError with the violations, if there are any."""
+        found = tuple(finding for exchange in exchanges for finding in self.findings(exchange))
+        for finding in found:
+            if finding.cls is not Class.VIOLATION:
+                self._write(finding)
+        if broken := violations(found):
+            raise ContractBreachError(broken)
+
+    def record(self, exchange: Exchange) -> None:
+        """Journal everything that deviates, violations too, without raising (tear-down must go on)."""
+        for finding in self.findings(exchange):
+            self._write(finding)
+
+    def write_findings(self, findings: tuple[Finding, ...]) -> None:
+        for finding in findings:
+            self._write(finding)
+
+    def _write(self, finding: Finding) -> None:
+        """The first of an id goes to the journal with its evidence, further ones without: they only count."""
+        with self._lock:
+            known = finding.id in self._seen
+            self._seen.add(finding.id)
+        self.journal.finding(replace(finding, evidence=None) if known else finding)
+
+    def not_tested(self, what: str, why: str) -> None:
+        self.journal.write("not_tested", what=what, why=why)
+
+    def _describe(self, exchange: Exchange) -> dict[str, Any]:
+        return self.target.client.describe(exchange.sent, auth=exchange.auth)
+
+
+def created_id(answer: Answer | NoAnswer) -> str | None:
+    """The id of the workload that an answer to a creation says was made."""
+    if isinstance(answer, NoAnswer) or not 200 <= answer.status < 300:
+        return None
+    body = answer.json()
+    identity = body.get("workloadId") if isinstance(body, Mapping) else None
+    return identity if isinstance(identity, str) and identity else None
+
+
+class CannotCreateError(AssertionError):
+    """A test needed a workload and the target did not create one."""
+
+
+def _outline(exchange: Exchange) -> str:
+    answer = exchange.answer
+    if isinstance(answer, NoAnswer):
+        return f"no answer ({answer.kind})"
+    return f"{answer.status} {answer.body[:200].decode('utf-8', 'replace')}"
+
+
+def _no_answer(operation: str, answer: NoAnswer) -> Deviation:
+    return Deviation(
+        Class.VIOLATION,
+        "no-answer",
+        answer.kind,
+        "/response",
+        f"{operation} gives no answer ({answer.kind})",
+        f"Every request must be answered, if only with an error: {answer.detail[:200]}",
+    )

@@ -1,0 +1,66 @@
+"""`assay contract`: merge the published documents, show the contract in force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay import house
+from assay.contract import documents
+from assay.contract.merge import dump, merge, read_published
+from assay.errors import UsageError
+
+app = typer.Typer(
+    help="The contract as data: merge the published documents, show or check what is in force.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("merge")
+def merge_documents(
+    published: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the published documents, one operation each.", show_default="openapi/published"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write.", show_default=f"openapi/{documents.DOCUMENT}")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 2 when the file is out of date.")
+    ] = False,
+) -> None:
+    """Merge the published documents into one, byte-identical on every run.
+
+    Two differing definitions of one name are an error that names both places.
+    """
+    source = published or house.folder("openapi") / "published"
+    target = out or house.folder("openapi") / documents.DOCUMENT
+    text = dump(merge(read_published(source)))
+    if check:
+        if not target.is_file() or target.read_text(encoding="utf-8") != text:
+            raise UsageError(f"{target} is not what {source} merges to", hint="run `assay contract merge`")
+        typer.echo(f"{target} is up to date")
+        return
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}") from None
+    typer.echo(f"{target} written")
+
+
+@app.command("show")
+def show(
+    contract: Annotated[
+        Path | None, typer.Option(help="OpenAPI 3.0 document to use instead of the shipped one.")
+    ] = None,
+    corrections: Annotated[Path | None, typer.Option(help="OpenAPI Overlay 1.0 file to apply to it.")] = None,
+) -> None:
+    """Load the contract in force and list its operations; exit 2 and say why when it cannot be used."""
+    loaded = documents.load(contract, corrections)
+    typer.echo(f"{loaded.source} ({loaded.document['info']['title']} {loaded.version})")
+    for operation in loaded.operations.values():
+        statuses = " ".join(str(status) for status in operation.responses)
+        typer.echo(f"  {operation.method:6} {operation.path:62} {operation.id:36} {statuses}")

@@ -1,0 +1,105 @@
+"""`assay`: registers the commands and turns every error into one clear message and the documented exit code."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+from click import UsageError as ClickUsageError
+from rich.console import Console
+
+from assay import __version__
+from assay.errors import EXIT_INTERRUPTED, AssayError
+
+_HELP: Final = """\
+Contract and load testing for the NVIDIA Run:ai Inferences API.
+
+Without --base-url every command works on the embedded control plane: a complete reference implementation, started on
+a free loopback port and stopped afterwards. With --base-url it works on a real one: it creates at most 10 small
+workloads at a time, asks for no GPU, and removes what it created whatever happens.
+
+  assay gate                       may this build be merged?             about 2 minutes
+  assay gate --base-url URL --project ID --cluster UUID
+  assay doctor --base-url URL      can this target be tested at all?
+
+Credentials come from the environment: ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET, or ASSAY_TOKEN.
+
+Exit codes: 0 pass, 1 fail, 2 usage or configuration, 3 inconclusive, 130 interrupted (after cleaning up).
+"""
+
+app = typer.Typer(
+    help=_HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 118},
+)
+
+# Command, module and function; the order is that of --help. Modules are small: what is heavy is imported when a
+# command runs.
+_COMMANDS: Final = (
+    ("gate", "assay.cli.gate", "gate"),
+    ("certify", "assay.cli.certify", "certify"),
+    ("benchmark", "assay.cli.benchmark", "benchmark"),
+    ("serve", "assay.cli.serve", "serve"),
+    ("doctor", "assay.cli.doctor", "doctor"),
+    ("cleanup", "assay.cli.cleanup", "cleanup"),
+    ("rules", "assay.cli.rules", "rules"),
+    ("waive", "assay.cli.waive", "waive"),
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"assay {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),
+) -> None:
+    del version
+
+
+def _register() -> None:
+    for name, module, function in _COMMANDS:
+        app.command(name)(getattr(import_module(module), function))
+    app.add_typer(import_module("assay.cli.contract").app, name="contract")
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """The entry point. Never shows a traceback for what a user can mend."""
+    _register()
+    try:
+        code = app(arguments, prog_name="assay", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except AssayError as error:
+        _complain(error.message, error.hint)
+        sys.exit(error.exit_code)
+    except ClickUsageError as error:
+        where = f"\nTry 'assay {error.ctx.info_name} --help'." if error.ctx and error.ctx.parent else ""
+        _complain(f"{error.format_message()}{where}", None)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        _complain("stopped", None)
+        sys.exit(EXIT_INTERRUPTED)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output (head, less) went away: nothing to tell it, and nothing of ours failed.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _complain(message: str, hint: str | None) -> None:
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"assay: {message}")
+    if hint:
+        console.print(f"       {hint}")
+
+
+if __name__ == "__main__":
+    main()

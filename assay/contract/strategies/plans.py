@@ -1,0 +1,65 @@
+"""What the contract tests run: planned cases grouped into plans, one plan a pytest id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from assay.contract.documents import Contract
+from assay.contract.oracle import Oracle
+from assay.contract.request import Role
+from assay.contract.rules.catalogue import RULES
+from assay.contract.strategies.cases import PlannedCase
+from assay.contract.strategies.packing import Pack, pack
+from assay.contract.strategies.parameter_cases import parameter_cases
+from assay.contract.strategies.rule_cases import rule_cases
+from assay.contract.strategies.schema_cases import body_cases
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Cases that belong to one test id, all of one operation and one side."""
+
+    id: str
+    cases: tuple[PlannedCase, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """All plans against one contract, and the packs of their accept cases."""
+
+    rules: tuple[Plan, ...]
+    schema: tuple[Plan, ...]
+    packs: tuple[Pack, ...]
+
+
+@cache
+def plans(contract: Contract) -> Plans:
+    """Plan the rules and the schema keywords of ``contract``; takes 3 s, once."""
+    oracle = Oracle(contract)
+    of_rules = [case for rule in RULES for case in rule_cases(oracle, rule).cases]
+    of_schema = [case for role in Role for case in _schema_cases(oracle, role)]
+    return Plans(_group(of_rules), _group(of_schema), pack(oracle, [*of_rules, *of_schema]))
+
+
+def _schema_cases(oracle: Oracle, role: Role) -> Iterable[PlannedCase]:
+    if role in oracle.bodies:
+        yield from body_cases(oracle, role).cases
+    yield from parameter_cases(oracle, role).cases
+
+
+def _group(cases: Iterable[PlannedCase]) -> tuple[Plan, ...]:
+    """``rules/compute/x/create-reject/just-above`` belongs to ``compute/x[create-reject]``."""
+    grouped: dict[str, list[PlannedCase]] = {}
+    for case in cases:
+        grouped.setdefault(_plan_id(case), []).append(case)
+    return tuple(Plan(name, tuple(found)) for name, found in grouped.items())
+
+
+def _plan_id(case: PlannedCase) -> str:
+    steps = case.id.split("/")
+    if steps[0] == "rules":
+        return f"{'/'.join(steps[1:3])}[{case.role}-{case.side}]"
+    # schema/create/spec.compute.gpuPortionRequest/minimum/reject
+    return f"{steps[1]}/{steps[2]}[{case.side}]"

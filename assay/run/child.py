@@ -1,0 +1,89 @@
+"""A part of a run as a child process: started with our settings, watched, ended in good order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+# Enough for a part to delete ten live workloads on a target that takes 2 s for each answer.
+GRACE_SECONDS: Final = 25.0
+_POLL_SECONDS: Final = 0.1
+_TAIL_CHARACTERS: Final = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended. ``code`` is negative when a signal ended it; ``tail`` is the end of its output."""
+
+    code: int
+    tail: str
+    timed_out: bool = False
+    interrupted: bool = False
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    folder: Path,
+    log: Path,
+    watch: Callable[[], None],
+    stop: Callable[[], bool],
+    deadline: float | None,
+) -> Ended:
+    """Run ``python <arguments>`` in ``folder`` until it ends, ``stop()`` says so, or ``deadline`` (monotonic) passes.
+
+    The child gets its own process group, so that Ctrl-C on the terminal reaches us alone and we decide the order in
+    which things end. ``watch`` is called several times a second.
+    """
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        timed_out = interrupted = False
+        try:
+            while process.poll() is None:
+                watch()
+                interrupted = stop()
+                timed_out = deadline is not None and time.monotonic() > deadline
+                if interrupted or timed_out:
+                    break
+                time.sleep(_POLL_SECONDS)
+        finally:
+            _end(process)
+    watch()
+    return Ended(process.returncode, _tail(log), timed_out, interrupted)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the child to clean up and end (SIGINT), insist (SIGTERM), and at last end its group (SIGKILL)."""
+    for sign, patience in ((signal.SIGINT, GRACE_SECONDS), (signal.SIGTERM, 3.0)):
+        if process.poll() is None:
+            process.send_signal(sign)
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                continue
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _tail(log: Path) -> str:
+    try:
+        return log.read_bytes()[-_TAIL_CHARACTERS:].decode("utf-8", "replace").strip()
+    except OSError:
+        return ""

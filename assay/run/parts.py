@@ -1,0 +1,76 @@
+"""The two parts of a run, each a child process that writes to the run's journal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from assay import house
+from assay.run import child
+
+if TYPE_CHECKING:
+    from assay.run.conduct import Run
+
+JOURNAL: Final = "ASSAY__JOURNAL"
+RUN_ID: Final = "ASSAY__RUN"
+PROFILE: Final = "ASSAY__PROFILE"
+
+# pytest's exit codes 0 and 1 are results (all passed, some failed); the others say that it could not run.
+_PYTEST_RESULTS: Final = frozenset({0, 1})
+
+
+def contract(run: Run) -> None:
+    """Run contract_tests under pytest."""
+    tests = house.folder("contract_tests")
+    settings = run.settings
+    arguments = [
+        "-m",
+        "pytest",
+        str(tests),
+        "-c",
+        str(tests / "pytest.ini"),
+        "-q",
+        "--no-header",
+        "--tb=short",
+        f"--hypothesis-seed={settings.seed}",
+        f"--concurrency={settings.concurrency}",
+    ]
+    arguments += [f"--only={prefix}" for prefix in run.plan.only]
+    run.progress.start("contract", "fuzzing and judging the six operations")
+    ended = _run_child(run, arguments)
+    _explain(run, "contract", ended, _PYTEST_RESULTS)
+
+
+def load(run: Run) -> None:
+    """Run the load profile under Locust."""
+    file = run.space.work / "load.json"
+    file.write_text(json.dumps({"profile": run.plan.profile}), encoding="utf-8")
+    run.progress.start("load", f"profile '{run.plan.profile}'")
+    ended = _run_child(run, ["-m", "assay.load", "--run-file", str(file)])
+    _explain(run, "load", ended, frozenset({0}))
+
+
+def _run_child(run: Run, arguments: list[str]) -> child.Ended:
+    env = run.settings.to_env(run.space.work)
+    env |= {JOURNAL: str(run.space.journal.resolve()), RUN_ID: run.space.run_id, PROFILE: run.plan.profile}
+    return child.run(
+        arguments,
+        env=env,
+        folder=run.space.work,
+        log=run.space.work / f"{arguments[1]}.log",
+        watch=run.progress.follow,
+        stop=lambda: run.interrupted,
+        deadline=run.deadline,
+    )
+
+
+def _explain(run: Run, part: str, ended: child.Ended, results: frozenset[int]) -> None:
+    run.progress.done()
+    if ended.timed_out:
+        run.journal.write("problem", what=f"{part} was ended: the wall-clock budget (max_seconds) is used up")
+    elif not ended.interrupted and ended.code not in results:
+        run.journal.write("problem", what=f"the {part} part broke off (exit {ended.code}): {ended.tail[-600:]}")
+
+
+PARTS: Final[dict[str, Callable[[Run], None]]] = {"contract": contract, "load": load}

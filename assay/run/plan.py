@@ -1,0 +1,49 @@
+"""What a command sets out to do: its parts, its limits, its profile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from assay.errors import SettingsError
+
+PARTS: Final = ("contract", "load")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One command's plan. ``defaults`` are the settings that hold when nobody gave others."""
+
+    command: str  # "gate" | "certify" | "benchmark"
+    profile: str  # how many examples the contract part draws, and which load profile runs
+    parts: tuple[str, ...]
+    only: tuple[str, ...]  # test-id prefixes within the contract part; empty: all
+    defaults: dict[str, Any]
+
+
+# A gate's 4,000 requests take 40 s at 100/s, which the slowest target we tuned for (150 ms, 8 in flight) can serve
+# in 75 s; certify has ten times the budget and ten times the time.
+_DEFAULTS: Final[dict[str, dict[str, Any]]] = {
+    "gate": {"max_requests": 4_000},
+    "certify": {"max_requests": 40_000},
+    "benchmark": {"max_requests": 2_000_000},
+}
+
+
+def plan(command: str, only: Sequence[str]) -> Plan:
+    """Derive the plan of ``command`` from its ``--only`` values. SettingsError when they select nothing."""
+    known = PARTS if command != "benchmark" else ("load",)
+    parts = [part for part in only if part in PARTS]
+    prefixes = tuple(value for value in only if value not in PARTS)
+    for value in prefixes:
+        if not value.strip("/"):
+            raise SettingsError("--only needs contract, load or a test-id prefix such as rules/compute")
+    chosen = tuple(part for part in known if part in parts or (part == "contract" and prefixes)) or known
+    if prefixes and "contract" not in chosen:
+        raise SettingsError(f"--only {prefixes[0]} selects contract tests, and {command} has none")
+    if only and not any(part in known for part in parts) and not prefixes:
+        raise SettingsError(
+            f"--only {parts[0]} leaves nothing of {command}", hint=f"{command} has: {', '.join(known)}"
+        )
+    return Plan(command, command, chosen, prefixes, dict(_DEFAULTS[command]))

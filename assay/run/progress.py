@@ -1,0 +1,96 @@
+"""Shows how a run goes: one live line on a terminal, plain lines at a calm pace in CI."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Final, TextIO
+
+from rich.console import Console
+from rich.status import Status
+
+# In CI a line every 10 s keeps "no output" watchdogs quiet and the log short.
+_PLAIN_SECONDS: Final = 10.0
+
+
+class Progress:
+    """Follows the journal of a run and tells what it reads."""
+
+    def __init__(self, console: Console, journal: Path) -> None:
+        self._console = console
+        self._journal = journal
+        self._lines: TextIO | None = None
+        self._rest = ""
+        self._counts: Counter[str] = Counter()
+        self._findings: set[str] = set()
+        self._planned = 0
+        self._part = ""
+        self._began = time.monotonic()
+        self._said = time.monotonic()
+        self._status: Status | None = None
+
+    def start(self, part: str, note: str) -> None:
+        """Begin a part; ``note`` says in a few words what it does."""
+        self.stop()
+        self._part, self._began, self._said = part, time.monotonic(), time.monotonic()
+        if self._console.is_terminal:
+            self._status = self._console.status(f"[bold]{part}[/bold] {note}")
+            self._status.start()
+        else:
+            self._console.print(f"{part}: {note}", highlight=False)
+
+    def stop(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def done(self) -> None:
+        """End the part with one line that stays."""
+        self.follow()
+        self.stop()
+        seconds = time.monotonic() - self._began
+        self._console.print(f"{self._part}: {self._state()}, {seconds:.0f} s", highlight=False)
+
+    def follow(self) -> None:
+        """Read what the journal has gained and show it."""
+        self._read()
+        if self._status is not None:
+            self._status.update(f"[bold]{self._part}[/bold] {self._state()}")
+        elif not self._console.is_terminal and time.monotonic() - self._said > _PLAIN_SECONDS:
+            self._said = time.monotonic()
+            self._console.print(f"{self._part}: {self._state()}", highlight=False)
+
+    def _state(self) -> str:
+        if self._part == "load":
+            return f"{self._counts['load_requests']:,} requests, {len(self._findings)} findings so far"
+        planned = f"/{self._planned}" if self._planned else ""
+        return (
+            f"{self._counts['test']}{planned} tests, {self._counts['exchange']:,} requests, "
+            f"{len(self._findings)} findings so far"
+        )
+
+    def _read(self) -> None:
+        if self._lines is None:
+            if not self._journal.exists():
+                return
+            self._lines = self._journal.open(encoding="utf-8")
+        self._rest += self._lines.read()
+        *whole, self._rest = self._rest.split("\n")
+        for line in whole:
+            self._count(line)
+
+    def _count(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            return
+        kind = event.get("t")
+        self._counts[kind] += 1
+        if kind == "finding":
+            self._findings.add(event.get("id", ""))
+        elif kind == "planned":
+            self._planned += int(event.get("total", 0))
+        elif kind == "load":
+            self._counts["load_requests"] += int(event.get("requests", 0))

@@ -1,0 +1,68 @@
+"""Where a run keeps its things: reports in the folder the user named, working files in one that goes away."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from assay.errors import SettingsError
+
+RUNS: Final = Path("reports") / "runs"
+LATEST: Final = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """``out`` receives exactly the reports; ``work`` holds journal, logs and hand-over files."""
+
+    run_id: str
+    out: Path
+    work: Path
+    is_default: bool
+
+    @property
+    def journal(self) -> Path:
+        return self.work / "journal.jsonl"
+
+    def point_latest_here(self) -> None:
+        """``reports/runs/latest`` names the newest run; not every file system has symbolic links, none is needed."""
+        if not self.is_default:
+            return
+        link = self.out.parent / LATEST
+        try:
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.out.name, target_is_directory=True)
+        except OSError:
+            return
+
+
+def open_space(command: str, out: Path | None) -> Space:
+    """Make the folders of a run. SettingsError when the user's folder cannot be written or holds other things."""
+    started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    run_id = f"{command}-{started}-{secrets.token_hex(2)}"
+    folder = out if out is not None else RUNS / run_id
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        foreign = sorted(entry.name for entry in folder.iterdir() if not _REPORT.fullmatch(entry.name))
+        (folder / ".assay-probe").write_text("")
+        (folder / ".assay-probe").unlink()
+    except OSError as error:
+        raise SettingsError(
+            f"{folder} cannot be written: {error.strerror}", hint="name another folder with --out"
+        ) from None
+    if foreign:
+        raise SettingsError(
+            f"{folder} holds other files ({', '.join(foreign[:3])})",
+            hint="--out takes a folder of its own, so that a report never mixes with something else",
+        )
+    return Space(run_id, folder, Path(tempfile.mkdtemp(prefix="assay-")), out is None)
+
+
+_REPORT: Final = re.compile(
+    r"verdict\.json|report\.html|junit\.xml|summary\.md|allure-results|certificate\.json|report\.sarif|\.assay-probe"
+)

@@ -1,0 +1,14 @@
+"""Every rule of the prose, both sides: what keeps it is accepted, what breaks it is refused."""
+
+import pytest
+
+from assay.checks.planned import run_cases
+from assay.checks.probe import Probe
+from assay.contract.strategies.plans import Plan
+
+pytestmark = pytest.mark.concurrent
+
+
+def test_rules(probe: Probe, test: str, plan: Plan) -> None:
+    """One rule, one operation, one side: ``compute/portion-limit-not-below-request[create-reject]``."""
+    run_cases(probe, test, plan.cases, probe.packs)

@@ -1,0 +1,14 @@
+"""Every keyword of every property and parameter, both sides: legal values are accepted, others refused."""
+
+import pytest
+
+from assay.checks.planned import run_cases
+from assay.checks.probe import Probe
+from assay.contract.strategies.plans import Plan
+
+pytestmark = pytest.mark.concurrent
+
+
+def test_schema(probe: Probe, test: str, plan: Plan) -> None:
+    """One place, one operation, one side: ``create/spec.compute.gpuPortionRequest[reject]``."""
+    run_cases(probe, test, plan.cases, probe.packs)
