@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from assay.contract.request import Json
@@ -75,7 +75,7 @@ class Neighbours:
         search = query.get("search", [""])[-1]
         found = [
             workload
-            for workload in (plane.store.buried(now) if deleted else plane.store.live(now))
+            for workload in self._listed(now, deleted=deleted)
             if plane.identity.may(call.caller, workload.project.id)
             and search in workload.name
             and all(predicate(workload) for predicate in predicates)
@@ -83,6 +83,16 @@ class Neighbours:
         _sort(found, query)
         page, following = _page(found, query)
         return Answer(200, {"workloads": [self._workload(item, now) for item in page], **following})
+
+    def _listed(self, now: int, *, deleted: bool) -> Iterator[Workload]:
+        """Active records, or deleted ones; a plane that keeps these readable lists them as deleted all the same."""
+        plane = self.plane
+        for workload in plane.store.live(now):
+            past = workload.deleted is not None and plane.lifecycle.gone_from(workload.deleted) <= now
+            if past is deleted:
+                yield workload
+        if deleted:
+            yield from plane.store.buried(now)
 
     def pods(self, call: Call) -> Answer:
         """The pods of one workload: those it has, or with ``deleted=true`` those it had."""

@@ -20,13 +20,14 @@ from assay.control_plane.metrics import Range, as_csv, as_json
 from assay.control_plane.negotiation import prefers_csv
 from assay.control_plane.scaling import Pod
 from assay.control_plane.store import Workload
-from assay.control_plane.times import parse, text
+from assay.control_plane.times import SECOND, parse, text
 
 if TYPE_CHECKING:
     from assay.control_plane.plane import Plane
 
 _SUFFIX: Final = "bcdfghjklmnpqrstvwxz2456789"  # as Kubernetes' generateName: no vowels, so no words
 _SUFFIX_LENGTH: Final = 6
+_FOR_GOOD: Final = 100 * 365 * 24 * 3600 * SECOND
 
 
 class Operations:
@@ -111,7 +112,10 @@ class Operations:
 
     def gone_from(self, now: int) -> int:
         """When a workload deleted now answers 404."""
-        return now if self.plane.choices.delete == "at-once" else self.plane.lifecycle.gone_from(now)
+        how = self.plane.choices.delete
+        if how == "kept":
+            return now + _FOR_GOOD
+        return now if how == "at-once" else self.plane.lifecycle.gone_from(now)
 
     def permitted_workload(self, role: Role, call: Call) -> Workload:
         """The workload that the path names, if it exists and the caller has rights in its project."""

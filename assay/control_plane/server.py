@@ -38,8 +38,12 @@ def serve(options: Options, *, lifeline: bool = False) -> None:
     With ``lifeline`` the end of standard input, or the death of the parent process, also stops it. UsageError when
     the port is taken or an option is wrong.
     """
-    plane = assemble(options)
-    listener = _listen(options.port)
+    options.check()
+    with _listen(options.port) as listener:
+        _run(assemble(options), listener, lifeline=lifeline)
+
+
+def _run(plane: Plane, listener: socket.socket, *, lifeline: bool) -> None:
     app = App(plane)
     Protocol.application = app
     config = uvicorn.Config(
