@@ -1,0 +1,1 @@
+"""Tests of the target layer, against small servers on loopback that misbehave on purpose."""
