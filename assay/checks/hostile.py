@@ -1,0 +1,177 @@
+"""Judges answers to hostile input: refused or taken, but never a failure, a hang, or a broken connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from assay.checks.answer import BUSY
+from assay.checks.deviation import Deviation
+from assay.checks.exchange import Exchange
+from assay.checks.probe import Probe
+from assay.contract.request import Expectation, Outcome, Reason, Request, Role, Source
+from assay.findings.model import Class
+from assay.target.exchange import Answer, NoAnswer
+from assay.target.wire import Wire
+
+OPEN: Final = Expectation(Outcome.OPEN)
+INJECTED: Final = "x-assay-injected"
+"""A response header of this name can only come out of an injected line break."""
+
+_WHY: Final = (
+    "No request, however malformed, may make the server fail: what it cannot serve it must refuse with a 4xx."
+)
+_SHAPE: Final = frozenset({"body-json", "body-schema", "content-type", "error-code"})
+
+
+@dataclass(frozen=True, slots=True)
+class Hostile:
+    """What is hostile about a request; ``what`` goes on with "answers 500 to ...".
+
+    ``http``: a proxy or the HTTP layer may refuse it before the API sees it, so the body of a refusal is not judged.
+    ``large``: a server may cut the connection while it is still being sent. ``lenient``: RFC 8259 (section 9) lets a
+    JSON reader take it, so an acceptance is a gap. ``settled``: the oracle knows what to expect; else it is open.
+    """
+
+    id: str
+    what: str
+    http: bool = False
+    large: bool = False
+    lenient: bool = False
+    settled: bool = False
+
+    @property
+    def focus(self) -> tuple[Reason, ...]:
+        """What an acceptance would show, for a case whose expectation is stated by the oracle."""
+        return (Reason(Source.SILENCE, f"hostile-{self.id}", "/body", ""),)
+
+
+def blame(exchange: Exchange, case: Hostile, operation: str) -> Exchange:
+    """Name the cause: failures of the server become findings of ``case``; what HTTP itself allows is dropped."""
+    kept = tuple(
+        named for item in exchange.deviations if (named := _named(exchange, item, case, operation)) is not None
+    )
+    return replace(exchange, deviations=(*kept, *_beyond(exchange, case, operation)))
+
+
+def _named(exchange: Exchange, item: Deviation, case: Hostile, operation: str) -> Deviation | None:
+    check = f"hostile-{case.id}"
+    if item.check == "server-error":
+        return _violation(check, f"{operation} answers {exchange.status} to {case.what}", _WHY)
+    if item.check == "no-answer" and isinstance(exchange.answer, NoAnswer):
+        return _unanswered(exchange.answer, case, operation)
+    if item.check == "schema-enforced" and item.rule == "syntax":
+        return _violation(check, f"{operation} accepts {case.what}", item.why)
+    if case.http and item.check in _SHAPE and (exchange.status or 0) >= 400:
+        return replace(item, cls=Class.GAP)
+    if case.http and item.check == "status-documented":
+        return replace(item, cls=Class.GAP)
+    return item
+
+
+def _unanswered(answer: NoAnswer, case: Hostile, operation: str) -> Deviation:
+    if case.large and answer.kind == "reset":
+        return _gap(
+            f"hostile-{case.id}-cut-off",
+            f"{operation} cuts the connection while it is sent {case.what}",
+            "A server may close on what is too large (RFC 9110, 15.5.14), but 413 would tell the caller why.",
+        )
+    how = "hangs on" if answer.kind == "timeout" else f"gives no answer ({answer.kind}) to"
+    return _violation(
+        f"hostile-{case.id}",
+        f"{operation} {how} {case.what}",
+        f"Every request must be answered: {answer.detail[:200]}",
+    )
+
+
+def _beyond(exchange: Exchange, case: Hostile, operation: str) -> Iterator[Deviation]:
+    if case.lenient and exchange.accepted:
+        yield _gap(
+            f"hostile-{case.id}-accepted",
+            f"{operation} accepts {case.what}",
+            "By RFC 8259 it is not JSON, or not the same to every reader. A careful server refuses it.",
+        )
+    if isinstance(exchange.answer, Answer) and INJECTED in exchange.answer.headers:
+        yield _violation(
+            "hostile-header-injection",
+            f"{operation} lets {case.what} add a header to its answer",
+            "Whoever can put line breaks into an answer can forge it.",
+        )
+
+
+def mistaken(exchange: Exchange, live: str) -> Iterator[Deviation]:
+    """Yield a deviation when an odd path to the workload ``live`` is answered with another workload."""
+    answered = exchange.object().get("workloadId")
+    if exchange.accepted and isinstance(answered, str) and answered.lower() != live.lower():
+        yield _violation(
+            "hostile-path-other-workload",
+            "an odd path is answered with another workload",
+            "Whatever a server makes of the path, it names this workload or none.",
+        )
+
+
+def unknown_method(exchange: Exchange, method: str) -> Iterator[Deviation]:
+    """Yield a gap when a method that the document does not list for a path succeeds."""
+    if exchange.accepted:
+        yield _gap(
+            "hostile-method-accepted",
+            f"{method} is answered {exchange.status} on a path for which the document does not list it",
+            "The document does not forbid further methods, but 405 would tell that there is nothing.",
+        )
+
+
+def next_request(probe: Probe, test: str, case: Hostile, after: Exchange, workload_id: str | None) -> Exchange:
+    """A plain read after the hostile exchange ``after``, which must be answered as if nothing had happened.
+
+    ``workload_id`` is a live workload (200 is due); without one a read of nobody's id is sent (404 is due, and any
+    answer that is an Error body of the operation is taken).
+    """
+    read = Request(Role.READ, path={"workloadId": workload_id or "00000000-0000-4000-8000-000000000000"})
+    exchange = probe.send(read, test=test, expectation=OPEN, setup=(after,))
+    if not _is_broken(exchange, alive=workload_id is not None):
+        return exchange
+    how = f"is answered {exchange.status}" if exchange.status is not None else "gets no answer"
+    return replace(
+        exchange,
+        deviations=(
+            _violation(
+                f"hostile-{case.id}-next-request",
+                f"after {case.what} the next plain read {how}",
+                "What one caller sends must not harm the next request, on the same connection or another.",
+            ),
+        ),
+    )
+
+
+def _is_broken(exchange: Exchange, *, alive: bool) -> bool:
+    status = exchange.status
+    if status in BUSY:
+        return False
+    if status is None or status >= 500:
+        return True
+    return status != 200 if alive else status == 400 and "code" not in exchange.object()
+
+
+def send_beside(probe: Probe, test: str, case: Hostile, wire: Wire, role: Role) -> Exchange:
+    """Send what belongs to no operation (odd paths and methods); only failures, silence and injections are judged.
+
+    ``role`` is the nearest operation, under which a finding is filed. 501 is lawful for a method (RFC 9110, 15.6.2).
+    """
+    answer = probe.target.raw(wire.method, wire.target, headers=wire.headers, content=wire.content)
+    operation = probe.oracle.contract.operations[role].id
+    found: list[Deviation] = []
+    if isinstance(answer, NoAnswer):
+        found.append(_unanswered(answer, case, operation))
+    elif answer.status >= 500 and answer.status not in BUSY and answer.status != 501:
+        found.append(_violation(f"hostile-{case.id}", f"{operation} answers {answer.status} to {case.what}", _WHY))
+    exchange = Exchange(Request(role), OPEN, answer, tuple(found), test, wire=wire)
+    return exchange.with_deviations(*_beyond(exchange, case, operation))
+
+
+def _violation(check: str, summary: str, why: str) -> Deviation:
+    return Deviation(Class.VIOLATION, check, None, "/response", summary, why)
+
+
+def _gap(check: str, summary: str, why: str) -> Deviation:
+    return Deviation(Class.GAP, check, None, "/response", summary, why)

@@ -1,0 +1,234 @@
+"""Judges what a metrics answer holds: how many samples, when, of what type, and whether its values are numbers.
+
+The document gives the shape and little more, so only what follows from its words is a violation: a sample outside
+the range that was asked for, more samples than were asked for, a type nobody asked for, a value that is no number.
+A measurement without values and a sample without a timestamp are allowed by the schema.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from assay.checks.created import moment
+from assay.checks.deviation import Deviation
+from assay.contract.request import Json
+from assay.findings.model import Class
+
+TYPES: Final = ("THROUGHPUT", "LATENCY")
+DEFAULT_SAMPLES: Final = 20
+"""``numberOfSamples`` when it is left out: the default of its schema."""
+
+# A server may keep times in whole seconds and round them; a second more or less is no other range.
+_ROUNDING: Final = timedelta(seconds=1)
+# JSON's number grammar, which also admits no NaN and no Infinity, plus the leading '+' and the bare '.5' of printf.
+_DECIMAL: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_SERIES: Final = "/response/body/measurements/*"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a metrics request asked for. ``samples`` None: left out."""
+
+    types: tuple[str, ...]
+    start: datetime
+    end: datetime
+    samples: int | None = None
+
+    @property
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """The query parameters that ask for it."""
+        pairs = (("metricType", ",".join(self.types)), ("start", stamp(self.start)), ("end", stamp(self.end)))
+        return pairs if self.samples is None else (*pairs, ("numberOfSamples", str(self.samples)))
+
+    @property
+    def most(self) -> int:
+        """The largest number of samples that one measurement may hold."""
+        return DEFAULT_SAMPLES if self.samples is None else self.samples
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One measurement of an answer, as far as it could be read. ``values`` are (timestamp, value) as sent."""
+
+    type: str
+    labels: tuple[tuple[str, str], ...]
+    values: tuple[tuple[Json, Json], ...]
+
+    @property
+    def times(self) -> list[datetime]:
+        """The timestamps that are date-times, in the order of the answer."""
+        return [at for at in (moment(raw) for raw, _ in self.values) if at is not None]
+
+
+def stamp(at: datetime) -> str:
+    """RFC 3339 in UTC; whole seconds when ``at`` is one."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S") + (f".{at.microsecond:06d}" if at.microsecond else "") + "Z"
+
+
+def series_of(body: Json) -> list[Series]:
+    """The measurements of an answer; whatever breaks the schema is left out (the schema check tells it)."""
+    found = body.get("measurements") if isinstance(body, Mapping) else None
+    return [_series(item) for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+
+
+def _series(item: Mapping[str, Json]) -> Series:
+    labels, values = item.get("labels"), item.get("values")
+    pairs = sorted((str(key), str(value)) for key, value in labels.items()) if isinstance(labels, Mapping) else []
+    samples = [entry for entry in values if isinstance(entry, Mapping)] if isinstance(values, list) else []
+    return Series(
+        str(item.get("type")),
+        tuple(pairs),
+        tuple((entry.get("timestamp"), entry.get("value")) for entry in samples),
+    )
+
+
+def count_of(series: list[Series], kind: str | None = None) -> int:
+    """How many samples there are in all, or of one type."""
+    return sum(len(one.values) for one in series if kind is None or one.type.upper() == kind)
+
+
+def judge(asked: Asked, body: Json) -> Iterator[Deviation]:
+    """Yield every deviation of the answer ``body`` (any JSON) from what was asked; each kind of it once."""
+    seen: set[tuple[str, str | None, str]] = set()
+    for deviation in _all(asked, series_of(body)):
+        key = (deviation.check, deviation.rule, deviation.location)
+        if key not in seen:
+            seen.add(key)
+            yield deviation
+
+
+def _all(asked: Asked, found: list[Series]) -> Iterator[Deviation]:
+    for one in found:
+        yield from _type(asked, one)
+        yield from _count(asked, one)
+        yield from _times(asked, one)
+        for _, value in one.values:
+            yield from judge_value(value)
+    for (kind, _), times in Counter((one.type, one.labels) for one in found).items():
+        if times > 1:
+            yield _gap(
+                "metrics-repeated-series",
+                f"{_SERIES}/labels",
+                "two measurements have the same type and labels",
+                f"Nothing tells the {times} measurements of {kind[:40]} apart.",
+            )
+
+
+def _type(asked: Asked, one: Series) -> Iterator[Deviation]:
+    kind = one.type.upper()
+    if kind in asked.types:
+        return
+    if kind in TYPES:
+        yield _violation(
+            "metrics-type-filter",
+            f"{_SERIES}/type",
+            "a measurement has a type that was not asked for",
+            f"metricType: “Specify which data to request.” Asked for {', '.join(asked.types)}, got {kind}.",
+        )
+    else:
+        yield _gap(
+            "metrics-type-unknown",
+            f"{_SERIES}/type",
+            "a measurement has a type that the document does not name",
+            f"The document offers {', '.join(TYPES)}; a client cannot tell what '{one.type[:40]}' measures.",
+        )
+
+
+def _count(asked: Asked, one: Series) -> Iterator[Deviation]:
+    got = len(one.values)
+    if got > asked.most:
+        given = "the default of numberOfSamples is" if asked.samples is None else "numberOfSamples was"
+        yield _violation(
+            "metrics-more-samples-than-asked",
+            f"{_SERIES}/values",
+            "a measurement holds more samples than were asked for",
+            f"“The number of samples to take in the specified time range.” Here {given} {asked.most}, got {got}.",
+        )
+
+
+def _times(asked: Asked, one: Series) -> Iterator[Deviation]:
+    place = f"{_SERIES}/values/*/timestamp"
+    times = one.times
+    first, last = min(asked.start, asked.end) - _ROUNDING, max(asked.start, asked.end) + _ROUNDING
+    outside = [at for at in times if not first <= at <= last]
+    if outside:
+        yield _violation(
+            "metrics-outside-range",
+            place,
+            "a sample lies outside the time range that was asked for",
+            "“The number of samples to take in the specified time range.” "
+            f"From {stamp(asked.start)} to {stamp(asked.end)}, got {outside[0].isoformat()}.",
+        )
+    if len(set(times)) < len(times):
+        yield _violation(
+            "metrics-repeated-timestamp",
+            place,
+            "two samples of a measurement have the same timestamp",
+            "One metric has one value at one moment; of two samples no client can tell which one holds.",
+        )
+    # The document names no order, so newest first is as good; back and forth is the order of nothing.
+    elif times not in (sorted(times), sorted(times, reverse=True)):
+        yield _violation(
+            "metrics-out-of-order",
+            place,
+            "the samples of a measurement are in no order of time",
+            "Samples of a time range come in the order of time, forwards or backwards.",
+        )
+    if times and asked.start > asked.end:
+        yield _gap(
+            "metrics-inverted-range",
+            "/query/start",
+            "a range that starts after its end has samples",
+            "The document does not say what such a range means; 400 or no samples would tell the caller.",
+        )
+
+
+def judge_value(value: Json) -> Iterator[Deviation]:
+    """Yield what is wrong with the text of one value (a schema error is not repeated here)."""
+    if not isinstance(value, str):
+        return
+    place = f"{_SERIES}/values/*/value"
+    if not _DECIMAL.fullmatch(value) or not math.isfinite(float(value)):
+        yield _violation(
+            "metrics-value-not-a-number",
+            place,
+            "the value of a sample is not a decimal number",
+            f"A sample of a throughput or a latency is a number; '{value[:40]}' is none.",
+        )
+    elif float(value) < 0:
+        yield _gap(
+            "metrics-value-negative",
+            place,
+            "the value of a sample is negative",
+            f"Neither a throughput nor a latency can be {value[:40]}; the document does not say what it would mean.",
+        )
+
+
+def judge_together(
+    alone: Mapping[str, list[Series]], together: list[Series], status: int | None
+) -> Iterator[Deviation]:
+    """Yield a deviation when a type that has samples ``alone`` has none in a whole (200) answer for several types."""
+    if status != 200:  # 207 is "Partial success."
+        return
+    for kind, series in alone.items():
+        if count_of(series, kind) and not count_of(together, kind):
+            yield _violation(
+                "metrics-type-missing",
+                _SERIES,
+                "asked for two types together, one of them has no samples",
+                f"Alone, {kind} has {count_of(series, kind)} samples in the same range; 200 is no partial success.",
+            )
+
+
+def _violation(check: str, location: str, summary: str, why: str) -> Deviation:
+    return Deviation(Class.VIOLATION, check, None, location, summary, why)
+
+
+def _gap(check: str, location: str, summary: str, why: str) -> Deviation:
+    return Deviation(Class.GAP, check, None, location, summary, why)

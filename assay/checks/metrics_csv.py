@@ -1,0 +1,127 @@
+"""Judges the CSV form of metrics, which the document offers without saying what is in it.
+
+Certain is only this: it is text, it is not JSON, it is a table, and where its columns can be told it holds the same
+numbers as the JSON form.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from assay.checks.deviation import Deviation
+from assay.checks.metrics import Asked, Series, count_of, judge_value
+from assay.findings.model import Class
+
+CSV: Final = "text/csv"
+_BODY: Final = "/response/body"
+_VALUE: Final = frozenset({"value", "values"})
+_TIME: Final = frozenset({"timestamp", "time", "date", "datetime"})
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A CSV body read as rows. ``value`` is the column of the values when there is exactly one such column."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    value: int | None
+
+    @property
+    def values(self) -> list[str] | None:
+        """The values, one a sample; None when the columns cannot be told (no value or no time column)."""
+        if self.value is None or not _TIME.intersection(name.strip().lower() for name in self.header):
+            return None
+        return [row[self.value] for row in self.rows]
+
+
+class NotATableError(ValueError):
+    """The body is no CSV; the message says why."""
+
+
+def read(body: bytes) -> Table:
+    """Read a CSV body; NotATableError when it is not UTF-8, is JSON, or its rows differ in length."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotATableError(f"byte {error.start} is not UTF-8") from error
+    if _is_json(text):
+        raise NotATableError("it is JSON")
+    try:
+        rows = [tuple(row) for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    except csv.Error as error:
+        raise NotATableError(str(error)) from error
+    if len({len(row) for row in rows}) > 1:
+        raise NotATableError("its rows differ in their number of columns")
+    header = rows[0] if rows else ()
+    named = [index for index, name in enumerate(header) if name.strip().lower() in _VALUE]
+    return Table(header, tuple(rows[1:]), named[0] if len(named) == 1 else None)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False
+
+
+def judge(asked: Asked, body: bytes, series: Sequence[Series] | None) -> Iterator[Deviation]:
+    """Yield what is wrong with a CSV ``body``; ``series`` is what JSON holds of the same, None if unknown."""
+    try:
+        table = read(body)
+    except NotATableError as error:
+        yield _violation("metrics-csv", "the body of a text/csv answer is no CSV", f"As a table it fails: {error}.")
+        return
+    values = table.values
+    if values is None:
+        return
+    for value in values:
+        wrong = next(judge_value(value), None)
+        if wrong is not None:
+            yield Deviation(wrong.cls, wrong.check, "csv", _BODY, f"in CSV, {wrong.summary}", wrong.why)
+            break
+    if series is not None:
+        yield from _compare(asked, values, series)
+
+
+def _compare(asked: Asked, values: list[str], series: Sequence[Series]) -> Iterator[Deviation]:
+    expected = count_of(list(series))
+    if len(values) != expected:
+        yield _violation(
+            "metrics-csv-disagrees",
+            "CSV and JSON hold different numbers of samples",
+            f"The same question ({','.join(asked.types)}, at most {asked.most} samples) has {len(values)} samples in "
+            f"CSV and {expected} in JSON.",
+        )
+    elif sorted(values) != sorted(str(value) for one in series for _, value in one.values) and not _close(
+        values, series
+    ):
+        yield _violation(
+            "metrics-csv-disagrees",
+            "CSV and JSON hold different values",
+            "Both forms answer the same question about the same past, so they must hold the same numbers.",
+        )
+
+
+# CSV is often printed with fewer digits than JSON; two per cent cover two significant digits.
+_PRINTED: Final = 0.02
+
+
+def _close(values: list[str], series: Sequence[Series]) -> bool:
+    """Whether the numbers agree but for the digits they are printed with."""
+    try:
+        left = sorted(float(value) for value in values)
+        right = sorted(float(value) for one in series for _, value in one.values)
+    except (TypeError, ValueError):
+        return True  # a value that is no number is told by its own check
+    return all(
+        abs(one - two) <= _PRINTED * max(abs(one), abs(two)) + 0.01 for one, two in zip(left, right, strict=True)
+    )
+
+
+def _violation(check: str, summary: str, why: str) -> Deviation:
+    return Deviation(Class.VIOLATION, check, None, _BODY, summary, why)

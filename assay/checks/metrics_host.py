@@ -1,0 +1,119 @@
+"""A workload that has served for a while: only its metrics can be judged by what they hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from assay.checks.created import server_time
+from assay.checks.exchange import Exchange
+from assay.checks.lending import Lending
+from assay.checks.metrics import TYPES, Asked, count_of, series_of
+from assay.checks.probe import PLAIN_SPEC, Probe, Workload
+from assay.contract.request import Expectation, Json, Outcome, Request, Role
+from assay.target.exchange import Answer
+
+# Seconds until a workload must be Running. The embedded control plane takes 0.8 s; a cluster that has the image
+# takes 10 to 60 s, one that must pull it minutes, for which only a certification has the time.
+PATIENCE: Final[Mapping[str, float]] = {"gate": 15.0, "certify": 300.0}
+_POLL: Final = 0.4
+# Seconds of the past that are asked for; with whole seconds the shortest range that has a middle.
+SPAN: Final = 2
+_ENDED: Final = frozenset({"Failed", "Completed", "Stopped", "Deleting", "Terminating"})
+# What is not ready yet may be refused in any sensible way; nothing of it is judged here.
+OPEN: Final = Expectation(Outcome.OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A workload and a stretch of its past. ``problem`` says why there is no such past (None: there is).
+
+    ``start`` and ``end`` are whole seconds of the server's clock in which it served. ``pods`` are the ids of its
+    pods, None when the target has no list of them.
+    """
+
+    workload: Workload
+    start: datetime
+    end: datetime
+    pods: tuple[str, ...] | None
+    problem: str | None
+
+    def asked(self, *types: str, samples: int | None = None) -> Asked:
+        """A question about this past."""
+        return Asked(types or TYPES, self.start, self.end, samples)
+
+
+@contextmanager
+def measured(probe: Probe, test: str) -> Iterator[Measured]:
+    """A workload that serves, or one that did not come to it in time (``problem``)."""
+    image = probe.target.settings.image
+    with probe.workload(test, {**PLAIN_SPEC, "image": image} if image else None) as workload:
+        serving, problem = _wait(probe, test, workload)
+        start = (serving + timedelta(seconds=1)).replace(microsecond=0)
+        if problem is None:
+            time.sleep(SPAN + 1)  # until ``end`` is past, wherever in its second the first read fell
+        listed = probe.target.client.pods(workload.id)
+        pods = None if listed is None else tuple(pod["id"] for pod in listed if isinstance(pod.get("id"), str))
+        yield Measured(workload, start, start + timedelta(seconds=SPAN), pods, problem)
+
+
+SHARED: Final = Lending(measured)
+"""One such workload for all tests."""
+
+SECOND: Final = Lending(measured)
+"""Another one, whose pods are not the first one's."""
+
+
+def _wait(probe: Probe, test: str, workload: Workload) -> tuple[datetime, str | None]:
+    """The moment (server's clock) at which the workload was seen to serve, or a last moment and why it does not."""
+    patience = PATIENCE.get(probe.profile, PATIENCE["gate"])
+    deadline = time.monotonic() + patience
+    read = Request(Role.READ, path={"workloadId": workload.id})
+    while True:
+        exchange = probe.send(read, test=test, expectation=OPEN, setup=(workload.created,))
+        phase = exchange.object().get("actualPhase")
+        now = server_time(exchange.answer if isinstance(exchange.answer, Answer) else Answer(0))
+        if phase == "Running" or (phase is None and _has_samples(probe, test, workload, now)):
+            return now, None
+        if phase in _ENDED or time.monotonic() > deadline:
+            return (
+                now,
+                f"the workload is {_word(phase)} and not Running after {patience:g} s (set an image that runs)",
+            )
+        time.sleep(_POLL)
+
+
+def _word(phase: Json) -> str:
+    return phase if isinstance(phase, str) else "without a phase"
+
+
+def _has_samples(probe: Probe, test: str, workload: Workload, now: datetime) -> bool:
+    """Whether there are metrics yet; asked only where the target does not tell the phase."""
+    asked = Asked(TYPES, now - timedelta(minutes=1), now)
+    return count_of(series_of(ask(probe, test, workload, asked, expectation=OPEN).body())) > 0
+
+
+def ask(
+    probe: Probe,
+    test: str,
+    workload: Workload,
+    asked: Asked,
+    *,
+    pod: str | None = None,
+    expectation: Expectation | None = None,
+    also: frozenset[int] = frozenset(),
+    accept: str | None = None,
+) -> Exchange:
+    """Send one metrics question for a workload, or for one of its pods; judge all but what the answer holds."""
+    path = {"workloadId": workload.id} | ({"podId": pod} if pod is not None else {})
+    request = Request(
+        Role.METRICS if pod is None else Role.POD_METRICS,
+        path=path,
+        query=asked.query,
+        headers=(("Accept", accept),) if accept else (),
+    )
+    return probe.send(request, test=test, expectation=expectation, also=also, setup=(workload.created,))
