@@ -23,6 +23,7 @@ from assay.findings.journal import Journal
 from assay.findings.model import Class, Finding
 from assay.target.exchange import Answer, NoAnswer
 from assay.target.reach import Target
+from assay.target.wire import Wire
 
 PLAIN_SPEC: Final[Mapping[str, Json]] = {"image": "registry.example/echo:1.0"}
 """The smallest valid spec: the one mandatory field, no GPU."""
@@ -92,6 +93,21 @@ class Probe:
         stated = self.expect(request, before) if expectation is None else expectation
         answer = self.target.send(request, auth=auth)
         return self._judged(request, stated, answer, test, focus, also, setup, auth)
+
+    def send_raw(
+        self,
+        request: Request,
+        wire: Wire,
+        *,
+        test: str,
+        expectation: Expectation,
+        auth: str | None = "main",
+        setup: tuple[Exchange, ...] = (),
+    ) -> Exchange:
+        """Send ``wire`` byte for byte and judge the answer as one to ``request``, which cannot say it (no creation)."""
+        answer = self.target.raw(wire.method, wire.target, headers=wire.headers, content=wire.content, auth=auth)
+        exchange = self._judged(request, expectation, answer, test, (), frozenset(), setup, auth)
+        return replace(exchange, wire=wire)
 
     @contextmanager
     def creating(
@@ -202,7 +218,7 @@ class Probe:
 
     def findings(self, exchange: Exchange) -> tuple[Finding, ...]:
         operation = self.oracle.contract.operations[exchange.request.role]
-        curl = self.target.client.curl(exchange.sent, auth=exchange.auth, shell=exchange.shell)
+        curl = self.target.client.curl(exchange.sent, auth=exchange.auth, header=exchange.shell)
         return as_findings(exchange, operation.id, curl, self._describe, self.target.client.describe_answer)
 
     def verify(self, *exchanges: Exchange) -> None:
