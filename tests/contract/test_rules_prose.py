@@ -93,6 +93,26 @@ def test_a_removed_place_loses_its_quotes() -> None:
     assert {rule_id for rule_id, _ in catalogue.lost_quotes(document)} == {"scheduling/priority-class-known"}
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        *("It must hold", "(mandatory)", "Required with it", "Only with it", "These are mutually exclusive"),
+        *("It should hold", "Forbidden otherwise", "Not supported for it", "Valid with it", "At least it"),
+        *("It is no less than it", "Between one and two", "It cannot hold", "It is not possible", "Unless it holds"),
+        *("It is ignored", "Deprecated", "Use it", "Defaults to it", "Unique in it", "It may hold", "It needs it"),
+    ],
+)
+def test_each_normative_word_is_noticed_alone(sentence: str) -> None:
+    assert prose.is_normative(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence", ["The name of the workload.", "Executed successfully.", "Details of the mustard."]
+)
+def test_a_plain_sentence_is_not_normative(sentence: str) -> None:
+    assert not prose.is_normative(sentence)
+
+
 def test_properties_named_description_are_no_prose() -> None:
     pointers = [pointer for pointer, _ in prose.descriptions(PUBLISHED)]
     assert "/components/schemas/EnvironmentVariable/properties/description" not in pointers

@@ -121,6 +121,9 @@ class Contradiction:
         return self.id.split("/", 1)[0]
 
 
+EMPTY_OBJECT: Final = "whether an empty object is given or as good as absent is not said"
+
+
 def never(_spec: Spec) -> Iterator[Unclear]:
     """The judge of a contradiction that no request depends on."""
     return iter(())

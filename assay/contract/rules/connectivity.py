@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from assay.contract.request import Json
-from assay.contract.rules.base import CREATE, Broken, Case, Judgement, Quote, Rule, Spec, Unclear, section
+from assay.contract.rules.base import (
+    CREATE,
+    EMPTY_OBJECT,
+    Broken,
+    Case,
+    Judgement,
+    Quote,
+    Rule,
+    Spec,
+    Unclear,
+    section,
+)
 from assay.contract.rules.items import ItemType, breach, mandatory
 from assay.contract.rules.names import unique_names
 from assay.contract.rules.quotes import exempts, said
@@ -14,7 +25,9 @@ from assay.contract.rules.quotes import exempts, said
 _PORT: Final = ItemType(
     ("ports",), {"container": 8080, "serviceType": "ClusterIP"}, "name", exempts("Port", "item"), CREATE
 )
-_EXPOSED: Final = ItemType(("exposedUrls",), {"container": 8080}, "name", exempts("ExposedUrl", "instance"), CREATE)
+_EXPOSED: Final = ItemType(
+    ("exposedUrls",), {"container": 8080, "toolName": "console"}, "name", exempts("ExposedUrl", "instance"), CREATE
+)
 _RELATED: Final = ItemType(
     ("relatedUrls",),
     {"url": "https://example.com/board", "type": "wandb"},
@@ -63,11 +76,11 @@ def _exclusive(
             *more,
         ),
         applies=CREATE,
-        needs=place_of(lay),
+        needs=_place_of(lay),
     )
 
 
-def place_of(lay: Callable[..., dict[str, Any]]) -> str:
+def _place_of(lay: Callable[..., dict[str, Any]]) -> str:
     """The top-level property that ``lay`` fills."""
     return next(iter(lay()))
 
@@ -91,7 +104,9 @@ def _serving_both(spec: Spec) -> Iterator[Judgement]:
 
 def _serving_container(spec: Spec) -> Iterator[Judgement]:
     port = spec.get("servingPort")
-    if isinstance(port, Mapping) and port.get("container") is None:
+    if port == {}:
+        yield Unclear("/servingPort", EMPTY_OBJECT)
+    elif isinstance(port, Mapping) and port.get("container") is None:
         yield Broken("/servingPort/container")
 
 
@@ -180,7 +195,6 @@ RULES: Final = (
             Case("protocol alone", {"servingPort": {"protocol": "http"}}),
             Case("null", {"servingPort": {"container": None, "protocol": "grpc"}}),
             Case("access alone", {"servingPort": {"clusterLocalAccessOnly": True}}),
-            Case("empty", {"servingPort": {}}),
         ),
         applies=CREATE,
         needs="servingPort",

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from assay.contract.rules.base import (
     CREATE,
+    EMPTY_OBJECT,
     Broken,
     Case,
     Contradiction,
@@ -35,6 +36,9 @@ def _image(spec: Spec) -> Iterator[Judgement]:
 def _handler(spec: Spec) -> Iterator[Judgement]:
     probe = section(spec, "probes").get("readiness")
     if not isinstance(probe, Mapping):
+        return
+    if not probe:
+        yield Unclear("/probes/readiness", EMPTY_OBJECT)
         return
     handler = probe.get("handler")
     if handler is None:
@@ -84,7 +88,7 @@ RULES: Final = (
             Case("readiness is null", {"probes": {"readiness": None}}),
         ),
         rejects=(
-            Case("empty probe", _probe()),
+            Case("one timing only", _probe(timeoutSeconds=1)),
             Case("timings only", _probe(periodSeconds=10, failureThreshold=3)),
             Case("null", _probe(handler=None, periodSeconds=10)),
         ),

@@ -7,7 +7,19 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from assay.contract.request import Json
-from assay.contract.rules.base import Broken, Case, Judgement, Quote, Rule, Spec, Unclear, entries, section, text
+from assay.contract.rules.base import (
+    EMPTY_OBJECT,
+    Broken,
+    Case,
+    Judgement,
+    Quote,
+    Rule,
+    Spec,
+    Unclear,
+    entries,
+    section,
+    text,
+)
 from assay.contract.rules.quotes import said
 
 PRIORITY_CLASSES: Final = ("very-low", "low", "medium-low", "medium", "medium-high", "high", "very-high")
@@ -74,7 +86,9 @@ def _priority(spec: Spec) -> Iterator[Judgement]:
     name = text(spec.get("priorityClass"))
     if name is None or name in PRIORITY_CLASSES:
         return
-    if name.strip().lower() in PRIORITY_CLASSES:
+    if not name.strip():
+        yield Unclear("/priorityClass", "whether an empty name is a value or as good as absent is not said")
+    elif name.strip().lower() in PRIORITY_CLASSES:
         yield Unclear("/priorityClass", "whether names are told apart by case or surrounding blanks is not said")
     else:
         yield Broken("/priorityClass")
@@ -85,7 +99,9 @@ def _affinity_field(name: str) -> Callable[[Spec], Iterator[Judgement]]:
         affinity = spec.get("podAffinity")
         if not isinstance(affinity, Mapping):
             return
-        if affinity.get(name) is None:
+        if not affinity:
+            yield Unclear("/podAffinity", EMPTY_OBJECT)
+        elif affinity.get(name) is None:
             yield Broken(f"/podAffinity/{name}")
         elif affinity.get(name) == "":
             yield Unclear(f"/podAffinity/{name}", "whether an empty string is a given value is not said")
@@ -158,7 +174,6 @@ RULES: Final = (
             Case("the missing middle name", {"priorityClass": "very-medium"}),
             Case("two names", {"priorityClass": "low, high"}),
             Case("a number", {"priorityClass": "100"}),
-            Case("empty", {"priorityClass": ""}),
         ),
         vary_reject=_vary_priority,
         needs="priorityClass",

@@ -37,7 +37,7 @@ _NFS: Final = _type("nfs", path="/exports/models", server="nfs.example.com", mou
 _GIT: Final = _type("git", repository="https://git.example.com/models.git", path="/models")
 _CONFIG_MAP: Final = _type("configMapVolume", configMap="settings", mountPath="/settings")
 _SECRET: Final = _type("secretVolume", secret="keys", mountPath="/keys")  # noqa: S106 - the name of a secret
-_EMPTY_DIR: Final = _type("emptyDirVolume", path="/scratch")
+_EMPTY_DIR: Final = _type("emptyDirVolume", path="/scratch", sizeLimit="100Mi")
 
 # What the pattern admits as a plain exponent and quantity.parse refuses for its sheer size: still quantity format.
 _HUGE: Final = re.compile(r"[+-]?[0-9]+\.?[0-9]*[eE][+-]?[0-9]+", re.ASCII)
