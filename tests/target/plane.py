@@ -80,7 +80,7 @@ class Plane:
         id_key, secret_key = self.spelling
         body = seen.json
         known = {"researcher": SECRET, "outsider": OUTSIDER_SECRET}
-        if known.get(body.get(id_key, "")) != body.get(secret_key):
+        if known.get(body.get(id_key, "")) != body.get(secret_key, ""):
             return error(400, f"bad credentials {body.get(secret_key)}")
         granted = token(body[id_key], self.life, **self.claims)
         self.fresh.add(granted)
