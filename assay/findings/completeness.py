@@ -7,6 +7,7 @@ from typing import Final
 
 from assay.findings.record import Outcome, Record
 from assay.findings.run import RunInfo
+from assay.findings.slo import unmeasured
 
 _NAMED: Final = 3
 """Tests named in one sentence; the reports list all of them."""
@@ -21,6 +22,8 @@ def incomplete(record: Record, run: RunInfo) -> Iterator[str]:
     if planned is not None and len(record.tests) < planned and (ran or record.load):
         yield f"{planned - len(record.tests):,} of {planned:,} planned tests did not run"
     yield from _parts_without_result(record, run, bool(ran))
+    for operation, name in unmeasured(record):
+        yield f"the SLO {name} of {operation} could not be judged: nothing was measured"
     yield from _broken(record)
     yield from _unexplained(record)
 

@@ -5,7 +5,7 @@ Events (``t`` names the kind):
 - ``exchange``  {operation, status|null, ms, expected, rules: [[rule, side]], keywords: [[place, side]], test}
 - ``finding``   Finding.to_json()
 - ``test``      {id, outcome: passed|failed|error|skipped, seconds, message?}
-- ``planned``   {total}            how many tests were selected
+- ``planned``   {total, tests?}    how many tests were selected, and their ids
 - ``not_tested``{what, why}
 - ``problem``   {what}             makes the run inconclusive (target lost, generator saturated ...)
 - ``resource``  {event: created|deleted|left_behind, id, name}

@@ -59,6 +59,7 @@ class Record:
     tests: dict[str, TestRun] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     planned: int | None = None
+    planned_tests: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     not_tested: list[NotTested] = field(default_factory=list)
     resources: dict[str, tuple[str, set[str]]] = field(default_factory=dict)
@@ -126,6 +127,7 @@ class Record:
 
     def _planned(self, event: Event) -> None:
         self.planned = (self.planned or 0) + int(event["total"])
+        self.planned_tests += [clean.line(test) for test in event.get("tests") or ()]
 
     def _not_tested(self, event: Event) -> None:
         entry = NotTested(what=clean.line(event["what"]), why=clean.line(event["why"]))

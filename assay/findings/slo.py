@@ -17,8 +17,16 @@ def missed(record: Record) -> Iterator[Finding]:
     for operation, result in record.load.items():
         for limit in result.slo:
             name = str(limit.get("name"))
-            if limit.get("ok") is False and (operation, name) not in told:
+            if limit.get("ok") is False and limit.get("value") is not None and (operation, name) not in told:
                 yield _finding(operation, name, limit)
+
+
+def unmeasured(record: Record) -> Iterator[tuple[str, str]]:
+    """Yield (operation, SLO) wherever a limit was set but nothing was measured that could keep or miss it."""
+    for operation, result in record.load.items():
+        for limit in result.slo:
+            if limit.get("value") is None:
+                yield operation, str(limit.get("name"))
 
 
 def _finding(operation: str, name: str, limit: Mapping[str, Any]) -> Finding:

@@ -12,10 +12,11 @@ from assay.findings.run import RunInfo
 def untested(record: Record, run: RunInfo) -> list[NotTested]:
     """Everything that was not tested, each once, in a stable order.
 
-    What the events say comes first, then skipped tests, then operations and sides of rules that were never
+    What the events say comes first, then tests that were skipped or
+    never began, then operations and sides of rules that were never
     exercised. A selective run (``--only``) names the rest in one entry instead.
     """
-    entries = [*record.not_tested, *_skipped(record)]
+    entries = [*record.not_tested, *_skipped(record), *_never_ran(record)]
     if run.only is not None:
         entries.append(NotTested(f"everything outside {run.only}", f"only {run.only} was selected"))
     else:
@@ -30,6 +31,13 @@ def _skipped(record: Record) -> Iterator[NotTested]:
     for test in record.tests.values():
         if test.outcome is Outcome.SKIPPED and test.id not in listed:
             yield NotTested(test.id, test.message or "skipped without a reason")
+
+
+def _never_ran(record: Record) -> Iterator[NotTested]:
+    listed = {entry.what for entry in record.not_tested}
+    for test in record.planned_tests:
+        if test not in record.tests and test not in listed:
+            yield NotTested(test, "planned, but the run ended before it")
 
 
 def _operations(operations: Mapping[str, Mapping[str, float]]) -> Iterator[NotTested]:

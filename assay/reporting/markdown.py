@@ -19,7 +19,11 @@ _CELL: Final = 300  # characters of a table cell: about four lines in a job summ
 
 _SIGN: Final = {Decision.PASS: "✅", Decision.FAIL: "❌", Decision.INCONCLUSIVE: "⚠️"}
 _DOT: Final = {Class.VIOLATION: "🔴", Class.GAP: "🟠", Class.ADVISORY: "🔵"}
-_SPECIAL: Final = re.compile(r"[\\`*_{}\[\]()#+!|~$@<>&:]")
+_SPECIAL: Final = re.compile(
+    r"[\\`*{}\[\]#!|~$@<>&]"
+    r"|(?<![a-zA-Z0-9])_|_(?![a-zA-Z0-9])"  # inside a word an underscore is plain
+    r"|:(?=//)|(?<=www)\."  # a bare address would become a link
+)
 
 
 def write(verdict: Verdict, file: Path) -> None:

@@ -129,6 +129,19 @@ def test_a_missed_slo_that_was_reported_is_not_reported_twice() -> None:
     assert [each.location for each in judge(load(ok=False), event(told)).findings] == ["/elsewhere"]
 
 
+def test_an_slo_without_a_measurement_is_neither_kept_nor_missed() -> None:
+    verdict = judge(load(slo=[{"name": "p99_ms", "limit": 45, "value": None, "ok": False}]))
+    assert verdict.decision is Decision.INCONCLUSIVE
+    assert verdict.findings == ()
+    assert verdict.problems == ("the SLO p99_ms of create_inference1 could not be judged: nothing was measured",)
+
+
+def test_planned_tests_that_never_began_are_named() -> None:
+    verdict = judge(ran("a"), {"t": "planned", "total": 2, "tests": ["a", "b"]})
+    assert verdict.not_tested == (NotTested("b", "planned, but the run ended before it"),)
+    assert verdict.decision is Decision.INCONCLUSIVE
+
+
 def test_a_waived_finding_is_listed_and_does_not_fail() -> None:
     verdict = judge(ran(), event(VIOLATION), waivers=[waiver(VIOLATION)])
     assert verdict.decision is Decision.PASS
