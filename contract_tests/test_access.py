@@ -13,6 +13,7 @@ from assay.checks.access_forgeries import FORGERIES, Forgery, OpaqueTokenError
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
 from assay.checks.lending import Lending
+from assay.checks.metrics_host import first_pod
 from assay.checks.probe import PLAIN_SPEC, Probe, Workload
 from assay.contract.request import Request, Role
 
@@ -35,7 +36,15 @@ def private_workload(probe: Probe, test: str) -> Iterator[Workload]:
         yield workload
 
 
+@contextmanager
+def read_workload(probe: Probe, test: str) -> Iterator[tuple[Workload, str]]:
+    """The same with the id of one of its pods; of nobody's when it gets none."""
+    with private_workload(probe, test) as workload:
+        yield workload, first_pod(probe, workload.id) or str(uuid.uuid4())
+
+
 SHARED = Lending(private_workload)
+READ = Lending(read_workload)
 
 
 def secrets_of(workload: Workload) -> dict[str, str]:
@@ -46,7 +55,7 @@ def secrets_of(workload: Workload) -> dict[str, str]:
     }
 
 
-def request_for(probe: Probe, role: Role, workload: Workload, mark: str = MARK) -> Request:
+def request_for(role: Role, workload: Workload, *, pod: str = "", mark: str = MARK) -> Request:
     """A valid request of ``role``; an update adds an environment variable called ``mark``."""
     path = {"workloadId": workload.id}
     if role is Role.UPDATE:
@@ -57,8 +66,7 @@ def request_for(probe: Probe, role: Role, workload: Workload, mark: str = MARK) 
     span = {"start": end - timedelta(minutes=1), "end": end}
     query = (("metricType", "THROUGHPUT"), *((key, f"{at:%Y-%m-%dT%H:%M:%SZ}") for key, at in span.items()))
     if role is Role.POD_METRICS:
-        pods = probe.target.client.pods(workload.id) or [{"id": str(uuid.uuid4())}]
-        path["podId"] = str(pods[0]["id"])
+        path["podId"] = pod
     return Request(role, path=path, query=query)
 
 
@@ -99,8 +107,8 @@ def forged(*roles: Role) -> pytest.MarkDecorator:
 
 @forged(*READS)
 def test_forged_read(probe: Probe, test: str, role: Role, forgery: Forgery) -> None:
-    with SHARED.borrow(probe, test) as workload:
-        probe.verify(forge(probe, test, forgery, request_for(probe, role, workload), workload))
+    with READ.borrow(probe, test) as (workload, pod):
+        probe.verify(forge(probe, test, forgery, request_for(role, workload, pod=pod), workload))
 
 
 @forged(Role.UPDATE)
@@ -108,7 +116,7 @@ def test_forged_update(probe: Probe, test: str, role: Role, forgery: Forgery) ->
     """Each forgery carries a mark of its own, so all of them can share one workload."""
     mark = f"{MARK}_{forgery.id.upper().replace('-', '_')}"
     with SHARED.borrow(probe, test) as workload:
-        exchange = forge(probe, test, forgery, request_for(probe, role, workload, mark), workload)
+        exchange = forge(probe, test, forgery, request_for(role, workload, mark=mark), workload)
         after = owner_read(probe, test, workload)
         probe.verify(exchange.with_deviations(*access.side_effects(exchange, after, marks=[mark])), after)
 
@@ -116,7 +124,7 @@ def test_forged_update(probe: Probe, test: str, role: Role, forgery: Forgery) ->
 @forged(Role.DELETE)
 def test_forged_delete(probe: Probe, test: str, role: Role, forgery: Forgery) -> None:
     with private_workload(probe, test) as workload:
-        exchange = forge(probe, test, forgery, request_for(probe, role, workload), workload)
+        exchange = forge(probe, test, forgery, request_for(role, workload), workload)
         after = owner_read(probe, test, workload)
         probe.verify(exchange.with_deviations(*access.side_effects(exchange, after)), after)
 
@@ -162,8 +170,9 @@ def need_outsider(probe: Probe, test: str) -> None:
 def test_outsider(probe: Probe, test: str, role: Role) -> None:
     need_outsider(probe, test)
     with private_workload(probe, test) as workload:
+        pod = (first_pod(probe, workload.id) if role is Role.POD_METRICS else None) or str(uuid.uuid4())
         exchange = probe.send(
-            request_for(probe, role, workload),
+            request_for(role, workload, pod=pod),
             test=test,
             expectation=access.FOREIGN,
             also=access.JUDGED_HERE,

@@ -68,6 +68,18 @@ SECOND: Final = Lending(measured)
 """Another one, whose pods are not the first one's."""
 
 
+def first_pod(probe: Probe, workload_id: str, patience: float = 5.0) -> str | None:
+    """The id of a pod of the workload, waited for ``patience`` seconds; None without a pod or without such a list."""
+    deadline = time.monotonic() + patience
+    while True:
+        pods = probe.target.client.pods(workload_id)
+        if pods and isinstance(pods[0].get("id"), str):
+            return str(pods[0]["id"])
+        if pods is None or time.monotonic() > deadline:
+            return None
+        time.sleep(_POLL)
+
+
 def _wait(probe: Probe, test: str, workload: Workload) -> tuple[datetime, str | None]:
     """The moment (server's clock) at which the workload was seen to serve, or a last moment and why it does not."""
     patience = PATIENCE.get(probe.profile, PATIENCE["gate"])

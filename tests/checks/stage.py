@@ -1,0 +1,178 @@
+"""A probe on a control plane in this process, lawful or broken on purpose, with a clock that moves only when told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.checks import metrics_host
+from assay.checks.exchange import ContractBreachError
+from assay.checks.probe import Probe
+from assay.contract import documents
+from assay.contract.oracle import Oracle
+from assay.contract.rules.catalogue import RULES
+from assay.control_plane import tenant
+from assay.control_plane.app import App
+from assay.control_plane.behaviour import Behaviour
+from assay.control_plane.plane import Plane, World
+from assay.findings.journal import Journal, read
+from assay.findings.model import Class
+from assay.target.budget import Budget, Limits
+from assay.target.client import Client
+from assay.target.exchange import Answer, NoAnswer
+from assay.target.identity import Credentials, Identity
+from assay.target.ledger import Ledger
+from assay.target.masking import Mask
+from assay.target.patience import Patience
+from assay.target.reach import Target
+from assay.target.settings import load_settings
+from assay.target.transport import Field, Transport
+
+URL = "http://127.0.0.1:1"
+PROJECT = next(iter(tenant.PROJECTS))
+
+Tamper = Callable[["InProcess", str, str, Answer], Answer | NoAnswer | None]
+"""Sees (transport, method, target, answer); None leaves the answer as it is."""
+
+
+class InProcess(Transport):
+    """Hands requests to an ASGI application instead of a socket."""
+
+    def __init__(self, app: App, clock: Callable[[], float], tamper: Tamper | None) -> None:
+        super().__init__(URL)
+        self.app = app
+        self.sent: list[tuple[str, str, dict[str, str], bytes]] = []
+        self._clock = clock
+        self._tamper = tamper
+        self._lock = threading.Lock()
+
+    def exchange(
+        self, method: str, target: bytes, headers: Iterable[Field] = (), content: bytes | None = None
+    ) -> Answer | NoAnswer:
+        fields = [(name.lower(), value) for name, value in headers]
+        shown = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields}
+        self.sent.append((method, target.decode(), shown, content or b""))
+        answer = self.ask(method, target, fields, content)
+        changed = self._tamper(self, method, target.decode(), answer) if self._tamper else None
+        return answer if changed is None else changed
+
+    def ask(self, method: str, target: bytes, headers: list[Field], content: bytes | None) -> Answer:
+        """The application's own answer."""
+        path, _, query = target.partition(b"?")
+        scope = {"type": "http", "method": method, "raw_path": path, "query_string": query, "headers": headers}
+        messages = [{"type": "http.request", "body": content or b"", "more_body": False}]
+        out: list[Any] = []
+
+        async def receive() -> Any:
+            return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            out.append(message)
+
+        with self._lock:
+            asyncio.run(self.app(scope, receive, send))
+        given = {name.decode(): value.decode() for name, value in out[0]["headers"]}
+        return Answer(out[0]["status"], {**given, "date": formatdate(self._clock(), usegmt=True)}, out[1]["body"])
+
+
+class Stage:
+    """Everything a contract test needs. ``run`` tells which checks found violations."""
+
+    def __init__(
+        self,
+        folder: Path,
+        behaviour: Behaviour | None = None,
+        tamper: Tamper | None = None,
+        *,
+        outsider: bool = True,
+    ) -> None:
+        self.now = 1_800_000_000.0
+        contract = documents.load()
+        self.plane = Plane(World(contract, RULES, lambda: self.now, seed=1), behaviour or Behaviour())
+        self.transport = InProcess(App(self.plane), lambda: self.now, tamper)
+        main, other = (
+            Credentials(token=_secret(self.plane.identity.issue(client)))
+            for client in self.plane.identity.clients.values()
+        )
+        mask, patience = Mask(), Patience(cap=0.0, tries=1)
+
+        def identity(credentials: Credentials) -> Identity:
+            return Identity(self.transport, credentials, mask, patience, now=lambda: self.now)
+
+        budget = Budget(Limits(gpu_devices=None))
+        client = Client(
+            self.transport,
+            contract,
+            main=identity(main),
+            outsider=identity(other) if outsider else None,
+            budget=budget,
+            mask=mask,
+            patience=patience,
+            lost_after=10_000,
+        )
+        ledger = Ledger.open("run-1", URL, env={"ASSAY_STATE_DIR": str(folder)})
+        settings = load_settings({"base_url": URL, "project": PROJECT, "cluster": tenant.CLUSTER_ID}, env={})
+        target = Target(settings, contract, client, budget, ledger, PROJECT, tenant.CLUSTER_ID, "run-1", "assay-t")
+        self.journal_file = folder / "journal.jsonl"
+        self.probe = Probe(target, Oracle(contract), Journal(self.journal_file))
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def run(self, function: Callable[..., None], *arguments: object) -> set[str]:
+        """Run a contract test; the checks of all violations, raised or journaled."""
+        found: set[str] = set()
+        try:
+            function(self.probe, "test", *arguments)
+        except ContractBreachError as breach:
+            found = {finding.check for finding in breach.findings}
+        return found | self.journaled(Class.VIOLATION)
+
+    def journaled(self, cls: Class) -> set[str]:
+        """The checks of all journaled findings of a class."""
+        return {str(event["kind"]) for event in self.findings() if event["class"] == cls.value}
+
+    def findings(self) -> list[Mapping[str, Any]]:
+        return [event for event in read(self.journal_file) if event["t"] == "finding"]
+
+    def live(self) -> list[str]:
+        """Names of the workloads that nobody has deleted."""
+        return [workload.name for workload in self.plane.store.live(self.plane.now()) if workload.deleted is None]
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage]:
+    """Makes a stage; whoever waits for metrics waits on its clock."""
+
+    def make(behaviour: Behaviour | None = None, tamper: Tamper | None = None, **more: Any) -> Stage:
+        number = len(list(tmp_path.iterdir()))
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        made = Stage(folder, behaviour, tamper, **more)
+        monkeypatch.setattr(metrics_host, "time", _Time(made))
+        return made
+
+    return make
+
+
+class _Time:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def sleep(self, seconds: float) -> None:
+        self._stage.sleep(seconds)
+
+    def monotonic(self) -> float:
+        return self._stage.now
+
+
+def _secret(text: str) -> Any:
+    from pydantic import SecretStr
+
+    return SecretStr(text)
