@@ -21,6 +21,7 @@ from assay.contract.strategies.plans import plans
 from assay.errors import BudgetExhausted
 from assay.findings.journal import Journal
 from assay.findings.model import Class, Finding
+from assay.target.budget import gpus_asked
 from assay.target.exchange import Answer, NoAnswer
 from assay.target.reach import Target
 from assay.target.wire import Wire
@@ -70,6 +71,10 @@ class Probe:
         plain = {"name": self.name(), "projectId": self.project, "clusterId": self.cluster}
         return {**plain, **meta, "spec": dict(PLAIN_SPEC if spec is None else spec)}
 
+    def affords(self, spec: Mapping[str, Json]) -> bool:
+        """Whether the budget lets a workload of this spec ask for the GPU devices it names."""
+        return self.target.budget.allows_gpus(gpus_asked({"spec": dict(spec)}))
+
     def expect(self, request: Request, before: Spec | None = None) -> Expectation:
         return self.oracle.expect(request, before)
 
@@ -104,7 +109,7 @@ class Probe:
         auth: str | None = "main",
         setup: tuple[Exchange, ...] = (),
     ) -> Exchange:
-        """Send ``wire`` byte for byte and judge the answer as one to ``request``, which cannot say it (no creation)."""
+        """Send ``wire`` byte for byte; judge the answer as one to ``request``, which cannot say it (no creation)."""
         answer = self.target.raw(wire.method, wire.target, headers=wire.headers, content=wire.content, auth=auth)
         exchange = self._judged(request, expectation, answer, test, (), frozenset(), setup, auth)
         return replace(exchange, wire=wire)
@@ -217,8 +222,10 @@ class Probe:
             self.not_tested(operation, f"some requests were answered {exchange.status} until waiting was given up")
 
     def findings(self, exchange: Exchange) -> tuple[Finding, ...]:
+        if not exchange.deviations:
+            return ()
         operation = self.oracle.contract.operations[exchange.request.role]
-        curl = self.target.client.curl(exchange.sent, auth=exchange.auth, header=exchange.shell)
+        curl = self.target.client.curl(exchange.sent, auth=exchange.auth, shell=exchange.shell)
         return as_findings(exchange, operation.id, curl, self._describe, self.target.client.describe_answer)
 
     def verify(self, *exchanges: Exchange) -> None:

@@ -1,18 +1,59 @@
-"""What gate, certify and benchmark share: settings from flags, plan, console, run."""
+"""What gate and certify share: the options, the settings from them, the plan, the run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from rich.console import Console
+import typer
 
-from assay.run.conduct import conduct
-from assay.run.plan import plan
-from assay.target.layers import load_settings
+from assay.cli import options as opt
 
 
-def conduct_command(command: str, flags: Mapping[str, object], config: Path | None) -> int:
-    """Run ``command`` and return its exit code. Raises UsageError for what the user must mend first."""
-    settings = load_settings(flags, config=config)
-    return conduct(plan(command, settings.only), settings, Console(highlight=False))
+def command(name: str, text: str) -> Callable[..., None]:
+    """A command ``name`` with the options of a run; ``text`` is its help."""
+
+    def run(
+        base_url: opt.BaseUrl = None,
+        project: opt.Project = None,
+        cluster: opt.Cluster = None,
+        ca_file: opt.CaFile = None,
+        insecure: opt.Insecure = None,
+        request_timeout: opt.RequestTimeout = None,
+        out: opt.Out = None,
+        seed: opt.Seed = None,
+        only: opt.Only = None,
+        concurrency: opt.Concurrency = None,
+        fail_on: opt.FailOn = None,
+        waivers: opt.Waivers = None,
+        contract: opt.ContractFile = None,
+        corrections: opt.Corrections = None,
+        config: opt.Config = None,
+        yes: opt.Yes = None,
+        max_live: opt.MaxLive = None,
+        max_creates: opt.MaxCreates = None,
+        max_requests: opt.MaxRequests = None,
+        max_rps: opt.MaxRps = None,
+        max_gpu_devices: opt.MaxGpuDevices = None,
+        max_seconds: opt.MaxSeconds = None,
+        delete_deadline: opt.DeleteDeadline = None,
+    ) -> None:
+        raise typer.Exit(conduct_command(name, opt.given(locals()), config))
+
+    run.__doc__ = text
+    run.__name__ = name
+    return run
+
+
+def conduct_command(name: str, flags: Mapping[str, object], config: Path | None) -> int:
+    """Run the command ``name`` and return its exit code. Raises UsageError for what the user must mend first."""
+    # Imported late: what a run needs takes 0.6 s to import, which --help and serve need not pay.
+    from rich.console import Console
+
+    from assay.run.conduct import conduct
+    from assay.run.plan import plan
+    from assay.target.settings import load_settings
+
+    given = {key: value for key, value in flags.items() if key not in {"name", "text"}}
+    settings = load_settings(given, config=config)
+    return conduct(plan(name, settings.only), settings, Console(highlight=False))

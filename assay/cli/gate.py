@@ -1,35 +1,17 @@
 """`assay gate`: may this build be merged?"""
 
-from __future__ import annotations
+from assay.cli.conducting import command
 
-import typer
+gate = command(
+    "gate",
+    """The CI quality gate: judges every operation against its contract and runs a short load. About 2 minutes.
 
-from assay.cli import options as opt
+    Ends with a verdict: pass (exit 0), fail (1: the target violates its contract or misses a limit) or inconclusive
+    (3: the run could not decide, and says why). Writes verdict.json, report.html, junit.xml, allure-results/ and
+    summary.md to --out (default reports/runs/<run id>; reports/runs/latest points to the newest).
 
-
-def gate(
-    base_url: opt.BaseUrl = None,
-    project: opt.Project = None,
-    cluster: opt.Cluster = None,
-    out: opt.Out = None,
-    seed: opt.Seed = None,
-    only: opt.Only = None,
-    concurrency: opt.Concurrency = None,
-    fail_on: opt.FailOn = None,
-    waivers: opt.Waivers = None,
-    contract: opt.ContractFile = None,
-    corrections: opt.Corrections = None,
-    config: opt.Config = None,
-    max_requests: opt.MaxRequests = None,
-    max_live: opt.MaxLive = None,
-    yes: opt.Yes = None,
-) -> None:
-    """The CI quality gate: drives every operation against its contract and a short load profile. About 2 minutes.
-
-    Ends with a verdict: pass (0), fail (1: the target violates its contract or misses a limit) or inconclusive (3:
-    the run could not decide, and says why). Writes verdict.json, report.html, junit.xml, allure-results/ and
-    summary.md to --out (default reports/runs/<run id>, with reports/runs/latest pointing to it).
-    """
-    from assay.cli.conducting import conduct_command
-
-    raise typer.Exit(conduct_command("gate", opt.given(locals()), config))
+    Against a real target, give --base-url, --project and --cluster, and the credentials in ASSAY_CLIENT_ID and
+    ASSAY_CLIENT_SECRET (or ASSAY_TOKEN). `assay doctor` says what is missing. At most --max-live small workloads
+    live at once, none asks for a GPU, and all are removed, also after Ctrl-C.
+    """,
+)

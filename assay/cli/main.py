@@ -45,6 +45,7 @@ _COMMANDS: Final = (
     ("benchmark", "assay.cli.benchmark", "benchmark"),
     ("serve", "assay.cli.serve", "serve"),
     ("doctor", "assay.cli.doctor", "doctor"),
+    ("replay", "assay.cli.replay", "replay"),
     ("cleanup", "assay.cli.cleanup", "cleanup"),
     ("rules", "assay.cli.rules", "rules"),
     ("waive", "assay.cli.waive", "waive"),

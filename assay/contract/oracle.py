@@ -72,8 +72,7 @@ class Oracle:
 
     def _judge_body(self, role: Role, body: Json, before: Spec | None) -> Iterator[Reason]:
         node = self.bodies[role]
-        questions = list(plain.silences(node, body))
-        yield from questions
+        yield from plain.silences(node, body)
         yield from _schema_errors(self._validators[role], body)
         spec = body.get("spec") if isinstance(body, Mapping) else None
         if role is Role.UPDATE:
@@ -227,7 +226,14 @@ def _judge_state(request: Request, world: World) -> Iterator[Reason]:
 
 
 def _decide(reasons: list[Reason], assumes: list[Reason]) -> Expectation:
-    broken = tuple(reason for reason in reasons if reason.source in {Source.SCHEMA, Source.RULE, Source.STATE})
+    # Where the prose allows what the schema forbids (`idpToken`), neither side of the contradiction is asserted.
+    disputed = {reason.location for reason in reasons if reason.source is Source.CONTRADICTION}
+    broken = tuple(
+        reason
+        for reason in reasons
+        if reason.source in {Source.RULE, Source.STATE}
+        or (reason.source is Source.SCHEMA and reason.location not in disputed)
+    )
     if broken:
         return Expectation(Outcome.REJECT, broken)
     unclear = tuple(reason for reason in reasons if reason.source in {Source.SILENCE, Source.CONTRADICTION})

@@ -1,0 +1,137 @@
+"""What must hold when several clients act at once. The pool is the scenario's own; every request is judged."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from assay.checks import echo, lifecycle
+from assay.checks.deviation import Deviation
+from assay.checks.exchange import Exchange
+from assay.checks.probe import Probe, Workload
+from assay.contract.request import Expectation, Json, Outcome, Request, Role
+from assay.findings.model import Class
+
+T = TypeVar("T")
+
+_OPEN: Final = Expectation(Outcome.OPEN)
+_FIELDS: Final[dict[str, Mapping[str, Json]]] = {
+    "command": {"command": "parallel"},
+    "args": {"args": "--parallel"},
+    "workingDir": {"workingDir": "/parallel"},
+    "priorityClass": {"priorityClass": "low"},
+    "imagePullPolicy": {"imagePullPolicy": "Never"},
+    "servingConfiguration": {"servingConfiguration": {"requestTimeoutSeconds": 77}},
+}
+_ROUNDS: Final = 6
+_READERS: Final = 3
+
+
+def at_once(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """Run the jobs in threads that start together; the results in order."""
+    gate = threading.Barrier(len(jobs))
+
+    def run(job: Callable[[], T]) -> T:
+        gate.wait(timeout=30)
+        return job()
+
+    with ThreadPoolExecutor(len(jobs), thread_name_prefix="at-once") as pool:
+        return list(pool.map(run, jobs))
+
+
+def creations(probe: Probe, test: str, count: int) -> None:
+    """Creations in parallel get distinct ids (the probe judges that) and each of them exists under its own name."""
+
+    def one() -> list[Exchange]:
+        with probe.workload(test) as workload:
+            told = lifecycle.read(probe, test, workload)
+            return [lifecycle.same_metadata(workload.created.object(), told, "parallel-create")]
+
+    probe.verify(*(exchange for found in at_once([one] * count) for exchange in found))
+
+
+def updates(probe: Probe, test: str, spec: Mapping[str, Json]) -> None:
+    """Updates of different fields at the same time lose nothing."""
+    with probe.workload(test, spec) as workload:
+        jobs = [lambda patch=patch: lifecycle.patch(probe, test, workload, patch) for patch in _FIELDS.values()]
+        answered: list[Exchange] = at_once(jobs)
+        probe.verify(*(exchange for exchange in answered if exchange.status != 409))
+        wanted: dict[str, Json] = {}
+        for exchange, patch in zip(answered, _FIELDS.values(), strict=True):
+            if exchange.accepted:  # 409: the target serialises by refusing, and the client is told
+                wanted |= patch
+        final = lifecycle.settled(
+            probe, test, workload, lambda body: not list(echo.differences(wanted, body.get("spec")))
+        )
+        lost = list(echo.differences(wanted, final.object().get("spec")))
+        probe.verify(final.with_deviations(*(_lost(pointer) for pointer in lost)))
+
+
+def _lost(pointer: str) -> Deviation:
+    return Deviation(
+        Class.VIOLATION,
+        "parallel-update-lost",
+        None,
+        f"/response/body{pointer}",
+        f"{pointer} is lost when several fields are updated at the same time",
+        "Each of these updates was accepted, and none of them names a field of another.",
+    )
+
+
+def update_against_delete(probe: Probe, test: str) -> None:
+    """An update and a deletion at the same time: either order is lawful, but the workload ends deleted."""
+    with probe.workload(test) as workload:
+        request = Request(Role.DELETE, {"workloadId": workload.id})
+        setup = (workload.created,)
+        change = Request(Role.UPDATE, {"workloadId": workload.id}, body={"spec": {"command": "late"}})
+        jobs: list[Callable[[], Exchange]] = [
+            lambda: probe.send(change, test=test, expectation=_OPEN, setup=setup),
+            lambda: probe.send(request, test=test, expectation=_OPEN, setup=setup),
+            lambda: probe.send(change, test=test, expectation=_OPEN, setup=setup),
+        ]
+        raced = at_once(jobs)
+        probe.verify(*raced, *lifecycle.delete_and_wait(probe, test, workload, second=True))
+
+
+def reads_during_writes(probe: Probe, test: str) -> None:
+    """While a workload is updated, reads see one update or another, whole, and never another workload."""
+    with probe.workload(test, {"image": "registry.example/echo:1.0", "command": "v0", "args": "v0"}) as workload:
+        done = threading.Event()
+
+        def write() -> list[Exchange]:
+            try:
+                pairs = ({"command": f"v{number}", "args": f"v{number}"} for number in range(1, _ROUNDS + 1))
+                return [lifecycle.patch(probe, test, workload, pair) for pair in pairs]
+            finally:
+                done.set()
+
+        def watch() -> list[Exchange]:
+            seen = []
+            for _ in range(_ROUNDS * 2):
+                seen.append(_whole(lifecycle.read(probe, test, workload), workload))
+                if done.is_set():
+                    break
+            return seen
+
+        results = at_once([write, *[watch] * _READERS])
+        probe.verify(*(exchange for found in results for exchange in found))
+
+
+def _whole(exchange: Exchange, workload: Workload) -> Exchange:
+    body = exchange.object()
+    spec = body.get("spec")
+    found = []
+    if exchange.accepted and body.get("workloadId") != workload.id:
+        found.append(("read-other", "/response/body/workloadId", "a read during updates tells another workload"))
+    if exchange.accepted and isinstance(spec, Mapping) and spec.get("command") != spec.get("args"):
+        found.append(
+            ("read-torn", "/response/body/spec", "a read during updates tells half of one and half of another")
+        )
+    return exchange.with_deviations(
+        *(
+            Deviation(Class.VIOLATION, check, None, place, summary, "Every update set both fields to the same value.")
+            for check, place, summary in found
+        )
+    )

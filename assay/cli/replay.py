@@ -1,0 +1,106 @@
+"""`assay replay`: one finding again, with the set-up it needs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from assay.cli import options as opt
+from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, UsageError
+
+_LATEST = Path("reports") / "runs" / "latest"
+
+
+def replay(
+    finding: Annotated[str, typer.Argument(metavar="FINDING", help="The finding's id, F- and eight hex digits.")],
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The run that holds it (default: reports/runs/latest)."),
+    ] = None,
+    base_url: opt.BaseUrl = None,
+    project: opt.Project = None,
+    cluster: opt.Cluster = None,
+    ca_file: opt.CaFile = None,
+    insecure: opt.Insecure = None,
+    config: opt.Config = None,
+    max_gpu_devices: opt.MaxGpuDevices = None,
+) -> None:
+    """Run the test that made a finding once more, with the same seed, and say whether it still fails.
+
+    The test does its own set-up (it creates the workload, then sends the failing request) and cleans up after itself.
+    Without --base-url the target is the one of the run. Exit codes: 1 still failing, 0 no longer, 3 could not decide.
+    """
+    verdict = _read(run or _LATEST)
+    found = _find(verdict, finding)
+    flags = opt.given(locals() | {"finding": None, "run": None, "verdict": None, "found": None})
+    raise typer.Exit(_again(verdict, found, flags, config))
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    file = folder / "verdict.json" if folder.is_dir() else folder
+    try:
+        verdict = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            f"no run to replay from: {file} cannot be read ({error.strerror})",
+            hint="name the folder of the run's reports with --run, or run `assay gate` first",
+        ) from None
+    except ValueError:
+        verdict = None
+    if not isinstance(verdict, dict) or not isinstance(verdict.get("findings"), list):
+        raise UsageError(f"{file} is not the verdict of a run")
+    return verdict
+
+
+def _find(verdict: dict[str, Any], finding: str) -> dict[str, Any]:
+    known = {entry["id"]: entry for entry in verdict["findings"]}
+    if finding not in known:
+        listed = ", ".join(list(known)[:8]) or "none"
+        raise UsageError(f"the run holds no finding {finding}", hint=f"it holds: {listed}")
+    entry: dict[str, Any] = known[finding]
+    return entry
+
+
+def _again(verdict: dict[str, Any], found: dict[str, Any], flags: dict[str, object], config: Path | None) -> int:
+    from assay.run.conduct import conduct
+    from assay.run.plan import plan
+    from assay.target.settings import load_settings
+
+    target = verdict["target"]["base_url"]
+    if "base_url" not in flags and target.startswith("http"):
+        flags["base_url"] = target
+    parts = ("load",) if str(found["test"]).startswith("load") else (str(found["test"]),)
+    with tempfile.TemporaryDirectory(prefix="assay-replay-") as folder:
+        out = Path(folder) / "reports"
+        settings = load_settings({**flags, "seed": verdict["seed"], "only": parts, "out": out}, config=config)
+        console = Console(highlight=False)
+        console.print(f"{found['id']} {found['summary']}", markup=False)
+        code = conduct(plan(verdict["command"], settings.only), settings, Console(quiet=True))
+        fresh = json.loads((out / "verdict.json").read_text(encoding="utf-8"))
+    return _tell(console, found, fresh, code)
+
+
+def _tell(console: Console, found: dict[str, Any], fresh: dict[str, Any], code: int) -> int:
+    """Print the outcome and return the exit code."""
+    now = next((entry for entry in fresh["findings"] if entry["id"] == found["id"]), None)
+    if now is not None:
+        evidence = now.get("evidence") or {}
+        request, response = evidence.get("request") or {}, evidence.get("response") or {}
+        console.print(f"{request.get('method', '')} {request.get('url', '')}", markup=False)
+        if request.get("body"):
+            console.print(str(request["body"])[:2000], markup=False)
+        console.print(f"-> {response.get('status', 'no answer')} {str(response.get('body', ''))[:600]}", markup=False)
+        console.print("still failing")
+        return EXIT_FAIL
+    if fresh["verdict"] == "inconclusive" or code == EXIT_INCONCLUSIVE or not fresh["tests"].get("planned"):
+        for problem in fresh["problems"]:
+            console.print(problem, markup=False)
+        console.print("could not decide")
+        return EXIT_INCONCLUSIVE
+    console.print("no longer failing")
+    return EXIT_PASS
