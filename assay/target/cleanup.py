@@ -19,6 +19,9 @@ _IN_FLIGHT: Final = 8
 # A creation whose answer was lost may still be under way when it is first looked for.
 _SETTLE: Final = 3.0
 
+# A deletion that was agreed to and did not happen for so long may have been forgotten (a restart): ask again.
+_ASK_AGAIN: Final = 10.0
+
 _FIRST_POLL, _LAST_POLL = 0.1, 2.0  # seconds between two looks at a workload that is being deleted
 
 
@@ -148,7 +151,7 @@ class _Sweep:
         identities = [entry.by, *(auth for auth in (MAIN, OUTSIDER) if auth != entry.by)]
         identities = [auth for auth in identities if auth != OUTSIDER or self.client.has_outsider]
         taken, pause, why = entry.delete_taken, _FIRST_POLL, "no time was left to delete it"
-        silences = 0
+        silences, asked = 0, time.monotonic()
         while not self.unreachable.is_set():
             if not taken:
                 self.ledger.delete_sent(str(entry.id))
@@ -169,7 +172,7 @@ class _Sweep:
                 identities.pop(0)
                 continue
             elif not taken and 200 <= outcome.status < 300:
-                taken = True
+                taken, asked = True, time.monotonic()
                 self.ledger.delete_taken(str(entry.id))
                 continue
             else:
@@ -179,6 +182,7 @@ class _Sweep:
                 return why
             time.sleep(pause)
             pause = min(pause * 2, _LAST_POLL)
+            taken = taken and time.monotonic() - asked < _ASK_AGAIN
         return self.why_unreachable or why
 
     def _ask(self, request: Request, auth: str) -> Answer | NoAnswer:

@@ -262,7 +262,8 @@ def _take(state: State, event: Mapping[str, Any]) -> None:
             state.intended[name] = Entry(name, bool(event.get("prefix")), event.get("by", "main"), lost=True)
         case "created":
             entry = Entry(name, by=event.get("by", "main"), id=workload_id)
-            state.workloads.setdefault(workload_id, entry).gone = False
+            if workload_id not in state.workloads or state.workloads[workload_id].gone:
+                state.workloads[workload_id] = entry  # seen again: deleting it starts anew
             _settle(state, name)
         case "refused" | "searched":
             _settle(state, name)

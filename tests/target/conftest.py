@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from assay.contract.documents import Contract, load
+from assay.target import cleanup
 from assay.target.client import Client
 from assay.target.identity import Credentials, Identity
 from assay.target.masking import Mask
@@ -29,6 +30,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("ASSAY_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
+    # The plane of these tests has stored a creation before it loses the answer.
+    monkeypatch.setattr(cleanup, "_SETTLE", 0.2)
 
 
 @pytest.fixture(scope="session")
