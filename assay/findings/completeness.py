@@ -35,6 +35,8 @@ def _empty(record: Record, run: RunInfo) -> str:
 
 
 def _parts_without_result(record: Record, run: RunInfo, ran: bool) -> Iterator[str]:
+    if record.problems:
+        return  # the run itself said why
     if "load" in run.parts and not record.load:
         yield "the load part gave no result"
     if "contract" in run.parts and record.load and not ran:

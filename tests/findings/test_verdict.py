@@ -93,6 +93,11 @@ def test_a_part_that_gives_no_result_is_missed(events: list[dict[str, object]], 
     assert judge(*events, run=run_info(parts=frozenset({"contract", "load"}))).problems == (words,)
 
 
+def test_a_part_that_said_why_it_gave_no_result_is_not_told_twice() -> None:
+    run = run_info(parts=frozenset({"contract", "load"}))
+    assert judge(ran(), {"t": "problem", "what": "saturated"}, run=run).problems == ("saturated",)
+
+
 def test_load_alone_is_a_run() -> None:
     assert judge(load()).decision is Decision.PASS
 
