@@ -147,7 +147,8 @@ def _load_tiles(verdict: Verdict) -> list[dict[str, str]]:
 def _resource_tile(verdict: Verdict) -> dict[str, str]:
     resources = verdict.resources
     left = len(resources.get("left_behind", []))
-    removed = f"{resources.get('deleted', 0):,} of {resources.get('created', 0):,} removed"
+    created = resources.get("created", 0)
+    removed = f"{resources.get('deleted', 0):,} of {created:,} removed" if created else "nothing was created"
     return _tile(left, "left behind", removed, "bad" if left else "good")
 
 

@@ -24,7 +24,7 @@ def sentence(verdict: Verdict) -> str:
         return _fail(verdict)
     if verdict.decision is Decision.INCONCLUSIVE:
         return f"The run could not decide: {_end(verdict.problems[0])}{_further(verdict)}"
-    return f"{_what_was_done(verdict)} and found nothing that breaks the contract.{_remarks(verdict)}"
+    return f"{_pass(verdict)}.{_remarks(verdict)}"
 
 
 def counts(verdict: Verdict) -> dict[str, int]:
@@ -74,15 +74,18 @@ def _further(verdict: Verdict) -> str:
     return f" {plural(more, 'further problem is', 'further problems are')} listed." if more else ""
 
 
-def _what_was_done(verdict: Verdict) -> str:
+def _pass(verdict: Verdict) -> str:
     ran = sum(verdict.tests.get(outcome, 0) for outcome in ("passed", "failed", "error"))
     done = []
     if ran:
-        done.append(f"{plural(ran, 'test')} sent {plural(verdict.requests, 'request')}")
+        sent = f" with {plural(verdict.requests, 'request')}" if verdict.requests else ""
+        done.append(f"{plural(ran, 'test')}{sent} found nothing that breaks the contract")
     if verdict.load:
-        total = sum(result.requests for result in verdict.load.values())
-        done.append(f"{plural(total, 'request')} went out under load")
-    return _capital(", ".join(done)) if len(done) < 2 else f"{done[0]}, {done[1]},"
+        total = plural(sum(result.requests for result in verdict.load.values()), "request")
+        limited = any(result.slo for result in verdict.load.values())
+        kept = "kept every limit" if limited else "were measured against no limit"
+        done.append(f"{total} under load {kept}")
+    return ", and ".join(done)
 
 
 def _remarks(verdict: Verdict) -> str:
@@ -95,7 +98,3 @@ def _remarks(verdict: Verdict) -> str:
 
 def _end(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

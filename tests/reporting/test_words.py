@@ -17,13 +17,19 @@ GAP = finding(cls=Class.GAP, rule="gap")
 def test_a_pass_says_what_was_done() -> None:
     verdict = judge(ran(), ran("tests/b"), exchange(), event(GAP))
     assert words.sentence(verdict) == (
-        "2 tests sent 1 request and found nothing that breaks the contract. Worth a look: 1 gap."
+        "2 tests with 1 request found nothing that breaks the contract. Worth a look: 1 gap."
     )
 
 
 def test_a_pass_of_load_alone() -> None:
-    sentence = words.sentence(judge(load()))
-    assert sentence == "2,000 requests went out under load and found nothing that breaks the contract."
+    assert words.sentence(judge(load())) == "2,000 requests under load kept every limit."
+    assert words.sentence(judge(load(slo=[]))) == "2,000 requests under load were measured against no limit."
+
+
+def test_a_pass_of_both_parts() -> None:
+    assert words.sentence(judge(ran(), load())) == (
+        "1 test found nothing that breaks the contract, and 2,000 requests under load kept every limit."
+    )
 
 
 def test_a_fail_says_what_and_where() -> None:
