@@ -63,51 +63,66 @@ _REFERENCES: Final[Mapping[str, str]] = {
     "/spec/storage/configMapVolume/*/configMap": "a config map of that name",
     "/spec/storage/secretVolume/*/secret": "a secret of that name",
 }
+_METRIC: Final = "/spec/autoscaling/metric"
 _BUILT_IN_METRICS: Final = frozenset({"throughput", "concurrency", "latency"})
 # Above this a target may refuse for want of capacity or quota; nothing the suite needs comes near it.
 _LARGEST_PLAIN_NUMBER: Final = 10_000
 _IDENTIFYING: Final = ("name", "container", "mountPath", "path", "resource", "id", "key", "url")
 
 
-def assumptions(node: Node, value: Json, prefix: str = "/body") -> Iterator[Reason]:
-    """Yield what an acceptance of ``value`` takes for granted beyond schema and rules.
+def assumptions(node: Node, value: Json, prefix: str = "/body") -> list[Reason]:
+    """What an acceptance of ``value`` takes for granted beyond schema and rules.
 
     Unknown properties, nulls in lists and integral floats are no assumptions but open questions: see ``silences``.
     """
-    # Plain types, not Mapping and not unions: the two walks over a dense body were half of the oracle's time.
+    found: list[Reason] = []
+    _assume_below(node, value, prefix, found)
+    return found
+
+
+def _assume_below(node: Node, value: Json, prefix: str, found: list[Reason]) -> None:
+    # One list instead of nested generators, plain types instead of Mapping and unions: the two walks over a dense
+    # body were half of the oracle's time.
     if isinstance(value, str):
-        yield from _of_string(node, value, prefix)
+        if node.enum is None:
+            found.extend(_of_string(node, value, prefix))
     elif isinstance(value, dict):
-        yield from _of_object(node, value, prefix)
+        found.extend(_of_object(node, value, prefix))
+        properties = node.properties
+        for name, item in value.items():
+            child = properties.get(name)
+            if child is not None:
+                _assume_below(child, item, prefix, found)
     elif isinstance(value, list):
         if _repeats(value):
-            yield _assume("distinct", prefix + node.pointer, "entries of the list may repeat each other")
+            found.append(_assume("distinct", prefix + node.pointer, "entries of the list may repeat each other"))
         if node.items is not None:
             for item in value:
-                yield from assumptions(node.items, item, prefix)
+                _assume_below(node.items, item, prefix, found)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield from _of_number(node, value, prefix)
+        found.extend(_of_number(node, value, prefix))
 
 
 def _of_object(node: Node, value: Mapping[str, Json], prefix: str) -> Iterator[Reason]:
     if value.get("exclude") is True and "exclude" in node.properties:
         yield _assume("excluded", prefix + node.pointer, "a policy of the target defines the excluded entry")
+    if "claimInfo" in node.properties and value.get("existingPvc") is not True:
+        claim = value.get("claimInfo")
+        if not isinstance(claim, dict) or claim.get("storageClass") is None:
+            yield _assume("exists", f"{prefix}{node.pointer}/claimInfo", "the target has a default storage class")
     if value.get("existingPvc") is True:
         yield _assume("exists", f"{prefix}{node.pointer}/claimName", "a volume claim of that name exists")
-    for name, item in value.items():
-        child = node.properties.get(name)
-        if child is not None:
-            yield from assumptions(child, item, prefix)
 
 
 def _of_string(node: Node, value: str, prefix: str) -> Iterator[Reason]:
     place = prefix + node.pointer
     if node.pointer in _REFERENCES:
         yield _assume("exists", place, f"{_REFERENCES[node.pointer]} exists on the target")
-    if node.name == "metric" and value not in _BUILT_IN_METRICS:
+    if node.pointer == _METRIC and value not in _BUILT_IN_METRICS:
         yield _assume("exists", place, "the custom metric is available on the target")
-    if node.enum is None and node.pattern is None and node.format is None and not _is_plain(node.pointer, value):
-        yield _assume("unusual", place, "the contract says no more than 'a string', and this is an unusual one")
+    if node.format is None:
+        if node.pattern is None and not _is_plain(node.pointer, value):
+            yield _assume("unusual", place, "the contract says no more than 'a string', and this is an unusual one")
     elif node.format == "uuid" and value != value.lower():
         yield _assume("unusual", place, "an identifier in capitals")
     elif node.format == "hostname" and not _LABEL.fullmatch(value.split(".", 1)[0]):
@@ -153,25 +168,39 @@ def _assume(what: str, location: str, text: str) -> Reason:
     return Reason(Source.SILENCE, f"assumes-{what}", location, text)
 
 
-def silences(node: Node, value: Json, prefix: str = "/body") -> Iterator[Reason]:
-    """Yield what the document does not decide about ``value``: whether a lawful server accepts it is open."""
-    if isinstance(value, dict):
+def silences(node: Node, value: Json, prefix: str = "/body") -> list[Reason]:
+    """What the document does not decide about ``value``: whether a lawful server accepts it is open."""
+    found: list[Reason] = []
+    _open_below(node, value, prefix, found)
+    return found
+
+
+def _open_below(node: Node, value: Json, prefix: str, found: list[Reason]) -> None:
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+            found.append(_open("lone-surrogate", prefix + node.pointer, "no encoding of the text exists"))
+        elif not value.isprintable() and any(char < " " and char not in "\t\n\r" for char in value):
+            found.append(_open("control-character", prefix + node.pointer, "few stores keep each control character"))
+    elif isinstance(value, dict):
+        properties = node.properties
         for name, item in value.items():
-            child = node.properties.get(name)
+            child = properties.get(name)
             if child is not None:
-                yield from silences(child, item, prefix)
+                _open_below(child, item, prefix, found)
             elif node.type == "object" and node.additional is None:
-                yield _open("unknown-property", f"{prefix}{node.pointer}/?", f"'{name[:40]}' is not in the contract")
-    elif isinstance(value, list) and node.items is not None:
-        for item in value:
-            if item is None and node.items.nullable:
-                yield _open("null-entry", f"{prefix}{node.items.pointer}", "null as an entry of a list")
-            else:
-                yield from silences(node.items, item, prefix)
+                text = f"'{name[:40]}' is not in the contract"
+                found.append(_open("unknown-property", f"{prefix}{node.pointer}/?", text))
+    elif isinstance(value, list):
+        if node.items is not None:
+            for item in value:
+                if item is None and node.items.nullable:
+                    text = "null as an entry of a list"
+                    found.append(_open("null-entry", f"{prefix}{node.items.pointer}", text))
+                else:
+                    _open_below(node.items, item, prefix, found)
     elif isinstance(value, float) and node.type == "integer" and value.is_integer():
-        yield _open("integral-float", prefix + node.pointer, f"{value} for an integer: JSON Schema drafts disagree")
-    elif isinstance(value, str) and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-        yield _open("lone-surrogate", prefix + node.pointer, "no encoding of the text exists")
+        text = f"{value} for an integer: JSON Schema drafts disagree"
+        found.append(_open("integral-float", prefix + node.pointer, text))
 
 
 def _open(what: str, location: str, text: str) -> Reason:

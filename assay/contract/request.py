@@ -17,6 +17,10 @@ class Absent:
     def __repr__(self) -> str:
         return "ABSENT"
 
+    def __reduce__(self) -> str:
+        """Copies and unpickled values are ABSENT itself, so that ``is ABSENT`` keeps its meaning."""
+        return "ABSENT"
+
 
 ABSENT: Final = Absent()
 

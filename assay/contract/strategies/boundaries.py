@@ -40,6 +40,7 @@ def _lengths(node: Node) -> Iterator[Probe]:
         if keyword in node.bounds:
             length = int(node.bounds[keyword])
             yield from (Probe(keyword, (first + "a" * length)[:length]) for first in _SHORT)
+            yield Probe(keyword, pool(node).values[0])  # where a rule knows better what the text may be
 
 
 def _formats(node: Node) -> Iterator[Probe]:

@@ -5,7 +5,7 @@ So nothing here lists mandatory fields: a rule that a later version adds is obey
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -62,22 +62,46 @@ def complete(judge: Judge, body: Json, keep_absent: frozenset[str] = frozenset()
     """
     for _ in range(_MOST_STEPS):
         expectation = judge.expect(body)
-        missing = {reason.location.removeprefix("/body") for reason in expectation.reasons}
-        added = [place for place in sorted(missing - keep_absent) if places.get(body, place) in (ABSENT, None)]
-        fitting = [(place, node) for place in added if (node := _node(judge.node, place)) is not None]
-        if expectation.outcome is Outcome.ACCEPT or not fitting:
+        missing = sorted({reason.location.removeprefix("/body") for reason in expectation.reasons} - keep_absent)
+        additions = [item for place in missing for item in _additions(judge.node, body, place)]
+        if expectation.outcome is Outcome.ACCEPT or not additions:
             return body
-        for place, node in fitting:
-            body = places.put(body, place, sample(node))
+        for place, value in additions:
+            body = places.put(body, place, value)
     return body
 
 
 def mandatory(judge: Judge, pointer: str) -> frozenset[str]:
     """The properties that an object at ``pointer`` cannot be without, by schema or by rule."""
+    needed = _closure(judge, pointer, None)
+    if len(needed) < 2:
+        return needed
+    # An object that may not be empty was given some property first: what another start does not call for is no need.
+    return frozenset(
+        name for name in needed if any(name in _closure(judge, pointer, other) for other in needed - {name})
+    )
+
+
+def _closure(judge: Judge, pointer: str, start: str | None) -> frozenset[str]:
+    """The properties of the completed object at ``pointer`` that began empty, or with the property ``start``."""
     node = judge.node.find(pointer)
-    body = complete(judge, places.put(plain_body(judge.node), pointer, sample(node)))
+    first = {start: sample(node.properties[start])} if start is not None else {}
+    body = complete(judge, places.put(plain_body(judge.node), pointer, {**sample(node), **first}))
     value = places.get(body, pointer)
     return frozenset(value) if isinstance(value, dict) else frozenset()
+
+
+def _additions(root: Node, body: Json, place: str) -> Iterator[tuple[str, Json]]:
+    """What to put where something is missed: a sample at the place itself, or into an object that is empty there."""
+    node = _node(root, place)
+    if node is None:
+        return
+    value = places.get(body, place)
+    if value in (ABSENT, None):
+        yield place, sample(node)
+    elif value == {} and node.properties:
+        name, child = next(iter(node.properties.items()))
+        yield f"{place}/{name}", sample(child)
 
 
 def _node(root: Node, pointer: str) -> Node | None:

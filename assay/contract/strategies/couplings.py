@@ -35,8 +35,9 @@ def _environment_variable(value: Object, code: int) -> None:
 def _match_expression(value: Object, code: int) -> None:
     operator = value["operator"]
     if operator in {"Exists", "DoesNotExist"}:
-        if value.get("values") is not None:
-            value["values"] = []
+        value["values"] = []
+        if code % 2:
+            _drop(value, ["values"])
     elif operator in {"Gt", "Lt"}:
         value["values"] = [_INTEGERS[code % len(_INTEGERS)]]
     elif not value.get("values"):
@@ -98,7 +99,7 @@ def _settle_gpu(value: Object, code: int) -> None:
     if not drawn:
         return
     kind = _GPU_TYPES[code % len(_GPU_TYPES)]
-    limited = any(name in drawn for name in ("gpuPortionLimit", "gpuMemoryLimit")) or code >= 128
+    limited = any(name in drawn for name in ("gpuPortionLimit", "gpuMemoryLimit"))
     _drop(value, ("gpuRequestType", *_GPU_FIELDS))
     if kind is None:
         value["gpuDevicesRequest"] = value.get("gpuDevicesRequest") or 0

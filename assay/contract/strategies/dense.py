@@ -7,7 +7,7 @@ and 0 to 17 the mandatory image. Here every leaf stands in at least 20 of 500 dr
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
@@ -24,6 +24,7 @@ from assay.contract.strategies.genome import NULL_CODE, Gene, Plan, gene
 from assay.contract.strategies.samples import PLAIN_SPEC, pool
 
 Body = dict[str, Any]
+T = TypeVar("T")
 
 _SECTION_PRESENT: Final = 64  # a section is there in 3 of 4 draws
 _FIELD_PRESENT: Final = 128  # a single field in 1 of 2
@@ -56,9 +57,9 @@ def update_bodies(oracle: Oracle, *, gpu: bool = True, references: bool = True) 
     return _specs(oracle, Role.UPDATE, gpu, references).map(lambda spec: {"spec": spec})
 
 
-def draws(bodies: SearchStrategy[Body], count: int, seed: int) -> list[Body]:
-    """``count`` bodies of a strategy, the same for the same seed; for load tests and figures, without shrinking."""
-    found: list[Body] = []
+def draws(strategy: SearchStrategy[T], count: int, seed: int) -> list[T]:
+    """``count`` draws of a strategy, the same for the same seed; for load tests and figures, without shrinking."""
+    found: list[T] = []
 
     @seeded(seed)
     @settings(
@@ -68,9 +69,9 @@ def draws(bodies: SearchStrategy[Body], count: int, seed: int) -> list[Body]:
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(bodies)
-    def collect(body: Body) -> None:
-        found.append(body)
+    @given(strategy)
+    def collect(drawn: T) -> None:
+        found.append(drawn)
 
     collect()
     return found

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Json, Role, Source
 from assay.contract.schema import Node
+from assay.contract.strategies import places
 from assay.contract.strategies.boundaries import boundaries
-from assay.contract.strategies.cases import ACCEPT, REJECT, CaseList, Excluded, PlannedCase, Side, Subject, slug
+from assay.contract.strategies.cases import (
+    ACCEPT,
+    REJECT,
+    CaseList,
+    Excluded,
+    PlannedCase,
+    Side,
+    Subject,
+    plain_body,
+    slug,
+)
 from assay.contract.strategies.completion import Judge
 from assay.contract.strategies.hosts import Hosts
 from assay.contract.strategies.parameter_cases import parameter_cases
-from assay.contract.strategies.places import dotted
 from assay.contract.strategies.samples import PLAIN_SPEC
 from assay.contract.strategies.violations import Probe, violations
 
@@ -33,6 +44,9 @@ _UNWANTED: Final = {
     },
     "minLength": {"/name": "every workload carries the run's own name, so that none is left behind"},
 }
+
+# What is accepted there the target says, not the document: an id that exists. PlannedCase.build puts it in.
+_GIVEN: Final = frozenset({"/name", "/projectId", "/clusterId"})
 
 
 def schema_cases(oracle: Oracle, role: Role) -> CaseList:
@@ -87,6 +101,8 @@ def _accepted(hosts: Hosts, node: Node, alternatives: list[Probe]) -> PlannedCas
     unwanted = _UNWANTED.get(probe.keyword, {}).get(place)
     if unwanted is not None:
         return Excluded(case_id, unwanted)
+    if place in _GIVEN:
+        alternatives = [replace(probe, value=places.get(plain_body(hosts.judge.role), place))]
     found = [(probe, *hosts.accepted(place, probe.value)) for probe in alternatives]
     possible = [item for item in found if item[1] is not None]
     if not possible:
@@ -111,7 +127,7 @@ def _case(
         id=case_id,
         role=role,
         side=side,
-        title=f"{dotted(place)}: {_told(probe)} ({probe.keyword})",
+        title=f"{places.dotted(place)}: {_told(probe)} ({probe.keyword})",
         reason=subject,
         body=body,
         before=PLAIN_SPEC if role is Role.UPDATE else None,
@@ -126,7 +142,7 @@ def _place(node: Node, probe: Probe) -> str:
 def _id(hosts: Hosts, node: Node, probe: Probe, side: Side) -> str:
     """``schema/create/spec.ports.*.container/minimum/reject``; a variant stands after the side."""
     variant = f"-{slug(probe.variant)}" if probe.variant else ""
-    return f"schema/{hosts.judge.role}/{dotted(_place(node, probe))}/{probe.keyword}/{side}{variant}"
+    return f"schema/{hosts.judge.role}/{places.dotted(_place(node, probe))}/{probe.keyword}/{side}{variant}"
 
 
 def _told(probe: Probe) -> str:
