@@ -21,7 +21,8 @@ def find_by_name(get: Get, name: str, *, prefix: bool = False) -> list[dict[str,
     ``filterBy`` cannot make us touch a stranger's workload.
     """
     condition = f"name{'=^' if prefix else '=='}{name}"
-    entries = _entries(get(f"/api/v1/workloads?filterBy={quote(condition, safe='')}&limit={_PAGE}"), "workloads")
+    query = quote(condition.encode("utf-8", errors="surrogatepass"), safe="")
+    entries = _entries(get(f"/api/v1/workloads?filterBy={query}&limit={_PAGE}"), "workloads")
     if entries is None:
         return None
     return [entry for entry in entries if _is_called(entry, name, prefix) and not entry.get("deletedAt")]

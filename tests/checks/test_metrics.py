@@ -1,0 +1,333 @@
+"""Metrics checks, both ways: what a lawful control plane may do, and what each broken one is caught with."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from assay.checks import metrics, metrics_csv
+from assay.checks.metrics import Asked, judge, series_of
+from assay.checks.metrics_host import SHARED
+from assay.checks.metrics_refusal import MALFORMED
+from assay.contract.request import Role
+from assay.control_plane.behaviour import Behaviour
+from assay.control_plane.http import Answer as PlaneAnswer
+from assay.control_plane.http import Call
+from assay.control_plane.lifecycle import Lifecycle, Pace
+from assay.control_plane.operations import Operations
+from assay.control_plane.plane import Plane
+from assay.control_plane.scaling import Pod
+from assay.control_plane.store import Workload
+from assay.control_plane.variants import VARIANTS
+from assay.findings.model import Class
+from contract_tests import test_metrics as contract
+from tests.checks.stage import Stage, stage
+
+__all__ = ["stage"]
+
+Make = Callable[..., Stage]
+Mutation = Callable[[list[dict[str, Any]]], None]
+AT = datetime(2027, 1, 1, tzinfo=UTC)
+ASKED = Asked(("THROUGHPUT",), AT, AT + timedelta(seconds=10), 5)
+
+
+def sample(second: float, value: object = "1.5") -> dict[str, object]:
+    return {"timestamp": metrics.stamp(AT + timedelta(seconds=second)), "value": value}
+
+
+def body(*values: object, kind: object = "THROUGHPUT", **more: object) -> dict[str, object]:
+    return {"measurements": [{"type": kind, "values": list(values), **more}]}
+
+
+LAWFUL: dict[str, object] = {
+    "in order": body(*(sample(second) for second in range(5))),
+    "newest first": body(*(sample(5 - second) for second in range(5))),
+    "both ends": body(sample(0), sample(10)),
+    "rounded to the second outside": body(sample(-1), sample(11)),
+    "no values": {"measurements": [{"type": "THROUGHPUT", "values": None}]},
+    "no measurements": {"measurements": []},
+    "no timestamps": body({"timestamp": None, "value": "1"}, {"timestamp": None, "value": "1"}),
+    "other offsets": body({"timestamp": "2027-01-01T05:00:03+05:00", "value": "1"}),
+    "small letters": body({"timestamp": "2027-01-01t00:00:03z", "value": "1"}),
+    "numbers": body(sample(0, "0"), sample(1, "-0.0"), sample(2, "1e-7"), sample(3, "+3."), sample(4, ".5")),
+    "a series for each pod": {
+        "measurements": [
+            {"type": "THROUGHPUT", "labels": {"pod": pod}, "values": [sample(n) for n in range(5)]} for pod in "ab"
+        ]
+    },
+    "another case": body(sample(0), kind="throughput"),
+}
+BROKEN: dict[str, tuple[str, Class, object]] = {
+    "six of five": (
+        "metrics-more-samples-than-asked",
+        Class.VIOLATION,
+        body(*(sample(second) for second in range(6))),
+    ),
+    "too early": ("metrics-outside-range", Class.VIOLATION, body(sample(-1.1))),
+    "too late": ("metrics-outside-range", Class.VIOLATION, body(sample(5), sample(11.1))),
+    "twice": ("metrics-repeated-timestamp", Class.VIOLATION, body(sample(1), sample(1))),
+    "back and forth": ("metrics-out-of-order", Class.VIOLATION, body(sample(1), sample(3), sample(2))),
+    "another type": ("metrics-type-filter", Class.VIOLATION, body(sample(1), kind="LATENCY")),
+    "an unknown type": ("metrics-type-unknown", Class.GAP, body(sample(1), kind="HAPPINESS")),
+    "negative": ("metrics-value-negative", Class.GAP, body(sample(1, "-1"))),
+    "the same series twice": (
+        "metrics-repeated-series",
+        Class.GAP,
+        {"measurements": [{"type": "THROUGHPUT", "values": []}] * 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAWFUL)
+def test_what_the_document_allows_is_not_judged(name: str) -> None:
+    assert list(judge(ASKED, LAWFUL[name])) == []
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_it_does_not_allow_is_told_once(name: str) -> None:
+    check, cls, answer = BROKEN[name]
+    assert [(found.check, found.cls) for found in judge(ASKED, answer)] == [(check, cls)]
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "-Infinity", "", " ", "1,5", "1.5ms", "0x1", "1_0", "1e999", "٣"]
+)
+def test_values_that_are_no_numbers(value: str) -> None:
+    assert [found.check for found in judge(ASKED, body(sample(1, value)))] == ["metrics-value-not-a-number"]
+
+
+@pytest.mark.parametrize("samples", [0, 1, 20, None])
+def test_the_number_asked_for_is_an_upper_bound(samples: int | None) -> None:
+    most = 20 if samples is None else samples
+    asked = Asked(("THROUGHPUT",), AT, AT + timedelta(seconds=100), samples)
+    assert list(judge(asked, body(*(sample(second) for second in range(most))))) == []
+    [found] = judge(asked, body(*(sample(second) for second in range(most + 1))))
+    assert found.check == "metrics-more-samples-than-asked"
+
+
+def test_samples_of_a_range_turned_round_are_a_gap() -> None:
+    asked = Asked(("THROUGHPUT",), AT + timedelta(seconds=10), AT)
+    assert [(found.check, found.cls) for found in judge(asked, body(sample(5)))] == [
+        ("metrics-inverted-range", Class.GAP)
+    ]
+    assert "metrics-outside-range" in {found.check for found in judge(asked, body(sample(50)))}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, [], 3, "x", {}, {"measurements": None}, {"measurements": [None, 3, {}]}, body(None, 3, {}, {"value": 3})],
+)
+def test_other_json_is_left_to_the_schema(answer: object) -> None:
+    assert {found.cls for found in judge(ASKED, answer)} <= {Class.GAP}
+
+
+# --- against a whole control plane -----------------------------------------------------------------------------
+
+
+def mutating(mutation: Mutation, *, status: int | None = None) -> Behaviour:
+    def change(_: Plane, call: Call, answer: PlaneAnswer) -> PlaneAnswer:
+        content = answer.content
+        if call.role in {Role.METRICS, Role.POD_METRICS} and isinstance(content, dict) and "measurements" in content:
+            answer.content = copy.deepcopy(content)
+            mutation(answer.content["measurements"])
+            answer.status = status or answer.status
+        return answer
+
+    return Behaviour().then(change)
+
+
+def every_series(change: Callable[[list[Any]], list[Any]]) -> Mutation:
+    def mutation(measurements: list[dict[str, Any]]) -> None:
+        for one in measurements:
+            one["values"] = change(one["values"])
+
+    return mutation
+
+
+def one_more(values: list[Any]) -> list[Any]:
+    return [*values, {**values[-1], "timestamp": None}] if values else [{"value": "1", "timestamp": None}]
+
+
+def shifted(values: list[Any]) -> list[Any]:
+    return [{**value, "timestamp": "2020-01-01T00:00:00Z"} for value in values[:1]]
+
+
+def spelled(value: str) -> Mutation:
+    return every_series(lambda values: [{**sample, "value": value} for sample in values])
+
+
+def add_other_type(measurements: list[dict[str, Any]]) -> None:
+    if len(measurements) == 1:
+        other = {"THROUGHPUT": "LATENCY", "LATENCY": "THROUGHPUT"}[measurements[0]["type"]]
+        measurements.append({**measurements[0], "type": other})
+
+
+def only_the_first(measurements: list[dict[str, Any]]) -> None:
+    del measurements[1:]
+
+
+DEFECTS: dict[str, tuple[Behaviour, Callable[..., None], object]] = {
+    "metrics-more-samples-than-asked": (mutating(every_series(one_more)), contract.test_samples, 1),
+    "metrics-outside-range": (mutating(every_series(shifted)), contract.test_types, ("LATENCY",)),
+    "metrics-repeated-timestamp": (
+        mutating(every_series(lambda values: [values[0], *values[:-1]])),
+        contract.test_types,
+        ("LATENCY",),
+    ),
+    "metrics-out-of-order": (
+        mutating(every_series(lambda values: [*values[2:], *values[:2]])),
+        contract.test_types,
+        ("LATENCY",),
+    ),
+    "metrics-value-not-a-number": (mutating(spelled("NaN")), contract.test_types, ("LATENCY",)),
+    "metrics-type-filter": (mutating(add_other_type), contract.test_types, ("LATENCY",)),
+    "metrics-type-missing": (mutating(only_the_first), contract.test_together, None),
+    "metrics-csv-disagrees": (mutating(every_series(lambda values: values[1:])), contract.test_csv, None),
+}
+
+
+@pytest.mark.parametrize("whose", contract.WHOSE)
+@pytest.mark.parametrize("check", DEFECTS)
+def test_each_defect_is_caught_by_name(stage: Make, check: str, whose: str) -> None:
+    behaviour, function, case = DEFECTS[check]
+    assert stage(behaviour).run(function, whose, case) == {check}
+    assert stage().run(function, whose, case) == set()
+
+
+def test_zero_and_default_samples_are_bounds_too(stage: Make) -> None:
+    broken = stage(mutating(every_series(one_more)))
+    for samples in (0, None):
+        assert broken.run(contract.test_samples, "workload", samples) == {"metrics-more-samples-than-asked"}
+
+
+class AnyPod(Operations):
+    """Gives the workload's own numbers for any pod id."""
+
+    def pod_metrics(self, call: Call) -> PlaneAnswer:
+        return self.measured(Role.POD_METRICS, call, self.permitted_workload(Role.POD_METRICS, call), None)
+
+
+@pytest.mark.parametrize(
+    ("function", "check"),
+    [
+        (contract.test_unknown_pod, "metrics-unknown-pod"),
+        (contract.test_pod_of_another_workload, "metrics-pod-of-another-workload"),
+    ],
+)
+def test_metrics_of_a_strange_pod_are_caught(stage: Make, function: Callable[..., None], check: str) -> None:
+    assert stage(Behaviour(operations=AnyPod)).run(function, None) == {check}
+    assert stage().run(function, None) == set()
+
+
+class Lax(Operations):
+    """Validates no query."""
+
+    def measured(self, _: Role, __: Call, ___: Workload, ____: Pod | None) -> PlaneAnswer:
+        return PlaneAnswer(200, {"measurements": []})
+
+
+@pytest.mark.parametrize("name", sorted(MALFORMED))
+def test_a_plane_that_reads_no_query_is_caught(stage: Make, name: str) -> None:
+    """Every malformed question but those that only ISO 8601 could allow."""
+    case = MALFORMED[name]
+    found = stage(Behaviour(operations=Lax)).run(contract.test_malformed, "workload", case)
+    open_question = name in {
+        "no-date/start-month-13",
+        "no-date/end-hour-25",
+        "no-date/start-epoch-millis",
+        "no-date/end-empty",
+    }
+    assert found == (set() if open_question else {"schema-enforced"})
+    assert stage().run(contract.test_malformed, "workload", case) == set()
+
+
+def everything(lawful: Stage, whose_metrics: tuple[str, ...]) -> set[str]:
+    """Every metrics test on one stage; the checks of all violations."""
+    found: set[str] = set()
+    tables: tuple[tuple[Callable[..., None], tuple[object, ...]], ...] = (
+        (contract.test_types, contract.COMBINATIONS),
+        (contract.test_together, (None,)),
+        (contract.test_samples, contract.SAMPLES),
+        (contract.test_range, tuple(contract.RANGES)),
+        (contract.test_csv, (None,)),
+        (contract.test_unknown_workload, (None,)),
+    )
+    with SHARED.borrow(lawful.probe, "test"):
+        for whose in whose_metrics:
+            for function, cases in tables:
+                for case in cases:
+                    found |= lawful.run(function, whose, case)
+        for function in (contract.test_unknown_pod, contract.test_pod_of_another_workload, contract.test_not_ready):
+            found |= lawful.run(function, None)
+    return found
+
+
+def test_the_reference_is_not_failed(stage: Make) -> None:
+    lawful = stage()
+    assert everything(lawful, contract.WHOSE) == set()
+    assert lawful.live() == []
+
+
+# "distant" only takes its time, in real seconds.
+@pytest.mark.parametrize("name", sorted(set(VARIANTS) - {"distant"}))
+def test_no_lawful_variant_is_failed(stage: Make, name: str) -> None:
+    lawful = stage(VARIANTS[name].change(Behaviour()))
+    assert everything(lawful, ("workload",)) == set()
+    assert lawful.live() == []
+
+
+class Slow(Lifecycle):
+    """Never gets to Running."""
+
+    def __init__(self, _: Pace) -> None:
+        super().__init__(Pace(initializing=1e6))
+
+
+def test_a_workload_that_does_not_run_is_not_tested(stage: Make) -> None:
+    with pytest.raises(pytest.skip.Exception, match="not Running after 15 s"):
+        stage(Behaviour(lifecycle=Slow)).run(contract.test_samples, "workload", 1)
+
+
+def test_without_a_list_of_pods_they_are_not_tested(stage: Make) -> None:
+    from assay.target.exchange import Answer
+
+    def no_pods(_: object, __: str, target: str, ___: object) -> Answer | None:
+        return Answer(404) if target.endswith("/pods") else None
+
+    with pytest.raises(pytest.skip.Exception, match="no list of pods"):
+        stage(tamper=no_pods).run(contract.test_samples, "pod", 1)
+
+
+CSV_LAWFUL = {
+    "long form": b"type,timestamp,value\r\nTHROUGHPUT,2027-01-01T00:00:01Z,1.5\r\n",
+    "byte order mark": "\ufefftype,timestamp,value\nTHROUGHPUT,2027-01-01T00:00:01Z,1.5\n".encode(),
+    "fewer digits": b"time,value\n2027-01-01T00:00:01Z,1.50\n",
+    "columns that nobody knows": b"a;b\n1;2\n1;2\n",
+    "one column for each type": b"timestamp,THROUGHPUT,LATENCY\n2027-01-01T00:00:01Z,1.5,2\n",
+    "nothing": b"",
+}
+CSV_BROKEN = {
+    "json": (b'{"measurements":[]}', "metrics-csv"),
+    "not text": (b"\xff\xfe", "metrics-csv"),
+    "ragged": (b"time,value\n1\n1,2,3\n", "metrics-csv"),
+    "open quote": (b'time,value\n"1,2\n', "metrics-csv"),
+    "nan": (b"time,value\n2027-01-01T00:00:01Z,NaN\n", "metrics-value-not-a-number"),
+    "no rows": (b"time,value\n", "metrics-csv-disagrees"),
+    "another value": (b"time,value\n2027-01-01T00:00:01Z,2.5\n", "metrics-csv-disagrees"),
+}
+
+
+@pytest.mark.parametrize("name", CSV_LAWFUL)
+def test_csv_that_may_be(name: str) -> None:
+    assert list(metrics_csv.judge(ASKED, CSV_LAWFUL[name], series_of(body(sample(1))))) == []
+
+
+@pytest.mark.parametrize("name", CSV_BROKEN)
+def test_csv_that_may_not_be(name: str) -> None:
+    table, check = CSV_BROKEN[name]
+    found = {item.check for item in metrics_csv.judge(ASKED, table, series_of(body(sample(1))))}
+    assert check in found
