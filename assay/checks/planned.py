@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
+
 from assay.checks.created import spec_echo
 from assay.checks.exchange import Exchange
 from assay.checks.packs import Packs, focus
@@ -13,7 +16,9 @@ from assay.checks.probe import Probe, Workload
 from assay.contract.request import Role
 from assay.contract.strategies.cases import ACCEPT, Ids, PlannedCase, overlay
 
-_WORKLOAD_NEEDED: Final = frozenset({Role.READ, Role.UPDATE, Role.DELETE, Role.METRICS, Role.POD_METRICS})
+# Draws for each side of a rule that varies. The fixed cases hold every boundary we know of; draws are for the rest.
+_VARIATIONS: Final = {"gate": 4, "certify": 60}
+_NO_PACKS: Final = Packs(())
 
 
 def run_cases(probe: Probe, test: str, cases: Iterable[PlannedCase], packs: Packs) -> None:
@@ -29,6 +34,24 @@ def run_cases(probe: Probe, test: str, cases: Iterable[PlannedCase], packs: Pack
         else:
             exchanges += _on_workload(probe, test, group)
     probe.verify(*exchanges)
+
+
+def run_variation(probe: Probe, test: str, cases: SearchStrategy[PlannedCase]) -> None:
+    """Draw further cases and send each alone; Hypothesis shrinks the first that the target gets wrong."""
+
+    @settings(
+        max_examples=_VARIATIONS[probe.profile],
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    @given(cases)
+    def attempt(case: PlannedCase) -> None:
+        run_cases(probe, test, [case], _NO_PACKS)
+
+    attempt()
 
 
 def _groups(probe: Probe, test: str, cases: Iterable[PlannedCase]) -> Iterator[list[PlannedCase]]:

@@ -9,6 +9,9 @@ Tests of modules marked ``concurrent`` do not depend on each other. Their bodies
 
 from __future__ import annotations
 
+import ast
+import functools
+import threading
 import time
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -106,6 +109,7 @@ class ContractRun:
         contract.probe.journal.write("planned", total=len(session.items), tests=[test_id(i) for i in session.items])
         self._pool = ThreadPoolExecutor(contract.concurrency, thread_name_prefix="assay")
         try:
+            _lock_parser()
             for item in session.items:
                 if item.get_closest_marker("concurrent") is not None:
                     self._futures[item] = self._pool.submit(self._body, item, contract.probe)
@@ -181,6 +185,26 @@ class ContractRun:
             self._pool.shutdown(wait=True, cancel_futures=True)
         if self._session is not None:
             self._session.close()
+
+
+def _lock_parser() -> None:
+    """Let one thread parse Python source at a time.
+
+    CPython 3.11 keeps the depth of a parse in state that all threads share, and answers two parses at once with
+    "SystemError: AST constructor recursion depth mismatch" (seen once in 5,000 tests). Hypothesis parses the source
+    of lambdas to describe them, pytest that of failing lines.
+    """
+    if getattr(ast.parse, "is_locked", False):
+        return
+    parse, lock = ast.parse, threading.Lock()
+
+    @functools.wraps(parse)
+    def locked(*args: Any, **options: Any) -> Any:
+        with lock:
+            return parse(*args, **options)
+
+    locked.is_locked = True  # type: ignore[attr-defined]
+    ast.parse = locked
 
 
 def _sort_errors(error: BaseException | None) -> tuple[list[ContractBreachError], list[BaseException]]:

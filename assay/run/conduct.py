@@ -51,6 +51,7 @@ class Run:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     began: float = field(default_factory=time.monotonic)
     interrupted: bool = False
+    mark: str = ""
 
     @property
     def deadline(self) -> float | None:
@@ -85,6 +86,7 @@ def _execute(run: Run, stack: ExitStack) -> None:
     if run.settings.base_url is None:
         run.settings = _with_embedded(run, stack)
     target = stack.enter_context(_opened(run))
+    run.mark = target.mark
     try:
         if reachable(target, run.journal):
             for part in run.plan.parts:

@@ -12,13 +12,25 @@ PARTS: Final = ("contract", "load")
 
 
 @dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """What the load part does: a profile, perhaps narrowed to one scenario at a rate (per s) for a duration (s)."""
+
+    profile: str
+    scenario: str | None = None
+    rate: float | None = None
+    duration: float | None = None
+    processes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One command's plan. ``defaults`` are the settings that hold when nobody gave others."""
 
     command: str  # "gate" | "certify" | "benchmark"
-    profile: str  # how many examples the contract part draws, and which load profile runs
+    profile: str  # how many examples the contract part draws
     parts: tuple[str, ...]
     only: tuple[str, ...]  # test-id prefixes within the contract part; empty: all
+    load: LoadPlan
     defaults: dict[str, Any]
 
 
@@ -31,7 +43,10 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def plan(command: str, only: Sequence[str]) -> Plan:
+_LOAD_PROFILES: Final = {"gate": "gate", "certify": "baseline", "benchmark": "baseline"}
+
+
+def plan(command: str, only: Sequence[str], load: LoadPlan | None = None) -> Plan:
     """Derive the plan of ``command`` from its ``--only`` values. SettingsError when they select nothing."""
     known = PARTS if command != "benchmark" else ("load",)
     parts = [part for part in only if part in PARTS]
@@ -46,4 +61,11 @@ def plan(command: str, only: Sequence[str]) -> Plan:
         raise SettingsError(
             f"--only {parts[0]} leaves nothing of {command}", hint=f"{command} has: {', '.join(known)}"
         )
-    return Plan(command, command, chosen, prefixes, dict(_DEFAULTS[command]))
+    return Plan(
+        command=command,
+        profile="certify" if command == "certify" else "gate",
+        parts=chosen,
+        only=prefixes,
+        load=load or LoadPlan(_LOAD_PROFILES[command]),
+        defaults=dict(_DEFAULTS[command]),
+    )

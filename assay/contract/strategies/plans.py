@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+
+from hypothesis.strategies import SearchStrategy
 
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.contract.request import Role
 from assay.contract.rules.catalogue import RULES
-from assay.contract.strategies.cases import PlannedCase
+from assay.contract.strategies.cases import ACCEPT, REJECT, PlannedCase
+from assay.contract.strategies.combinations import combination_cases
 from assay.contract.strategies.packing import Pack, pack
 from assay.contract.strategies.parameter_cases import parameter_cases
-from assay.contract.strategies.rule_cases import rule_cases
+from assay.contract.strategies.rule_cases import rule_cases, varied
 from assay.contract.strategies.schema_cases import body_cases
 
 
@@ -26,11 +29,21 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Variation:
+    """Further fragments of one side of a rule, which Hypothesis draws and shrinks."""
+
+    id: str
+    cases: SearchStrategy[PlannedCase]
+
+
+@dataclass(frozen=True, slots=True)
 class Plans:
     """All plans against one contract, and the packs of their accept cases."""
 
     rules: tuple[Plan, ...]
     schema: tuple[Plan, ...]
+    combinations: tuple[Plan, ...]
+    variations: tuple[Variation, ...]
     packs: tuple[Pack, ...]
 
 
@@ -40,13 +53,28 @@ def plans(contract: Contract) -> Plans:
     oracle = Oracle(contract)
     of_rules = [case for rule in RULES for case in rule_cases(oracle, rule).cases]
     of_schema = [case for role in Role for case in _schema_cases(oracle, role)]
-    return Plans(_group(of_rules), _group(of_schema), pack(oracle, [*of_rules, *of_schema]))
+    return Plans(
+        rules=_group(of_rules),
+        schema=_group(of_schema),
+        combinations=_group(combination_cases(oracle).cases),
+        variations=tuple(_variations(oracle)),
+        packs=pack(oracle, [*of_rules, *of_schema]),
+    )
 
 
 def _schema_cases(oracle: Oracle, role: Role) -> Iterable[PlannedCase]:
     if role in oracle.bodies:
         yield from body_cases(oracle, role).cases
     yield from parameter_cases(oracle, role).cases
+
+
+def _variations(oracle: Oracle) -> Iterator[Variation]:
+    for rule in RULES:
+        for role in sorted(rule.applies):
+            for side in (ACCEPT, REJECT):
+                cases = varied(oracle, rule, role, side)
+                if cases is not None:
+                    yield Variation(f"{rule.id}[{role}-{side}]", cases)
 
 
 def _group(cases: Iterable[PlannedCase]) -> tuple[Plan, ...]:
@@ -61,5 +89,7 @@ def _plan_id(case: PlannedCase) -> str:
     steps = case.id.split("/")
     if steps[0] == "rules":
         return f"{'/'.join(steps[1:3])}[{case.role}-{case.side}]"
+    if steps[0] == "combinations":
+        return f"{steps[1]}[{case.role}-{case.side}]"
     # schema/create/spec.compute.gpuPortionRequest/minimum/reject
     return f"{steps[1]}/{steps[2]}[{case.side}]"

@@ -1,0 +1,14 @@
+"""Ordered and ranged rules once more, with values that Hypothesis draws and shrinks."""
+
+import pytest
+
+from assay.checks.planned import run_variation
+from assay.checks.probe import Probe
+from assay.contract.strategies.plans import Variation
+
+pytestmark = pytest.mark.concurrent
+
+
+def test_variations(probe: Probe, test: str, plan: Variation) -> None:
+    """One rule, one operation, one side: ``autoscaling/max-not-below-min[create-reject]``."""
+    run_variation(probe, test, plan.cases)
