@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from assay.contract.documents import Operation
 from assay.contract.request import Json, Role
@@ -31,7 +31,12 @@ _FOR_GOOD: Final = 100 * 365 * 24 * 3600 * SECOND
 
 
 class Operations:
-    """Handlers by role; each takes a call and returns an answer or raises a Refusal."""
+    """Handlers by role; each takes a call and returns an answer or raises a Refusal.
+
+    ``waits`` is True in a subclass whose handlers wait for something (and are coroutines therefore).
+    """
+
+    waits: ClassVar[bool] = False
 
     def __init__(self, plane: Plane) -> None:
         self.plane = plane

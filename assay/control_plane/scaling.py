@@ -118,7 +118,7 @@ class Revision:
     _counts: bytearray = field(default_factory=bytearray)  # replicas after each decision
     _serving: list[Pod] = field(default_factory=list)
     _ended: list[Pod] = field(default_factory=list)
-    _held: int = 0  # the decision at which the present number was last needed
+    _lower_since: int | None = None  # the decision from which on fewer replicas were wanted
     _wanted: int = 0  # the most that was wanted since then
 
     def replicas(self, moment: int) -> int:
@@ -153,15 +153,17 @@ class Revision:
         now = self._counts[-1]
         wanted = self._desired(number)
         if wanted >= now:
-            self._held, self._wanted = number, 0
+            self._lower_since, self._wanted = None, 0
             return max(wanted, scaling.activation) if now == 0 and wanted else wanted
+        if self._lower_since is None:
+            self._lower_since = number
         self._wanted = max(self._wanted, wanted)
-        waited = (number - self._held) * self.step
+        waited = (number - self._lower_since) * self.step
         patience = scaling.delay + (scaling.retention if self._wanted == 0 else 0)
         if waited < patience * SECOND:
             # Only the last replica outlives the delay while a decision to go to zero is retained.
-            return max(1, self._wanted) if waited >= scaling.delay * SECOND else now
-        lower, self._held, self._wanted = self._wanted, number, 0
+            return 1 if waited >= scaling.delay * SECOND else now
+        lower, self._lower_since, self._wanted = self._wanted, None, 0
         return lower
 
     def _desired(self, number: int) -> int:

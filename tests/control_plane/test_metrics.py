@@ -173,6 +173,24 @@ def test_bad_queries_are_refused_and_named(changes: dict[str, str | None]) -> No
     assert f"/query/{next(iter(changes))}" in reply.json["message"]
 
 
+def test_a_range_that_ends_just_before_its_start_is_refused() -> None:
+    harness, path = aged()
+    assert_error(harness.metrics(path, -5, -5.00001), 400)
+
+
+def test_latency_grows_as_replicas_fill_and_vanishes_when_nobody_calls() -> None:
+    harness, path = aged(scaling={"minReplicas": 1})
+    values = series(harness.metrics(path, -900, 0, numberOfSamples=300))
+    pairs = [
+        (float(rate), float(latency))
+        for (_, rate), (_, latency) in zip(values["THROUGHPUT"], values["LATENCY"], strict=True)
+    ]
+    assert {latency for rate, latency in pairs if rate == 0} == {0.0}
+    busy = sorted((rate, latency) for rate, latency in pairs if 0 < rate < 24)
+    assert busy == sorted(busy, key=lambda pair: pair[1])
+    assert busy[0][1] < 60 < 100 < busy[-1][1]
+
+
 def test_a_parameter_given_twice_is_refused() -> None:
     harness, path = aged()
     target = (

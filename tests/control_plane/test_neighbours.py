@@ -153,3 +153,18 @@ def test_pods_of_unknown_malformed_and_foreign_workloads() -> None:
 
 def test_health_needs_no_token() -> None:
     assert Harness().send("GET", "/healthz", token=None).json == {"status": "ok"}
+
+
+def test_a_page_that_ends_with_the_list_leads_nowhere() -> None:
+    harness = filled()
+    assert "next" not in harness.send("GET", f"{LIST}?limit=4").json
+    assert harness.send("GET", f"{LIST}?limit=3").json["next"] == 3
+
+
+def test_deleted_workloads_that_stay_readable_are_listed_as_deleted() -> None:
+    harness = Harness(variants=("delete-kept",))
+    path = harness.created("kept")
+    harness.send("DELETE", path)
+    harness.now += 5
+    assert names(harness) == []
+    assert names(harness, deleted="true") == ["kept"]

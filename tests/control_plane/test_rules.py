@@ -53,9 +53,9 @@ def test_updates_are_held_to_the_rule(rule: Rule) -> None:
             assert (reply.status == 202) if accepted else names_rule(reply, rule), (case.title, reply.text)
 
 
-@pytest.mark.parametrize("defect", [item for item in catalogue(documents.load()) if item.startswith("rule-off:")])
+@pytest.mark.parametrize("defect", [item for item in catalogue(documents.load()) if item.startswith("rule-off/")])
 def test_a_rule_switched_off_lets_its_breaches_pass(defect: str) -> None:
-    rule = next(rule for rule in RULES if f"rule-off:{rule.id}" == defect)
+    rule = next(rule for rule in RULES if f"rule-off/{rule.id}" == defect)
     harness = Harness(defects=(defect,))
     for number, case in enumerate(rule.rejects):
         if case.on is None or Role.CREATE in case.on:
@@ -66,5 +66,5 @@ def test_a_rule_switched_off_lets_its_breaches_pass(defect: str) -> None:
 
 def test_every_rule_that_can_be_broken_has_its_defect() -> None:
     known = catalogue(documents.load())
-    assert {f"rule-off:{rule.id}" for rule in RULES if rule.rejects} <= set(known)
+    assert {f"rule-off/{rule.id}" for rule in RULES if rule.rejects} <= set(known)
     assert all(item == defect.id and defect.summary and defect.place for item, defect in known.items())

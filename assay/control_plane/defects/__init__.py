@@ -13,7 +13,7 @@ from assay.contract.documents import Contract
 from assay.control_plane.defects import rules
 from assay.control_plane.defects.base import Defect
 
-FAMILIES: Final[Mapping[str, Callable[[Contract], Iterator[Defect]]]] = {"rule": rules.defects}
+FAMILIES: Final[Mapping[str, Callable[[Contract], Iterator[Defect]]]] = {"rule-off": rules.defects}
 
 
 def catalogue(contract: Contract) -> dict[str, Defect]:

@@ -1,4 +1,4 @@
-"""Defects of the family ``rule``: a constraint of the prose that is not enforced."""
+"""Defects of the family ``rule-off``: a constraint of the prose that is not enforced."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from assay.control_plane.defects.base import Defect
 
 
 def defects(_: Contract) -> Iterator[Defect]:
-    """``rule-off:<rule id>`` for every rule that something can break."""
+    """``rule-off/<rule id>`` for every rule that something can break."""
     for rule in RULES:
         if rule.rejects:
             yield Defect(
-                id=f"rule-off:{rule.id}",
-                family="rule",
+                id=f"rule-off/{rule.id}",
+                family="rule-off",
                 summary=f"the rule {rule.id} is not enforced: {rule.quotes[0].text}",
                 place=rule.quotes[0].pointer,
-                change=_without(rule.id),
+                change=rule_off(rule.id),
             )
 
 
-def _without(rule_id: str) -> Change:
+def rule_off(rule_id: str) -> Change:
+    """The change that takes one rule out of the catalogue."""
+
     def leave_out(rules: Sequence[Rule]) -> Sequence[Rule]:
         return tuple(rule for rule in rules if rule.id != rule_id)
 
