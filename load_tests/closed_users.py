@@ -1,8 +1,8 @@
 """Locust's own closed users: each waits for its answer, then thinks for a while, then goes on.
 
-``locust -f load_tests/closed_users.py``. Right for the question how many people at a time a control plane carries. Not
-for latency: when the server stalls, waiting users stop asking, so the stall hides itself (a server that freezes one
-second in five has a true p95 of 750 ms; closed users report 3 ms). locustfile.py measures that.
+``locust -f load_tests/closed_users.py`` answers the question how many people at a time a control plane carries. It is
+not for latency: when the server stalls, waiting users stop asking, so the stall hides itself (a server that freezes
+one second in five has a true p95 of 750 ms; closed users report 3 ms). locustfile.py measures that.
 """
 
 from __future__ import annotations

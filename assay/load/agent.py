@@ -62,15 +62,24 @@ class Agent:
         self._lane: Lane | None = None
         self._leg_over = Event()
         self._leg_over.set()
+        self._prepared = Event()
+        self._prepared.set()
         self._site: Site | None = None
         self._background: list[gevent.Greenlet] = []
+        self._world: World | None = None
         self._sequence = 0
         self._finished = False
+
+    @property
+    def engaged(self) -> bool:
+        """True once it was given work, or let go."""
+        return self._finished or not self._prepared.is_set() or self._world is not None
 
     # messages in -------------------------------------------------------------------------------------------------
 
     def prepare(self, data: Mapping[str, Any]) -> None:
         """Reach the target and make the population; answers ``assay_ready`` with what went wrong, if anything."""
+        self._prepared.clear()
         try:
             notes = self._prepare(data)
         except AssayError as error:
@@ -79,6 +88,8 @@ class Agent:
             )
         else:
             self._tell("assay_ready", {"problem": None, "hint": None, "exit": 0, "notes": notes})
+        finally:
+            self._prepared.set()
 
     def leg(self, data: Mapping[str, Any]) -> None:
         """Run one leg to its end; reports on the way, then answers ``assay_done``."""
@@ -111,9 +122,12 @@ class Agent:
             return
         self._finished = True
         self.halt()
+        if self._world is not None:
+            self._world.closing = True
+        self._prepared.wait()
         self._leg_over.wait()
         left, deleted = 0, 0
-        if self._site is not None:
+        if self._world is not None and self._site is not None:
             left = self._reaper.finish(float(data["seconds"]))
             deleted = self._reaper.deleted
             self._world.names.close()
@@ -128,8 +142,8 @@ class Agent:
         self._part, self._of = int(data["part"]), int(data["of"])
         self._seed = int(data["seed"])
         self._site = site = self._open_site(data)
-        self._world: World = site.world(data)
-        self._reaper = Reaper(self._world)
+        self._world = world = site.world(data)
+        self._reaper = Reaper(world)
         self._reaper.start()
         self._background = [
             gevent.spawn(self._keep_token, site),
@@ -138,19 +152,17 @@ class Agent:
         kinds = [(load, load_scenario(load.scenario)) for load in self._profile.loads]
         population = max((kind.population(load.parameters) for load, kind in kinds), default=0)
         mine = population // self._of + (self._part < population % self._of)
-        notes = self._world.populate(
+        notes = world.populate(
             max(mine, min(population, 1)),
             specs(site.contract, "plain", 0)[0],
             deadline=READY_SECONDS,
             sleep=gevent.sleep,
         )
         if any(kind.role is Role.POD_METRICS for _, kind in kinds):
-            self._world.look_for_pods()
-            self._background.append(gevent.spawn(self._keep_pods))
-        self._scenarios: list[tuple[Load, Base]] = [
-            (load, kind(self._world, load.parameters)) for load, kind in kinds
-        ]
-        self._world.names.prepare()
+            world.look_for_pods()
+            self._background.append(gevent.spawn(self._keep_pods, world))
+        self._scenarios: list[tuple[Load, Base]] = [(load, kind(world, load.parameters)) for load, kind in kinds]
+        world.names.prepare()
         # What lives by now lives to the end: keep the collector from walking over it again and again.
         gc.collect()
         gc.freeze()
@@ -164,8 +176,10 @@ class Agent:
             ends.append(end)
         wait = min(max(float(data["begin"]) - time.time(), 0.0), 5.0)
         recorder = Recorder(ends, float(data["slot"]))
+        world = self._world
+        assert world is not None
         lane = self._lane = Lane(
-            client=self._world.client,
+            client=world.client,
             recorder=recorder,
             origin=time.monotonic() + wait,
             cap=max(profile.in_flight // self._of, 1),
@@ -176,12 +190,12 @@ class Agent:
             Dispatcher(
                 lane,
                 scenario,
-                self._world.operation(scenario.role),
+                world.operation(scenario.role),
                 profile.schedule(load, self._seed + number).arrivals(self._part, self._of),
             )
             for number, (load, scenario) in enumerate(self._scenarios)
         ]
-        reporter = gevent.spawn(self._report, recorder, int(data["number"]))
+        reporter = gevent.spawn(self._report, world, recorder, int(data["number"]))
         try:
             lost = follow(lane, dispatchers, profile.timeout + profile.patience)
             self._cut_at = lane.cut_at
@@ -191,12 +205,12 @@ class Agent:
             self._send_report(recorder, int(data["number"]))
         return f"target lost: {lost}" if lost else None
 
-    def _report(self, recorder: Recorder, number: int) -> None:
+    def _report(self, world: World, recorder: Recorder, number: int) -> None:
         while True:
             gevent.sleep(REPORT_SECONDS)
             self._send_report(recorder, number)
-            if self._world.names.ready < 32:
-                self._world.names.prepare()
+            if world.names.ready < 32:
+                world.names.prepare()
 
     def _send_report(self, recorder: Recorder, number: int) -> None:
         self._sequence += 1
@@ -214,7 +228,7 @@ class Agent:
             except (AssayError, CredentialsError) as error:
                 logger.warning("the token could not be renewed: %s", error)
 
-    def _keep_pods(self) -> None:
+    def _keep_pods(self, world: World) -> None:
         while True:
             gevent.sleep(_POD_SECONDS)
-            self._world.look_for_pods()
+            world.look_for_pods()

@@ -145,7 +145,7 @@ class Collector:
         whole = Histogram()
         for (name, kind, stage), part in self.latency.items():
             if name == operation and kind == outcome and (stage in stages if stages else self._measured[stage]):
-                whole.hdr.add(part.hdr)
+                whole.add(part)
         return whole
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,6 +21,9 @@ Send = Callable[[str, dict[str, Any], str], None]
 
 START_DELAY: Final = 0.3
 """Seconds between the order and the start of a leg, so that all processes start together."""
+
+JOIN_SECONDS: Final = 60.0
+"""How long worker processes may take to start and connect: 2 s on idle cores, measured; CI machines are not idle."""
 
 _GRACE: Final = 10.0
 
@@ -55,9 +58,9 @@ class Leg:
 class Coordinator:
     """``present`` tells which load processes are alive; ``members`` are those that take part, in order."""
 
-    def __init__(self, send: Send, members: Iterable[str], present: Callable[[], set[str]]) -> None:
+    def __init__(self, send: Send, present: Callable[[], set[str]]) -> None:
         self._send = send
-        self.members = list(members)
+        self.members: list[str] = []
         self._present = present
         self._inbox: Any = Queue()
         self._reports: dict[str, int] = {}
@@ -77,6 +80,25 @@ class Coordinator:
     @property
     def interrupted(self) -> bool:
         return self._stop
+
+    def gather(self, number: int, look: Callable[[], None] = lambda: None, seconds: float = JOIN_SECONDS) -> None:
+        """Wait until ``number`` load processes have announced themselves; they become the members, in that order.
+
+        ``look`` is called now and then and may raise. InconclusiveError when they do not come.
+        """
+        deadline = time.monotonic() + seconds
+        while len(self.members) < number:
+            kind, source, _ = self._next()
+            if self._stop:
+                raise Interrupted
+            if kind == "assay_here" and source not in self.members:
+                self.members.append(source)
+            look()
+            if time.monotonic() > deadline:
+                raise InconclusiveError(
+                    f"{len(self.members)} of {number} load processes joined within {seconds:.0f} s",
+                    hint="start the others with: python -m assay.load --stay --worker HOST:PORT",
+                )
 
     def prepare(self, profile: Profile, *, run: str, stem: str, seed: int) -> list[str]:
         """Have every process reach the target and make its workloads; returns notes.

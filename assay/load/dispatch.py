@@ -18,10 +18,10 @@ from gevent.event import Event
 
 from assay.load.client import Answer, Client, Failure
 from assay.load.clock import sleeper
+from assay.load.reasons import IN_FLIGHT, STOPPED
 from assay.load.recorder import Recorder
 from assay.load.scenario import Base, Call, Skip
 
-IN_FLIGHT_REASON: Final = "in flight cap"
 _LOST_FAILURES: Final = 20
 _LOST_SECONDS: Final = 5.0
 """A target is lost after this many failures in a row without any answer for this long: a restart behind a load
@@ -95,7 +95,7 @@ class Lane:
             self.cut_at = self.now()
         self.halt.set()
         for dispatcher, due in self.waiting:
-            self.recorder.skipped(dispatcher.operation, due, "stopped")
+            self.recorder.skipped(dispatcher.operation, due, STOPPED)
         self.waiting.clear()
 
 
@@ -185,7 +185,7 @@ def _next_waiting(lane: Lane) -> tuple[Dispatcher, float] | None:
         dispatcher, due = lane.waiting.popleft()
         if lane.now() - due <= lane.patience:
             return dispatcher, due
-        lane.recorder.skipped(dispatcher.operation, due, IN_FLIGHT_REASON)
+        lane.recorder.skipped(dispatcher.operation, due, IN_FLIGHT)
     return None
 
 

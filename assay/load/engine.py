@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -23,11 +22,7 @@ from assay.load.coordinator import Coordinator
 from assay.load.site import Site
 from assay.target.settings import Settings, from_env, load_settings
 
-JOIN_SECONDS: Final = 30.0
-"""How long worker processes may take to start and connect (2 s each on two cores, measured)."""
-
-_TO_AGENT: Final = ("assay_prepare", "assay_leg", "assay_halt", "assay_finish")
-_TO_COORDINATOR: Final = ("assay_ready", "assay_report", "assay_done", "assay_finished")
+_TO_COORDINATOR: Final = ("assay_here", "assay_ready", "assay_report", "assay_done", "assay_finished")
 
 logger = logging.getLogger(__name__)
 
@@ -90,11 +85,20 @@ def attach_agent(environment: Environment, runner: LocalRunner | WorkerRunner, s
     }
     for kind, handler in handlers.items():
         runner.register_message(kind, _in_greenlet(handler))
+    gevent.spawn(_announce, agent, tell)
     return agent
 
 
-def attach_coordinator(runner: LocalRunner | MasterRunner, members: list[str]) -> Coordinator:
-    """Make this process the one that leads; ``members`` are the client ids of the load processes."""
+def _announce(agent: Agent, tell: Callable[[str, dict[str, Any]], None]) -> None:
+    # Locust calls a worker ready as soon as it has connected, before it knows our messages; so it says so itself,
+    # until it is given work.
+    while not agent.engaged:
+        tell("assay_here", {})
+        gevent.sleep(0.25)
+
+
+def attach_coordinator(runner: LocalRunner | MasterRunner) -> Coordinator:
+    """Make this process the one that leads the load processes which announce themselves."""
 
     def send(kind: str, data: dict[str, Any], member: str) -> None:
         runner.send_message(kind, data, member)
@@ -104,7 +108,7 @@ def attach_coordinator(runner: LocalRunner | MasterRunner, members: list[str]) -
             return {runner.client_id}
         return {client.id for client in runner.clients.all if client.state != "missing"}
 
-    coordinator = Coordinator(send, members, present)
+    coordinator = Coordinator(send, present)
 
     def listener(kind: str) -> Callable[..., None]:
         def hear(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001 - Locust's signature
@@ -131,23 +135,11 @@ def start_workers(number: int, host: str, port: int) -> list[subprocess.Popen[by
     return [subprocess.Popen(command, stdin=subprocess.DEVNULL) for _ in range(number)]
 
 
-def wait_for_workers(runner: MasterRunner, number: int, children: list[subprocess.Popen[bytes]]) -> list[str]:
-    """The client ids of ``number`` workers, in the order of joining; InconclusiveError when they do not come."""
-    deadline = time.monotonic() + JOIN_SECONDS
-    while len(runner.clients.ready) < number:
-        for child in children:
-            if child.poll() is not None:
-                raise InconclusiveError(
-                    f"a load process ended with exit code {child.returncode} before the run began"
-                )
-        if time.monotonic() > deadline:
-            raise InconclusiveError(
-                f"{len(runner.clients.ready)} of {number} load processes joined within {JOIN_SECONDS:.0f} s",
-                hint="start the others with: python -m assay.load --worker HOST:PORT",
-            )
-        gevent.sleep(0.05)
-    ready = runner.clients.ready
-    return [client.id for client in sorted(ready, key=lambda client: runner.get_worker_index(client.id))][:number]
+def watch_children(children: list[subprocess.Popen[bytes]]) -> None:
+    """InconclusiveError when one of them has ended."""
+    for child in children:
+        if child.poll() is not None:
+            raise InconclusiveError(f"a load process ended with exit code {child.returncode} before the run began")
 
 
 def run_worker(host: str, port: int) -> int:

@@ -115,6 +115,10 @@ class Histogram:
         """Record values at once."""
         self.add_sparse(*sparse(microseconds))
 
+    def add(self, other: Histogram) -> None:
+        """Merge another histogram, exactly."""
+        self.hdr.add(other.hdr)
+
     def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(counter indices in rising order, counts) of the counters that are not zero."""
         index = np.flatnonzero(self._counts).astype(np.int64)

@@ -20,7 +20,7 @@ from assay.load.engine import (
     new_environment,
     settings_at_hand,
     start_workers,
-    wait_for_workers,
+    watch_children,
 )
 from assay.load.plan import RunFile
 from assay.load.profiles import Profile, load_profile
@@ -107,15 +107,16 @@ class _Run:
             environment.create_web_ui("127.0.0.1", self._file.ui_port)
         if isinstance(runner, LocalRunner):
             attach_agent(environment, runner, self._settings)
-            return attach_coordinator(runner, [runner.client_id])
+            return attach_coordinator(runner)
+        coordinator = attach_coordinator(runner)
         if not self._file.master:
             self._children = start_workers(self._file.processes, "127.0.0.1", runner.server.port)
-        members = wait_for_workers(runner, self._file.processes, self._children)
-        return attach_coordinator(runner, members)
+        return coordinator
 
     def _led(self, runner: LocalRunner | MasterRunner, coordinator: Coordinator) -> int:
         code = EXIT_PASS
         try:
+            coordinator.gather(self._file.processes, lambda: watch_children(self._children))
             notes = coordinator.prepare(self._profile, run=self._file.run, stem=self._file.stem, seed=self._file.seed)
             for note in notes:
                 self._journal.write("note", text=note)

@@ -14,9 +14,9 @@ from assay.findings.model import Class, Finding
 from assay.load import health
 from assay.load.collector import Collector
 from assay.load.coordinator import Leg
-from assay.load.dispatch import IN_FLIGHT_REASON
+from assay.load.histogram import Histogram
+from assay.load.reasons import BUDGET, IN_FLIGHT
 from assay.load.slo import Kept, Objectives, judge
-from assay.load.world import BUDGET
 
 FEWEST: Final = 20
 """Fewer measured requests than this say nothing about a percentile: a p95 would be the slowest request."""
@@ -112,14 +112,11 @@ def _by_kind(counts: Any, operation: str, stages: set[int]) -> dict[str, int]:
 
 
 def _service(collector: Collector, operation: str, stages: set[int]) -> dict[str, float]:
-    whole = None
+    whole = Histogram()
     for (name, outcome, stage), histogram in collector.service.items():
         if name == operation and outcome == "ok" and stage in stages:
-            if whole is None:
-                whole = histogram
-            else:
-                whole.hdr.add(histogram.hdr)
-    return whole.summary() if whole else {}
+            whole.add(histogram)
+    return whole.summary()
 
 
 def problems(leg: Leg, found: Iterable[Result], operations: Iterable[str]) -> list[str]:
@@ -189,7 +186,7 @@ def write(journal: Journal, leg: Leg, found: Iterable[Result]) -> None:
         points = leg.collector.series(result.operation)
         journal.write("series", operation=result.operation, points=thin(points))
         for reason, number in result.skipped.items():
-            if reason != IN_FLIGHT_REASON:
+            if reason != IN_FLIGHT:
                 journal.write(
                     "not_tested",
                     what=f"{number} of {result.due} requests of {result.operation} under load",

@@ -43,7 +43,7 @@ class Table:
             if key not in names:
                 near = difflib.get_close_matches(key, names, n=1)
                 meant = f"; did you mean {near[0]!r}?" if near else ""
-                self.fail(key, f"unknown setting {key!r}{meant}", f"allowed here: {', '.join(sorted(names))}")
+                self.fail(key, f"unknown setting {key!r}{meant}", ", ".join(sorted(names)))
 
     def table(self, key: str) -> Table:
         """The table below ``key``; an empty one when there is none."""
@@ -92,7 +92,7 @@ class Table:
     def choice(self, key: str, allowed: Sequence[str], default: str | None = None) -> str:
         value = self._values.get(key, default)
         if value not in allowed:
-            self.fail(key if key in self else None, f"{key} = {value!r}", f"one of {', '.join(allowed)}")
+            self.fail(key if key in self else None, f"{key} = {value!r}", ", ".join(allowed))
         return str(value)
 
     def flag(self, key: str, default: bool) -> bool:
@@ -111,10 +111,10 @@ class Table:
         """Raise SettingsError for ``key`` of this table (None: for the table itself)."""
         path = self.path if key is None else (*self.path, key)
         place = ".".join(str(step) for step in self.path) or "top level"
-        expected = f"; allowed: {allowed}" if allowed and not allowed.startswith("allowed") else f"; {allowed}"
+        expected = f"; allowed: {allowed}" if allowed else ""
+        line = line_of(self._text, path)
         raise SettingsError(
-            f"{self._file}:{line_of(self._text, path)}: [{place}] {what}{expected if allowed else ''}",
-            hint=f"correct line {line_of(self._text, path)} of {self._file}",
+            f"{self._file}:{line}: [{place}] {what}{expected}", hint=f"correct line {line} of {self._file}"
         )
 
 

@@ -15,14 +15,12 @@ from assay.contract.request import ABSENT, Request, Role
 from assay.errors import InconclusiveError
 from assay.load.client import Answer, Client, Failure
 from assay.load.names import Names
+from assay.load.reasons import BUDGET, STOPPED
 from assay.load.scenario import Answered, Call, Skip
 from assay.target.budget import Budget, LimitReached
 from assay.target.wire import to_wire
 
 READY_PHASES: Final = frozenset({"Running"})
-BUDGET: Final = "budget: "
-"""How the reason begins for which a creation was not started because of a limit of the run itself."""
-
 _POLL: Final = 0.1
 
 
@@ -65,6 +63,7 @@ class World:
         self.part = part
         self.seed = seed
         self.workloads: list[Workload] = []
+        self.closing = False  # set when the clean-up begins: nothing more is created
         self._doomed: deque[Workload] = deque()
         self._pods: list[tuple[Workload, str]] = []
         self._expect = {
@@ -94,6 +93,8 @@ class World:
 
     def creation(self, spec: Any) -> tuple[str, Request] | Skip:
         """A create request under a name whose intent is on disk; Skip when the budget has no room right now."""
+        if self.closing:
+            return Skip(self.operation(Role.CREATE), STOPPED)
         try:
             self.budget.take(patience=0.0)
         except LimitReached as reached:
@@ -155,6 +156,8 @@ class World:
     def _create_one(self, spec: Any) -> Workload:
         made = self.creation(spec)
         if isinstance(made, Skip):
+            if made.reason == STOPPED:
+                raise InconclusiveError("the load part was stopped while it made its workloads")
             raise InconclusiveError(
                 "the load part needs more live workloads than the run may have",
                 hint="raise --max-live, or choose scenarios with a smaller population",

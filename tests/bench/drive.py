@@ -1,0 +1,55 @@
+"""Asks a server at a steady rate with assay's engine, and prints what it measured as one line of JSON.
+
+``python -m tests.bench.drive PORT RATE SECONDS [PART OF]``. A process of its own, because gevent patches its host.
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import json  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+from typing import Any  # noqa: E402
+
+from assay.contract.request import Role  # noqa: E402
+from assay.load.arrivals import Schedule, Stage  # noqa: E402
+from assay.load.client import Client  # noqa: E402
+from assay.load.dispatch import Dispatcher, Lane, follow  # noqa: E402
+from assay.load.recorder import Recorder  # noqa: E402
+from assay.load.scenario import Base, Call  # noqa: E402
+
+OPERATION = "fixed"
+_CALL = Call(OPERATION, "GET", b"GET /metrics HTTP/1.1\r\n", b"\r\n", frozenset({200}), b'"measurements"')
+
+
+class Fixed(Base):
+    """The same request over and over."""
+
+    role = Role.METRICS
+
+    def __init__(self) -> None:
+        self.parameters: dict[str, Any] = {}
+
+    def call(self, number: int) -> Call:  # noqa: ARG002 - one request fits all
+        return _CALL
+
+
+def drive(port: int, rate: float, seconds: float, part: int = 0, of: int = 1) -> dict[str, Any]:
+    """Returns the recorder's report with the CPU share of this process."""
+    client = Client(f"http://127.0.0.1:{port}", timeout=10.0)
+    recorder = Recorder([seconds])
+    lane = Lane(client, recorder, time.monotonic() + 0.2, cap=5000, patience=10.0)
+    schedule = Schedule((Stage("steady", rate, rate, seconds),))
+    before, began = time.process_time(), time.monotonic()
+    lost = follow(lane, [Dispatcher(lane, Fixed(), OPERATION, schedule.arrivals(part, of))], timeout=15.0)
+    share = (time.process_time() - before) / (time.monotonic() - began)
+    client.close()
+    return {**recorder.drain(), "share": share, "lost": lost}
+
+
+if __name__ == "__main__":
+    port, rate, seconds, *split = sys.argv[1:]
+    json.dump(drive(int(port), float(rate), float(seconds), *map(int, split)), sys.stdout)

@@ -1,0 +1,265 @@
+"""Whole load runs, each in its own process, against the embedded control plane or one that misbehaves."""
+
+from __future__ import annotations
+
+import http.server
+import itertools
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped] # the stubs are not among the locked packages
+import pytest
+
+from assay.control_plane import embedded
+from assay.control_plane.embedded import Embedded
+from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE
+from assay.findings import journal
+from assay.load.launch import LoadRun
+from assay.load.plan import RunFile
+from assay.target.ledger import read_state
+from assay.target.settings import Settings, load_settings
+
+PROFILES = """
+[short]
+stages = [{ name = "warm-up", duration = "0.5s", measured = false }, { name = "steady", duration = "3s" }]
+scenarios.create = { rate = 10 }
+scenarios.metrics = { rate = 40, samples = 5 }
+
+[long]
+stages = [{ name = "steady", duration = "60s" }]
+timeout = "2s"
+scenarios.create = { rate = 10 }
+scenarios.read = { rate = 40 }
+
+[everything]
+stages = [{ name = "steady", duration = "4s" }]
+arrivals = "poisson"
+scenarios.lifecycle = { rate = 60, payload = "dense", create = 40 }
+scenarios.pod_metrics = { rate = 20 }
+
+[wrong]
+stages = [{ name = "steady", duration = "4s" }]
+scenarios.metrics = { rate = 1, samples = 5000 }
+"""
+
+CREATE, READ, METRICS = "create_inference1", "get_inference", "get_inference_workload_metrics"
+
+
+_NUMBERS = itertools.count()
+
+
+class Run:
+    """One load run and what it left behind."""
+
+    def __init__(self, folder: Path, settings: Settings, **more: Any) -> None:
+        profiles = folder / "profiles.toml"
+        profiles.write_text(PROFILES)
+        self.journal = folder / "journal.jsonl"
+        self.folder = folder
+        # A killed worker leaves workloads on the shared plane, so every run has names of its own.
+        stem = f"assay-{next(_NUMBERS)}"
+        file = RunFile("run-1", stem, self.journal, profiles=profiles, **{"profile": "short", **more})
+        self.process = LoadRun(file, settings, folder)
+        self.process.start()
+
+    @property
+    def pid(self) -> int:
+        assert self.process._process is not None
+        return self.process._process.pid
+
+    def wait(self, seconds: float = 60.0) -> int:
+        code = self.process.wait(seconds)
+        assert code is not None, f"still running after {seconds} s: {self.process.said()}"
+        return code
+
+    def events(self, kind: str) -> list[Mapping[str, Any]]:
+        return [event for event in journal.read(self.journal) if event["t"] == kind]
+
+    def results(self) -> dict[str, Mapping[str, Any]]:
+        return {event["operation"]: event for event in self.events("load")}
+
+    def problems(self) -> str:
+        return "\n".join(event["what"] for event in self.events("problem"))
+
+    def wait_until_creating(self) -> None:
+        deadline = time.monotonic() + 60
+        while len(self.entries()) < 10:
+            assert time.monotonic() < deadline, self.process.said()
+            assert self.process.wait(0) is None, self.problems()
+            time.sleep(0.1)
+
+    def entries(self) -> list[Any]:
+        """The workloads in the ledger whose id is known."""
+        files = list((self.folder / "state").rglob("*.jsonl"))
+        return [entry for file in files for entry in read_state(file).workloads.values() if entry.id]
+
+    def live(self) -> int:
+        return sum(not entry.gone for entry in self.entries())
+
+
+Start = Callable[..., Run]
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[Embedded]:
+    with embedded.start() as running:
+        yield running
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    monkeypatch.setenv("ASSAY_STATE_DIR", str(tmp_path / "state"))
+    runs: list[Run] = []
+
+    def start(plane: Embedded, **more: Any) -> Run:
+        client = plane.clients[0]
+        settings = load_settings({}, env={}).with_embedded(
+            plane.base_url,
+            plane.projects[0],
+            plane.cluster,
+            client_id=client.client_id,
+            client_secret=client.client_secret,
+        )
+        runs.append(Run(tmp_path, settings, **more))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.process.stop()
+
+
+def test_two_processes_keep_the_rate_and_leave_nothing(plane: Embedded, start: Start) -> None:
+    run = start(plane, processes=2)
+    assert run.wait() == EXIT_PASS, run.problems() + run.process.said()
+    results = run.results()
+    assert {operation: (result["requests"], result["errors"]) for operation, result in results.items()} == {
+        CREATE: (30, 0),
+        METRICS: (120, 0),
+    }
+    assert results[METRICS]["rate"] == pytest.approx(40)
+    assert 0 < results[METRICS]["service_ms"]["p50"] <= results[METRICS]["latency_ms"]["p50"] < 1000
+    assert all(limit["ok"] for result in results.values() for limit in result["slo"])
+    points = {event["operation"]: event["points"] for event in run.events("series")}
+    assert sum(point[1] for point in points[METRICS]) == 140  # the warm-up shows in the series, not in the result
+    assert not run.events("finding")
+    assert run.live() == 0
+    assert len(run.entries()) == 30 + 5 + 3  # measured, warm-up, population
+    assert "load generator" in run.events("note")[-1]["text"]
+
+
+def test_every_operation_with_dense_bodies(plane: Embedded, start: Start) -> None:
+    run = start(plane, profile="everything")
+    assert run.wait() == EXIT_PASS, run.problems() + run.process.said()
+    errors = {operation: result["error_kinds"] for operation, result in run.results().items()}
+    assert errors == {
+        CREATE: {},
+        READ: {},
+        METRICS: {},
+        "get_inference_workload_pod_metrics": {},
+        "update_inference_spec": {},
+    }
+    assert run.live() == 0
+
+
+def test_a_missed_objective_is_a_finding(plane: Embedded, start: Start, tmp_path: Path) -> None:
+    slo = tmp_path / "slo.toml"
+    slo.write_text("[metrics]\np50_ms = 0.01\nerror_ratio = 0.5\n")
+    run = start(plane, slo=slo, scenario="metrics", duration=2.0)
+    assert run.wait() == EXIT_PASS
+    (finding,) = run.events("finding")
+    assert (finding["kind"], finding["rule"], finding["class"]) == ("slo", "p50_ms", "violation")
+    assert METRICS in finding["summary"]
+    assert "0.01" in finding["why"]
+
+
+def test_too_few_requests_never_pass(plane: Embedded, start: Start) -> None:
+    run = start(plane, scenario="metrics", rate=2.0, duration=2.0)
+    assert run.wait() == EXIT_INCONCLUSIVE
+    assert f"too few requests to judge {METRICS}: 4" in run.problems()
+
+
+def test_sigterm_stops_and_cleans_up(plane: Embedded, start: Start) -> None:
+    run = start(plane, profile="long", processes=2)
+    run.wait_until_creating()
+    assert run.process.stop() == EXIT_INTERRUPTED
+    assert "interrupted" in run.problems()
+    assert not run.events("finding")
+    assert len(run.entries()) >= 10
+    assert run.live() == 0
+
+
+def test_a_lost_worker_makes_the_run_inconclusive(plane: Embedded, start: Start) -> None:
+    run = start(plane, profile="long", duration=8.0, processes=2)
+    run.wait_until_creating()
+    psutil.Process(run.pid).children()[0].kill()
+    assert run.wait() == EXIT_INCONCLUSIVE
+    assert "only 1 of 2 parts of the asked rate" in run.problems()
+    assert not run.events("finding")
+
+
+def test_a_worker_does_not_outlive_its_leader(plane: Embedded, start: Start) -> None:
+    run = start(plane, profile="long", processes=2)
+    run.wait_until_creating()
+    workers = psutil.Process(run.pid).children()
+    assert len(workers) == 2
+    os.kill(run.pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    for process in alive:
+        process.kill()
+    assert not alive
+    assert run.live() == 0, run.process.said()  # each cleaned up what it had created
+
+
+def test_a_target_that_dies_is_lost_not_slow(start: Start) -> None:
+    with embedded.start() as plane:
+        run = start(plane, profile="long")
+        run.wait_until_creating()
+        os.kill(plane.pid, signal.SIGKILL)
+        assert run.wait() == EXIT_INCONCLUSIVE
+    assert "target lost: no answer for" in run.problems()
+    assert "refused" in run.problems()
+    assert not run.events("finding")
+
+
+def test_a_wrong_parameter_is_told_before_anything_is_created(plane: Embedded, start: Start) -> None:
+    run = start(plane, profile="wrong")
+    assert run.wait() == EXIT_USAGE
+    assert "samples = 5000; allowed: a whole number from 0 to 1000" in run.process.said()
+    assert "Traceback" not in run.process.said()
+    assert not run.entries()
+
+
+class _Failing(http.server.BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.send_error(500)
+
+    def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002 - the base's name
+
+
+def test_a_target_that_answers_500_to_everything_never_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_STATE_DIR", str(tmp_path / "state"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Failing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings = load_settings(
+        {
+            "base_url": f"http://127.0.0.1:{server.server_port}",
+            "project": "1",
+            "cluster": "71f69d83-ba66-4822-adf5-55ce55efd210",
+        },
+        env={"ASSAY_TOKEN": "a-token"},
+    )
+    run = Run(tmp_path, settings)
+    try:
+        assert run.wait() == EXIT_INCONCLUSIVE
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "could not create the workloads it needs: create_inference1 gave 500" in run.problems()
+    assert "Traceback" not in run.process.said()
