@@ -123,6 +123,14 @@ def test_what_a_target_stored_although_it_refused_is_found(reach: Open, plane: P
     assert plane.workloads == {}
 
 
+def test_what_bears_the_mark_but_is_not_in_the_ledger_survives(reach: Open, plane: Plane) -> None:
+    target = reach()
+    fill(target, 1)
+    stranger = plane.store({"name": f"{target.mark}-not-in-the-ledger"})
+    assert target.sweep().clean
+    assert set(plane.workloads) == {stranger["workloadId"]}
+
+
 def test_a_workload_that_came_back_is_found(reach: Open, plane: Plane) -> None:
     target = reach()
     workload = create(target)

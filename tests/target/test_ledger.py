@@ -175,9 +175,9 @@ def test_a_killed_run_is_unfinished_and_no_longer_active() -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "ready\n"
         (run,) = unfinished_runs(URL)
-        assert run.active
         holder.send_signal(signal.SIGKILL)
         holder.wait(10)
+    assert run.active
     (run,) = unfinished_runs(URL)
     assert not run.active
     assert (run.run, run.base_url, set(run.state.unresolved)) == ("run-1", URL, {"a"})
