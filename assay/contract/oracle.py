@@ -7,11 +7,14 @@ document is silent, else ``accept``.
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from assay.contract import parameters, plain
 from assay.contract.documents import Contract
@@ -21,6 +24,10 @@ from assay.contract.rules.catalogue import RULES, contradicted, effective, judge
 from assay.contract.schema import Node, Validator, build
 
 _WRITES: Final = frozenset({Role.CREATE, Role.UPDATE})
+# How the validator's message begins that tells of a value off its format.
+_QUOTED_ID: Final = re.compile(r'"([^"]{32,45})" is not a "uuid"')
+# RFC 8259, 8.1: JSON is UTF-8 without a byte order mark; but a reader may ignore the mark, or heed it.
+_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _SPEC: Final = "/body/spec"
 
 
@@ -61,14 +68,23 @@ class Oracle:
         if request.role in _WRITES:
             body, problems = _body(request)
             reasons += problems
-            if body is ABSENT:
-                reasons += _absent(operation.body_required) if not problems else ()
-            else:
-                reasons += self._judge_body(request.role, body, before)
+            if body is not ABSENT:
+                reasons += self._judge_deep_body(request.role, body, before)
                 assumes += plain.assumptions(self.bodies[request.role], body)
+            elif not problems:
+                reasons += _absent(operation.body_required)
+        elif request.body is not ABSENT or request.raw:
+            reasons.append(Reason(Source.SILENCE, "undocumented-body", "/body", "the operation documents no body"))
         if world is not None:
             reasons += _judge_state(request, world)
         return _decide(reasons, assumes)
+
+    def _judge_deep_body(self, role: Role, body: Json, before: Spec | None) -> list[Reason]:
+        try:
+            return list(self._judge_body(role, body, before))
+        except RecursionError:
+            text = "nested deeper than common JSON readers go"
+            return [Reason(Source.SILENCE, "not-representable", "/body", text)]
 
     def _judge_body(self, role: Role, body: Json, before: Spec | None) -> Iterator[Reason]:
         node = self.bodies[role]
@@ -122,9 +138,20 @@ def _as_open(reason: Reason, why: str) -> Reason:
 
 def _schema_errors(validator: Validator, body: Json) -> list[Reason]:
     try:
-        return validator.errors(body)
+        return [_same_id_otherwise_spelt(reason) for reason in validator.errors(body)]
     except (UnicodeEncodeError, ValueError, OverflowError, RecursionError) as error:
         return [Reason(Source.SILENCE, "not-representable", "/body", f"no common JSON reader takes this: {error}")]
+
+
+def _same_id_otherwise_spelt(reason: Reason) -> Reason:
+    """Many readers of UUIDs take more spellings than RFC 4122 has (no hyphens, braces), and the path parameters'
+    ids are judged alike (parameters.py)."""
+    quoted = _QUOTED_ID.match(reason.text) if reason.id == "format" else None
+    try:
+        UUID(quoted[1] if quoted else "")
+    except ValueError:
+        return reason
+    return Reason(Source.SILENCE, "spelling", reason.location, "a UUID in a form that RFC 4122 does not have")
 
 
 def _merges(before: Spec, patch: Spec) -> Iterable[Spec]:
@@ -153,8 +180,10 @@ def _body(request: Request) -> tuple[Json, list[Reason]]:
     problems = _content_type(request)
     if request.raw is None:
         return request.body, problems if request.body is not ABSENT else []
-    if request.raw == b"":
+    if not request.raw.strip(b" \t\r\n"):
         return ABSENT, []
+    if request.raw.startswith(_MARKS):
+        return ABSENT, [Reason(Source.SILENCE, "byte-order-mark", "/body", "begins with a byte order mark")]
     repeated: list[str] = []
     try:
         text = request.raw.decode("utf-8")
@@ -164,9 +193,10 @@ def _body(request: Request) -> tuple[Json, list[Reason]]:
     except (ValueError, RecursionError) as error:  # integers of over 4,300 digits, nesting deeper than the reader
         return ABSENT, [Reason(Source.SILENCE, "not-representable", "/body", f"extreme JSON: {error}"[:200])]
     if repeated:
-        problems.append(Reason(Source.SILENCE, "repeated-key", "/body", f"'{repeated[0][:40]}' is given twice"))
+        # Readers differ on which of the two they take, so nothing else can be said about the body either.
+        return ABSENT, [Reason(Source.SILENCE, "repeated-key", "/body", f"'{repeated[0][:40]}' is given twice")]
     if _overflows(value):
-        problems.append(Reason(Source.SILENCE, "not-representable", "/body", "a number beyond a double"))
+        return ABSENT, [Reason(Source.SILENCE, "not-representable", "/body", "a number beyond a double")]
     return value, problems
 
 
@@ -200,8 +230,8 @@ def _overflows(value: Json) -> bool:
 
 
 def _content_type(request: Request) -> list[Reason]:
-    kind = (request.content_type or "").split(";")[0].strip().lower()
-    if kind == "application/json":
+    kind, _, rest = (request.content_type or "").lower().partition(";")
+    if kind.strip() == "application/json" and rest.replace('"', "").strip() in {"", "charset=utf-8"}:
         return []
     return [
         Reason(Source.SILENCE, "content-type", "/headers/content-type", "the contract documents only JSON bodies")
@@ -217,12 +247,18 @@ def _absent(required: bool) -> list[Reason]:
 def _judge_state(request: Request, world: World) -> Iterator[Reason]:
     workload = request.path.get("workloadId")
     if workload is not None and workload not in world.workloads:
-        yield Reason(Source.STATE, "unknown-workload", "/path/workloadId", "no such workload exists")
+        if workload.lower() in {known.lower() for known in world.workloads}:
+            yield Reason(Source.SILENCE, "spelling", "/path/workloadId", "a known workload's id in other letters")
+        else:
+            yield Reason(Source.STATE, "unknown-workload", "/path/workloadId", "no such workload exists")
     if request.role is Role.CREATE and isinstance(request.body, Mapping):
-        if request.body.get("projectId") not in world.projects:
-            yield Reason(Source.SILENCE, "unknown-project", "/body/projectId", "the project may not exist")
-        if request.body.get("clusterId") not in world.clusters:
-            yield Reason(Source.SILENCE, "unknown-cluster", "/body/clusterId", "the cluster may not exist")
+        for name, word, known in (
+            ("projectId", "project", world.projects),
+            ("clusterId", "cluster", world.clusters),
+        ):
+            value = request.body.get(name)
+            if isinstance(value, str) and value not in known:
+                yield Reason(Source.SILENCE, f"unknown-{word}", f"/body/{name}", f"the {word} may not exist")
 
 
 def _decide(reasons: list[Reason], assumes: list[Reason]) -> Expectation:
