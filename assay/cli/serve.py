@@ -18,7 +18,7 @@ def serve(
         list[str] | None, typer.Option(metavar="NAME", help="Differ lawfully from the reference; repeatable.")
     ] = None,
     defect: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Be wrong on purpose, e.g. rule-off:<rule>; repeatable.")
+        list[str] | None, typer.Option(metavar="ID", help="Be wrong on purpose, e.g. rule-off/<rule>; repeatable.")
     ] = None,
     contract: Annotated[Path | None, typer.Option(help="Another OpenAPI 3.0 document to enforce.")] = None,
     corrections: Annotated[Path | None, typer.Option(help="The OpenAPI Overlay that corrects it.")] = None,

@@ -65,7 +65,7 @@ class Embedded:
 
 
 def start(options: Options | None = None) -> contextlib.AbstractContextManager[Embedded]:
-    """A control plane in its own process for the length of a ``with`` block; the options' port is ignored.
+    """A control plane in its own process for the length of a ``with`` block, on a free port unless one is asked for.
 
     Raises UsageError for wrong options and InconclusiveError when the child does not come up.
     """

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from assay.contract import documents
-from assay.contract.rules.catalogue import RULES
-from assay.control_plane import faults
-from assay.control_plane.behaviour import Behaviour
-from assay.control_plane.plane import Plane, World
-from assay.control_plane.times import Clock
-from assay.errors import SettingsError, UsageError
-
-Named = TypeVar("Named")
+from assay.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,33 +46,3 @@ class Options:
         words += [f"--contract={self.contract}"] if self.contract else []
         words += [f"--corrections={self.corrections}"] if self.corrections else []
         return words
-
-
-def assemble(options: Options, clock: Clock = time.time) -> Plane:
-    """Build the plane that the options describe. UsageError for an unknown variant or defect, ContractError."""
-    options.check()
-    contract = documents.load(options.contract, options.corrections)
-    behaviour = Behaviour()
-    if options.variants:
-        from assay.control_plane.variants import VARIANTS
-
-        for name in options.variants:
-            behaviour = _named(VARIANTS, name, "variant").change(behaviour)
-    if options.defects:
-        from assay.control_plane.defects import catalogue
-
-        known = catalogue(contract)
-        for name in options.defects:
-            behaviour = _named(known, name, "defect").change(behaviour)
-    if options.faults:
-        behaviour = faults.enable(behaviour)
-    behaviour = behaviour.at_pace(options.pace)
-    return Plane(World(contract, tuple(RULES), clock, options.token_seconds, options.seed), behaviour)
-
-
-def _named(known: Mapping[str, Named], name: str, what: str) -> Named:
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"the {what}s are: {', '.join(sorted(known)[:40])}"
-    raise UsageError(f"there is no {what} '{name}'", hint=hint)

@@ -18,7 +18,8 @@ import uvicorn
 from assay.contract.request import Json
 from assay.control_plane import tenant
 from assay.control_plane.app import App
-from assay.control_plane.options import Options, assemble
+from assay.control_plane.assembly import assemble
+from assay.control_plane.options import Options
 from assay.control_plane.plane import Plane
 from assay.control_plane.protocol import Protocol
 from assay.errors import UsageError

@@ -14,7 +14,8 @@ from assay.contract import documents, schema
 from assay.contract.request import Role
 from assay.control_plane import tenant
 from assay.control_plane.app import App
-from assay.control_plane.options import Options, assemble
+from assay.control_plane.assembly import assemble
+from assay.control_plane.options import Options
 
 COLLECTION = "/api/v1/workloads/inferences"
 MAIN, OTHER, FOREIGN = tenant.PROJECTS

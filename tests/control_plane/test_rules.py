@@ -68,3 +68,7 @@ def test_every_rule_that_can_be_broken_has_its_defect() -> None:
     known = catalogue(documents.load())
     assert {f"rule-off/{rule.id}" for rule in RULES if rule.rejects} <= set(known)
     assert all(item == defect.id and defect.summary and defect.place for item, defect in known.items())
+
+
+def test_the_family_may_be_set_off_with_a_colon() -> None:
+    assert Harness(defects=("rule-off:container/image-required",)).create(spec={}).status == 202

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from assay.contract.request import Role
-from assay.control_plane.options import Options, assemble
+from assay.control_plane.assembly import assemble
+from assay.control_plane.options import Options
 from assay.control_plane.variants import VARIANTS
 from assay.errors import UsageError
 from tests.control_plane.harness import OUTSIDER, Harness, assert_documented
@@ -176,9 +177,9 @@ def test_variants_combine() -> None:
         ({"variants": ("delete-at-one",)}, "there is no variant 'delete-at-one'", "delete-at-once"),
         ({"variants": ("?",)}, "there is no variant '?'", "the variants are: absent-deleted-at"),
         (
-            {"defects": ("rule-off:container/image-require",)},
+            {"defects": ("rule-off/container/image-require",)},
             "there is no defect",
-            "rule-off:container/image-required",
+            "rule-off/container/image-required",
         ),
         ({"port": 70000}, "--port 70000 is no port", "0"),
         ({"pace": -1}, "--pace -1", "0 to 1000"),
