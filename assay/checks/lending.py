@@ -56,6 +56,12 @@ class Lending(Generic[T]):
             if self._give_back(probe, loan):
                 loan.context.__exit__(None, None, None)
 
+    def borrowers(self, probe: Probe) -> int:
+        """How many hold the thing, or wait for it, at this moment."""
+        with self._lock:
+            loan = self._loans.get(probe)
+            return 0 if loan is None else loan.borrowers
+
     def _take(self, probe: Probe, test: str) -> tuple[_Loan[T], bool]:
         with self._lock:
             loan = self._loans.get(probe)
