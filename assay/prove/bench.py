@@ -1,0 +1,123 @@
+"""One control plane, one probe on it, and what the probe finds: everything in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from assay.checks.probe import Probe
+from assay.contract.documents import Contract
+from assay.contract.oracle import Oracle
+from assay.contract.rules.catalogue import RULES
+from assay.control_plane import tenant
+from assay.control_plane.app import App
+from assay.control_plane.behaviour import Behaviour
+from assay.control_plane.plane import Plane, World
+from assay.findings.journal import Journal
+from assay.prove.inprocess import URL, InProcess
+from assay.prove.timing import SharedTime
+from assay.target.budget import Budget, Limits
+from assay.target.client import Client
+from assay.target.identity import Identity
+from assay.target.ledger import Ledger
+from assay.target.masking import Mask
+from assay.target.patience import Patience
+from assay.target.reach import Target, credentials_of
+from assay.target.settings import Settings, load_settings
+
+# Longer than any answer of a control plane in this process takes on a crowded machine.
+_TIMEOUT: Final = 10.0
+_MAIN, _OUTSIDER = tenant.CLIENT_PROJECTS
+
+
+class Notebook(Journal):
+    """A journal in memory: counts the exchanges and keeps the first finding of each id."""
+
+    def __init__(self) -> None:
+        # Not Journal.__init__: it opens a file.
+        self.requests = 0
+        self.findings: dict[str, dict[str, Any]] = {}
+        self.problems: list[str] = []
+
+    def write(self, kind: str, /, **event: Any) -> None:
+        if kind == "exchange":
+            self.requests += 1
+        elif kind == "finding":
+            self.findings.setdefault(event["id"], event)
+        elif kind == "problem":
+            self.problems.append(str(event["what"]))
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class _NoLedger(Ledger):
+    """A ledger that nobody will read: the workloads end with the control plane they live in."""
+
+    def __init__(self) -> None:
+        # Not Ledger.__init__: it opens a file, and each creation would wait for the disk.
+        self.file = Path("/dev/null")
+
+    def _append(self, lines: bytes, *, sync: bool) -> None:
+        del lines, sync
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Bench:
+    """A probe on a control plane of the given behaviour. ``notebook`` holds what was found."""
+
+    def __init__(
+        self, contract: Contract, behaviour: Behaviour, *, profile: str = "gate", seed: int = 1, requests: int = 4_000
+    ) -> None:
+        self.time = SharedTime()
+        self.time.install()
+        self.plane = Plane(World(contract, RULES, self.time.time, seed=seed), behaviour)
+        self.notebook = Notebook()
+        settings = self._settings(seed)
+        transport = InProcess(App(self.plane), self.time.time, _TIMEOUT)
+        # No limit of live workloads: nobody else's GPUs are at stake, and a defect that keeps workloads alive would
+        # make every later creation wait for a slot.
+        budget = Budget(Limits(live=None, requests=requests, gpu_devices=None), sleep=self.time.sleep)
+        target = Target(
+            settings,
+            contract,
+            self._client(transport, contract, settings, budget),
+            budget,
+            _NoLedger(),
+            settings.project or "",
+            settings.cluster or "",
+            "prove",
+            "assay-prove",
+        )
+        self.probe = Probe(target, Oracle(contract), self.notebook, profile)
+
+    def _settings(self, seed: int) -> Settings:
+        clients = self.plane.identity.clients
+        return load_settings({"seed": seed}, env={}).with_embedded(
+            URL,
+            next(iter(tenant.PROJECTS)),
+            tenant.CLUSTER_ID,
+            client_id=_MAIN,
+            client_secret=clients[_MAIN].secret,
+            outsider_client_id=_OUTSIDER,
+            outsider_client_secret=clients[_OUTSIDER].secret,
+        )
+
+    def _client(self, transport: InProcess, contract: Contract, settings: Settings, budget: Budget) -> Client:
+        mask, patience = Mask(), Patience(cap=settings.retry_cap, now=self.time.time)
+        main, outsider = (
+            Identity(transport, given, mask, patience, now=self.time.time, sleep=self.time.sleep)
+            for given in credentials_of(settings)
+        )
+        return Client(
+            transport,
+            contract,
+            main=main,
+            outsider=outsider,
+            budget=budget,
+            mask=mask,
+            patience=patience,
+            sleep=self.time.sleep,
+        )

@@ -1,0 +1,68 @@
+"""With any single rule of the catalogue off, the rules part finds that rule and names no other one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from assay.checks.exchange import ContractBreachError
+from assay.checks.planned import run_cases
+from assay.contract import documents
+from assay.contract.request import Role
+from assay.contract.rules.base import Broken, Rule
+from assay.contract.rules.catalogue import RULES, judgements
+from assay.contract.strategies.cases import REJECT, PlannedCase
+from assay.contract.strategies.plans import Plan, plans
+from assay.control_plane import patching
+from assay.control_plane.behaviour import Behaviour
+from assay.control_plane.defects.rules import rule_off
+from assay.prove import timing
+from assay.prove.bench import Bench
+
+JUDGED = {"rule-enforced", "accepts-valid", "schema-enforced"}
+BREAKABLE = [rule for rule in RULES if rule.rejects]
+
+
+@pytest.fixture(autouse=True)
+def real_time_afterwards() -> Iterator[None]:
+    yield
+    timing.uninstall()
+
+
+def of_area(rule: Rule) -> list[Plan]:
+    """The plans of the rule's own area. Those of other areas never meet the rule: see the last test of this file."""
+    return [plan for plan in plans(documents.load()).rules if plan.id.startswith(f"{rule.area}/")]
+
+
+def blamed(bench: Bench, chosen: list[Plan]) -> set[str | None]:
+    """The rules that are named as not enforced, or for which a valid request is refused, when the plans are run."""
+    for plan in chosen:
+        try:
+            run_cases(bench.probe, f"rules/{plan.id}", plan.cases, bench.probe.packs)
+        except ContractBreachError as breach:
+            bench.probe.write_findings(breach.findings)
+    return {finding["rule"] for finding in bench.notebook.findings.values() if finding["kind"] in JUDGED}
+
+
+@pytest.mark.parametrize("rule", BREAKABLE, ids=lambda rule: rule.id)
+def test_a_rule_that_is_off_is_found_and_no_other(rule: Rule) -> None:
+    assert blamed(Bench(documents.load(), rule_off(rule.id)(Behaviour())), of_area(rule)) == {rule.id}
+
+
+def test_with_every_rule_on_nothing_is_blamed() -> None:
+    assert blamed(Bench(documents.load(), Behaviour()), list(plans(documents.load()).rules)) == set()
+
+
+def test_each_case_breaks_no_rule_but_its_own() -> None:
+    """So what one rule decides, or does not decide any more, cannot change how the cases of another one fare."""
+    for plan in plans(documents.load()).rules:
+        for case in plan.cases:
+            own = {case.reason.id} if case.side == REJECT else set()
+            assert broken(case) == own, case.id
+
+
+def broken(case: PlannedCase) -> set[str]:
+    assert isinstance(case.body, dict)
+    spec = patching.merged(case.before, case.body["spec"]) if case.role is Role.UPDATE else case.body["spec"]
+    return {rule.id for rule, judgement in judgements(spec, case.role) if isinstance(judgement, Broken)}
