@@ -33,7 +33,9 @@ Insecure = Annotated[
 ]
 RequestTimeout = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", help="Longest wait for one answer (default 30).", rich_help_panel=_TARGET),
+    typer.Option(
+        metavar="SECONDS", help="Longest wait for one answer (default 30, doctor 10).", rich_help_panel=_TARGET
+    ),
 ]
 Config = Annotated[
     Path | None,

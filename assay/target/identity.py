@@ -74,8 +74,13 @@ class Credentials:
         return any((self.token, self.client_id, self.client_secret))
 
     def check(self) -> None:
-        """CredentialsError unless the token, or both id and secret, are there."""
+        """CredentialsError unless a well-formed token, or both id and secret, are there."""
         if self.token is not None:
+            if not _is_token(self.token.get_secret_value()):
+                raise CredentialsError(
+                    f"{self.prefix}TOKEN does not hold a token: there are spaces or unprintable characters in it",
+                    hint="give the token alone, without 'Bearer' and line breaks",
+                )
             return
         missing = [
             self.prefix + name
@@ -217,7 +222,7 @@ class Identity:
         return CredentialsError(
             f"{self._url} gave no token: status {answer.status}, content type "
             f"{answer.content_type or 'none'} ({self._says(answer)})",
-            hint="is this the base URL of a Run:ai control plane? `assay doctor` tells more",
+            hint="is this the base URL of a Run:ai control plane, as in https://<company>.run.ai?",
         )
 
     @property
@@ -241,6 +246,11 @@ def _token_in(answer: Answer) -> str | None:
         return None
     for key in ("accessToken", "access_token"):
         token = body.get(key)
-        if isinstance(token, str) and token and token.isascii() and token.isprintable() and " " not in token:
+        if isinstance(token, str) and _is_token(token):
             return token
     return None
+
+
+def _is_token(text: str) -> bool:
+    """What can stand behind ``Bearer`` in a header."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text

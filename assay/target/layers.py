@@ -93,7 +93,9 @@ def _from_environment(env: Mapping[str, str]) -> Layer:
             layer[files[key]] = (_secret_file(key, text), key)
         elif key in plain:
             name = plain[key]
-            layer.setdefault(name, (_split(text) if name in _LISTS else text, key))
+            # A line break behind a secret is left by `export X=$(cat file)` on some systems and never meant.
+            value = text.strip() if name in SECRETS else text
+            layer.setdefault(name, (_split(text) if name in _LISTS else value, key))
         else:
             known = [*plain, *files, *_BESIDE]
             raise SettingsError(f"the environment sets {key}, which is not a setting{_nearest(key, known)}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
+import sys
 import time
 from email.utils import formatdate
 from pathlib import Path
@@ -21,7 +23,7 @@ from assay.target.diagnosis.steps import State, Step
 from assay.target.runs import unfinished_runs
 from assay.target.settings import Settings, load_settings
 from tests.target.conftest import Configure
-from tests.target.plane import CLUSTER, OUTSIDER_SECRET, SECRET, Plane, token
+from tests.target.plane import CLUSTER, OUTSIDER_SECRET, PROJECT, SECRET, Plane, token
 from tests.target.servers import Reply, Seen, Server, always, certificate, error, free_port, raw_serving, serving
 from tests.target.test_transport import read_request
 
@@ -220,6 +222,23 @@ def test_an_api_that_asks_for_no_token(examine: Any, plane: Plane, server: Serve
     assert "with 404 where no token should get 401" in found["api"].text
 
 
+def test_a_base_url_with_a_path_too_much(examine: Any, server: Server) -> None:
+    def console(seen: Seen) -> Reply:
+        return error(404, f"there is nothing at {seen.path}")
+
+    with serving(console) as other:
+        found = examine(base_url=other.base_url + "/console")
+    assert (found.code, found.failed.name) == (2, "api")
+    assert f"no inferences API below {other.base_url}/console" in found.failed.text
+
+
+def test_a_token_with_its_scheme(examine: Any) -> None:
+    found = examine(token=SecretStr("Bearer canary"))
+    assert (found.code, found.failed.name) == (2, "credentials")
+    assert "give the token alone, without 'Bearer'" in str(found.failed.todo)
+    assert "canary" not in found.failed.text
+
+
 def test_missing_credentials(examine: Any) -> None:
     found = examine(client_id=None, client_secret=None)
     assert (found.code, found.failed.name) == (2, "credentials")
@@ -388,6 +407,23 @@ def test_the_embedded_control_plane_is_in_good_health(capsys: pytest.CaptureFixt
     told = capsys.readouterr().out
     assert "(embedded control plane)" in told
     assert "This target can be tested." in told
+
+
+@pytest.mark.parametrize(("port", "code"), [("good", 0), ("closed", 3), ("no credentials", 2)])
+def test_exit_codes_of_the_command(
+    server: Server, port: str, code: int, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+) -> None:
+    if port != "no credentials":
+        monkeypatch.setenv("ASSAY_CLIENT_ID", "researcher")
+        monkeypatch.setenv("ASSAY_CLIENT_SECRET", SECRET)
+    url = f"http://127.0.0.1:{free_port()}" if port == "closed" else server.base_url
+    place = ["--base-url", url, "--project", PROJECT, "--cluster", CLUSTER]
+    monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
+    ran = subprocess.run(
+        [sys.executable, "-m", "assay", "doctor", *place], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (code, "")
+    assert ("can be tested" in ran.stdout) == (code == 0)
 
 
 def test_no_secret_is_ever_shown(examine: Any, plane: Plane, capsys: pytest.CaptureFixture[str]) -> None:

@@ -199,6 +199,12 @@ def test_a_secret_can_come_from_a_file() -> None:
     assert loaded.client_secret.get_secret_value() == "s3cret"
 
 
+def test_a_line_break_behind_a_secret_is_dropped() -> None:
+    loaded = load_settings({}, env={"ASSAY_TOKEN": "abc\n"})
+    assert loaded.token is not None
+    assert loaded.token.get_secret_value() == "abc"
+
+
 def test_secret_files_must_be_readable_not_empty_and_not_doubled() -> None:
     write("\n", "empty.txt")
     assert "ASSAY_TOKEN_FILE names nowhere.txt" in refused(env={"ASSAY_TOKEN_FILE": "nowhere.txt"})

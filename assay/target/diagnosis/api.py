@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+import uuid
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -53,9 +55,20 @@ class Api:
         if not is_error_body(outcome):
             todo = "give the root of the control plane, as in https://<company>.run.ai, without /api/v1"
             return unusable("api", f"this is not a Run:ai API: {what_answers(outcome)}", todo)
+        if outcome.status == 404 and self._is_bare(outcome):
+            todo = "give the root of the control plane, as in https://<company>.run.ai, without a path"
+            return usage("api", f"there is no inferences API below {base_url} (404: {error_message(outcome)})", todo)
         if outcome.status == 401:
             return ok("api", "a Run:ai API answers, and it asks for a token (401)")
         return warn("api", f"an API like Run:ai's answers, but with {outcome.status} where no token should get 401")
+
+    def _is_bare(self, outcome: Answer) -> bool:
+        """True when a path that cannot exist gets the same 404: then the operations do not exist either."""
+        nothing = self.client.get(f"/api/v1/{uuid.uuid4()}", auth=None)
+        if not isinstance(nothing, Answer) or nothing.status != 404:
+            return False
+        # Messages may repeat the path; what is left without UUIDs and path separators tells the kind of 404.
+        return _shape(error_message(outcome)) == _shape(error_message(nothing))
 
     def check_clock(self, claims: Claims | None = None) -> Iterator[Step]:
         """The step ``clock``, from the Date field of the answer and the times in a new token."""
@@ -87,6 +100,10 @@ def _skew(date: str | None, now: float) -> float | None:
         return None if date is None else parsedate_to_datetime(date).timestamp() - now
     except (ValueError, TypeError):
         return None
+
+
+def _shape(message: str) -> str:
+    return re.sub(r"(/[\w.-]+)+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", message)
 
 
 def _speaks(outcome: Answer | NoAnswer) -> bool:
