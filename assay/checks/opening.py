@@ -42,6 +42,7 @@ class ContractSession:
     def close(self) -> None:
         """Remove what is left (under a command, the command does) and close the connections."""
         try:
+            self.probe.packs.close()
             if self._owns_sweep:
                 for entry in self._target.sweep().left_behind:
                     print(f"left behind on the target: {entry.name} {entry.id or ''}")

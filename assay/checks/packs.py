@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from assay.checks.chains import Chains
 from assay.checks.created import spec_echo
 from assay.checks.exchange import Exchange
 from assay.contract.request import Reason, Request, Role, Source
@@ -29,6 +30,7 @@ class Packs:
     """The packs of a session. Whichever test first needs a pack sends it, the others wait for its outcome."""
 
     def __init__(self, packs: Iterable[Pack]) -> None:
+        self._chains = Chains()
         self._of_case: dict[str, _State] = {}
         for pack in packs:
             state = _State(pack)
@@ -38,29 +40,39 @@ class Packs:
     def settles(self, probe: Probe, case: PlannedCase) -> bool:
         """Whether the pack of ``case`` was accepted without any deviation, so that the case needs no request."""
         state = self._of_case.get(case.id)
-        if state is None or len(state.pack.cases) == 1:
+        if state is None or not probe.target.budget.allows_gpus(state.pack.gpus):
             return False
-        if not probe.target.budget.allows_gpus(state.pack.gpus):
-            return False
+        if len(state.pack.cases) == 1 and state.pack.role is Role.CREATE:
+            return False  # it would be sent just the same
         with state.lock:
             if state.settled is None:
-                state.settled = _is_clean(_send(probe, state.pack))
+                exchange = self._send(probe, state.pack)
+                state.settled = exchange.accepted and not exchange.deviations
             return state.settled
 
+    def close(self) -> None:
+        """Delete the workloads that updates were chained on."""
+        self._chains.close()
 
-def _send(probe: Probe, pack: Pack) -> Exchange:
-    """Send a pack. Nothing is verified here: a deviation only means that its cases are sent one by one."""
-    test = f"pack/{pack.cases[0].id}"
-    focuses = tuple(focus(case) for case in pack.cases)
-    ids = Ids(probe.project, probe.cluster)
-    if pack.role is Role.CREATE:
-        body = {**pack.body, **_meta(pack, ids, probe.name())}
-        with probe.creating(Request(Role.CREATE, body=body), test=test, focus=focuses) as exchange:
+    def _send(self, probe: Probe, pack: Pack) -> Exchange:
+        """Send a pack. Nothing is verified here: a deviation only means that its cases are sent one by one."""
+        test = f"pack/{pack.cases[0].id}"
+        focuses = tuple(focus(case) for case in pack.cases)
+        if pack.role is Role.CREATE:
+            body = {**pack.body, **_meta(pack, Ids(probe.project, probe.cluster), probe.name())}
+            with probe.creating(Request(Role.CREATE, body=body), test=test, focus=focuses) as exchange:
+                return exchange
+        with self._chains.link(probe, test, pack) as link:
+            exchange = probe.send(
+                Request(Role.UPDATE, {"workloadId": link.workload.id}, body=dict(pack.body)),
+                test=test,
+                before=link.spec,
+                focus=focuses,
+                setup=(link.workload.created,),
+            )
+            exchange = exchange.with_deviations(*spec_echo(pack.body.get("spec"), exchange.object(), "update"))
+            link.follow(exchange)
             return exchange
-    with probe.workload(test, pack.before) as workload:
-        request = Request(Role.UPDATE, {"workloadId": workload.id}, body=dict(pack.body))
-        exchange = probe.send(request, test=test, before=workload.spec, focus=focuses, setup=(workload.created,))
-        return exchange.with_deviations(*spec_echo(pack.body.get("spec"), exchange.object(), "update"))
 
 
 def _meta(pack: Pack, ids: Ids, name: str) -> dict[str, str]:
@@ -70,10 +82,6 @@ def _meta(pack: Pack, ids: Ids, name: str) -> dict[str, str]:
         "projectId": ids.project,
         "clusterId": ids.cluster,
     }
-
-
-def _is_clean(exchange: Exchange) -> bool:
-    return exchange.accepted and not exchange.deviations
 
 
 def focus(case: PlannedCase) -> Reason:
