@@ -130,23 +130,30 @@ def _weight(pod: Pod, replicas: int, workload_id: str) -> float:
 
 def as_json(measurements: list[Measurement], zone: str = "Z") -> Json:
     """The contract's MetricsResponse."""
+    stamps = _stamps(measurements, zone)
     return {
         "measurements": [
             {
                 "type": series.type,
                 "labels": series.labels,
-                "values": [{"value": f"{value:.3f}", "timestamp": text(at, 6, zone)} for at, value in series.values],
+                "values": [{"value": f"{value:.3f}", "timestamp": stamps[at]} for at, value in series.values],
             }
             for series in measurements
         ]
     }
 
 
+def _stamps(measurements: list[Measurement], zone: str) -> dict[int, str]:
+    """Every moment as text, once: all series of an answer share their moments."""
+    return {at: text(at, 6, zone) for at in {at for series in measurements for at, _ in series.values}}
+
+
 def as_csv(measurements: list[Measurement], zone: str = "Z") -> bytes:
     """The same numbers as comma-separated values (RFC 4180); pods have their id in a fourth column."""
     pods = any("podId" in series.labels for series in measurements)
     lines = ["type,timestamp,value" + (",podId" if pods else "")]
+    stamps = _stamps(measurements, zone)
     for series in measurements:
         tail = f",{series.labels['podId']}" if pods else ""
-        lines.extend(f"{series.type},{text(at, 6, zone)},{value:.3f}{tail}" for at, value in series.values)
+        lines.extend(f"{series.type},{stamps[at]},{value:.3f}{tail}" for at, value in series.values)
     return ("\r\n".join(lines) + "\r\n").encode()

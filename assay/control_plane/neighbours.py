@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from assay.contract.request import Json
 from assay.control_plane import bodies, tenant
@@ -50,6 +51,7 @@ _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 _K8S_PHASES: Final = {"Running": "Running", "Updating": "Running", "Failed": "Failed"}
 
 Predicate = Callable[[Workload], bool]
+Item = TypeVar("Item")
 
 
 class Neighbours:
@@ -67,32 +69,27 @@ class Neighbours:
 
     def workloads(self, call: Call) -> Answer:
         """The workloads of the caller's projects, filtered, sorted, a page at a time."""
-        plane = self.plane
         query = read_query(call.query)
-        now = plane.now()
-        deleted = _boolean(query, "deleted")
-        predicates = _filters(query.get("filterBy", []))
+        now = self.plane.now()
+        found = self._listed(call, now, deleted=_boolean(query, "deleted"))
+        for predicate in _filters(query.get("filterBy", [])):
+            found = filter(predicate, found)
         search = query.get("search", [""])[-1]
-        found = [
-            workload
-            for workload in self._listed(now, deleted=deleted)
-            if plane.identity.may(call.caller, workload.project.id)
-            and search in workload.name
-            and all(predicate(workload) for predicate in predicates)
-        ]
-        _sort(found, query)
-        page, following = _page(found, query)
+        if search:
+            found = (workload for workload in found if search in workload.name)
+        page, following = _page(_sorted(found, query), query)
         return Answer(200, {"workloads": [self._workload(item, now) for item in page], **following})
 
-    def _listed(self, now: int, *, deleted: bool) -> Iterator[Workload]:
+    def _listed(self, call: Call, now: int, *, deleted: bool) -> Iterator[Workload]:
         """Active records, or deleted ones; a plane that keeps these readable lists them as deleted all the same."""
         plane = self.plane
+        rights = {project: plane.identity.may(call.caller, project) for project in tenant.PROJECTS}
         for workload in plane.store.live(now):
             past = workload.deleted is not None and plane.lifecycle.gone_from(workload.deleted) <= now
-            if past is deleted:
+            if past is deleted and rights[workload.project.id]:
                 yield workload
         if deleted:
-            yield from plane.store.buried(now)
+            yield from (workload for workload in plane.store.buried(now) if rights[workload.project.id])
 
     def pods(self, call: Call) -> Answer:
         """The pods of one workload: those it has, or with ``deleted=true`` those it had."""
@@ -196,12 +193,12 @@ def _integer(query: dict[str, list[str]], name: str, default: int, low: int, hig
     return int(value)
 
 
-def _page(items: list[Any], query: dict[str, list[str]]) -> tuple[list[Any], dict[str, Json]]:
-    """The asked page, and {"next": offset of the following one} when there is one."""
+def _page(items: Iterable[Item], query: dict[str, list[str]]) -> tuple[list[Item], dict[str, Json]]:
+    """The asked page, and {"next": offset of the following one} when there is one. Reads no further than that."""
     limit = _integer(query, "limit", _DEFAULT_LIMIT, 1, _LARGEST_LIMIT)
     offset = _integer(query, "offset", 0, 0, 2**31 - 1)
-    end = offset + limit
-    return items[offset:end], {"next": end} if end < len(items) else {}
+    page = list(islice(items, offset, offset + limit + 1))
+    return page[:limit], {"next": offset + limit} if len(page) > limit else {}
 
 
 def _filters(texts: list[str]) -> list[Predicate]:
@@ -228,9 +225,12 @@ def _filter(part: str) -> Predicate:
     return lambda workload: compare(read(workload), wanted)
 
 
-def _sort(found: list[Workload], query: dict[str, list[str]]) -> None:
+def _sorted(found: Iterable[Workload], query: dict[str, list[str]]) -> Iterable[Workload]:
+    """In the order asked for; records come by their creation, so that order need not wait for the last of them."""
     order = query.get("sortOrder", ["asc"])[-1]
     by = query.get("sortBy", ["createdAt"])[-1]
     if order not in {"asc", "desc"} or by not in _FIELDS:
         raise Refusal(400, f"/query/sortBy: one of {', '.join(_FIELDS)}, with sortOrder asc or desc")
-    found.sort(key=_FIELDS[by], reverse=order == "desc")
+    if by == "createdAt" and order == "asc":
+        return found
+    return sorted(found, key=_FIELDS[by], reverse=order == "desc")
