@@ -8,7 +8,7 @@ request states what it takes for granted: that an unusual value is fine, or that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
@@ -85,48 +85,45 @@ def _assume_below(node: Node, value: Json, prefix: str, found: list[Reason]) -> 
     # body were half of the oracle's time.
     if isinstance(value, str):
         if node.enum is None:
-            found.extend(_of_string(node, value, prefix))
+            _of_string(node, value, prefix, found)
     elif isinstance(value, dict):
-        found.extend(_of_object(node, value, prefix))
         properties = node.properties
+        if value.get("exclude") is True and "exclude" in properties:
+            found.append(
+                _assume("excluded", prefix + node.pointer, "a policy of the target defines the excluded entry")
+            )
+        if value.get("existingPvc") is True:
+            place = f"{prefix}{node.pointer}/claimName"
+            found.append(_assume("exists", place, "a volume claim of that name exists"))
         for name, item in value.items():
             child = properties.get(name)
             if child is not None:
                 _assume_below(child, item, prefix, found)
     elif isinstance(value, list):
-        if _repeats(value):
+        if len(value) > 1 and _repeats(value):
             found.append(_assume("distinct", prefix + node.pointer, "entries of the list may repeat each other"))
         if node.items is not None:
             for item in value:
                 _assume_below(node.items, item, prefix, found)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        found.extend(_of_number(node, value, prefix))
+        _of_number(node, value, prefix, found)
 
 
-def _of_object(node: Node, value: Mapping[str, Json], prefix: str) -> Iterator[Reason]:
-    if value.get("exclude") is True and "exclude" in node.properties:
-        yield _assume("excluded", prefix + node.pointer, "a policy of the target defines the excluded entry")
-    if "claimInfo" in node.properties and value.get("existingPvc") is not True:
-        claim = value.get("claimInfo")
-        if not isinstance(claim, dict) or claim.get("storageClass") is None:
-            yield _assume("exists", f"{prefix}{node.pointer}/claimInfo", "the target has a default storage class")
-    if value.get("existingPvc") is True:
-        yield _assume("exists", f"{prefix}{node.pointer}/claimName", "a volume claim of that name exists")
-
-
-def _of_string(node: Node, value: str, prefix: str) -> Iterator[Reason]:
+def _of_string(node: Node, value: str, prefix: str, found: list[Reason]) -> None:
     place = prefix + node.pointer
-    if node.pointer in _REFERENCES:
-        yield _assume("exists", place, f"{_REFERENCES[node.pointer]} exists on the target")
+    reference = _REFERENCES.get(node.pointer)
+    if reference is not None:
+        found.append(_assume("exists", place, f"{reference} exists on the target"))
     if node.pointer == _METRIC and value not in _BUILT_IN_METRICS:
-        yield _assume("exists", place, "the custom metric is available on the target")
+        found.append(_assume("exists", place, "the custom metric is available on the target"))
     if node.format is None:
         if node.pattern is None and not _is_plain(node.pointer, value):
-            yield _assume("unusual", place, "the contract says no more than 'a string', and this is an unusual one")
+            text = "the contract says no more than 'a string', and this is an unusual one"
+            found.append(_assume("unusual", place, text))
     elif node.format == "uuid" and value != value.lower():
-        yield _assume("unusual", place, "an identifier in capitals")
+        found.append(_assume("unusual", place, "an identifier in capitals"))
     elif node.format == "hostname" and not _LABEL.fullmatch(value.split(".", 1)[0]):
-        yield _assume("unusual", place, "an unusual host name")
+        found.append(_assume("unusual", place, "an unusual host name"))
 
 
 def _is_plain(pointer: str, value: str) -> bool:
@@ -145,26 +142,29 @@ def _shape(pointer: str) -> tuple[re.Pattern[str], bool]:
     return _TEXT, True
 
 
-def _of_number(node: Node, value: float, prefix: str) -> Iterator[Reason]:
+def _of_number(node: Node, value: float, prefix: str, found: list[Reason]) -> None:
     bounds = node.bounds
-    if ("maximum" not in bounds and value > _LARGEST_PLAIN_NUMBER) or ("minimum" not in bounds and value < 0):
-        yield _assume("unusual", prefix + node.pointer, "the contract sets no bound here, and this number is unusual")
-    elif node.name == "gpuPortionRequest" and value == 0:
-        yield _assume("unusual", prefix + node.pointer, "a request for no share of a GPU at all")
+    if (value > _LARGEST_PLAIN_NUMBER and "maximum" not in bounds) or (value < 0 and "minimum" not in bounds):
+        text = "the contract sets no bound here, and this number is unusual"
+        found.append(_assume("unusual", prefix + node.pointer, text))
+    elif value == 0 and node.name == "gpuPortionRequest":
+        found.append(_assume("unusual", prefix + node.pointer, "a request for no share of a GPU at all"))
 
 
 def _repeats(items: list[Json]) -> bool:
-    if len(items) < 2:
-        return False
-    for key in _IDENTIFYING:
-        named = [item[key] for item in items if isinstance(item, dict) and isinstance(item.get(key), (str, int))]
-        if len(named) != len(set(named)):
-            return True
+    objects = [item for item in items if isinstance(item, dict)]
+    if len(objects) > 1:
+        for key in _IDENTIFYING:
+            named = [item[key] for item in objects if isinstance(item.get(key), (str, int))]
+            if len(named) != len(set(named)):
+                return True
     plain = [item for item in items if isinstance(item, str)]
     return len(plain) != len(set(plain))
 
 
+@cache
 def _assume(what: str, location: str, text: str) -> Reason:
+    # Cached: places and texts are those of the document, a few hundred, and a dense body has a dozen of them.
     return Reason(Source.SILENCE, f"assumes-{what}", location, text)
 
 

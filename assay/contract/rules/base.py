@@ -129,17 +129,20 @@ def never(_spec: Spec) -> Iterator[Unclear]:
     return iter(())
 
 
+_CONTAINERS: Final = (dict, list)  # a tuple: `dict | list` would make a new union for every value
+
+
 def prune(value: Json) -> Json:
     """The effective value: nulls removed from objects, at every depth (null means absent). Lists keep nulls."""
     # Leaves are told apart before the call: seven of eight values are leaves, and calls are what this costs.
     if isinstance(value, dict):
         return {
-            key: prune(item) if isinstance(item, dict | list) else item
+            key: prune(item) if isinstance(item, _CONTAINERS) else item
             for key, item in value.items()
             if item is not None
         }
     if isinstance(value, list):
-        return [prune(item) if isinstance(item, dict | list) else item for item in value]
+        return [prune(item) if isinstance(item, _CONTAINERS) else item for item in value]
     return value
 
 
