@@ -14,8 +14,12 @@ from assay.errors import BudgetExhausted
 from assay.target.settings_model import flag
 
 # A slot comes free when another test deletes its workload. Tests delete at their end, and none runs longer than a
-# minute; after two, nobody will.
+# minute; after two, nobody will. Once that has been seen, waiting as long again for each test would only hide that
+# the target does not delete.
 SLOT_PATIENCE: Final = 120.0
+_NO_HOPE: Final = 1.0
+
+_LOOK: Final = 0.5  # seconds between two looks at whether waiting still makes sense
 
 
 class LimitReached(BudgetExhausted):
@@ -72,6 +76,7 @@ class Budget:
         self._changed = threading.Condition()
         self._began = self.clock()
         self._next_send = self._began
+        self._in_vain = False
 
     @property
     def seconds_left(self) -> float | None:
@@ -94,24 +99,36 @@ class Budget:
         if turn > 0:
             self.sleep(turn)
 
-    def take(self, workloads: int = 1, *, gpus: int = 0, patience: float = SLOT_PATIENCE) -> None:
+    def take(
+        self,
+        workloads: int = 1,
+        *,
+        gpus: int = 0,
+        patience: float = SLOT_PATIENCE,
+        check: Callable[[], None] | None = None,
+    ) -> None:
         """Take slots for workloads about to be created, all at once; waits until others are given back.
 
-        Raises LimitReached when they can never be had, or were not within ``patience`` seconds.
+        ``check`` is called while waiting and may raise (the target is lost, the run interrupted). Raises
+        LimitReached when slots can never be had, or were not within ``patience`` seconds; after one wait in vain
+        the next ones are short, until a slot is given back.
         """
         with self._changed:
             self._check_possible(workloads, gpus)
-            deadline = self.clock() + patience
+            deadline = self.clock() + (min(patience, _NO_HOPE) if self._in_vain else patience)
             while not self._fits(workloads, gpus):
+                if check is not None:
+                    check()
                 left = min(deadline - self.clock(), self._time_left())
                 if left <= 0:
                     self._check_time()
+                    self._in_vain = True
                     raise LimitReached(
                         "max_live",
                         f"no slot for {workloads} more live workloads came free within {patience:g} s "
                         f"({self.live} live, at most {self.limits.live}; {self.gpus} GPU devices asked for)",
                     )
-                self._changed.wait(left)
+                self._changed.wait(min(left, _LOOK))
             self._check_possible(workloads, gpus)
             self.creates += workloads
             self.live += workloads
@@ -122,6 +139,7 @@ class Budget:
         with self._changed:
             self.live -= workloads
             self.gpus -= gpus
+            self._in_vain = False
             self._changed.notify_all()
 
     @contextmanager

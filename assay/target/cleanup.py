@@ -111,11 +111,10 @@ class _Sweep:
             for workload_id, name in found.items():
                 if workload_id not in seen:
                     seen[workload_id] = name
-                    by = next(entry.by for entry in state.intended.values() if _belongs(name, entry))
                     # Written under the name that was asked for, which settles that intent.
-                    asked = next(key for key, entry in state.intended.items() if _belongs(name, entry))
+                    intent = next(entry for entry in state.intended.values() if _belongs(name, entry))
                     if workload_id not in state.live:
-                        self.ledger.created(asked, workload_id, by=by)
+                        self.ledger.created(intent.name, workload_id, by=intent.by)
             settled = time.monotonic() - self.began >= _SETTLE
             if settled or not state.unresolved or time.monotonic() >= self.until:
                 return seen

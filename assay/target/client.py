@@ -188,6 +188,10 @@ class Client:
         """An answer as evidence: {"status", "headers", "body"}, masked and cut; None when no answer came."""
         return None if isinstance(answer, NoAnswer) else evidence.answer(self, answer)
 
+    def check(self) -> None:
+        """TargetLostError when the target is lost or the run was halted."""
+        self._liveness.check()
+
     def forgive(self) -> None:
         """Forget that the target was lost; the clean-up does so before it tries once more."""
         self._liveness.forgive()

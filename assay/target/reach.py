@@ -138,7 +138,7 @@ class Target:
         by = OUTSIDER if auth == OUTSIDER else MAIN
         gpus = gpus_asked(body)
         self.client.admit(auth)
-        self.budget.take(1, gpus=gpus)
+        self.budget.take(1, gpus=gpus, check=self.client.check)
         kept = False
         try:
             self.ledger.intend(name, prefix=prefix, by=by)

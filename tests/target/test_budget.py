@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.errors import BudgetExhausted
+from assay.errors import BudgetExhausted, TargetLostError
+from assay.target import budget as budget_module
 from assay.target.budget import Budget, LimitReached, Limits, gpus_asked
 
 
@@ -113,6 +114,34 @@ def test_a_slot_is_waited_for_and_the_wait_is_bounded() -> None:
     timer.start()
     budget.take(patience=5)
     timer.join()
+    assert budget.live == 1
+
+
+def test_after_one_wait_in_vain_the_next_ones_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget_module, "_NO_HOPE", 0.05)
+    budget = Budget(Limits(live=1))
+    budget.take()
+    for patience in (0.01, 60):
+        began = time.monotonic()
+        assert limit_of(lambda patience=patience: budget.take(patience=patience)) == "max_live"
+        assert time.monotonic() - began < 5
+    budget.give_back()
+    budget.take()
+    timer = threading.Timer(0.2, budget.give_back)
+    timer.start()
+    budget.take(patience=60)
+    timer.join()
+
+
+def test_waiting_for_a_slot_ends_when_the_check_raises() -> None:
+    budget = Budget(Limits(live=1))
+    budget.take()
+
+    def lost() -> None:
+        raise TargetLostError("gone")
+
+    with pytest.raises(TargetLostError, match="gone"):
+        budget.take(check=lost)
     assert budget.live == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from assay.contract.documents import Contract
 from assay.contract.request import Request, Role
-from assay.errors import CredentialsError, ReportError, SettingsError
+from assay.errors import CredentialsError, ReportError, SettingsError, TargetLostError
 from assay.target.budget import LimitReached
 from assay.target.exchange import Answer, NoAnswer
 from assay.target.ledger import Ledger
@@ -112,6 +112,17 @@ def test_live_workloads_never_exceed_the_limit(reach: Open, plane: Plane) -> Non
     assert plane.most_live == 3
     assert plane.workloads == {}
     assert target.budget.creates == 32
+
+
+def test_a_creation_that_waits_for_a_slot_ends_when_the_run_is_halted(reach: Open) -> None:
+    target = reach(max_live=1)
+    create(target)
+    timer = threading.Timer(0.2, target.client.halt, ["interrupted"])
+    timer.start()
+    with pytest.raises(TargetLostError, match="interrupted"):
+        create(target)
+    timer.join()
+    assert target.sweep().clean
 
 
 def test_a_creation_beyond_the_gpu_budget_never_leaves(reach: Open, server: Server) -> None:
