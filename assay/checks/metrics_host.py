@@ -56,9 +56,7 @@ def measured(probe: Probe, test: str) -> Iterator[Measured]:
         start = (serving + timedelta(seconds=1)).replace(microsecond=0)
         if problem is None:
             time.sleep(SPAN + 1)  # until ``end`` is past, wherever in its second the first read fell
-        listed = probe.target.client.pods(workload.id)
-        pods = None if listed is None else tuple(pod["id"] for pod in listed if isinstance(pod.get("id"), str))
-        yield Measured(workload, start, start + timedelta(seconds=SPAN), pods, problem)
+        yield Measured(workload, start, start + timedelta(seconds=SPAN), _pods(probe, workload), problem)
 
 
 SHARED: Final = Lending(measured)
@@ -89,24 +87,34 @@ def _wait(probe: Probe, test: str, workload: Workload) -> tuple[datetime, str | 
         exchange = probe.send(read, test=test, expectation=OPEN, setup=(workload.created,))
         phase = exchange.object().get("actualPhase")
         now = server_time(exchange.answer if isinstance(exchange.answer, Answer) else Answer(0))
-        if phase == "Running" or (phase is None and _has_samples(probe, test, workload, now)):
+        if phase in {"Running", None} and _has_metrics(probe, test, workload, now, told=phase is not None):
             return now, None
         if phase in _ENDED or time.monotonic() > deadline:
-            return (
-                now,
-                f"the workload is {_word(phase)} and not Running after {patience:g} s (set an image that runs)",
-            )
+            return now, _problem(phase, patience)
         time.sleep(_POLL)
 
 
-def _word(phase: Json) -> str:
-    return phase if isinstance(phase, str) else "without a phase"
+def _problem(phase: Json, patience: float) -> str:
+    if phase == "Running":
+        return f"the workload is Running, but after {patience:g} s its metrics are still not found (404)"
+    word = phase if isinstance(phase, str) else "without a phase"
+    return f"the workload is {word} and not Running after {patience:g} s (set an image that runs)"
 
 
-def _has_samples(probe: Probe, test: str, workload: Workload, now: datetime) -> bool:
-    """Whether there are metrics yet; asked only where the target does not tell the phase."""
-    asked = Asked(TYPES, now - timedelta(minutes=1), now)
-    return count_of(series_of(ask(probe, test, workload, asked, expectation=OPEN).body())) > 0
+def _has_metrics(probe: Probe, test: str, workload: Workload, now: datetime, *, told: bool) -> bool:
+    """Whether metrics can be asked for. What collects them may lag behind the phase; where no phase is ``told``,
+    only samples show that the workload serves."""
+    exchange = ask(probe, test, workload, Asked(TYPES, now - timedelta(minutes=1), now), expectation=OPEN)
+    return exchange.status != 404 if told else count_of(series_of(exchange.body())) > 0
+
+
+def _pods(probe: Probe, workload: Workload) -> tuple[str, ...] | None:
+    """Ids of the workload's pods, running ones first."""
+    listed = probe.target.client.pods(workload.id)
+    if listed is None:
+        return None
+    running_first = sorted(listed, key=lambda pod: pod.get("k8sPhase") != "Running")
+    return tuple(pod["id"] for pod in running_first if isinstance(pod.get("id"), str))
 
 
 def ask(

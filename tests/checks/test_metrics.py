@@ -24,8 +24,9 @@ from assay.control_plane.scaling import Pod
 from assay.control_plane.store import Workload
 from assay.control_plane.variants import VARIANTS
 from assay.findings.model import Class
+from assay.target.exchange import Answer
 from contract_tests import test_metrics as contract
-from tests.checks.stage import Stage, stage
+from tests.checks.stage import InProcess, Stage, Tamper, stage
 
 __all__ = ["stage"]
 
@@ -174,7 +175,7 @@ DEFECTS: dict[str, tuple[Behaviour, Callable[..., None], object]] = {
     "metrics-more-samples-than-asked": (mutating(every_series(one_more)), contract.test_samples, 1),
     "metrics-outside-range": (mutating(every_series(shifted)), contract.test_types, ("LATENCY",)),
     "metrics-repeated-timestamp": (
-        mutating(every_series(lambda values: [values[0], *values[:-1]])),
+        mutating(every_series(lambda values: [*values[:1], *values[:-1]])),
         contract.test_types,
         ("LATENCY",),
     ),
@@ -292,9 +293,30 @@ def test_a_workload_that_does_not_run_is_not_tested(stage: Make) -> None:
         stage(Behaviour(lifecycle=Slow)).run(contract.test_samples, "workload", 1)
 
 
-def test_without_a_list_of_pods_they_are_not_tested(stage: Make) -> None:
-    from assay.target.exchange import Answer
+def metrics_found_after(calls: int) -> Tamper:
+    """Metrics answer 404 the first so many times."""
+    left = [calls]
 
+    def tamper(_: InProcess, __: str, target: str, ___: Answer) -> Answer | None:
+        if "/metrics?" not in target or left[0] == 0:
+            return None
+        left[0] -= 1
+        body = b'{"code":404,"message":"no metrics"}'
+        return Answer(404, {"content-type": "application/json"}, body)
+
+    return tamper
+
+
+def test_metrics_that_lag_behind_are_waited_for(stage: Make) -> None:
+    assert stage(tamper=metrics_found_after(5)).run(contract.test_samples, "workload", 1) == set()
+
+
+def test_metrics_that_never_come_are_not_tested(stage: Make) -> None:
+    with pytest.raises(pytest.skip.Exception, match="still not found"):
+        stage(tamper=metrics_found_after(10_000)).run(contract.test_samples, "workload", 1)
+
+
+def test_without_a_list_of_pods_they_are_not_tested(stage: Make) -> None:
     def no_pods(_: object, __: str, target: str, ___: object) -> Answer | None:
         return Answer(404) if target.endswith("/pods") else None
 
