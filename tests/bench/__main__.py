@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import sys
 
@@ -12,6 +13,11 @@ from tests.bench.figure import Figure
 
 def main(wanted: list[str]) -> int:
     missed = 0
+    busy, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if busy > cores / 4:
+        sys.stdout.write(
+            f"note: other work keeps {busy:.1f} of {cores} cores busy; figures will be worse than they are\n"
+        )
     for module in pkgutil.iter_modules(tests.bench.__path__):
         if wanted and module.name not in wanted:
             continue
