@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from assay.contract import parameters, plain
+from assay.contract import parameters
 from assay.contract.documents import Contract
 from assay.contract.request import ABSENT, Expectation, Json, Outcome, Reason, Request, Role, Source
 from assay.contract.rules.base import CREATE, Broken, Rule, Spec, Unclear
 from assay.contract.rules.catalogue import RULES, contradicted, effective, judgements
 from assay.contract.schema import Node, Validator, build
+from assay.contract.unstated import Unstated
 
 _WRITES: Final = frozenset({Role.CREATE, Role.UPDATE})
 # How the validator's message begins that tells of a value off its format.
@@ -49,12 +50,14 @@ class Oracle:
         self._only_on_create = tuple(rule for rule in self.rules if rule.applies == CREATE)
         self.bodies: dict[Role, Node] = {}
         self._validators: dict[Role, Validator] = {}
+        self._unstated: dict[Role, Unstated] = {}
         for role in _WRITES:
             operation = contract.operations[role]
             if operation.body is not None:
                 node = build(contract, operation.body, f"/paths/{operation.id}/requestBody")
                 self.bodies[role] = node
                 self._validators[role] = Validator(node, "/body")
+                self._unstated[role] = Unstated(node)
 
     def expect(self, request: Request, before: Spec | None = None, world: World | None = None) -> Expectation:
         """State what the contract promises for ``request``.
@@ -69,8 +72,9 @@ class Oracle:
             body, problems = _body(request)
             reasons += problems
             if body is not ABSENT:
+                questions, assumes = self._unstated[request.role].questions_and_assumptions(body)
+                reasons += questions
                 reasons += self._judge_deep_body(request.role, body, before)
-                assumes += plain.assumptions(self.bodies[request.role], body)
             elif not problems:
                 reasons += _absent(operation.body_required)
         elif request.body is not ABSENT or request.raw:
@@ -87,8 +91,6 @@ class Oracle:
             return [Reason(Source.SILENCE, "not-representable", "/body", text)]
 
     def _judge_body(self, role: Role, body: Json, before: Spec | None) -> Iterator[Reason]:
-        node = self.bodies[role]
-        yield from plain.silences(node, body)
         yield from _schema_errors(self._validators[role], body)
         spec = body.get("spec") if isinstance(body, Mapping) else None
         if role is Role.UPDATE:

@@ -12,7 +12,7 @@ from assay.contract.documents import load
 from assay.contract.oracle import Oracle
 from assay.contract.request import Request, Role
 from assay.contract.strategies import places
-from assay.contract.strategies.cases import plain_body
+from assay.contract.strategies.cases import CaseList, plain_body
 from assay.contract.strategies.combinations import combination_cases
 from assay.contract.strategies.dense import create_bodies, draws, update_bodies
 from assay.contract.strategies.rule_cases import rule_cases
@@ -57,11 +57,12 @@ def _leaves(oracle: Oracle, role: Role, bodies: list[dict[str, Any]]) -> Iterato
 
 
 def _planning(oracle: Oracle) -> Iterator[Figure]:
-    for name, plan in (
-        ("rules", lambda: [rule_cases(oracle, rule) for rule in oracle.rules]),
-        ("schema", lambda: [schema_cases(oracle, role) for role in Role]),
-        ("combinations", lambda: [combination_cases(oracle)]),
-    ):
+    plans: dict[str, Callable[[], list[CaseList]]] = {
+        "rules": lambda: [rule_cases(oracle, rule) for rule in oracle.rules],
+        "schema": lambda: [schema_cases(oracle, role) for role in Role],
+        "combinations": lambda: [combination_cases(oracle)],
+    }
+    for name, plan in plans.items():
         start = time.process_time()
         found = plan()
         seconds = time.process_time() - start

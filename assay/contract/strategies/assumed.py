@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from assay.contract.plain import assumptions
 from assay.contract.request import Json
 from assay.contract.schema import Node
 from assay.contract.strategies import places
 from assay.contract.strategies.samples import Pool, pool
+from assay.contract.unstated import Unstated
 
 # The document contradicts itself on a toleration's value, so only one that excludes an entry of the target's policy
 # is known to be accepted (couplings.py), and that assumes the entry.
@@ -20,7 +20,7 @@ class Assumptions:
     """Answers for the tree of one body; ``mandatory`` holds what its objects cannot be without, by pointer."""
 
     def __init__(self, root: Node, mandatory: Mapping[str, frozenset[str]]) -> None:
-        self._root = root
+        self._unstated = Unstated(root)
         self._mandatory = mandatory
 
     def cannot_be(self, node: Node) -> bool:
@@ -34,7 +34,8 @@ class Assumptions:
         return Pool(free or every.values, every.distinct)
 
     def _assumed(self, node: Node, value: Json) -> bool:
-        return any(assumptions(self._root, places.put({}, node.pointer, value)))
+        _, assumed = self._unstated.questions_and_assumptions(places.put({}, node.pointer, value))
+        return bool(assumed)
 
     def _smallest(self, node: Node) -> Any:
         if node.properties:

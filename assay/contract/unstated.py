@@ -1,0 +1,162 @@
+"""What the contract leaves unstated about a body: open questions, and what an acceptance takes for granted.
+
+One walk over the body gives both. The tree of nodes is compiled once into places that hold everything the walk
+needs, reasons included: the walk is a quarter of the oracle's time, and was half of it when it looked things up.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from assay.contract.plain import (
+    BUILT_IN_METRICS,
+    LABEL,
+    LARGEST_PLAIN_NUMBER,
+    METRIC,
+    REFERENCES,
+    repeats,
+    shape_of,
+)
+from assay.contract.request import Json, Reason, Source
+from assay.contract.schema import Node
+
+_UNUSUAL_TEXT = "the contract says no more than 'a string', and this is an unusual one"
+_UNUSUAL_NUMBER = "the contract sets no bound here, and this number is unusual"
+
+
+class Unstated:
+    """Answers for the bodies of one operation; ``prefix`` begins every location."""
+
+    def __init__(self, node: Node, prefix: str = "/body") -> None:
+        self._root = _compile(node, prefix)
+
+    def questions_and_assumptions(self, body: Json) -> tuple[list[Reason], list[Reason]]:
+        """What the document does not decide about ``body`` (whether a lawful server accepts it is open), and what
+        an acceptance takes for granted: that an unusual value is fine, or that a named thing exists."""
+        questions: list[Reason] = []
+        assumed: list[Reason] = []
+        _walk(self._root, body, questions, assumed)
+        return questions, assumed
+
+
+@dataclass(slots=True)
+class _Place:
+    """A node, compiled. ``shape`` is None where the document says more of a text than that it is one."""
+
+    node: Node
+    location: str
+    children: dict[str, _Place]
+    item: _Place | None
+    closed: bool
+    excludable: bool
+    reference: Reason | None
+    shape: re.Pattern[str] | None
+    may_be_empty: bool
+    peculiar: bool
+    reasons: dict[str, Reason] = field(default_factory=dict)
+
+    def assume(self, what: str, text: str) -> Reason:
+        reason = self.reasons.get(text)
+        if reason is None:
+            reason = self.reasons[text] = Reason(Source.SILENCE, f"assumes-{what}", self.location, text)
+        return reason
+
+
+def _compile(node: Node, prefix: str) -> _Place:
+    location = prefix + node.pointer
+    reference = REFERENCES.get(node.pointer)
+    shape, may_be_empty = shape_of(node.pointer)
+    bare = node.enum is None and node.pattern is None and node.format is None
+    return _Place(
+        node=node,
+        location=location,
+        children={name: _compile(child, prefix) for name, child in node.properties.items()},
+        item=_compile(node.items, prefix) if node.items is not None else None,
+        closed=node.type == "object" and node.additional is None,
+        excludable="exclude" in node.properties,
+        reference=(
+            Reason(Source.SILENCE, "assumes-exists", location, f"{reference} exists on the target")
+            if reference is not None
+            else None
+        ),
+        shape=shape if bare else None,
+        may_be_empty=may_be_empty,
+        peculiar=node.pointer == METRIC or node.format in {"uuid", "hostname"},
+    )
+
+
+def _walk(place: _Place, value: Json, questions: list[Reason], assumed: list[Reason]) -> None:
+    if isinstance(value, str):
+        if not (value.isascii() and value.isprintable()):
+            _of_characters(place, value, questions)
+        if place.reference is not None:
+            assumed.append(place.reference)
+        if place.shape is not None:
+            if place.shape.fullmatch(value) is None and not (place.may_be_empty and value == ""):
+                assumed.append(place.assume("unusual", _UNUSUAL_TEXT))
+        elif place.peculiar:
+            _of_peculiar(place, value, assumed)
+    elif isinstance(value, dict):
+        _of_object(place, value, questions, assumed)
+    elif isinstance(value, list):
+        if len(value) > 1 and repeats(value):
+            assumed.append(place.assume("distinct", "entries of the list may repeat each other"))
+        if place.item is not None:
+            for entry in value:
+                if entry is None and place.item.node.nullable:
+                    questions.append(_open("null-entry", place.item.location, "null as an entry of a list"))
+                else:
+                    _walk(place.item, entry, questions, assumed)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        _of_number(place, value, questions, assumed)
+
+
+def _of_object(place: _Place, value: dict[str, Json], questions: list[Reason], assumed: list[Reason]) -> None:
+    if place.excludable and value.get("exclude") is True:
+        assumed.append(place.assume("excluded", "a policy of the target defines the excluded entry"))
+    if value.get("existingPvc") is True and "claimName" in place.children:
+        assumed.append(place.children["claimName"].assume("exists", "a volume claim of that name exists"))
+    children = place.children
+    for name, item in value.items():
+        child = children.get(name)
+        if child is not None:
+            if item is not None:
+                _walk(child, item, questions, assumed)
+        elif place.closed:
+            text = f"'{name[:40]}' is not in the contract"
+            questions.append(_open("unknown-property", f"{place.location}/?", text))
+
+
+def _of_characters(place: _Place, value: str, questions: list[Reason]) -> None:
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        questions.append(_open("lone-surrogate", place.location, "no encoding of the text exists"))
+    elif any(char < " " and char not in "\t\n\r" for char in value):
+        questions.append(_open("control-character", place.location, "few stores keep each control character"))
+
+
+def _of_peculiar(place: _Place, value: str, assumed: list[Reason]) -> None:
+    """Texts that the document tells more of: identifiers, host names, the metric."""
+    if place.node.pointer == METRIC:
+        if value not in BUILT_IN_METRICS:
+            assumed.append(place.assume("exists", "the custom metric is available on the target"))
+    elif place.node.format == "uuid":
+        if value != value.lower():
+            assumed.append(place.assume("unusual", "an identifier in capitals"))
+    elif not LABEL.fullmatch(value.split(".", 1)[0]):
+        assumed.append(place.assume("unusual", "an unusual host name"))
+
+
+def _of_number(place: _Place, value: float, questions: list[Reason], assumed: list[Reason]) -> None:
+    bounds = place.node.bounds
+    if (value > LARGEST_PLAIN_NUMBER and "maximum" not in bounds) or (value < 0 and "minimum" not in bounds):
+        assumed.append(place.assume("unusual", _UNUSUAL_NUMBER))
+    elif value == 0 and place.node.name == "gpuPortionRequest":
+        assumed.append(place.assume("unusual", "a request for no share of a GPU at all"))
+    if isinstance(value, float) and place.node.type == "integer" and value.is_integer():
+        text = f"{value} for an integer: JSON Schema drafts disagree"
+        questions.append(_open("integral-float", place.location, text))
+
+
+def _open(what: str, location: str, text: str) -> Reason:
+    return Reason(Source.SILENCE, what, location, text)
