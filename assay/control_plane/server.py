@@ -26,8 +26,8 @@ from assay.errors import UsageError
 
 _GRACE_SECONDS: Final = 2
 _PARENT_CHECK_SECONDS: Final = 0.5
-# With 5,000 live workloads a full collection takes 47 ms of the whole heap and 8 ms once what was loaded at the start is
-# frozen; requests leave no cycles behind (0 objects after 1,000 refusals), so it is hardly ever worth its while.
+# With 5,000 live workloads a full collection takes 47 ms, and 8 ms once what was loaded at the start is frozen;
+# requests leave no cycles behind (0 objects after 1,000 refusals), so it is hardly ever worth its while.
 _GC_THRESHOLDS: Final = (20_000, 50, 1_000)
 
 
