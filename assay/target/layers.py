@@ -18,7 +18,7 @@ from assay.target.settings_model import HAND_OVER, SECRETS, HandOver, Settings, 
 CONFIG: Final = "assay.toml"
 _FIELDS: Final = tuple(name for name in Settings.model_fields if name not in SECRETS)
 _PATHS: Final = ("contract", "corrections", "out", "waivers", "ca_file")
-_LISTS: Final = ("only", "node_pools", "storage_classes", "config_maps", "secret_names")
+_LISTS: Final = ("only",)
 _BESIDE: Final = ("ASSAY_CONFIG", "ASSAY_STATE_DIR")  # variables that are not fields
 
 Layer = dict[str, tuple[Any, str]]

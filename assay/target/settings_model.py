@@ -68,10 +68,6 @@ class Settings(BaseModel):
     insecure: bool = False
     # What exists on the target, so that cases which need it can be sent.
     image: str | None = None
-    node_pools: tuple[str, ...] = ()
-    storage_classes: tuple[str, ...] = ()
-    config_maps: tuple[str, ...] = ()
-    secret_names: tuple[str, ...] = ()
 
     token: SecretStr | None = None
     client_id: SecretStr | None = None

@@ -79,10 +79,10 @@ def test_a_commands_default_yields_to_what_was_given() -> None:
 
 
 def test_lists_come_from_repeated_flags_commas_and_arrays() -> None:
-    write('node_pools = ["a", "b"]\n')
+    write('only = ["a", "b"]\n')
     assert load_settings({"only": ["rules", "load"]}, env={}).only == ("rules", "load")
-    assert load_settings({}, env={"ASSAY_NODE_POOLS": "x, y"}).node_pools == ("x", "y")
-    assert load_settings({}, env={}).node_pools == ("a", "b")
+    assert load_settings({}, env={"ASSAY_ONLY": "x, y"}).only == ("x", "y")
+    assert load_settings({}, env={}).only == ("a", "b")
 
 
 def test_settings_are_frozen() -> None:
