@@ -35,8 +35,8 @@ class Phase(StrEnum):
 
 # Four of five ids exist: an unknown one gives the same 404 each time, but must give it.
 _KNOWN: Final = st.sampled_from((True, True, True, True, False))
-# The rest stay as Schemathesis drew them: schema-valid and, as a rule, refused by the prose.
-_MENDED: Final = st.sampled_from((True, True, False))
+# Half of the schema-valid bodies stay as Schemathesis drew them: most break a rule of the prose.
+_MENDED: Final = st.booleans()
 _RECENT: Final = st.sampled_from((True, True, True, False))
 
 
@@ -100,18 +100,25 @@ class Campaign:
         Hunt(0).each(sender.try_out, [Trial(case) for case in cases], _size)
 
     def _fuzzing(self, role: Role, _test: str, sender: Sender) -> None:
+        source = self.source
+        with generating():
+            trials = self._trials(source, role)
+        # A deletion is drawn from nothing but an id, and each one costs a creation.
+        count = self.sizes.fuzzing // 3 if role is Role.DELETE else self.sizes.fuzzing
+        sample(Hunt(self.sizes.shrinks), sender.try_out, trials, _size, seed=self.seed, count=count)
+
+    def _trials(self, source: CaseSource, role: Role) -> st.SearchStrategy[Trial]:
+        bodies = role in _BODIES
         trials = st.builds(
             Trial,
-            case=self.source.fuzzing(role),
+            case=source.fuzzing(role),
             known=_KNOWN,
-            mended=_MENDED if role in _BODIES else st.just(False),
+            mended=_MENDED if bodies else st.just(False),
             recent=_RECENT,
         )
-        if role in _BODIES:
-            dense = st.builds(Trial, case=self.source.fuzzing(role), body=self._dense(role))
-            trials = st.one_of(trials, trials, dense)
-        count = self.sizes.fuzzing
-        sample(Hunt(self.sizes.shrinks), sender.try_out, trials, _size, seed=self.seed, count=count)
+        if not bodies:
+            return trials
+        return st.one_of(trials, trials, trials, st.builds(Trial, case=source.valid(role), body=self._dense(role)))
 
     def _dense(self, role: Role) -> st.SearchStrategy[Json]:
         gpu = self.probe.target.budget.limits.gpu_devices is None

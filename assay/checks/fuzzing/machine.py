@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import hypothesis
 from hypothesis.stateful import run_state_machine_as_test
 from schemathesis import Response
 from schemathesis.generation.stateful import APIStateMachine
+from schemathesis.generation.stateful.state_machine import normalize_name
 
 from assay.checks.exchange import Exchange
 from assay.checks.fuzzing.fitting import Fitter, Ids
@@ -64,6 +65,8 @@ class Scenario:
         """Send one case; returns the answer for the machine. Raises ContractBreachError with its violations."""
         ids = Ids(self._probe.project, self._probe.cluster, self._named(case), None)
         request = self._fitter.fit(to_request(case, role), ids, known=True, recent=True)
+        if role is Role.CREATE or (role is Role.UPDATE and self._spec is not None):
+            request = mend(self._probe.oracle, request, PLAIN_SPEC, self._spec)
         exchange = self._create(request) if role is Role.CREATE else self._send(request)
         exchange = judged(case, exchange, self._probe.oracle.contract.operations[role].id)
         self._tally.add(exchange)
@@ -86,7 +89,6 @@ class Scenario:
         if self._live is not None:
             self._deleted.add(self._live)
             self._live = self._spec = None
-        request = mend(self._probe.oracle, request, PLAIN_SPEC)
         stated = expect(self._probe, request, None, self._world())
         exchange = self._stack.enter_context(self._probe.creating(request, test=self._test, expectation=stated))
         created = exchange.object().get("workloadId") if exchange.accepted else None
@@ -102,7 +104,7 @@ class Scenario:
             test=self._test,
             expectation=self._expect(request, target),
             also=ALSO.get(request.role, frozenset()),
-            setup=tuple(self._history),
+            setup=tuple(item for item in self._history if target in _named_in(item)),
         )
         if exchange.accepted and target == self._live:
             if request.role is Role.DELETE:
@@ -132,6 +134,25 @@ class Scenario:
         )
 
 
+def _named_in(exchange: Exchange) -> tuple[object, ...]:
+    """The ids of the workloads that an exchange is about."""
+    return exchange.request.path.get("workloadId"), exchange.object().get("workloadId")
+
+
+def _only_creations_begin(base: type[APIStateMachine], source: CaseSource) -> dict[str, object]:
+    """Attributes of a subclass in which every scenario begins with a creation.
+
+    Schemathesis doubts that a creation with a projectId that nothing produces can succeed, so it also begins with
+    reads and updates of random ids. Here the project is known, and random ids are the fuzzing phase's.
+    """
+    label = source.label(Role.CREATE)
+    begins = normalize_name(f"RANDOM -> {label}")
+    if begins not in base.root_rules:
+        return {}
+    hidden: dict[str, object] = dict.fromkeys(base.root_rules - {begins})
+    return {**hidden, "root_rules": frozenset({begins}), "_root_labels": frozenset({label})}
+
+
 def run_scenarios(probe: Probe, test: str, source: CaseSource, tally: Tally, size: Sizes, *, seed: int) -> None:
     """Run the state machine; raises one ContractBreachError with the smallest breach of each kind."""
     hunt = Hunt(size.shrinks * size.steps)
@@ -140,8 +161,6 @@ def run_scenarios(probe: Probe, test: str, source: CaseSource, tally: Tally, siz
 
     class Machine(base):  # type: ignore[valid-type,misc]
         """Schemathesis's machine with the probe as its transport and the oracle as its judge."""
-
-        schema: ClassVar[Any] = source.schema
 
         def setup(self) -> None:
             self.scenario = Scenario(probe, test, tally)
@@ -160,7 +179,7 @@ def run_scenarios(probe: Probe, test: str, source: CaseSource, tally: Tally, siz
         def validate_response(self, response: Response, case: AnyCase, **_: Any) -> None:
             """Judged already, when it was sent."""
 
-    machine: type[APIStateMachine] = Machine
+    machine: type[APIStateMachine] = type("Scenarios", (Machine,), _only_creations_begin(base, source))
     settings = hypothesis.settings(SETTINGS, max_examples=size.scenarios, stateful_step_count=size.steps)
     hypothesis.seed(seed)(machine)
     hunt.finish(lambda: run_state_machine_as_test(machine, settings=settings, _min_steps=2))

@@ -29,9 +29,9 @@ def mend(oracle: Oracle, request: Request, plain: Spec, before: Spec | None = No
     body: dict[str, Json] = copy.deepcopy(dict(request.body))
     spec = body.get("spec")
     body["spec"] = spec = dict(spec) if isinstance(spec, Mapping) else {}
-    if request.role is Role.CREATE:
-        spec.update(plain)
     for _ in range(_ROUNDS):
+        if request.role is Role.CREATE or not spec:  # an update that names nothing is nothing to judge
+            spec.update(plain)
         mended = replace(request, body=body)
         expectation = oracle.expect(mended, before)
         if expectation.outcome is Outcome.ACCEPT:

@@ -13,6 +13,7 @@ from typing import Final, Self
 from assay.checks.exchange import Exchange
 from assay.checks.fuzzing.fitting import Fitter, Ids, carries_a_project, moment
 from assay.checks.fuzzing.mending import mend
+from assay.checks.fuzzing.source import is_valid
 from assay.checks.fuzzing.translate import AnyCase, to_request, to_response
 from assay.checks.fuzzing.treatment import deviations
 from assay.checks.probe import PLAIN_SPEC, Probe, Workload
@@ -39,8 +40,9 @@ _POD_INTERVAL: Final = 0.2
 class Trial:
     """One case and how it is fitted.
 
-    ``known`` uses ids that exist, ``mended`` drops what the oracle objects to, ``recent`` asks for metrics of the
-    last minutes. ``body`` replaces the case's body.
+    ``known`` uses ids that exist, ``recent`` asks for metrics of the last minutes, ``mended`` drops what the oracle
+    objects to from a schema-valid body (one that is meant to break the schema stays as it is). ``body`` replaces the
+    case's body.
     """
 
     case: AnyCase
@@ -115,7 +117,7 @@ class Sender:
             self._a_pod(live) if live and self.role is Role.POD_METRICS else None,
         )
         request = self.fitter.fit(request, ids, known=trial.known, recent=trial.recent)
-        if trial.mended:
+        if trial.mended and is_valid(trial.case):
             request = mend(self.probe.oracle, request, PLAIN_SPEC, live.spec if live else None)
         return request
 

@@ -25,7 +25,7 @@ class Sizes:
 # the longest item (creation, two requests a case) takes 11 s. Certify sends every coverage case (1,160 for a
 # creation): about 7,000 of 40,000 requests.
 PROFILES: Final = {
-    "gate": Sizes(coverage=24, fuzzing=36, scenarios=12, steps=6, shrinks=60),
+    "gate": Sizes(coverage=24, fuzzing=36, scenarios=12, steps=8, shrinks=60),
     "certify": Sizes(coverage=None, fuzzing=400, scenarios=100, steps=10, shrinks=250),
 }
 

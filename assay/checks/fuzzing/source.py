@@ -17,7 +17,7 @@ from schemathesis.generation.feedback import NO_FEEDBACK
 from schemathesis.generation.meta import CoveragePhaseData
 from schemathesis.generation.overrides import Override
 from schemathesis.generation.stateful import APIStateMachine
-from schemathesis.schemas import APIOperation, BaseSchema
+from schemathesis.schemas import APIOperation
 
 from assay.checks.fuzzing.translate import AnyCase
 from assay.contract.documents import Contract
@@ -25,6 +25,17 @@ from assay.contract.request import Json, Role
 
 # Two draws of three are valid by the schema: what gets past the door tells more than one more 400.
 _MODES: Final = (GenerationMode.POSITIVE, GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+# Stands for whatever id the request is fitted with.
+_ANY_ID: Final = "3f2a6c1e-5d0b-4e8f-9a47-c61d80b2e935"
+
+_IN_BODY: Final = "$response.body#/workloadId"
+_IN_PATH: Final = "$request.path.workloadId"
+_LINKS: Final = (
+    (Role.CREATE, _IN_BODY, (Role.METRICS,)),
+    (Role.READ, _IN_BODY, (Role.METRICS, Role.READ)),
+    (Role.UPDATE, _IN_PATH, (Role.METRICS,)),
+    (Role.DELETE, _IN_PATH, (Role.READ, Role.UPDATE, Role.DELETE)),
+)
 
 
 class CaseSource:
@@ -36,20 +47,24 @@ class CaseSource:
         self._schema = schemathesis.openapi.from_dict(_with_links(contract), config=config)
         # Tokens are the client's; how a missing or a forged one is met, the access tests judge.
         self._schema.config.generation.with_security_parameters = False
+        # NUL is for the robustness tests too: many servers cannot store it, and any drawn string would become a gap.
+        self._schema.config.generation.allow_x00 = False
         # Undeclared methods are for the robustness tests (see ``treatment``).
         self._schema.config.phases.coverage.unexpected_methods = set()
+        # A sequence that begins with a refused creation leads nowhere; broken bodies are for the other phases.
+        self._schema.config.phases.stateful.generation.modes = [GenerationMode.POSITIVE]
         self._operations: dict[Role, APIOperation[Any, Any, Any, Any]] = {
             role: self._schema[operation.path][operation.method] for role, operation in contract.operations.items()
         }
         self._roles = {(item.method, item.path): role for role, item in contract.operations.items()}
 
-    @property
-    def schema(self) -> BaseSchema:
-        return self._schema
-
     def role(self, case: AnyCase) -> Role:
         """The role of the operation that a case belongs to."""
         return self._roles[case.operation.method.upper(), case.operation.path]
+
+    def label(self, role: Role) -> str:
+        """Schemathesis's name for the operation: method and path."""
+        return str(self._operations[role].label)
 
     def examples(self, role: Role) -> list[AnyCase]:
         """The document's examples; one generated case when it has none."""
@@ -71,23 +86,37 @@ class CaseSource:
                 operation, generation_modes=list(GenerationMode), generation_config=configured
             )
         )
-        return _spread(cases, limit, random.Random(seed)), len(cases)
+        return spread(cases, limit, seed), len(cases)
 
     def fuzzing(self, role: Role) -> st.SearchStrategy[AnyCase]:
         """Cases that keep the schema and cases that break it, two to one."""
-        operation = self._operations[role]
         if role is Role.DELETE:
             # All that can be broken is the id, and a deletion only goes to ids that are known (see ``fitting``).
-            return operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
-        modes = {mode: operation.as_strategy(generation_mode=mode) for mode in GenerationMode}
+            return self.valid(role)
+        # Nor does an update go to a malformed id, so what is broken must be its body.
+        fixed = {"workloadId": _ANY_ID} if role is Role.UPDATE else None
+        broken = self._operations[role].as_strategy(generation_mode=GenerationMode.NEGATIVE, path_parameters=fixed)
+        modes = {GenerationMode.POSITIVE: self.valid(role), GenerationMode.NEGATIVE: broken}
         return st.sampled_from(_MODES).flatmap(modes.__getitem__)
+
+    def valid(self, role: Role) -> st.SearchStrategy[AnyCase]:
+        """Cases that keep the schema."""
+        return self._operations[role].as_strategy(generation_mode=GenerationMode.POSITIVE)
 
     def state_machine(self) -> type[APIStateMachine]:
         """A fresh state machine class over the linked operations."""
         return self._schema.as_state_machine()
 
 
-def _spread(cases: list[AnyCase], limit: int | None, rng: random.Random) -> list[AnyCase]:
+def is_valid(case: AnyCase) -> bool:
+    """Whether Schemathesis made the case to keep the schema."""
+    meta = case.meta
+    return meta is None or meta.generation.mode.is_positive
+
+
+def spread(cases: list[AnyCase], limit: int | None, seed: int) -> list[AnyCase]:
+    """At most ``limit`` of the coverage cases, every kind in turn, chosen by ``seed``."""
+    rng = random.Random(seed)
     kinds: dict[str, list[AnyCase]] = defaultdict(list)
     for case in cases:
         kinds[_kind(case)].append(case)
@@ -111,28 +140,15 @@ def _with_links(contract: Contract) -> dict[str, Json]:
     """A copy of the document with links that Schemathesis does not infer.
 
     It infers create -> read, update, delete from the ids' names. It does not see that the metrics belong to the
-    workload, nor that a deleted workload's id is worth sending again.
+    workload, that a workload can be read twice, nor that a deleted workload's id is worth sending again.
     """
     document = copy.deepcopy(dict(contract.document))
-    created = {"workloadId": "$response.body#/workloadId"}
-    deleted = {"workloadId": "$request.path.workloadId"}
-    _link(document, contract, Role.CREATE, {"MetricsOfCreated": (Role.METRICS, created)})
-    _link(
-        document,
-        contract,
-        Role.DELETE,
-        {
-            "ReadDeleted": (Role.READ, deleted),
-            "UpdateDeleted": (Role.UPDATE, deleted),
-            "DeleteAgain": (Role.DELETE, deleted),
-        },
-    )
+    for source, id_in, targets in _LINKS:
+        _link(document, contract, source, id_in, targets)
     return document
 
 
-def _link(
-    document: dict[str, Json], contract: Contract, source: Role, links: dict[str, tuple[Role, dict[str, str]]]
-) -> None:
+def _link(document: dict[str, Json], contract: Contract, source: Role, id_in: str, targets: tuple[Role, ...]) -> None:
     operation = contract.operations[source]
     responses = document["paths"][operation.path][operation.method.lower()]["responses"]
     for status, response in responses.items():
@@ -140,8 +156,11 @@ def _link(
             # A shared response ($ref) is copied, so that the links belong to this operation alone.
             own = copy.deepcopy(dict(contract.at(response["$ref"]) if "$ref" in response else response))
             own["links"] = {
-                name: {"operationRef": _reference(contract, target), "parameters": parameters}
-                for name, (target, parameters) in links.items()
+                f"{source}-{target}": {
+                    "operationRef": _reference(contract, target),
+                    "parameters": {"workloadId": id_in},
+                }
+                for target in targets
             }
             responses[status] = own
 

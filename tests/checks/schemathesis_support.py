@@ -1,0 +1,45 @@
+"""A probe on an embedded control plane, for the tests of the Schemathesis campaign."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from assay.checks.probe import Probe
+from assay.contract import documents
+from assay.contract.oracle import Oracle
+from assay.control_plane import embedded
+from assay.control_plane.options import Options
+from assay.findings import journal
+from assay.target.reach import open_target
+from assay.target.settings import load_settings
+
+
+@contextmanager
+def probing(folder: Path, *, limits: Mapping[str, object] | None = None, **options: Any) -> Iterator[Probe]:
+    """A probe on a fresh control plane with ``options`` of ``assay serve``.
+
+    ``folder`` takes ledger and journal, ``limits`` are further settings.
+    """
+    contract = documents.load()
+    with embedded.start(Options(**options)) as plane:
+        settings = load_settings({"seed": 1, **(limits or {})}, env={}).with_embedded(
+            plane.base_url, plane.projects[0], plane.cluster, **embedded.credentials(plane)
+        )
+        target = open_target(settings, contract, env={"ASSAY_STATE_DIR": str(folder / "state")})
+        out = journal.Journal(folder / "journal.jsonl")
+        try:
+            yield Probe(target, Oracle(contract), out)
+        finally:
+            target.sweep()
+            target.close()
+            out.close()
+
+
+def events(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """The journal's events of a kind."""
+    lines = (folder / "journal.jsonl").read_text().splitlines()
+    return [event for event in map(json.loads, lines) if event["t"] == kind]

@@ -1,0 +1,87 @@
+"""Every Schemathesis check has its treatment; what the kept ones find becomes one deviation for one fact."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from assay.checks.fuzzing import treatment
+from assay.checks.fuzzing.source import CaseSource
+from assay.checks.fuzzing.translate import to_response
+from assay.checks.fuzzing.treatment import TREATMENT, Use, deviations, registered
+from assay.contract import documents
+from assay.contract.request import Role
+from assay.target.exchange import Answer
+
+JSON = {"content-type": "application/json"}
+LOADED = CaseSource(documents.load())
+ERROR = {"code": 404, "message": "no such workload"}
+
+
+def found(role: Role, status: int, body: Any, headers: dict[str, str] = JSON, known: str = "") -> list[Any]:
+    case = LOADED.examples(role)[0]
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = to_response(Answer(status, headers, content), case)
+    return list(deviations(case, answer, frozenset(known.split()), "operation"))
+
+
+def test_every_registered_check_has_a_treatment() -> None:
+    assert registered() == TREATMENT.keys()
+
+
+def test_the_table_of_the_module_says_what_is_done() -> None:
+    rows = re.findall(r"^(\w+) +(used|wrapped|replaced) ", str(treatment.__doc__), re.MULTILINE)
+    assert dict(rows) == {name: item.use.value for name, item in TREATMENT.items()}
+
+
+def test_only_kept_checks_run() -> None:
+    kept = {name for name, item in TREATMENT.items() if item.use is not Use.REPLACED}
+    assert {check.__name__ for check in treatment.kept()} == kept
+
+
+def test_a_documented_answer_has_no_deviation() -> None:
+    assert found(Role.READ, 404, ERROR) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "check"),
+    [
+        (500, ERROR, JSON, "schemathesis-not-a-server-error"),
+        (418, ERROR, JSON, "schemathesis-status-code-conformance"),
+        (404, b"<html>", {"content-type": "text/html"}, "schemathesis-content-type-conformance"),
+        (404, {"code": 404}, JSON, "schemathesis-response-schema-conformance"),
+        (404, b"{", JSON, "schemathesis-response-schema-conformance"),
+    ],
+)
+def test_each_kept_check_finds_its_breach(status: int, body: Any, headers: dict[str, str], check: str) -> None:
+    assert check in {deviation.check for deviation in found(Role.READ, status, body, headers)}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "ours"),
+    [
+        (500, {"code": 500, "message": "no"}, JSON, "server-error"),
+        (418, ERROR, JSON, "status-documented"),
+        (404, b"<html>", {"content-type": "text/html"}, "content-type"),
+        (404, {"code": 404}, JSON, "body-schema"),
+        (404, b"{", JSON, "body-json"),
+    ],
+)
+def test_what_our_own_checks_report_is_not_reported_twice(
+    status: int, body: Any, headers: dict[str, str], ours: str
+) -> None:
+    assert found(Role.READ, status, body, headers, known=ours) == []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_busy_answers_are_no_deviation(status: int) -> None:
+    assert found(Role.READ, status, b"", {}) == []
+
+
+def test_a_schema_failure_names_keyword_and_templated_place() -> None:
+    body = {"type": "THROUGHPUT", "values": []}
+    places = {
+        (item.rule, item.location) for item in found(Role.METRICS, 200, {"measurements": [body, {**body, "type": 5}]})
+    }
+    assert ("type", "/response/200/body/measurements/*/type") in places

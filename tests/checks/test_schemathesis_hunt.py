@@ -1,0 +1,135 @@
+"""The hunt: seeded, bounded, one smallest breach for each kind, and an end at once when the run is over."""
+
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+
+from assay.checks.exchange import ContractBreachError
+from assay.checks.fuzzing.hunt import Hunt, sample
+from assay.checks.generation import generating, sending
+from assay.errors import BudgetExhausted
+from assay.findings.model import Class, Finding
+
+NUMBERS = st.integers(0, 10_000)
+
+
+def breach(rule: str, value: object) -> ContractBreachError:
+    finding = Finding(Class.VIOLATION, "check", "operation", rule, "/body", f"{rule} {value}", "why", "test")
+    return ContractBreachError((finding,))
+
+
+def hunt(act: Any, *, shrinks: int = 200, seed: int = 1, count: int = 60) -> list[str]:
+    """The summaries of what a hunt over NUMBERS reports."""
+    try:
+        sample(Hunt(shrinks), act, NUMBERS, lambda value: (value,), seed=seed, count=count)
+    except ContractBreachError as error:
+        return sorted(finding.summary for finding in error.findings)
+    return []
+
+
+def test_nothing_wrong_is_nothing_found() -> None:
+    seen: list[int] = []
+    assert hunt(seen.append) == []
+    assert len(seen) == 60
+
+
+def test_the_smallest_breach_is_reported() -> None:
+    def act(value: int) -> None:
+        if value >= 37:
+            raise breach("big", value)
+
+    assert hunt(act) == ["big 37"]
+
+
+def test_each_kind_is_reported_with_its_own_smallest_case() -> None:
+    def act(value: int) -> None:
+        if value >= 100:
+            raise breach("odd" if value % 2 else "even", value)
+
+    assert hunt(act) == ["even 100", "odd 101"]
+
+
+def test_the_same_seed_tries_the_same_values() -> None:
+    tried: list[list[int]] = [[], [], []]
+    for values, seed in zip(tried, (1, 1, 2), strict=True):
+        hunt(values.append, seed=seed)
+    assert tried[0] == tried[1] != tried[2]
+
+
+@pytest.mark.parametrize("shrinks", [0, 5])
+def test_shrinking_is_bounded(shrinks: int) -> None:
+    tried: list[int] = []
+
+    def act(value: int) -> None:
+        tried.append(value)
+        if value >= 37:
+            raise breach("big", value)
+
+    assert hunt(act, shrinks=shrinks) == [f"big {min(value for value in tried if value >= 37)}"]
+    first = next(number for number, value in enumerate(tried) if value >= 37)
+    assert len(tried) - first - 1 <= shrinks
+
+
+def test_a_breach_that_does_not_come_again_is_reported_all_the_same() -> None:
+    failed: list[int] = []
+
+    def act(value: int) -> None:
+        if value >= 37 and not failed:
+            failed.append(value)
+            raise breach("once", value)
+
+    assert hunt(act) == [f"once {failed[0]}"]
+
+
+def test_a_spent_budget_ends_the_hunt_at_once() -> None:
+    tried: list[int] = []
+
+    def act(value: int) -> None:
+        tried.append(value)
+        raise BudgetExhausted("all requests are sent")
+
+    with pytest.raises(BudgetExhausted, match="all requests are sent"):
+        hunt(act)
+    assert len(tried) == 1
+
+
+def test_a_breach_before_the_budget_is_spent_is_kept() -> None:
+    def act(value: int) -> None:
+        if value >= 37:
+            raise breach("big", value)
+        if value > 0:
+            raise BudgetExhausted("all requests are sent")
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        Hunt(0).each(act, [0, 50, 40, 5, 60], lambda value: (value,))
+    kinds = {type(error) for error in caught.value.exceptions}
+    assert kinds == {ContractBreachError, BudgetExhausted}
+    assert "big 40" in str(caught.value.exceptions[0])
+
+
+def test_an_error_of_the_suite_is_not_swallowed() -> None:
+    def act(value: int) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        hunt(act)
+
+
+def test_one_thread_generates_while_another_sends() -> None:
+    order: list[str] = []
+
+    def other() -> None:
+        with generating():
+            order.append("generated meanwhile")
+
+    with generating():
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join(0.05)
+        order.append("held")
+        with sending():
+            thread.join(5)
+        order.append("held again")
+    assert order == ["held", "generated meanwhile", "held again"]
