@@ -1,8 +1,9 @@
-"""`assay benchmark`: how fast is it?"""
+"""`assay benchmark`: how fast is it, and is it slower than before?"""
 
 from __future__ import annotations
 
-import re
+from dataclasses import fields
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,17 +12,22 @@ from click import BadParameter
 from assay.cli import options as opt
 
 _LOAD = "Load"
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_COMPARISON = "Comparison"
 
 
 def _duration(text: str | None) -> float | None:
-    """Seconds of ``30s``, ``2m``, ``1h``, ``500ms`` or a plain number of seconds."""
+    """Seconds of ``30s``, ``2m``, ``1m30s``, ``500ms`` or a plain number of seconds."""
+    from assay.load.toml_file import parse_duration
+
     if text is None:
         return None
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?", text.strip())
-    if match is None or float(match[1]) == 0:
-        raise BadParameter(f"'{text}' is no duration; write 30s, 2m or 1h", param_hint="--duration")
-    return float(match[1]) * _UNITS[match[2] or "s"]
+    try:
+        seconds = parse_duration(text.strip())
+    except ValueError as error:
+        raise BadParameter(f"'{text}' is no duration: {error}", param_hint="--duration") from None
+    if seconds <= 0:
+        raise BadParameter(f"'{text}' is no time at all; write 30s, 2m or 1h", param_hint="--duration")
+    return seconds
 
 
 def benchmark(
@@ -34,6 +40,15 @@ def benchmark(
     profile: Annotated[
         str, typer.Option(metavar="NAME", help="Load profile of load_tests/profiles.toml.", rich_help_panel=_LOAD)
     ] = "baseline",
+    profiles: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Profiles of your own (TOML).", rich_help_panel=_LOAD)
+    ] = None,
+    slo: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Objectives of your own instead of load_tests/slo.toml.", rich_help_panel=_LOAD
+        ),
+    ] = None,
     scenario: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this scenario of the profile.", rich_help_panel=_LOAD)
     ] = None,
@@ -46,6 +61,34 @@ def benchmark(
     processes: Annotated[
         int, typer.Option(metavar="N", min=1, max=64, help="Load processes.", rich_help_panel=_LOAD)
     ] = 1,
+    ui: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT", min=1, max=65535, help="Show Locust's web UI on this port.", rich_help_panel=_LOAD
+        ),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Compare with this measurement.", rich_help_panel=_COMPARISON),
+    ] = None,
+    update_baseline: Annotated[
+        bool,
+        typer.Option("--update-baseline", help="Make this run the baseline.", rich_help_panel=_COMPARISON),
+    ] = False,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            metavar="RATIO",
+            min=0.01,
+            max=10.0,
+            help="Difference that is still the same.",
+            rich_help_panel=_COMPARISON,
+        ),
+    ] = 0.10,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep the measurement for `assay compare`.", rich_help_panel=_COMPARISON),
+    ] = None,
     out: opt.Out = None,
     seed: opt.Seed = None,
     fail_on: opt.FailOn = None,
@@ -55,21 +98,67 @@ def benchmark(
     max_live: opt.MaxLive = None,
     max_creates: opt.MaxCreates = None,
     max_requests: opt.MaxRequests = None,
+    max_rps: opt.MaxRps = None,
     max_seconds: opt.MaxSeconds = None,
 ) -> None:
-    """Measure create, metrics and the other operations under load: percentiles, errors, SLOs.
+    """Measure create, metrics and the other operations under load: percentiles, errors, SLOs, regressions.
 
     Arrivals follow a schedule that does not wait for answers, and latency counts from the intended start, so a target
     that stalls shows it. A run whose generator was the bottleneck is inconclusive. Results stand under `load` in
     verdict.json, by operation id.
+
+    With --baseline the run is compared with an earlier one: a percentile is worse only when the whole confidence
+    interval of the difference lies beyond the tolerance. Without --out the measurement is kept beside the reports.
     """
     from rich.console import Console
 
+    from assay.load.check import check
+    from assay.load.plan import RunFile
     from assay.run.conduct import conduct
     from assay.run.plan import LoadPlan, plan
     from assay.target.settings import load_settings
 
-    own = {"profile", "scenario", "rate", "duration", "processes"}
-    settings = load_settings({k: v for k, v in opt.given(locals()).items() if k not in own | {"own"}}, config=config)
-    load = LoadPlan(profile, scenario, rate, _duration(duration), processes)
-    raise typer.Exit(conduct(plan("benchmark", (), load), settings, Console(highlight=False)))
+    flags = {
+        name: value
+        for name, value in {
+            "base_url": base_url,
+            "project": project,
+            "cluster": cluster,
+            "ca_file": ca_file,
+            "insecure": insecure,
+            "request_timeout": request_timeout,
+            "out": out,
+            "seed": seed,
+            "fail_on": fail_on,
+            "waivers": waivers,
+            "yes": yes,
+            "max_live": max_live,
+            "max_creates": max_creates,
+            "max_requests": max_requests,
+            "max_rps": max_rps,
+            "max_seconds": max_seconds,
+        }.items()
+        if value is not None
+    }
+    settings = load_settings(flags, config=config)
+    load = LoadPlan(
+        profile=profile,
+        scenario=scenario,
+        rate=rate,
+        duration=_duration(duration),
+        processes=processes,
+        profiles=profiles,
+        slo=slo,
+        save=save,
+        baseline=baseline,
+        update_baseline=update_baseline,
+        tolerance=tolerance,
+        ui_port=ui,
+    )
+    chosen = plan("benchmark", (), load)
+    # Mistakes in files and flags are told now, not by a child after the target was opened.
+    wanted = RunFile(
+        run="", stem="", journal=Path(), **{field.name: getattr(load, field.name) for field in fields(load)}
+    )
+    check(wanted, settings.with_command_defaults(**chosen.defaults))
+    raise typer.Exit(conduct(chosen, settings, Console(highlight=False)))

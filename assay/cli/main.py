@@ -43,6 +43,7 @@ _COMMANDS: Final = (
     ("gate", "assay.cli.gate", "gate"),
     ("certify", "assay.cli.certify", "certify"),
     ("benchmark", "assay.cli.benchmark", "benchmark"),
+    ("compare", "assay.cli.compare", "compare"),
     ("serve", "assay.cli.serve", "serve"),
     ("doctor", "assay.cli.doctor", "doctor"),
     ("replay", "assay.cli.replay", "replay"),

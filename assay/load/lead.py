@@ -10,9 +10,12 @@ import gevent
 from locust.runners import LocalRunner, MasterRunner
 
 from assay.contract.documents import Contract, load
-from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, AssayError, SettingsError
+from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, AssayError
 from assay.findings.journal import Journal
 from assay.load import outcome
+from assay.load.baseline import comparison_findings, comparison_notes, to_stored
+from assay.load.check import Checked, check
+from assay.load.comparison import compare
 from assay.load.coordinator import Coordinator, Interrupted, Leg
 from assay.load.engine import (
     attach_agent,
@@ -23,37 +26,20 @@ from assay.load.engine import (
     watch_children,
 )
 from assay.load.plan import RunFile
-from assay.load.profiles import Profile, load_profile
-from assay.load.scenario import load_scenario, read_parameters
-from assay.load.slo import Objectives, load_objectives
+from assay.load.scenario import load_scenario
 from assay.target.settings import Settings
 
 _STOP_WORKERS: Final = 5.0
 _LOST_CLEANUP: Final = 3.0
 
 
-def checked_profile(file: RunFile) -> Profile:
-    """The profile that the run file asks for, its scenarios' parameters checked; SettingsError."""
-    profile = load_profile(file.profile, file.profiles).limited(file.scenario, file.rate, file.duration)
-    for load_ in profile.loads:
-        try:
-            read_parameters(load_scenario(load_.scenario), load_.parameters)
-        except ValueError as error:
-            raise SettingsError(
-                f"profile {profile.name}, scenario {load_.scenario}: {error}",
-                hint=f"[{profile.name}.scenarios.{load_.scenario}] in {file.profiles or 'load_tests/profiles.toml'}",
-            ) from error
-    return profile
-
-
 def lead(file: RunFile) -> int:
     """Do the run; what is observed goes to the journal. Returns the exit code; raises AssayError before it starts."""
     settings = settings_at_hand()
-    profile = checked_profile(file)
-    objectives = load_objectives(file.slo, base_url=settings.base_url)
+    checked = check(file, settings)
     contract = load(settings.contract, settings.corrections)
     journal = Journal(file.journal)
-    run = _Run(file, settings, profile, objectives, contract, journal)
+    run = _Run(file, settings, checked, contract, journal)
     try:
         return run.whole()
     finally:
@@ -65,15 +51,15 @@ class _Run:
         self,
         file: RunFile,
         settings: Settings,
-        profile: Profile,
-        objectives: Objectives,
+        checked: Checked,
         contract: Contract,
         journal: Journal,
     ) -> None:
         self._file = file
         self._settings = settings
-        self._profile = profile
-        self._objectives = objectives
+        self._profile = checked.profile
+        self._objectives = checked.objectives
+        self._before = checked.before
         self._contract = contract
         self._journal = journal
         self._children: list[subprocess.Popen[bytes]] = []
@@ -145,6 +131,8 @@ class _Run:
         reasons = outcome.problems(leg, found, sorted(expected))
         for reason in reasons:
             self._journal.write("problem", what=reason)
+        if not reasons:
+            self._keep_and_compare(leg, found)
         for finding in outcome.findings(found, self._objectives):
             # A run that cannot be judged accuses nobody: a lost target has missed every objective.
             if reasons:
@@ -154,6 +142,21 @@ class _Run:
             else:
                 self._journal.finding(finding)
         return EXIT_INCONCLUSIVE if reasons else EXIT_PASS
+
+    def _keep_and_compare(self, leg: Leg, found: list[outcome.Result]) -> None:
+        """Store the measurement where asked, and set it beside the baseline. Only of runs that can be judged."""
+        stored = to_stored(self._file.run, self._settings.base_url or "", self._profile, leg, found)
+        if self._file.save is not None:
+            stored.write(self._file.save)
+        if self._before is not None:
+            comparison = compare(self._before, stored, tolerance=self._file.tolerance, seed=self._file.seed)
+            for note in comparison_notes(comparison, str(self._file.baseline)):
+                self._journal.write("note", text=note)
+            for finding in comparison_findings(comparison, str(self._file.baseline)):
+                self._journal.finding(finding)
+        if self._file.update_baseline and self._file.baseline is not None:
+            stored.write(self._file.baseline)
+            self._journal.write("note", text=f"this run is the baseline now: {self._file.baseline}")
 
     def _problem(self, error: AssayError) -> None:
         hint = f" ({error.hint})" if error.hint else ""

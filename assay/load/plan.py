@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from assay.errors import SettingsError
+from assay.load.comparison import TOLERANCE
 from assay.load.profiles import Load, Profile, Step
 
 Json = dict[str, Any]
@@ -22,8 +23,9 @@ class RunFile:
     """The file with which ``assay gate`` and ``assay benchmark`` start ``python -m assay.load --run-file FILE``.
 
     ``run`` is the run's id (its ledger is shared by all processes of the run), ``stem`` begins the name of every
-    workload. ``journal`` receives the events; ``result``, if given, the histograms that comparisons need. Settings
-    and credentials come from the environment (``Settings.to_env``).
+    workload. ``journal`` receives the events; ``save``, if given, the measurement that ``assay compare`` needs.
+    ``baseline`` is an earlier measurement to compare with, or, with ``update_baseline``, to replace. Settings and
+    credentials come from the environment (``Settings.to_env``).
     """
 
     run: str
@@ -37,7 +39,10 @@ class RunFile:
     duration: float | None = None
     seed: int = 0
     processes: int = 1
-    result: Path | None = None
+    save: Path | None = None
+    baseline: Path | None = None
+    update_baseline: bool = False
+    tolerance: float = TOLERANCE
     ui_port: int | None = None
     master: bool = False
     master_host: str = "127.0.0.1"
@@ -57,7 +62,7 @@ class RunFile:
             known = {field.name for field in fields(cls)}
             if unknown := set(data) - known:
                 raise SettingsError(f"{file}: unknown key {', '.join(sorted(unknown))}")
-            for key in ("journal", "profiles", "slo", "result"):
+            for key in ("journal", "profiles", "slo", "save", "baseline"):
                 if data.get(key) is not None:
                     data[key] = Path(data[key])
             return cls(**data)

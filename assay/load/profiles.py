@@ -77,6 +77,19 @@ class Profile:
     def seconds(self) -> float:
         return sum(step.seconds for step in self.steps)
 
+    @property
+    def most_rate(self) -> float:
+        """The highest rate that is ever asked for, all scenarios together, in requests/s."""
+        factors = [max(step.start, step.end) for step in self.steps]
+        if self.search is not None:
+            factors.append(self.search.most)
+        return sum(load.rate for load in self.loads) * max(factors, default=0.0)
+
+    @property
+    def requests(self) -> float:
+        """How many requests the stages ask for, all scenarios together."""
+        return sum(self.schedule(load, 0).requests for load in self.loads)
+
     def schedule(self, load: Load, seed: int) -> Schedule:
         """The arrivals of one scenario."""
         stages = tuple(

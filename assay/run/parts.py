@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from assay import house
 from assay.load.plan import RunFile
@@ -48,20 +50,25 @@ def load(run: Run) -> None:
     """Run the load profile under Locust."""
     chosen = run.plan.load
     file = run.space.work / "load.json"
-    RunFile(
-        run=run.space.run_id,
-        stem=run.mark,
-        journal=run.space.journal.resolve(),
-        profile=chosen.profile,
-        scenario=chosen.scenario,
-        rate=chosen.rate,
-        duration=chosen.duration,
-        processes=chosen.processes,
-        seed=run.settings.seed,
-    ).write(file)
+    run_file(run).write(file)
     run.progress.start("load", f"profile '{chosen.profile}'")
     ended = _run_child(run, ["-m", "assay.load", "--run-file", str(file)])
     _explain(run, "load", ended, _LOAD_RESULTS)
+
+
+def run_file(run: Run) -> RunFile:
+    """The run file of the load part. A benchmark with the default folder keeps its measurement beside it."""
+    chosen: dict[str, Any] = {field.name: getattr(run.plan.load, field.name) for field in fields(run.plan.load)}
+    if run.plan.command == "benchmark" and run.space.is_default:
+        chosen["save"] = chosen["save"] or run.space.out.with_name(f"{run.space.out.name}.load.json")
+    absolute = {name: value.resolve() if isinstance(value, Path) else value for name, value in chosen.items()}
+    return RunFile(
+        run=run.space.run_id,
+        stem=run.mark,
+        journal=run.space.journal.resolve(),
+        seed=run.settings.seed,
+        **absolute,
+    )
 
 
 def _run_child(run: Run, arguments: list[str]) -> child.Ended:

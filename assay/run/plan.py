@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from assay.errors import SettingsError
@@ -13,13 +14,23 @@ PARTS: Final = ("contract", "load")
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """What the load part does: a profile, perhaps narrowed to one scenario at a rate (per s) for a duration (s)."""
+    """What the load part does: a profile, perhaps narrowed to one scenario at a rate (per s) for a duration (s).
+
+    The other fields are those of ``assay.load.plan.RunFile``.
+    """
 
     profile: str
     scenario: str | None = None
     rate: float | None = None
     duration: float | None = None
     processes: int = 1
+    profiles: Path | None = None
+    slo: Path | None = None
+    save: Path | None = None
+    baseline: Path | None = None
+    update_baseline: bool = False
+    tolerance: float = 0.10
+    ui_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

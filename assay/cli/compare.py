@@ -1,0 +1,70 @@
+"""`assay compare RUN RUN`: two stored measurements side by side."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, SettingsError
+
+_RUNS = Path("reports") / "runs"
+
+
+def compare(
+    before: Annotated[str, typer.Argument(metavar="RUN", help="A measurement: a file, or a run's id.")],
+    after: Annotated[str, typer.Argument(metavar="RUN", help="The one to judge.")],
+    tolerance: Annotated[
+        float, typer.Option(metavar="RATIO", min=0.01, max=10.0, help="Difference that is still the same.")
+    ] = 0.10,
+) -> None:
+    """Say of two stored benchmark runs whether the second is better, the same or worse.
+
+    RUN is a file that `assay benchmark --save` or `--update-baseline` wrote, or the id of a run in reports/runs. Exit
+    code 0 the same or better, 1 worse, 3 cannot tell.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from assay.load.comparison import Change
+    from assay.load.comparison import compare as compared
+    from assay.load.stored import read_stored
+
+    first, second = (read_stored(find(run)) for run in (before, after))
+    comparison = compared(first, second, tolerance=tolerance)
+    table = Table(box=None)
+    for heading in ("operation", "percentile", "before, ms", "after, ms", "difference", "95 % confidence", "verdict"):
+        table.add_column(heading, no_wrap=True)
+    for item in comparison.differences:
+        table.add_row(
+            item.operation,
+            item.percentile,
+            f"{item.before:.2f}",
+            f"{item.after:.2f}",
+            f"{item.relative:+.1%}",
+            f"{item.low:+.1%} to {item.high:+.1%}",
+            item.why or item.change.value,
+        )
+    # A table cut to a pipe's 80 columns would lose the numbers it is for.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console.print(table)
+    for note in comparison.notes:
+        console.print(f"note: {note}", markup=False)
+    console.print(f"{second.run} against {first.run}: {comparison.change.value}", markup=False)
+    codes = {Change.WORSE: EXIT_FAIL, Change.UNKNOWN: EXIT_INCONCLUSIVE}
+    raise typer.Exit(codes.get(comparison.change, EXIT_PASS))
+
+
+def find(run: str) -> Path:
+    """The file of a measurement: a path, a run's folder, or a run's id. SettingsError when there is none."""
+    given = Path(run)
+    tried = [given, Path(f"{given}.load.json"), _RUNS / f"{run}.load.json"]
+    for file in tried:
+        if file.is_file():
+            return file
+    raise SettingsError(
+        f"no measurement {run}: tried {', '.join(map(str, tried))}",
+        hint="assay benchmark keeps one beside its reports, or where --save says",
+    )
