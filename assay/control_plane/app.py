@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
+from assay.control_plane.behaviour import Wire
 from assay.control_plane.http import Answer, Call, Disconnected, Headers, Refusal
 from assay.control_plane.plane import Plane
 from assay.control_plane.routing import Router, routes
@@ -45,7 +46,7 @@ class App:
             answer = Refusal(500, "the control plane failed; its standard error says why").answer()
         for change in self.plane.behaviour.after:
             answer = change(self.plane, call, answer)
-        await _respond(answer, send)
+        await _respond(answer, send, self.plane.behaviour.wire)
 
     async def _handle(self, call: Call, raw_path: bytes, receive: Receive) -> Answer:
         route, call.segments, call.params = self._router.find(call.method, raw_path)
@@ -93,12 +94,14 @@ def _too_large() -> Refusal:
     return Refusal(413, f"the body is too large; at most {LARGEST_BODY - 1} bytes are read")
 
 
-async def _respond(answer: Answer, send: Send) -> None:
+async def _respond(answer: Answer, send: Send, changes: tuple[Wire, ...]) -> None:
     body = answer.encoded()
     headers: Headers = [
         (b"content-type", answer.kind),
         (b"content-length", str(len(body)).encode()),
         *answer.headers,
     ]
+    for change in changes:
+        headers = change(headers)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

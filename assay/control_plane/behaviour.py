@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.contract.rules.base import Rule
-from assay.control_plane.http import Answer, Call
+from assay.control_plane.http import Answer, Call, Headers
 from assay.control_plane.identity import Identity
 from assay.control_plane.lifecycle import Lifecycle, Pace
 from assay.control_plane.metrics import Metrics
@@ -27,6 +27,9 @@ Before = Callable[["Plane", Call], Awaitable[Answer | None]]
 
 After = Callable[["Plane", Call, Answer], Answer]
 """Sees every answer on its way out, refusals included, and may change it."""
+
+Wire = Callable[[Headers], Headers]
+"""Sees the header fields of every answer as they are about to leave, and may change them."""
 
 Change = Callable[["Behaviour"], "Behaviour"]
 """What a variant or a defect is."""
@@ -61,7 +64,11 @@ class Choices:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """One way for a control plane to be. ``rules`` and ``reshape`` alter what is demanded of requests."""
+    """One way for a control plane to be. ``rules`` and ``reshape`` alter what is demanded of requests.
+
+    ``keep_alive`` is how many seconds an idle connection stays open. Generators keep theirs for longer than uvicorn's
+    5 s, and would meet a reset when they use them again.
+    """
 
     choices: Choices = field(default_factory=Choices)
     pace: Pace = field(default_factory=Pace)
@@ -69,6 +76,8 @@ class Behaviour:
     reshape: tuple[Reshape, ...] = ()
     before: tuple[Before, ...] = ()
     after: tuple[After, ...] = ()
+    wire: tuple[Wire, ...] = ()
+    keep_alive: int = 75
     identity: type[Identity] = Identity
     validation: type[Validation] = Validation
     store: type[Store] = Store
@@ -87,6 +96,16 @@ class Behaviour:
     def first(self, before: Before) -> Behaviour:
         """This behaviour with one more thing that happens before a call is handled."""
         return replace(self, before=(*self.before, before))
+
+    def sending(self, wire: Wire) -> Behaviour:
+        """This behaviour with one more change to the header fields of every answer."""
+        return replace(self, wire=(*self.wire, wire))
+
+    def mixing(self, part: str, mixin: type[Any]) -> Behaviour:
+        """This behaviour with ``mixin`` laid over one of its part classes, so that several can be combined."""
+        base = getattr(self, part)
+        changes: dict[str, Any] = {part: type(mixin.__name__, (mixin, base), {})}
+        return replace(self, **changes)
 
     def at_pace(self, factor: float) -> Behaviour:
         """This behaviour, every phase ``factor`` times as long."""

@@ -7,10 +7,10 @@ def prefers_csv(accept: str | None) -> bool:
     """Whether ``Accept`` ranks text/csv above application/json. A malformed part counts as not acceptable."""
     if accept is None:
         return False
-    return _quality(accept, "text", "csv") > _quality(accept, "application", "json")
+    return quality(accept, "text", "csv") > quality(accept, "application", "json")
 
 
-def _quality(accept: str, kind: str, subtype: str) -> float:
+def quality(accept: str, kind: str, subtype: str) -> float:
     """The weight of a media type: the most specific range that matches it decides (RFC 9110, 12.5.1)."""
     best = (-1, 0.0)
     for part in accept.lower().split(","):

@@ -102,7 +102,7 @@ class Harness:
         if not sent:
             return Reply(0, {}, b"")
         start, finish = sent
-        names = {name.decode(): value.decode() for name, value in start["headers"]}
+        names = {name.decode().lower(): value.decode() for name, value in start["headers"]}
         return Reply(start["status"], names, finish["body"])
 
     def create(self, name: str = "w", spec: Any = None, token: str = RESEARCHER, **extra: Any) -> Reply:

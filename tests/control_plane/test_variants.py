@@ -14,6 +14,7 @@ from assay.control_plane.options import Options
 from assay.control_plane.variants import VARIANTS
 from assay.errors import UsageError
 from tests.control_plane.harness import OUTSIDER, Harness, assert_documented
+from tests.control_plane.variant_probes import MORE
 
 Probe = Callable[[Harness], Any]
 
@@ -136,6 +137,7 @@ PROBES: dict[str, tuple[Probe, Any, Any]] = {
     "throttling": (_statuses(60), {200: False}, {200: False, 429: True}),
     "sometimes-unavailable": (_statuses(60), {200: False}, {200: False, 503: True}),
     "distant": (_seconds, False, True),
+    **MORE,
 }
 
 
