@@ -24,10 +24,10 @@ def differences(sent: Json, got: Json, pointer: str = "/spec") -> Iterator[str]:
     if sent is None or pointer in _IGNORED:
         return
     if isinstance(sent, Mapping):
-        if sent.get("exclude") is True:
-            return  # an excluded entry says what not to have
+        if _is_excluded(sent):
+            return
         if not isinstance(got, Mapping):
-            if _holds_anything(sent):
+            if _holds_anything(sent, pointer):
                 yield pointer
             return
         for name, value in sent.items():
@@ -54,7 +54,7 @@ def equal(sent: Json, got: Json, pointer: str) -> bool:
 
 
 def _of_lists(sent: list[Json], got: Json, pointer: str) -> Iterator[str]:
-    wanted = [item for item in sent if item is not None]
+    wanted = [item for item in sent if item is not None and not _is_excluded(item)]
     if not isinstance(got, list):
         if wanted:
             yield pointer
@@ -65,8 +65,6 @@ def _of_lists(sent: list[Json], got: Json, pointer: str) -> Iterator[str]:
         return
     rest = list(got)
     for item in wanted:
-        if isinstance(item, Mapping) and item.get("exclude") is True:
-            continue
         nearest = min(rest, key=lambda other: _distance(item, other, pointer), default=None)
         missing = list(differences(item, nearest, f"{pointer}/*")) if nearest is not None else [f"{pointer}/*"]
         yield from missing
@@ -79,9 +77,17 @@ def _distance(sent: Json, got: Json, pointer: str) -> int:
     return sum(1 for _ in differences(sent, got, f"{pointer}/*"))
 
 
-def _holds_anything(value: Json) -> bool:
+def _is_excluded(value: Json) -> bool:
+    """An excluded entry says what not to have, so it need not come back."""
+    return isinstance(value, Mapping) and value.get("exclude") is True
+
+
+def _holds_anything(value: Json, pointer: str) -> bool:
+    """Whether a value holds anything that must come back; an object of nothing but ignored fields is empty."""
+    if pointer in _IGNORED or _is_excluded(value):
+        return False
     if isinstance(value, Mapping):
-        return any(_holds_anything(item) for item in value.values())
+        return any(_holds_anything(item, f"{pointer}/{name}") for name, item in value.items())
     if isinstance(value, list):
-        return bool(value)
+        return any(_holds_anything(item, f"{pointer}/*") for item in value)
     return value is not None
