@@ -60,7 +60,7 @@ class _Draft:
 
     def __init__(self, case: PlannedCase) -> None:
         self.cases = [case]
-        self.body: dict[str, Any] = copy.deepcopy(case.body)
+        self.body = copy.deepcopy(_body(case))
         self.before = dict(case.before) if case.before is not None else None
         self.touched = set(_touched(case))
 
@@ -69,7 +69,7 @@ class _Draft:
         touched = set(_touched(case))
         if len(self.cases) >= _MOST or touched & self.touched or not touched:
             return False
-        body = _merge(self.body, case.body)
+        body = _merge(self.body, _body(case))
         before = None if self.before is None else _merge(self.before, dict(case.before or {}))
         judge = judges[Role.CREATE] if before is None else Judge(oracle, case.role, before)
         expectation = judge.expect(body)
@@ -84,10 +84,14 @@ class _Draft:
         return Pack(self.cases[0].role, tuple(self.cases), self.body, self.before)
 
 
+def _body(case: PlannedCase) -> dict[str, Any]:
+    return case.body if isinstance(case.body, dict) else {}
+
+
 def _touched(case: PlannedCase) -> Iterator[str]:
     """The fields a case is about: what differs from the plain body; storage and security one level deeper."""
     plain = plain_body(case.role)
-    body = case.body if isinstance(case.body, dict) else {}
+    body = _body(case)
     for name, value in body.items():
         if name != "spec" and plain.get(name) != value:
             yield name
