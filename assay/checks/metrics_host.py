@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from assay.checks.created import server_time
+from assay.checks.created import moment, server_time
 from assay.checks.exchange import Exchange
 from assay.checks.lending import Lending
 from assay.checks.metrics import TYPES, Asked, count_of, series_of
@@ -52,10 +52,12 @@ def measured(probe: Probe, test: str) -> Iterator[Measured]:
     """A workload that serves, or one that did not come to it in time (``problem``)."""
     image = probe.target.settings.image
     with probe.workload(test, {**PLAIN_SPEC, "image": image} if image else None) as workload:
-        serving, problem = _wait(probe, test, workload)
+        clock = _ServerClock(workload)
+        problem = _wait(probe, test, workload, clock)
+        serving = clock.now()
         start = (serving + timedelta(seconds=1)).replace(microsecond=0)
         if problem is None:
-            time.sleep(SPAN + 1)  # until ``end`` is past, wherever in its second the first read fell
+            time.sleep(SPAN + 1)  # until ``end`` is past, wherever in its second the last read fell
         yield Measured(workload, start, start + timedelta(seconds=SPAN), _pods(probe, workload), problem)
 
 
@@ -78,19 +80,45 @@ def first_pod(probe: Probe, workload_id: str, patience: float = 5.0) -> str | No
         time.sleep(_POLL)
 
 
-def _wait(probe: Probe, test: str, workload: Workload) -> tuple[datetime, str | None]:
-    """The moment (server's clock) at which the workload was seen to serve, or a last moment and why it does not."""
+class _ServerClock:
+    """The server's clock between two answers. Its Date header is whole seconds, and of some servers a second old;
+    ``createdAt`` is often finer, and is used where the two agree."""
+
+    _AGREE: Final = 3.0  # seconds
+
+    def __init__(self, workload: Workload) -> None:
+        self._offset = -time.monotonic() + _date(workload.created).timestamp()
+        created = moment(workload.created.object().get("createdAt"))
+        if created is not None:
+            finer = created.timestamp() - time.monotonic()
+            if abs(finer - self._offset) < self._AGREE:
+                self._offset = max(self._offset, finer)
+
+    def read(self, exchange: Exchange) -> None:
+        """Take in one more answer; a clock that was read late is never ahead, so the later reading holds."""
+        self._offset = max(self._offset, _date(exchange).timestamp() - time.monotonic())
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._offset + time.monotonic(), UTC)
+
+
+def _date(exchange: Exchange) -> datetime:
+    return server_time(exchange.answer if isinstance(exchange.answer, Answer) else Answer(0))
+
+
+def _wait(probe: Probe, test: str, workload: Workload, clock: _ServerClock) -> str | None:
+    """Wait until the workload serves; why it does not, or None."""
     patience = PATIENCE.get(probe.profile, PATIENCE["gate"])
     deadline = time.monotonic() + patience
     read = Request(Role.READ, path={"workloadId": workload.id})
     while True:
         exchange = probe.send(read, test=test, expectation=OPEN, setup=(workload.created,))
         phase = exchange.object().get("actualPhase")
-        now = server_time(exchange.answer if isinstance(exchange.answer, Answer) else Answer(0))
-        if phase in {"Running", None} and _has_metrics(probe, test, workload, now, told=phase is not None):
-            return now, None
+        clock.read(exchange)
+        if phase in {"Running", None} and _has_metrics(probe, test, workload, clock.now(), told=phase is not None):
+            return None
         if phase in _ENDED or time.monotonic() > deadline:
-            return now, _problem(phase, patience)
+            return _problem(phase, patience)
         time.sleep(_POLL)
 
 

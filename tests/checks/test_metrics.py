@@ -11,7 +11,7 @@ import pytest
 
 from assay.checks import metrics, metrics_csv
 from assay.checks.metrics import Asked, judge, series_of
-from assay.checks.metrics_host import SHARED
+from assay.checks.metrics_host import SHARED, ask
 from assay.checks.metrics_refusal import MALFORMED
 from assay.contract.request import Role
 from assay.control_plane.behaviour import Behaviour
@@ -273,11 +273,33 @@ def test_the_reference_is_not_failed(stage: Make) -> None:
     assert lawful.live() == []
 
 
-# "distant" only takes its time, in real seconds.
-@pytest.mark.parametrize("name", sorted(set(VARIANTS) - {"distant"}))
+# Those that answer questions about metrics, moments or pods otherwise than the reference.
+VARIANTS_OF_METRICS = (
+    "slow-start",
+    "instant-start",
+    "required-fields-only",
+    "capital-ids",
+    "local-time",
+    "whole-seconds",
+    "nanoseconds",
+    "metrics-never-partial",
+    "metrics-not-found-early",
+    "metrics-empty",
+    "metrics-coarse",
+    "metrics-backwards",
+    "no-latency",
+    "no-metric-labels",
+    "null-metric-values",
+    "no-csv",
+    "strict-accept",
+    "throttling",
+)
+
+
+@pytest.mark.parametrize("name", VARIANTS_OF_METRICS)
 def test_no_lawful_variant_is_failed(stage: Make, name: str) -> None:
     lawful = stage(VARIANTS[name].change(Behaviour()))
-    assert everything(lawful, ("workload",)) == set()
+    assert everything(lawful, contract.WHOSE) == set()
     assert lawful.live() == []
 
 
@@ -305,6 +327,14 @@ def metrics_found_after(calls: int) -> Tamper:
         return Answer(404, {"content-type": "application/json"}, body)
 
     return tamper
+
+
+def test_the_past_that_is_asked_for_is_whole(stage: Make) -> None:
+    """With a fine clock the range begins after the workload came to serve, so the reference answers 200, not 207."""
+    lawful = stage()
+    with SHARED.borrow(lawful.probe, "test") as host:
+        assert ask(lawful.probe, "test", host.workload, host.asked()).status == 200
+        assert host.end.timestamp() <= lawful.now
 
 
 def test_metrics_that_lag_behind_are_waited_for(stage: Make) -> None:
