@@ -80,25 +80,39 @@ class Node:
         return node
 
 
-def build(contract: Contract, schema: Mapping[str, Json], source: str, pointer: str = "") -> Node:
-    """Flatten ``schema`` (found at ``source``) into a tree. ContractError on keywords it cannot flatten."""
+def build(
+    contract: Contract, schema: Mapping[str, Json], source: str, pointer: str = "", within: tuple[str, ...] = ()
+) -> Node:
+    """Flatten ``schema`` (found at ``source``) into a tree. ContractError on keywords it cannot flatten.
+
+    ``within`` lists the references that led here: a schema that contains itself has no tree.
+    """
     if "$ref" in schema:
         reference = str(schema["$ref"])
-        return build(contract, contract.resolve(schema), reference.removeprefix("#"), pointer)
+        if reference in within:
+            raise ContractError(
+                f"{contract.source}: {reference} contains itself (at {source}), which assay cannot read"
+            )
+        place = reference.removeprefix("#")
+        return build(contract, contract.at(reference), place, pointer, (*within, reference))
     for keyword in _UNREADABLE:
         if keyword in schema:
             raise ContractError(f"{contract.source}: {source} uses '{keyword}', which assay cannot read")
-    own = _own(contract, schema, source, pointer)
+    own = _own(contract, schema, source, pointer, within)
     for number, part in enumerate(schema.get("allOf", ())):
-        own = _intersect(own, build(contract, part, f"{source}/allOf/{number}", pointer), contract)
+        own = _intersect(own, build(contract, part, f"{source}/allOf/{number}", pointer, within), contract)
     return own
 
 
-def _own(contract: Contract, schema: Mapping[str, Json], source: str, pointer: str) -> Node:
+def _own(contract: Contract, schema: Mapping[str, Json], source: str, pointer: str, within: tuple[str, ...]) -> Node:
     kind = str(schema.get("type", ""))
     enum = schema.get("enum")
     extra = schema.get("additionalProperties")
     items = schema.get("items")
+
+    def below(part: Mapping[str, Json], keyword: str, step: str) -> Node:
+        return build(contract, part, f"{source}/{keyword}", f"{pointer}/{step}", within)
+
     return Node(
         pointer=pointer,
         source=source,
@@ -111,15 +125,10 @@ def _own(contract: Contract, schema: Mapping[str, Json], source: str, pointer: s
         bounds={key: schema[key] for key in _BOUNDS if key in schema},
         required=frozenset(schema.get("required", ())),
         properties={
-            name: build(contract, part, f"{source}/properties/{name}", f"{pointer}/{name}")
-            for name, part in schema.get("properties", {}).items()
+            name: below(part, f"properties/{name}", name) for name, part in schema.get("properties", {}).items()
         },
-        items=build(contract, items, f"{source}/items", f"{pointer}/*") if items is not None else None,
-        additional=(
-            build(contract, extra, f"{source}/additionalProperties", f"{pointer}/*")
-            if isinstance(extra, dict)
-            else None
-        ),
+        items=below(items, "items", "*") if items is not None else None,
+        additional=below(extra, "additionalProperties", "*") if isinstance(extra, dict) else None,
         default=schema.get("default"),
         deprecated=bool(schema.get("deprecated")),
         description=str(schema.get("description", "")),
