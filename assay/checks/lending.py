@@ -62,6 +62,11 @@ class Lending(Generic[T]):
             loan = self._loans.get(probe)
             return 0 if loan is None else loan.borrowers
 
+    def retire(self, probe: Probe) -> None:
+        """Lend another one from now on: what is on loan is no longer what it was made as."""
+        with self._lock:
+            self._loans.pop(probe, None)
+
     def _take(self, probe: Probe, test: str) -> tuple[_Loan[T], bool]:
         with self._lock:
             loan = self._loans.get(probe)

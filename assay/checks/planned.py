@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Final
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -59,7 +59,7 @@ def _groups(probe: Probe, test: str, cases: Iterable[PlannedCase]) -> Iterator[l
     """Cases that may share a workload: same role, same spec before, all refused. Leaves out what GPUs forbid."""
     group: list[PlannedCase] = []
     for case in cases:
-        if not probe.target.budget.allows_gpus(case.gpus):
+        if not _affords(probe, case):
             probe.not_tested(
                 f"{test}: {case.title}", "it asks for GPU devices, which this run may not (max_gpu_devices)"
             )
@@ -70,6 +70,13 @@ def _groups(probe: Probe, test: str, cases: Iterable[PlannedCase]) -> Iterator[l
         group.append(case)
     if group:
         yield group
+
+
+def _affords(probe: Probe, case: PlannedCase) -> bool:
+    """What must be refused asks for nothing; but the workload that an update goes to must exist first."""
+    if case.side == ACCEPT:
+        return probe.target.budget.allows_gpus(case.gpus)
+    return case.before is None or probe.affords(case.before)
 
 
 def _may_share(one: PlannedCase, two: PlannedCase) -> bool:
@@ -87,15 +94,35 @@ def _create(probe: Probe, test: str, case: PlannedCase) -> Exchange:
 
 
 def _on_workload(probe: Probe, test: str, group: list[PlannedCase]) -> list[Exchange]:
+    if any(_changes(case) or overlay(case.before or {}) != overlay({}) for case in group):
+        return _on_its_own(probe, test, group)
+    with _PLAIN.borrow(probe, test) as workload:
+        exchanges = [_send(probe, test, case, workload) for case in group]
+    taken = [exchange.request.role is Role.UPDATE and exchange.accepted for exchange in exchanges]
+    if not any(taken):
+        return exchanges
+    # The shared workload is no longer plain, and perhaps was not when this was sent: what counts is what a fresh one
+    # does with the same request.
+    _PLAIN.retire(probe)
+    kept = [exchange for exchange, again in zip(exchanges, taken, strict=True) if not again]
+    return kept + _on_its_own(probe, test, [case for case, again in zip(group, taken, strict=True) if again])
+
+
+def _changes(case: PlannedCase) -> bool:
+    return case.role is Role.DELETE or (case.role is Role.UPDATE and case.side == ACCEPT)
+
+
+def _on_its_own(probe: Probe, test: str, group: list[PlannedCase]) -> list[Exchange]:
+    """Send the cases to a workload that no other test sees, and a fresh one after each update that was accepted."""
     exchanges: list[Exchange] = []
     rest = list(group)
     while rest:
-        with _stage(probe, test, rest[0]) as workload:
+        with probe.workload(test, overlay(rest[0].before or {})) as workload:
             while rest:
                 exchange = _send(probe, test, rest.pop(0), workload)
                 exchanges.append(exchange)
                 if exchange.request.role is Role.UPDATE and exchange.accepted:
-                    break  # the workload is no longer what the next case starts from
+                    break
     return exchanges
 
 
@@ -104,19 +131,6 @@ def _plain_workload(probe: Probe, test: str) -> AbstractContextManager[Workload]
 
 
 _PLAIN: Final = Lending(_plain_workload)
-
-
-@contextmanager
-def _stage(probe: Probe, test: str, case: PlannedCase) -> Iterator[Workload]:
-    """The workload a case needs: one for itself if the case changes or deletes it, else one that tests share."""
-    spec = overlay(case.before or {})
-    changes = case.role is Role.DELETE or (case.role is Role.UPDATE and case.side == ACCEPT)
-    if changes or spec != overlay({}):
-        with probe.workload(test, spec) as workload:
-            yield workload
-    else:
-        with _PLAIN.borrow(probe, test) as workload:
-            yield workload
 
 
 def _send(probe: Probe, test: str, case: PlannedCase, workload: Workload) -> Exchange:

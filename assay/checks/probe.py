@@ -130,7 +130,7 @@ class Probe:
         Raises BudgetExhausted before anything is sent.
         """
         stated = self.expect(request) if expectation is None else expectation
-        answer = self.target.send(request, auth=auth)
+        answer = self.target.send(request, auth=auth, refused=stated.outcome is Outcome.REJECT)
         exchange: Exchange | None = None
         try:
             exchange = self._judged(request, stated, answer, test, focus, also, (), auth)

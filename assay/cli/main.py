@@ -7,11 +7,10 @@ from importlib import import_module
 from typing import Any, Final
 
 import typer
-from click import UsageError as ClickUsageError
 from rich.console import Console
 
 from assay import __version__
-from assay.errors import EXIT_INTERRUPTED, AssayError
+from assay.errors import EXIT_INTERRUPTED, EXIT_USAGE, AssayError
 
 _HELP: Final = """\
 Contract and load testing for the NVIDIA Run:ai Inferences API.
@@ -20,7 +19,8 @@ Without --base-url every command works on the embedded control plane: a complete
 a free loopback port and stopped afterwards. With --base-url it works on a real one: it creates at most 10 small
 workloads at a time, asks for no GPU, and removes what it created whatever happens.
 
-  assay gate                       may this build be merged?             about 2 minutes
+\b
+  assay gate                       may this build be merged? (2 minutes)
   assay gate --base-url URL --project ID --cluster UUID
   assay doctor --base-url URL      can this target be tested at all?
 
@@ -53,6 +53,10 @@ _COMMANDS: Final = (
 )
 
 
+# Typer carries its own copy of Click and exports of its errors only the leaves.
+_UsageError: Any = typer.BadParameter.__bases__[0]
+
+
 def _version(value: bool) -> None:
     if value:
         typer.echo(f"assay {__version__}")
@@ -81,10 +85,12 @@ def main(arguments: list[str] | None = None) -> Any:
     except AssayError as error:
         _complain(error.message, error.hint)
         sys.exit(error.exit_code)
-    except ClickUsageError as error:
-        where = f"\nTry 'assay {error.ctx.info_name} --help'." if error.ctx and error.ctx.parent else ""
-        _complain(f"{error.format_message()}{where}", None)
-        sys.exit(error.exit_code)
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(error.format_message())
+            sys.exit(EXIT_USAGE)
+        _complain(error.format_message(), _where_to_look(error))
+        sys.exit(EXIT_USAGE)
     except typer.Abort:
         _complain("stopped", None)
         sys.exit(EXIT_INTERRUPTED)
@@ -94,6 +100,11 @@ def main(arguments: list[str] | None = None) -> Any:
         # The reader of our output (head, less) went away: nothing to tell it, and nothing of ours failed.
         sys.stderr.close()
         sys.exit(0)
+
+
+def _where_to_look(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    return f"see: {context.command_path if context else 'assay'} --help"
 
 
 def _complain(message: str, hint: str | None) -> None:

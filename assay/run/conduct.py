@@ -30,7 +30,6 @@ from assay.reporting.write_all import write_all
 from assay.run import parts
 from assay.run.info import run_info
 from assay.run.plan import Plan
-from assay.run.preflight import reachable
 from assay.run.progress import Progress
 from assay.run.space import Space, open_space
 from assay.target.reach import Target, open_target
@@ -88,7 +87,7 @@ def _execute(run: Run, stack: ExitStack) -> None:
     target = stack.enter_context(_opened(run))
     run.mark = target.mark
     try:
-        if reachable(target, run.journal):
+        if target.preflight(run.journal):
             for part in run.plan.parts:
                 if run.interrupted:
                     run.journal.write("not_tested", what=part, why="the run was interrupted")

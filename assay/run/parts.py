@@ -61,7 +61,9 @@ def run_file(run: Run) -> RunFile:
     chosen: dict[str, Any] = {field.name: getattr(run.plan.load, field.name) for field in fields(run.plan.load)}
     if run.plan.command == "benchmark" and run.space.is_default:
         chosen["save"] = chosen["save"] or run.space.out.with_name(f"{run.space.out.name}.load.json")
-    absolute = {name: value.resolve() if isinstance(value, Path) else value for name, value in chosen.items()}
+    absolute: dict[str, Any] = {
+        name: value.resolve() if isinstance(value, Path) else value for name, value in chosen.items()
+    }
     return RunFile(
         run=run.space.run_id,
         stem=run.mark,

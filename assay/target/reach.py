@@ -35,7 +35,7 @@ _UNNAMED: Final = "#"  # begins the ledger's stand-in for a creation whose body 
 class Notes(Protocol):
     """Where a run's events go (the journal)."""
 
-    def write(self, kind: str, **event: Any) -> None: ...
+    def write(self, kind: str, /, **event: Any) -> None: ...
 
 
 @dataclass
@@ -75,15 +75,24 @@ class Target:
         return f"{self.mark}-{label[:room].strip('-')}-{tail}" if room > 0 else f"{self.mark}-{tail}"
 
     def send(
-        self, request: Request, *, auth: str | None = MAIN, headers: Mapping[str, str] | None = None
+        self,
+        request: Request,
+        *,
+        auth: str | None = MAIN,
+        headers: Mapping[str, str] | None = None,
+        refused: bool = False,
     ) -> Answer | NoAnswer:
-        """``Client.send`` with budget and ledger kept. Raises also ReportError: the ledger cannot be written."""
+        """``Client.send`` with budget and ledger kept. Raises also ReportError: the ledger cannot be written.
+
+        ``refused``: the contract makes the target refuse this creation, so the GPUs it names count for nothing.
+        """
         match request.role:
             case Role.CREATE:
                 # Beside raw bytes, the body is what they are known to hold: its name must be on disk all the same.
                 body = None if isinstance(request.body, Absent) else request.body
+                gpus = 0 if refused else gpus_asked(body)
                 return self._create(
-                    body, auth, lambda: self.client.send(request, auth=auth, headers=headers, admitted=True)
+                    body, gpus, auth, lambda: self.client.send(request, auth=auth, headers=headers, admitted=True)
                 )
             case Role.DELETE:
                 return self._delete(request, auth, headers)
@@ -109,6 +118,7 @@ class Target:
         body = {"name": name} if name else None
         return self._create(
             body,
+            0,
             auth,
             lambda: self.client.raw(method, path, headers=headers, content=content, auth=auth, admitted=True),
         )
@@ -131,12 +141,11 @@ class Target:
         self.client.close()
         self.ledger.close()
 
-    def _create(self, body: Json, auth: str | None, send: Send) -> Answer | NoAnswer:
+    def _create(self, body: Json, gpus: int, auth: str | None, send: Send) -> Answer | NoAnswer:
         name, prefix = _name_in(body)
         if name is None:
             name = f"{_UNNAMED}{self._process}-{next(self._count)}"
         by = OUTSIDER if auth == OUTSIDER else MAIN
-        gpus = gpus_asked(body)
         self.client.admit(auth)
         self.budget.take(1, gpus=gpus, check=self.client.check)
         kept = False
