@@ -158,7 +158,7 @@ class ContractRun:
         probe, name = self._session.probe, test_id(item)
         outcome: str = report.outcome
         message = ""
-        breaches, others = _sort_errors(error)
+        breaches, others = sort_errors(error)
         for breach in breaches:
             probe.write_findings(breach.findings)
         if isinstance(error, BudgetExhausted | TargetLostError):
@@ -207,7 +207,7 @@ def _lock_parser() -> None:
     ast.parse = locked
 
 
-def _sort_errors(error: BaseException | None) -> tuple[list[ContractBreachError], list[BaseException]]:
+def sort_errors(error: BaseException | None) -> tuple[list[ContractBreachError], list[BaseException]]:
     """Breaches and other errors of a test; Hypothesis groups several distinct failures into one exception."""
     if error is None or isinstance(error, pytest.skip.Exception):
         return [], []
@@ -215,7 +215,7 @@ def _sort_errors(error: BaseException | None) -> tuple[list[ContractBreachError]
         breaches: list[ContractBreachError] = []
         others: list[BaseException] = []
         for inner in error.exceptions:
-            found, rest = _sort_errors(inner)
+            found, rest = sort_errors(inner)
             breaches += found
             others += rest
         return breaches, others

@@ -16,6 +16,7 @@ from assay.control_plane.plane import Plane, World
 from assay.findings.journal import Journal
 from assay.prove.inprocess import URL, InProcess
 from assay.prove.timing import SharedTime
+from assay.run.plan import plan
 from assay.target.budget import Budget, Limits
 from assay.target.client import Client
 from assay.target.identity import Identity
@@ -37,15 +38,13 @@ class Notebook(Journal):
         # Not Journal.__init__: it opens a file.
         self.requests = 0
         self.findings: dict[str, dict[str, Any]] = {}
-        self.problems: list[str] = []
+        self.lost: str | None = None  # why no further test makes sense
 
     def write(self, kind: str, /, **event: Any) -> None:
         if kind == "exchange":
             self.requests += 1
         elif kind == "finding":
             self.findings.setdefault(event["id"], event)
-        elif kind == "problem":
-            self.problems.append(str(event["what"]))
 
     def close(self) -> None:
         """Nothing to close."""
@@ -69,7 +68,13 @@ class Bench:
     """A probe on a control plane of the given behaviour. ``notebook`` holds what was found."""
 
     def __init__(
-        self, contract: Contract, behaviour: Behaviour, *, profile: str = "gate", seed: int = 1, requests: int = 4_000
+        self,
+        contract: Contract,
+        behaviour: Behaviour,
+        oracle: Oracle | None = None,
+        *,
+        profile: str = "gate",
+        seed: int = 1,
     ) -> None:
         self.time = SharedTime()
         self.time.install()
@@ -79,6 +84,7 @@ class Bench:
         transport = InProcess(App(self.plane), self.time.time, _TIMEOUT)
         # No limit of live workloads: nobody else's GPUs are at stake, and a defect that keeps workloads alive would
         # make every later creation wait for a slot.
+        requests = plan(profile, ()).defaults["max_requests"]
         budget = Budget(Limits(live=None, requests=requests, gpu_devices=None), sleep=self.time.sleep)
         target = Target(
             settings,
@@ -91,7 +97,7 @@ class Bench:
             "prove",
             "assay-prove",
         )
-        self.probe = Probe(target, Oracle(contract), self.notebook, profile)
+        self.probe = Probe(target, oracle or Oracle(contract), self.notebook, profile)
 
     def _settings(self, seed: int) -> Settings:
         clients = self.plane.identity.clients

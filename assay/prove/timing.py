@@ -11,10 +11,10 @@ import time
 from types import ModuleType
 from typing import Final
 
-from assay.checks import lifecycle, metrics_host
+from assay.checks import lifecycle, metrics_host, settling
 from assay.checks.fuzzing import sender
 
-WAITING: Final[tuple[ModuleType, ...]] = (lifecycle, metrics_host, sender)
+WAITING: Final[tuple[ModuleType, ...]] = (lifecycle, metrics_host, sender, settling)
 """The modules of ``assay.checks`` that wait: each calls ``time.sleep`` and ``time.monotonic`` and nothing else."""
 
 

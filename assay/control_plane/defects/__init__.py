@@ -1,7 +1,7 @@
 """Seeded defects: the control plane with one thing wrong on purpose, named by a stable id.
 
 A family is a function from the contract to its defects, so a new rule or property brings its defects along. Each
-family has a module here and an entry in ``FAMILIES``.
+family has an entry in ``FAMILIES``, and its name is the first step of the ids.
 """
 
 from __future__ import annotations
@@ -10,10 +10,39 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from assay.contract.documents import Contract
-from assay.control_plane.defects import rules
+from assay.control_plane.defects import (
+    crash,
+    identity,
+    life,
+    measuring,
+    performance,
+    races,
+    request_legal,
+    request_schema,
+    responses,
+    rule_wrong,
+    rules,
+    store,
+)
 from assay.control_plane.defects.base import Defect
 
-FAMILIES: Final[Mapping[str, Callable[[Contract], Iterator[Defect]]]] = {"rule-off": rules.defects}
+FAMILIES: Final[Mapping[str, Callable[[Contract], Iterator[Defect]]]] = {
+    "request-schema": request_schema.defects,
+    "request-legal": request_legal.defects,
+    "rule-off": rules.defects,
+    "rule-wrong": rule_wrong.defects,
+    "response-field": responses.fields,
+    "response-status": responses.statuses,
+    "response-content-type": responses.content_types,
+    "error-body": responses.error_bodies,
+    "identity": identity.defects,
+    "store": store.defects,
+    "lifecycle": life.defects,
+    "metrics": measuring.defects,
+    "crash": crash.defects,
+    "race": races.defects,
+    "performance": performance.defects,
+}
 
 
 def catalogue(contract: Contract) -> dict[str, Defect]:

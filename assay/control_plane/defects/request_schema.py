@@ -1,0 +1,146 @@
+"""Defects of the family ``request-schema``: a keyword of a request's schema that is not enforced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from assay.contract.documents import Contract, Parameter
+from assay.contract.request import Role
+from assay.contract.schema import INTEGER_RANGES, Node, build
+from assay.control_plane.behaviour import Behaviour, Change
+from assay.control_plane.defects.base import Defect
+from assay.control_plane.defects.queries import lenient
+from assay.control_plane.defects.trees import at_node, dotted
+
+FAMILY = "request-schema"
+
+
+def bodies(contract: Contract) -> Iterator[tuple[Role, Node]]:
+    """The schema trees of all request bodies."""
+    for role, operation in contract.operations.items():
+        if operation.body is not None:
+            yield role, build(contract, operation.body, f"/paths/{operation.id}/requestBody")
+
+
+def defects(contract: Contract) -> Iterator[Defect]:
+    """``request-schema/<operation>/<place>/<keyword>`` for every keyword of every property and parameter."""
+    for role, body in bodies(contract):
+        for node in body.walk():
+            for keyword, loosened, equivalent in _loosened(node):
+                place = node.pointer if keyword != "required" else loosened[1]
+                yield _of_body(role, node, place, keyword, loosened[0], equivalent)
+    for role, operation in contract.operations.items():
+        for parameter in operation.parameters:
+            yield from _of_parameter(role, parameter)
+
+
+Loosened = tuple[Callable[[Node], Node], str]
+
+
+def _loosened(node: Node) -> Iterator[tuple[str, Loosened, str | None]]:
+    """(keyword, (change, place), why it cannot be told) for each keyword of a node."""
+    here = node.pointer
+    if node.type:
+        yield "type", (lambda old: replace(old, type="", nullable=True), here), _type_is_moot(node)
+        if not node.nullable:
+            yield "nullable", (_nullable, here), None
+    if node.enum is not None:
+        yield "enum", (lambda old: replace(old, enum=None), here), None
+    if node.pattern is not None:
+        yield "pattern", (lambda old: replace(old, pattern=None), here), None
+    if node.format is not None:
+        yield "format", (lambda old: replace(old, format=None), here), _format_is_moot(node)
+    for bound, value in node.bounds.items():
+        moot = "no text has fewer than 0 characters" if (bound, value) == ("minLength", 0) else None
+        yield bound, (_unbound(bound), here), moot
+    for name in sorted(node.required):
+        yield "required", (_optional(name), f"{here}/{name}"), None
+
+
+def _nullable(node: Node) -> Node:
+    return replace(node, nullable=True, enum=None if node.enum is None else (*node.enum, None))
+
+
+def _unbound(bound: str) -> Callable[[Node], Node]:
+    return lambda old: replace(old, bounds={key: value for key, value in old.bounds.items() if key != bound})
+
+
+def _optional(name: str) -> Callable[[Node], Node]:
+    return lambda old: replace(old, required=old.required - {name})
+
+
+def _type_is_moot(node: Node) -> str | None:
+    if node.enum is not None:
+        return "the enumeration still stands, and what is of another type is none of its members"
+    return None
+
+
+def _format_is_moot(node: Node) -> str | None:
+    if node.format in {"double", "float"}:
+        return f"{node.format} forbids no number that JSON can write"
+    if node.format in INTEGER_RANGES:
+        low, high = INTEGER_RANGES[node.format]
+        if node.bounds.get("minimum", low - 1) >= low and node.bounds.get("maximum", high + 1) <= high:
+            return "the bounds are narrower than the format"
+    return None
+
+
+def _of_body(
+    role: Role, node: Node, place: str, keyword: str, change: Callable[[Node], Node], equivalent: str | None
+) -> Defect:
+    what = "is not required" if keyword == "required" else f"'{keyword}' is not enforced"
+    return Defect(
+        id=f"{FAMILY}/{role}/{dotted(place)}/{keyword}",
+        family=FAMILY,
+        summary=f"{role}: {dotted(place)} {what}",
+        place=f"{node.source}/{keyword}",
+        change=reshaped(role, "/body", node.pointer, change),
+        role=role,
+        equivalent=equivalent,
+    )
+
+
+def reshaped(role: Role, where: str, pointer: str, change: Callable[[Node], Node]) -> Change:
+    """The change of behaviour that alters the schema enforced at ``pointer`` of one part of a request."""
+
+    def reshape(asked: Role, place: str, node: Node) -> Node:
+        return at_node(node, pointer, change) if (asked, place) == (role, where) else node
+
+    return lambda behaviour: replace(behaviour, reshape=(*behaviour.reshape, reshape))
+
+
+_NOTHING_THERE = "an id that is no UUID names nothing, so it is refused (404) either way"
+
+
+def _of_parameter(role: Role, parameter: Parameter) -> Iterator[Defect]:
+    schema = parameter.schema
+    item = schema.get("items", {})
+    keywords = [key for key in ("type", "format", "enum", "minimum", "maximum") if key in schema or key in item]
+    if parameter.where == "query" and parameter.required:
+        keywords.append("required")
+    for keyword in keywords:
+        if keyword == "type" and schema.get("type") != "integer":
+            continue  # every text of a query is a string, or an array of them
+        yield Defect(
+            id=f"{FAMILY}/{role}/{parameter.where}.{parameter.name}/{keyword}",
+            family=FAMILY,
+            summary=f"{role}: '{keyword}' of the parameter {parameter.name} is not enforced",
+            place=f"{parameter.pointer}/schema/{keyword}" if keyword != "required" else parameter.pointer,
+            change=_parameter_change(role, parameter, keyword),
+            role=role,
+            equivalent=_NOTHING_THERE if parameter.where == "path" else None,
+        )
+
+
+def _parameter_change(role: Role, parameter: Parameter, keyword: str) -> Change:
+    where = f"/{parameter.where}/{parameter.name}"
+    if parameter.where == "path":
+        return reshaped(role, where, "", lambda old: replace(old, format=None))
+    if keyword in {"minimum", "maximum"}:
+        return reshaped(role, where, "", _unbound(keyword))
+
+    def change(behaviour: Behaviour) -> Behaviour:
+        return replace(behaviour, validation=lenient(behaviour.validation, role, parameter, keyword))
+
+    return change

@@ -1,0 +1,112 @@
+"""One defect on trial: the tests run on it until one finds what the defect-free control plane does not have."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+
+from assay.checks.pytest_plugin import sort_errors
+from assay.contract.documents import Contract
+from assay.contract.oracle import Oracle
+from assay.control_plane.behaviour import Behaviour
+from assay.control_plane.defects.base import Defect
+from assay.errors import AssayError
+from assay.prove.bench import Bench
+from assay.prove.order import ordered
+from assay.prove.suite import Test
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one defect.
+
+    ``finding`` is the first one that the defect-free plane does not have: {"id", "class", "kind", "summary"}; None
+    for a survivor. ``test`` found it, after ``tests`` tests, ``requests`` requests and ``seconds``. ``broken``
+    names tests that ended in an error instead of a verdict, and ``problem`` what kept the trial from its end.
+    """
+
+    id: str
+    finding: Mapping[str, str] | None
+    test: str | None
+    tests: int
+    requests: int
+    seconds: float
+    broken: tuple[str, ...] = ()
+    problem: str | None = None
+
+    @property
+    def caught(self) -> bool:
+        return self.finding is not None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@cache
+def oracle(contract: Contract) -> Oracle:
+    """One oracle for all trials of a process: building one takes 60 ms."""
+    return Oracle(contract)
+
+
+def try_defect(
+    contract: Contract, defect: Defect, tests: Iterable[Test], known: Collection[str], *, profile: str, seed: int
+) -> Outcome:
+    """Run ``tests`` on ``defect``, the likeliest first, until a finding that is not ``known``."""
+    bench = Bench(contract, defect.change(Behaviour()), oracle(contract), profile=profile, seed=seed)
+    return _until_found(bench, defect.id, ordered(defect, tuple(tests)), known)
+
+
+def findings_of(
+    contract: Contract, tests: Iterable[Test], *, profile: str, seed: int
+) -> dict[str, Mapping[str, Any]]:
+    """Every finding on the defect-free control plane, by id."""
+    bench = Bench(contract, Behaviour(), oracle(contract), profile=profile, seed=seed)
+    for test in tests:
+        run(bench, test)
+    return dict(bench.notebook.findings)
+
+
+def _until_found(bench: Bench, name: str, tests: list[Test], known: Collection[str]) -> Outcome:
+    began = time.perf_counter()
+    broken: list[str] = []
+    for number, test in enumerate(tests, start=1):
+        error = run(bench, test)
+        if error is not None:
+            broken.append(f"{test.id}: {error}")
+        new = next((item for key, item in bench.notebook.findings.items() if key not in known), None)
+        if new is not None:
+            shown = {key: str(new[key]) for key in ("id", "class", "kind", "summary")}
+            return Outcome(name, shown, test.id, number, bench.notebook.requests, _since(began), tuple(broken[:3]))
+        if bench.notebook.lost:
+            break
+    problem = bench.notebook.lost
+    return Outcome(name, None, None, len(tests), bench.notebook.requests, _since(began), tuple(broken[:3]), problem)
+
+
+def run(bench: Bench, test: Test) -> str | None:
+    """Run one test and note its findings; what else it raised, as one line."""
+    try:
+        test.run(bench.probe)
+    except pytest.skip.Exception:
+        return None
+    except AssayError as error:
+        # A spent budget or a lost target: the run would end here, with what it knows.
+        bench.notebook.lost = error.message
+        return None
+    except BaseException as error:  # noqa: BLE001 - a test that breaks is an outcome, not a fault of ours
+        breaches, others = sort_errors(error)
+        for breach in breaches:
+            with contextlib.suppress(AssayError):
+                bench.probe.write_findings(breach.findings)
+        return f"{type(others[0]).__name__}: {others[0]}"[:300] if others else None
+    return None
+
+
+def _since(began: float) -> float:
+    return round(time.perf_counter() - began, 3)
