@@ -12,7 +12,7 @@ from assay.checks import access
 from assay.checks.access_forgeries import FORGERIES, Forgery, OpaqueTokenError
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
-from assay.checks.lending import Lending
+from assay.checks.lending import Lending, readable
 from assay.checks.metrics_host import first_pod
 from assay.checks.probe import PLAIN_SPEC, Probe, Workload
 from assay.contract.request import Request, Role
@@ -32,7 +32,7 @@ def private_workload(probe: Probe, test: str) -> Iterator[Workload]:
         "image": f"registry.example/{name}-image:1.0",
         "environmentVariables": [{"name": "ASSAY_PRIVATE", "value": f"{name}-value"}],
     }
-    with probe.workload(test, spec, name=name) as workload:
+    with readable(probe, test, spec, name=name) as workload:
         yield workload
 
 

@@ -14,7 +14,7 @@ from assay.checks.hostile import OPEN, Hostile
 from assay.checks.hostile_bodies import BODIES, HostileBody, valid_body
 from assay.checks.hostile_headers import HEADERS, UNWANTED_BODIES, HostileHeaders, UnwantedBody
 from assay.checks.hostile_urls import METHODS, PATHS, QUERIES, HostileMethod, HostilePath, HostileQuery
-from assay.checks.lending import Lending
+from assay.checks.lending import Lending, readable
 from assay.checks.metrics import TYPES, Asked
 from assay.checks.opening import PROFILE
 from assay.checks.probe import Probe
@@ -23,7 +23,7 @@ from assay.target.wire import Wire
 
 pytestmark = pytest.mark.concurrent
 
-SHARED = Lending(lambda probe, test: probe.workload(test))
+SHARED = Lending(readable)
 
 
 def cases(table: Iterable[Any], name: Callable[[Any], str]) -> pytest.MarkDecorator:

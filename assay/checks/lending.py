@@ -7,19 +7,39 @@ first borrower has it made, later ones share it, and it is removed when the last
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from assay.checks.probe import Probe
+from assay.checks.probe import Probe, Workload
+from assay.contract.request import Expectation, Json, Outcome, Request, Role
 
 T = TypeVar("T")
 
 Make = Callable[[Probe, str], AbstractContextManager[T]]
 """Makes the thing for (probe, test id of the first borrower) and removes it on exit."""
+
+
+# 202 says "accepted": a workload may show a little after it, as records do that a second component writes.
+_SHOWS_WITHIN: Final = 10.0  # seconds
+_POLL: Final = 0.2
+
+
+@contextmanager
+def readable(probe: Probe, test: str, spec: Mapping[str, Json] | None = None, **meta: Json) -> Iterator[Workload]:
+    """A live workload that can be read already; one that cannot be in time is handed out all the same."""
+    with probe.workload(test, spec, **meta) as workload:
+        read = Request(Role.READ, path={"workloadId": workload.id})
+        deadline = time.monotonic() + _SHOWS_WITHIN
+        while probe.send(read, test=test, expectation=Expectation(Outcome.OPEN)).status == 404:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_POLL)
+        yield workload
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +29,11 @@ from assay.target.wire import Wire
 
 PLAIN_SPEC: Final[Mapping[str, Json]] = {"image": "registry.example/echo:1.0"}
 """The smallest valid spec: the one mandatory field, no GPU."""
+
+# Seconds until a created workload must show, and how many that never do are waited for.
+_SHOWS_WITHIN: Final = 5.0
+_POLL: Final = 0.2
+_IN_VAIN: Final = 3
 
 # What a second deletion may meet.
 _GONE_OR_GOING: Final = frozenset({404, 409, 410})
@@ -58,6 +64,7 @@ class Probe:
         self._created = CreatedChecks()
         self._seen: set[str] = set()
         self._busy: set[str] = set()
+        self._never_shown = 0  # workloads that answered 404 to the end
         self._lock = threading.Lock()
 
     # --- what a test asks for -------------------------------------------------------------------------------
@@ -161,14 +168,28 @@ class Probe:
     def delete(self, workload_id: str, *, test: str, setup: tuple[Exchange, ...] = ()) -> Exchange:
         """Delete a workload of this run. Already gone (404) is as good: a test may have deleted it itself."""
         request = Request(Role.DELETE, path={"workloadId": workload_id})
-        try:
-            answer = self.target.send(request)
-        except BudgetExhausted:
-            # A spent budget must not keep us from cleaning up; the final sweep would do it, later.
-            answer = self.target.client.send(request, cleaning=True)
+        answer = self._send_deletion(request, workload_id)
         exchange = self._judged(request, Expectation(Outcome.ACCEPT), answer, test, (), _GONE_OR_GOING, setup, "main")
         self.record(exchange)
         return exchange
+
+    def _send_deletion(self, request: Request, workload_id: str) -> Answer | NoAnswer:
+        """Send a deletion until it is not 404 or patience is over: 202 says accepted, so a workload may show late."""
+        deadline = time.monotonic() + (_SHOWS_WITHIN if self._never_shown < _IN_VAIN else 0.0)
+        while True:
+            try:
+                answer = self.target.send(request)
+            except BudgetExhausted:
+                # A spent budget must not keep us from cleaning up; the final sweep would do it, later.
+                return self.target.client.send(request, cleaning=True)
+            unknown = isinstance(answer, Answer) and answer.status == 404 and self.target.holds(workload_id)
+            if unknown and time.monotonic() < deadline:
+                time.sleep(_POLL)
+                continue
+            if unknown:
+                self._never_shown += 1
+                self.target.let_go(workload_id)
+            return answer
 
     # --- judging ---------------------------------------------------------------------------------------------
 

@@ -198,6 +198,15 @@ class Target:
             self._release(workload_id)
         return outcome
 
+    def holds(self, workload_id: str) -> bool:
+        """Whether this run created the workload and its deletion has not been agreed to yet."""
+        with self._lock:
+            return workload_id in self._held
+
+    def let_go(self, workload_id: str) -> None:
+        """Give the slot back of a workload that the target does not know; the clean-up will look once more."""
+        self._release(workload_id)
+
     def _seen_gone(self, workload_id: str, auth: str | None) -> None:
         """A 404 for its creator after a deletion that was agreed to: it is gone."""
         with self._lock:

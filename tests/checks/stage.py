@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from assay.checks import metrics_host
+from assay.checks import lending, metrics_host
 from assay.checks.exchange import ContractBreachError
 from assay.checks.probe import Probe
 from assay.contract import documents
@@ -155,7 +155,8 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stag
         folder = tmp_path / str(number)
         folder.mkdir()
         made = Stage(folder, behaviour, tamper, **more)
-        monkeypatch.setattr(metrics_host, "time", _Time(made))
+        for module in (metrics_host, lending):
+            monkeypatch.setattr(module, "time", _Time(made))
         return made
 
     return make

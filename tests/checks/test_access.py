@@ -21,6 +21,7 @@ from assay.control_plane.http import Call
 from assay.control_plane.identity import Client, Identity
 from assay.control_plane.plane import Plane
 from assay.control_plane.tenant import CLIENT_PROJECTS
+from assay.control_plane.variants import VARIANTS
 from assay.findings.model import Class
 from assay.target.exchange import Answer
 from contract_tests import test_access as contract
@@ -88,6 +89,16 @@ def test_a_plane_that_trusts_everyone_is_caught(stage: Make, role: Role) -> None
     for forgery in FORGERIES:
         assert f"access-{forgery.id}" in broken.run(FORGED_TESTS[role], role, forgery)
     assert broken.live() == []
+
+
+@pytest.mark.parametrize("name", ["creations-show-late", "not-found-for-foreign", "delete-at-once", "no-neighbours"])
+def test_no_lawful_variant_is_failed(stage: Make, name: str) -> None:
+    lawful = stage(VARIANTS[name].change(Behaviour()))
+    for role, function in FORGED_TESTS.items():
+        assert lawful.run(function, role, BY_ID["alg-none"]) == set()
+    for role in OUTSIDER_ROLES:
+        assert lawful.run(contract.test_outsider, role) == set()
+    assert lawful.live() == []
 
 
 @pytest.mark.parametrize("name", JWTS)

@@ -15,6 +15,8 @@ from assay.checks.hostile_urls import METHODS, PATHS, QUERIES
 from assay.contract import documents
 from assay.contract.oracle import Oracle
 from assay.contract.request import Outcome, Role
+from assay.control_plane.behaviour import Behaviour
+from assay.control_plane.variants import VARIANTS
 from assay.findings.model import Class
 from assay.target.exchange import Answer, Kind, NoAnswer
 from contract_tests import test_robustness as contract
@@ -82,6 +84,12 @@ def test_ids_are_unique_and_chosen_ones_exist() -> None:
 def test_the_reference_passes_everything(stage: Make) -> None:
     lawful = stage()
     assert run_all(lawful, large=False) == {}
+    assert lawful.live() == []
+
+
+def test_a_workload_that_shows_late_is_waited_for(stage: Make) -> None:
+    lawful = stage(VARIANTS["creations-show-late"].change(Behaviour()))
+    assert lawful.run(contract.test_path, PATHS[0]) == set()
     assert lawful.live() == []
 
 
