@@ -40,8 +40,8 @@ bench: $(STAMP) ## measure the embedded control plane and the engine
 contract: $(STAMP) ## merge openapi/published into one document
 	$(BIN)/assay contract merge
 
-lock: ## resolve requirements.lock anew
-	uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links -o requirements.lock
+lock: $(STAMP) ## resolve requirements.lock anew
+	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links -o requirements.lock
 
 clean: ## remove what make setup and runs left
 	rm -rf $(VENV) reports/runs .mypy_cache .ruff_cache .hypothesis build dist
