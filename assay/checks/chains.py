@@ -33,10 +33,9 @@ class Link:
         self.spec: Mapping[str, Json] = workload.spec
         self.sound = True
 
-    def follow(self, exchange: Exchange) -> None:
-        """Take over what an accepted update says is stored now; a deviation or a silent answer ends the chain."""
-        stored = exchange.object().get("spec")
-        if exchange.accepted and not exchange.deviations and isinstance(stored, Mapping):
+    def follow(self, exchange: Exchange, stored: Mapping[str, Json] | None) -> None:
+        """Take over what is ``stored`` after an accepted update; a deviation or a silent answer ends the chain."""
+        if exchange.accepted and not exchange.deviations and stored is not None:
             self.spec = stored
         else:
             self.sound = False

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from assay.checks import echo
+from assay.checks import echo, settling
 from assay.checks.created import moment, spec_echo
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
@@ -21,8 +21,6 @@ _DELETING: Final = frozenset({"Deleting", "Terminating"})
 _ACCEPT: Final = Expectation(Outcome.ACCEPT)
 _GONE: Final = frozenset({404, 409, 410})
 
-# An update is documented as 202: it may take a while to show. Controllers reconcile in seconds.
-SETTLE_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.2
 
 
@@ -134,13 +132,8 @@ def _bystanders(original: Exchange, final: Exchange, change: Mapping[str, Json],
 
 
 def settled(probe: Probe, test: str, workload: Workload, done: Callable[[Mapping[str, Json]], bool]) -> Exchange:
-    """Read until ``done`` or until SETTLE_SECONDS have passed; the last read is what counts."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while True:
-        exchange = read(probe, test, workload)
-        if not exchange.accepted or done(exchange.object()) or time.monotonic() > deadline:
-            return exchange
-        time.sleep(_POLL_SECONDS)
+    """Read until ``done`` or until it is not worth waiting any longer; the last read is what counts."""
+    return settling.until(probe, test, workload.id, done, (workload.created,))
 
 
 def refused_update_changes_nothing(
@@ -279,7 +272,7 @@ def after_deletion(probe: Probe, test: str, role: Role) -> None:
 
 
 def _await_404(probe: Probe, test: str, workload: Workload) -> tuple[Exchange, ...] | None:
-    deadline = time.monotonic() + min(SETTLE_SECONDS, probe.target.settings.delete_deadline)
+    deadline = time.monotonic() + min(settling.SETTLE_SECONDS, probe.target.settings.delete_deadline)
     while time.monotonic() < deadline:
         exchange = read(probe, test, workload, also=frozenset({404, 410}))
         if exchange.status == 404:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from assay.checks.chains import Chains
-from assay.checks.created import spec_echo
 from assay.checks.exchange import Exchange
+from assay.checks.settling import after_update
 from assay.contract.request import Reason, Request, Role, Source
 from assay.contract.rules.catalogue import by_id
 from assay.contract.strategies.cases import PLAIN_NAME, Ids, PlannedCase
@@ -70,8 +70,8 @@ class Packs:
                 focus=focuses,
                 setup=(link.workload.created,),
             )
-            exchange = exchange.with_deviations(*spec_echo(pack.body.get("spec"), exchange.object(), "update"))
-            link.follow(exchange)
+            exchange, stored = after_update(probe, exchange, link.workload.id)
+            link.follow(exchange, stored)
             return exchange
 
 

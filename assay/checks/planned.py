@@ -9,11 +9,12 @@ from typing import Final
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
-from assay.checks.created import spec_echo
 from assay.checks.exchange import Exchange
+from assay.checks.generation import generating, sending
 from assay.checks.lending import Lending
 from assay.checks.packs import Packs, focus
 from assay.checks.probe import Probe, Workload
+from assay.checks.settling import after_update
 from assay.contract.request import Role
 from assay.contract.strategies.cases import ACCEPT, Ids, PlannedCase, overlay
 
@@ -50,9 +51,11 @@ def run_variation(probe: Probe, test: str, cases: SearchStrategy[PlannedCase]) -
     )
     @given(cases)
     def attempt(case: PlannedCase) -> None:
-        run_cases(probe, test, [case], _NO_PACKS)
+        with sending():
+            run_cases(probe, test, [case], _NO_PACKS)
 
-    attempt()
+    with generating():
+        attempt()
 
 
 def _groups(probe: Probe, test: str, cases: Iterable[PlannedCase]) -> Iterator[list[PlannedCase]]:
@@ -140,6 +143,6 @@ def _send(probe: Probe, test: str, case: PlannedCase, workload: Workload) -> Exc
     exchange = probe.send(
         request, test=test, before=workload.spec, focus=(focus(case),), also=also, setup=(workload.created,)
     )
-    if case.role is Role.UPDATE and exchange.accepted and case.side == ACCEPT and isinstance(request.body, dict):
-        return exchange.with_deviations(*spec_echo(request.body.get("spec"), exchange.object(), "update"))
+    if case.role is Role.UPDATE and case.side == ACCEPT:
+        exchange, _ = after_update(probe, exchange, workload.id)
     return exchange
