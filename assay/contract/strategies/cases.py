@@ -87,7 +87,7 @@ class PlannedCase:
     @property
     def gpus(self) -> int:
         """How many GPU devices the case asks for at most: devices times replicas, before and after an update."""
-        return max(_gpus(self.before or {}), _gpus({**(self.before or {}), **_spec(self.body)}))
+        return gpus_of(self.before or {}, _spec(self.body))
 
     def build(self, ids: Ids, name: str) -> Request:
         """The request to send. ``name`` becomes the workload's name, unless the name itself is under test."""
@@ -163,6 +163,11 @@ def slug(title: str) -> str:
 def _spec(body: Json | Absent) -> Mapping[str, Json]:
     spec = body.get("spec") if isinstance(body, Mapping) else None
     return spec if isinstance(spec, Mapping) else {}
+
+
+def gpus_of(before: Mapping[str, Json], spec: Json) -> int:
+    """GPU devices that ``before``, or ``spec`` laid over it, asks for at most: devices times replicas."""
+    return max(_gpus(before), _gpus({**before, **(spec if isinstance(spec, Mapping) else {})}))
 
 
 def _gpus(spec: Mapping[str, Json]) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from assay.contract.oracle import Oracle
 from assay.contract.request import Json, Outcome, Role
-from assay.contract.strategies.cases import ACCEPT, PlannedCase, overlay, plain_body
+from assay.contract.strategies.cases import ACCEPT, PlannedCase, gpus_of, overlay, plain_body
 from assay.contract.strategies.completion import Judge
 
 # A request of more parts than this is hard to read in a report, and one refusal costs that many single requests.
@@ -34,15 +34,17 @@ class Pack:
     @property
     def gpus(self) -> int:
         """GPU devices that the pack asks for at most."""
-        return max(case.gpus for case in self.cases)
+        spec = self.body.get("spec")
+        return max([gpus_of(self.before or {}, spec), *(case.gpus for case in self.cases)])
 
 
 def pack(oracle: Oracle, cases: Iterable[PlannedCase]) -> tuple[Pack, ...]:
     """Pack the accept cases of creations and updates among ``cases``.
 
-    Every pack is ``accept`` by the oracle. Cases that take something for granted and cases that ask for GPUs have
-    packs of their own: a target may refuse the first and a budget forbids the second. The order of ``cases`` decides
-    the packs, so they are the same every time.
+    Every pack is ``accept`` by the oracle. Cases that take something for granted have packs of their own, because a
+    target may refuse them, and so have cases that ask for GPUs, because a budget may forbid them; but a case that is
+    left alone goes with such a pack, for alone it would cost as much. The order of ``cases`` decides the packs, so
+    they are the same every time.
     """
     judges = {Role.CREATE: Judge(oracle, Role.CREATE)}
     open_packs: dict[tuple[Role, bool, bool], list[_Draft]] = {}
@@ -52,7 +54,20 @@ def pack(oracle: Oracle, cases: Iterable[PlannedCase]) -> tuple[Pack, ...]:
         drafts = open_packs.setdefault((case.role, bool(case.assumed), case.gpus > 0), [])
         if not any(draft.take(oracle, judges, case) for draft in drafts):
             drafts.append(_Draft(case))
+    for role in sorted(_PACKED):
+        for assumed in (False, True):
+            alone, asking = ((role, assumed, gpus) for gpus in (False, True))
+            open_packs[alone] = _unsettled(oracle, judges, open_packs.get(alone, []), open_packs.get(asking, []))
     return tuple(draft.finish() for drafts in open_packs.values() for draft in drafts)
+
+
+def _unsettled(oracle: Oracle, judges: dict[Role, Judge], drafts: list[_Draft], hosts: list[_Draft]) -> list[_Draft]:
+    """``drafts`` without those of a single case that one of ``hosts`` has taken in."""
+    return [
+        draft
+        for draft in drafts
+        if len(draft.cases) > 1 or not any(host.take(oracle, judges, draft.cases[0]) for host in hosts)
+    ]
 
 
 class _Draft:

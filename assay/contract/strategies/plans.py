@@ -53,12 +53,13 @@ def plans(contract: Contract) -> Plans:
     oracle = Oracle(contract)
     of_rules = [case for rule in RULES for case in rule_cases(oracle, rule).cases]
     of_schema = [case for role in Role for case in _schema_cases(oracle, role)]
+    of_pairs = list(combination_cases(oracle).cases)
     return Plans(
         rules=_group(of_rules),
         schema=_group(of_schema),
-        combinations=_group(combination_cases(oracle).cases),
+        combinations=_group(of_pairs),
         variations=tuple(_variations(oracle)),
-        packs=pack(oracle, [*of_rules, *of_schema]),
+        packs=pack(oracle, [*of_rules, *of_schema, *of_pairs]),
     )
 
 
