@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from assay.checks import lending, metrics_host
+from assay.checks import lending, metrics_host, probe
 from assay.checks.exchange import ContractBreachError
 from assay.checks.probe import Probe
 from assay.contract import documents
@@ -155,7 +155,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stag
         folder = tmp_path / str(number)
         folder.mkdir()
         made = Stage(folder, behaviour, tamper, **more)
-        for module in (metrics_host, lending):
+        for module in (metrics_host, lending, probe):
             monkeypatch.setattr(module, "time", _Time(made))
         return made
 
