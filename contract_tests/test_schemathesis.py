@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.checks.fuzzing.campaign import Phase, campaign
+from assay.checks.fuzzing.campaign import NotReachedError, Phase, campaign
 from assay.checks.probe import Probe
 from assay.contract.request import Role
 
@@ -35,4 +35,9 @@ def test_stateful(probe: Probe, test: str, machine: None) -> None:
 @pytest.mark.parametrize("role", [pytest.param(role, id=f"reached/{name}") for name, role in OPERATIONS.items()])
 def test_reached(probe: Probe, role: Role) -> None:
     """Generated requests get past the door: each operation has answered some of them with success."""
-    campaign(probe).reached(role)
+    try:
+        campaign(probe).reached(role)
+    except NotReachedError as error:
+        if role in {Role.METRICS, Role.POD_METRICS}:  # there are none where nothing comes to run
+            pytest.skip(str(error))
+        raise

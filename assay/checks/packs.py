@@ -40,7 +40,7 @@ class Packs:
     def settles(self, probe: Probe, case: PlannedCase) -> bool:
         """Whether the pack of ``case`` was accepted without any deviation, so that the case needs no request."""
         state = self._of_case.get(case.id)
-        if state is None or not probe.target.budget.allows_gpus(state.pack.gpus):
+        if state is None or not probe.allows_gpus(state.pack.gpus):
             return False
         if len(state.pack.cases) == 1 and state.pack.role is Role.CREATE:
             return False  # it would be sent just the same

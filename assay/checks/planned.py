@@ -64,7 +64,8 @@ def _groups(probe: Probe, test: str, cases: Iterable[PlannedCase]) -> Iterator[l
     for case in cases:
         if not _affords(probe, case):
             probe.not_tested(
-                f"{test}: {case.title}", "it asks for GPU devices, which this run may not (max_gpu_devices)"
+                f"{test}: {case.title}",
+                "it asks for GPU devices, which this run may not (max_gpu_devices), or the target refuses them all",
             )
             continue
         if group and not _may_share(group[-1], case):
@@ -78,7 +79,7 @@ def _groups(probe: Probe, test: str, cases: Iterable[PlannedCase]) -> Iterator[l
 def _affords(probe: Probe, case: PlannedCase) -> bool:
     """What must be refused asks for nothing; but the workload that an update goes to must exist first."""
     if case.side == ACCEPT:
-        return probe.target.budget.allows_gpus(case.gpus)
+        return probe.allows_gpus(case.gpus)
     return case.before is None or probe.affords(case.before)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,12 +14,14 @@ from assay.checks.answer import BUSY, AnswerChecks
 from assay.checks.created import CreatedChecks
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import ContractBreachError, Exchange, as_findings, violations
+from assay.checks.granted import ASSUMED, Grants, asks
 from assay.checks.packs import Packs
+from assay.checks.settling import Visibility
 from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Role, Source
 from assay.contract.rules.base import Spec
 from assay.contract.strategies.plans import plans
-from assay.errors import BudgetExhausted
+from assay.errors import AssayError, BudgetExhausted
 from assay.findings.journal import Journal
 from assay.findings.model import Class, Finding
 from assay.target.budget import gpus_asked
@@ -62,6 +64,8 @@ class Probe:
         self.cluster = target.cluster
         self._checks = AnswerChecks(oracle.contract, target.client.mask)
         self._created = CreatedChecks()
+        self._grants = Grants()
+        self._visibility = Visibility()
         self._seen: set[str] = set()
         self._busy: set[str] = set()
         self._never_shown = 0  # workloads that answered 404 to the end
@@ -80,7 +84,16 @@ class Probe:
 
     def affords(self, spec: Mapping[str, Json]) -> bool:
         """Whether the budget lets a workload of this spec ask for the GPU devices it names."""
-        return self.target.budget.allows_gpus(gpus_asked({"spec": dict(spec)}))
+        return self.allows_gpus(gpus_asked({"spec": dict(spec)}))
+
+    def allows_gpus(self, devices: int) -> bool:
+        """Whether the budget, and the target, let a workload ask for that many GPU devices."""
+        return self.target.budget.allows_gpus(devices) and (devices == 0 or self._grants.gpus(self))
+
+    def learn(self) -> None:
+        """Find out what many tests would otherwise ask at once, when slots for live workloads may be scarce."""
+        with suppress(AssayError):
+            self.allows_gpus(1)
 
     def expect(self, request: Request, before: Spec | None = None) -> Expectation:
         return self.oracle.expect(request, before)
@@ -102,7 +115,7 @@ class Probe:
         Without ``expectation`` the oracle states it. Gaps and advisories go to the journal here; violations stay in
         the exchange until ``verify``. Raises TargetLostError, BudgetExhausted.
         """
-        stated = self.expect(request, before) if expectation is None else expectation
+        stated = self._granted(request, self.expect(request, before) if expectation is None else expectation)
         answer = self.target.send(request, auth=auth)
         return self._judged(request, stated, answer, test, focus, also, setup, auth)
 
@@ -136,18 +149,25 @@ class Probe:
 
         Raises BudgetExhausted before anything is sent.
         """
-        stated = self.expect(request) if expectation is None else expectation
+        stated = self._granted(request, self.expect(request) if expectation is None else expectation)
         answer = self.target.send(request, auth=auth, refused=stated.outcome is Outcome.REJECT)
         exchange: Exchange | None = None
         try:
             exchange = self._judged(request, stated, answer, test, focus, also, (), auth)
             if exchange.accepted and stated.outcome is Outcome.ACCEPT and isinstance(request.body, Mapping):
                 exchange = self._judged_creation(exchange, request.body)
+            self._visibility.wait(self, exchange, created_id(answer))
             yield exchange
         finally:
             created = created_id(answer)
             if created is not None:
                 self.delete(created, test=test, setup=(exchange,) if exchange is not None else ())
+
+    def _granted(self, request: Request, stated: Expectation) -> Expectation:
+        """An acceptance takes for granted that GPUs may be used, where the target has refused them all."""
+        if stated.outcome is not Outcome.ACCEPT or not asks(request) or self._grants.gpus(self):
+            return stated
+        return replace(stated, assumes=(*stated.assumes, ASSUMED))
 
     def _judged_creation(self, exchange: Exchange, sent: Mapping[str, Json]) -> Exchange:
         assert isinstance(exchange.answer, Answer)

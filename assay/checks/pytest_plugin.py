@@ -107,6 +107,7 @@ class ContractRun:
             return (yield)
         contract = self.session
         contract.probe.journal.write("planned", total=len(session.items), tests=[test_id(i) for i in session.items])
+        contract.probe.learn()
         self._pool = ThreadPoolExecutor(contract.concurrency, thread_name_prefix="assay")
         try:
             _lock_parser()

@@ -30,6 +30,7 @@ _MARGIN: Final = 3.0
 _LEAST_SECONDS: Final = 0.5
 
 _ACCEPT: Final = Expectation(Outcome.ACCEPT)
+_OPEN: Final = Expectation(Outcome.OPEN)
 _LOCK: Final = threading.Lock()
 
 
@@ -97,3 +98,42 @@ def after_update(probe: Probe, exchange: Exchange, workload_id: str) -> tuple[Ex
 
 def _lacks(spec: Json, body: Mapping[str, Json]) -> Iterator[Deviation]:
     return spec_echo(spec, body, "update")
+
+
+class Visibility:
+    """Waits for created workloads, where a target shows them a while after its 202. Safe to use from several threads.
+
+    The first creation of a run teaches whether there is anything to wait for.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_late: bool | None = None
+
+    def wait(self, probe: Probe, creation: Exchange, workload_id: str | None) -> None:
+        """Wait until the workload can be read; at most SETTLE_SECONDS, after which its tests will tell."""
+        if workload_id is None or self._is_late is False:
+            return
+        if self._is_late:
+            _first_sight(probe, creation, workload_id)
+            return
+        with self._lock:
+            if self._is_late is None:
+                self._is_late = bool(_first_sight(probe, creation, workload_id))
+                return
+        self.wait(probe, creation, workload_id)
+
+
+def _first_sight(probe: Probe, creation: Exchange, workload_id: str) -> int | None:
+    """How many reads met 404 before the workload was seen; None when it was not seen at all."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    request = Request(Role.READ, {"workloadId": workload_id})
+    reads = 0
+    while True:
+        exchange = probe.send(request, test=creation.test, expectation=_OPEN, setup=(creation,))
+        if exchange.accepted:
+            return reads
+        if exchange.status != 404 or time.monotonic() > deadline:
+            return None
+        reads += 1
+        time.sleep(_POLL_SECONDS)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from assay.checks.generation import generating
 from assay.checks.probe import Probe
 from assay.contract.request import Json
 from assay.contract.strategies.dense import create_bodies, draws
@@ -107,9 +108,10 @@ def dense_spec(probe: Probe, number: int) -> Mapping[str, Json]:
 
 
 def _choose(probe: Probe) -> list[dict[str, Any]]:
-    gpu = probe.target.budget.allows_gpus(1)
+    gpu = probe.allows_gpus(1)
     bodies = create_bodies(probe.oracle, probe.project, probe.cluster, gpu=gpu, references=False)
-    specs = [body["spec"] for body in draws(bodies, _DRAWS, probe.target.settings.seed)]
+    with generating():
+        specs = [body["spec"] for body in draws(bodies, _DRAWS, probe.target.settings.seed)]
     leaves = [(spec, frozenset(_leaves(spec))) for spec in specs if probe.affords(spec)]
     chosen: list[dict[str, Any]] = []
     seen: set[str] = set()

@@ -121,7 +121,7 @@ class Campaign:
         return st.one_of(trials, trials, trials, st.builds(Trial, case=source.valid(role), body=self._dense(role)))
 
     def _dense(self, role: Role) -> st.SearchStrategy[Json]:
-        gpu = self.probe.target.budget.limits.gpu_devices is None
+        gpu = self.probe.target.budget.limits.gpu_devices is None and self.probe.allows_gpus(1)
         if role is Role.CREATE:
             return create_bodies(self.probe.oracle, self.probe.project, self.probe.cluster, gpu=gpu)
         return update_bodies(self.probe.oracle, gpu=gpu)
