@@ -254,7 +254,7 @@ def test_credentials_are_checked_when_the_target_opens(configure: Configure, con
 
 
 class Notes(list[tuple[str, str]]):
-    def write(self, kind: str, **event: Any) -> None:
+    def write(self, kind: str, /, **event: Any) -> None:
         self.append((kind, event["what"]))
 
 
