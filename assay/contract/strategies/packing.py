@@ -84,8 +84,8 @@ class _Draft:
         touched = set(_touched(case))
         if len(self.cases) >= _MOST or touched & self.touched or not touched:
             return False
-        body = _merge(self.body, _body(case))
-        before = None if self.before is None else _merge(self.before, dict(case.before or {}))
+        body = _merge(self.body, _body(case), plain_body(Role.CREATE) if case.role is Role.CREATE else {})
+        before = None if self.before is None else _merge(self.before, dict(case.before or {}), overlay({}))
         judge = judges[Role.CREATE] if before is None else Judge(oracle, case.role, before)
         expectation = judge.expect(body)
         if expectation.outcome is not Outcome.ACCEPT or bool(expectation.assumes) != bool(case.assumed):
@@ -128,9 +128,15 @@ def _touched_spec(spec: Mapping[str, Json], plain: Mapping[str, Json]) -> Iterat
             yield name
 
 
-def _merge(one: Mapping[str, Json], two: Mapping[str, Json]) -> dict[str, Any]:
+def _merge(one: Mapping[str, Json], two: Mapping[str, Json], plain: Mapping[str, Json]) -> dict[str, Any]:
+    """``two`` laid over ``one``; what is plain in ``two`` does not undo what ``one`` is about."""
     merged = dict(one)
     for key, value in two.items():
-        inner = merged.get(key)
-        merged[key] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+        inner, usual = merged.get(key), plain.get(key)
+        if key in merged and key in plain and value == usual:
+            continue
+        if isinstance(inner, dict) and isinstance(value, dict):
+            merged[key] = _merge(inner, value, usual if isinstance(usual, dict) else {})
+        else:
+            merged[key] = value
     return merged
