@@ -138,7 +138,8 @@ def read_yaml(file: Path) -> Json:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ContractError(f"{file}{place}: not YAML: {getattr(error, 'problem', None) or error}") from error
+        cause = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ContractError(f"{file}{place}: not YAML: {cause}") from error
 
 
 def _loader() -> type[yaml.SafeLoader]:

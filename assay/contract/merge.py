@@ -36,19 +36,25 @@ def read_published(folder: Path) -> dict[str, dict[str, Json]]:
 def merge(documents: dict[str, dict[str, Json]]) -> dict[str, Json]:
     """Merge documents into one; equal definitions are shared, differing ones of one name are an error.
 
-    Raises ContractError naming both places of a conflict.
+    Raises ContractError naming both places of a conflict, or the place where an object is missing.
     """
     merged: dict[str, Json] = {}
     origin: dict[tuple[str, ...], str] = {}
     for name, document in documents.items():
         for key, value in document.items():
             if key in {"paths", "components"}:
-                for group, entries in value.items():
-                    for entry, definition in entries.items():
+                for group, entries in _object(value, key, name).items():
+                    for entry, definition in _object(entries, f"{key}/{group}", name).items():
                         _put(merged, origin, (key, group, entry), definition, name)
             else:
                 _put(merged, origin, (key,), value, name)
     return merged
+
+
+def _object(value: Json, place: str, name: str) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise ContractError(f"{name} is not an OpenAPI document: '{place}' is not an object")
+    return value
 
 
 def _put(
