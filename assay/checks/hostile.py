@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from assay.checks.aftermath import aftermath
 from assay.checks.answer import BUSY
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
@@ -32,6 +33,7 @@ class Hostile:
     ``http``: a proxy or the HTTP layer may refuse it before the API sees it, so the body of a refusal is not judged.
     ``large``: a server may cut the connection while it is still being sent. ``lenient``: RFC 8259 (section 9) lets a
     JSON reader take it, so an acceptance is a gap. ``settled``: the oracle knows what to expect; else it is open.
+    ``rare``: near relative of another case, which a short run leaves out.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Hostile:
     large: bool = False
     lenient: bool = False
     settled: bool = False
+    rare: bool = False
 
     @property
     def focus(self) -> tuple[Reason, ...]:
@@ -121,16 +124,41 @@ def unknown_method(exchange: Exchange, method: str) -> Iterator[Deviation]:
         )
 
 
-def next_request(probe: Probe, test: str, case: Hostile, after: Exchange, workload_id: str | None) -> Exchange:
+def next_request(
+    probe: Probe, test: str, case: Hostile, after: Exchange, workload_id: str | None, again: Callable[[], object]
+) -> Exchange:
     """A plain read after the hostile exchange ``after``, which must be answered as if nothing had happened.
 
     ``workload_id`` is a live workload (200 is due); without one a read of nobody's id is sent (404 is due, and any
-    answer that is an Error body of the operation is taken).
+    answer that is an Error body of the operation is taken). Others may share the read; when it fails, ``again`` sends
+    the hostile request once more, to tell who did the harm.
     """
-    read = Request(Role.READ, path={"workloadId": workload_id or "00000000-0000-4000-8000-000000000000"})
-    exchange = probe.send(read, test=test, expectation=OPEN, setup=(after,))
-    if not _is_broken(exchange, alive=workload_id is not None):
-        return exchange
+    shared = aftermath(probe)
+    alive = workload_id is not None
+    round_, mine = shared.share(workload_id or _NOBODY, lambda: _plain_read(probe, test, after, workload_id))
+    exchange = round_.read.result()
+    if not _is_broken(exchange, alive=alive):
+        return exchange if mine else replace(exchange, deviations=())
+    if round_.members > 1:
+        with shared.alone():
+            again()
+            once_more = _plain_read(probe, test, after, workload_id)
+        if _is_broken(once_more, alive=alive):
+            exchange = once_more
+        elif not mine:  # not this case; whoever sent the read tells of it, should nobody be caught
+            return once_more
+    return _harmed(exchange, case)
+
+
+_NOBODY: Final = "00000000-0000-4000-8000-000000000000"
+
+
+def _plain_read(probe: Probe, test: str, after: Exchange, workload_id: str | None) -> Exchange:
+    read = Request(Role.READ, path={"workloadId": workload_id or _NOBODY})
+    return probe.send(read, test=test, expectation=OPEN, setup=(after,))
+
+
+def _harmed(exchange: Exchange, case: Hostile) -> Exchange:
     how = f"is answered {exchange.status}" if exchange.status is not None else "gets no answer"
     return replace(
         exchange,
