@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from assay.checks import metrics, metrics_csv, metrics_refusal
+from assay.checks.created import server_time
 from assay.checks.exchange import Exchange
 from assay.checks.metrics import TYPES, Asked
 from assay.checks.metrics_host import OPEN, SECOND, SHARED, Measured, ask
 from assay.checks.probe import Probe
 from assay.contract.request import Request, Role
+from assay.target.exchange import Answer
 
 pytestmark = pytest.mark.concurrent
 
@@ -49,10 +51,13 @@ def cases(*tables: tuple[str, object]) -> pytest.MarkDecorator:
 
 
 @contextmanager
-def served(probe: Probe, test: str, whose: str) -> Iterator[tuple[Measured, str | None]]:
-    """A workload with a past, and one of its pods when ``whose`` says so; skips where there is none."""
+def served(probe: Probe, test: str, whose: str, *, running: bool = True) -> Iterator[tuple[Measured, str | None]]:
+    """A workload with a past (any, where it need not be ``running``), and one of its pods when ``whose`` says so.
+
+    Skips where there is none.
+    """
     with SHARED.borrow(probe, test) as host:
-        if host.problem is not None:
+        if running and host.problem is not None:
             pytest.skip(f"no metrics to judge: {host.problem}")
         yield host, pod_of(host) if whose == "pod" else None
 
@@ -61,6 +66,10 @@ def pod_of(host: Measured) -> str:
     if not host.pods:
         pytest.skip("the target has no list of pods" if host.pods is None else "the workload has no pods")
     return host.pods[0]
+
+
+def clock_of(exchange: Exchange) -> datetime:
+    return server_time(exchange.answer) if isinstance(exchange.answer, Answer) else datetime.now(UTC)
 
 
 def judged(asked: Asked, exchange: Exchange) -> Exchange:
@@ -107,17 +116,19 @@ def test_samples(probe: Probe, test: str, whose: str, case: int | None) -> None:
 def test_range(probe: Probe, test: str, whose: str, case: str) -> None:
     with served(probe, test, whose) as (host, pod):
         asked = Asked(TYPES, *RANGES[case](host.start), 10)
-        probe.verify(judged(asked, ask(probe, test, host.workload, asked, pod=pod, also=UNMEASURED)))
+        exchange = judged(asked, ask(probe, test, host.workload, asked, pod=pod, also=UNMEASURED))
+        series = metrics.series_of(exchange.body()) if exchange.accepted else []
+        probe.verify(exchange.with_deviations(*metrics.judge_life(host.created, clock_of(exchange), series)))
 
 
-@cases(("csv", None))
-def test_csv(probe: Probe, test: str, whose: str, case: None) -> None:
+@cases(("csv/latency", (LATENCY,)), ("csv/both", TYPES))
+def test_csv(probe: Probe, test: str, whose: str, case: tuple[str, ...]) -> None:
     """JSON, CSV and JSON again: only a past that did not change between the two can be compared.
 
     Three samples of two seconds fall on whole seconds, so that no spelling of a moment makes two of them one.
     """
     with served(probe, test, whose) as (host, pod):
-        asked = host.asked(*TYPES, samples=3)
+        asked = host.asked(*case, samples=3)
         before, table, after = (
             ask(probe, test, host.workload, asked, pod=pod, accept=accept, also=frozenset({406}))
             for accept in (None, metrics_csv.CSV, None)
@@ -130,7 +141,7 @@ def test_csv(probe: Probe, test: str, whose: str, case: None) -> None:
 @cases(*metrics_refusal.MALFORMED.items())
 def test_malformed(probe: Probe, test: str, whose: str, case: metrics_refusal.Change) -> None:
     """One parameter of a valid question is missing or not what its schema says."""
-    with served(probe, test, whose) as (host, pod):
+    with served(probe, test, whose, running=False) as (host, pod):
         path = {"workloadId": host.workload.id} | ({"podId": pod} if pod else {})
         query = case(dict(host.asked(*TYPES, samples=5).query))
         request = Request(Role.POD_METRICS if pod else Role.METRICS, path=path, query=tuple(query.items()))
@@ -148,7 +159,7 @@ def test_unknown_workload(probe: Probe, test: str, whose: str, case: None) -> No
 
 @pytest.mark.parametrize("case", [pytest.param(None, id="pod/unknown-pod")])
 def test_unknown_pod(probe: Probe, test: str, case: None) -> None:
-    with served(probe, test, "workload") as (host, _):
+    with served(probe, test, "workload", running=False) as (host, _):
         stranger = str(uuid.uuid4())
         exchange = ask(probe, test, host.workload, host.asked(), pod=stranger, expectation=OPEN)
         probe.verify(exchange.with_deviations(*metrics_refusal.stranger(exchange, "unknown-pod")))

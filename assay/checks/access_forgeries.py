@@ -65,8 +65,14 @@ def _tampered(token: str) -> str:
     return f"Bearer {token[:-_REPLACED]}{end if not token.endswith(end) else 'B' * _REPLACED}"
 
 
-def _alg_none(token: str) -> str:
-    return f"Bearer {_encode({'alg': 'none', 'typ': 'JWT'})}.{_parts(token)[1]}."
+def _alg_none(token: str, spelling: str = "none") -> str:
+    return f"Bearer {_encode({'alg': spelling, 'typ': 'JWT'})}.{_parts(token)[1]}."
+
+
+def _unsigned(token: str) -> str:
+    """The token without its signature, whose header still claims that it has one."""
+    header, payload, _ = _parts(token)
+    return f"Bearer {header}.{payload}."
 
 
 def _altered(token: str) -> str:
@@ -108,6 +114,11 @@ def _shell_signed(changes: str = "") -> str:
     return f"Bearer $(python3 -c '{_SHELL_READ}{changes}{sign}')"
 
 
+def _shell_alg(spelling: str) -> str:
+    header = f"""$(printf '{{"alg":"{spelling}","typ":"JWT"}}' | base64 | tr -d '=\\n')"""
+    return f'Bearer {header}.$(printf %s "$ASSAY_TOKEN" | cut -d. -f2).'
+
+
 FORGERIES: Final = (
     Forgery("no-token", "no Authorization header", lambda _: None, None),
     Forgery("empty-bearer", "a bearer scheme without a token", lambda _: "Bearer", "Bearer", malformed=True),
@@ -128,13 +139,15 @@ FORGERIES: Final = (
         _tampered,
         f"Bearer ${{ASSAY_TOKEN%{'?' * _REPLACED}}}{'A' * _REPLACED}",
     ),
+    Forgery("alg-none", "an unsigned token (alg: none)", _alg_none, _shell_alg("none")),
+    # Libraries that refused "none" were once fooled by other spellings of it.
     Forgery(
-        "alg-none",
-        "an unsigned token (alg: none)",
-        _alg_none,
-        'Bearer $(printf \'{"alg":"none","typ":"JWT"}\' | base64 | tr -d \'=\\n\')'
-        '.$(printf %s "$ASSAY_TOKEN" | cut -d. -f2).',
+        "alg-none-spelled",
+        "an unsigned token (alg: nOnE)",
+        lambda token: _alg_none(token, "nOnE"),
+        _shell_alg("nOnE"),
     ),
+    Forgery("no-signature", "a token without its signature", _unsigned, "Bearer ${ASSAY_TOKEN%.*}."),
     Forgery(
         "altered-claims", "a token whose claims were altered under the old signature", _altered, _shell_altered()
     ),

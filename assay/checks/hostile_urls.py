@@ -22,6 +22,12 @@ class HostilePath:
     tail: Callable[[str], str]
 
 
+_RARE_PATHS: Final = frozenset({"double-encoded", "backslash", "word-undefined", "zero", "quote", "unicode-digits"})
+_RARE_QUERIES: Final = frozenset(
+    {"underscore", "ampersands", "no-values", "semicolons", "year-1", "year-negative", "other-digits-date"}
+)
+
+
 def _fixed(tail: str) -> Callable[[str], str]:
     return lambda _: tail
 
@@ -52,7 +58,7 @@ def _paths() -> Iterator[HostilePath]:
         ("unicode-digits", "an id of other digits", "/%d9%a1%d9%a2"),
     )
     for name, what, tail in plain:
-        yield HostilePath(Hostile(f"path-{name}", what, http=True), _fixed(tail))
+        yield HostilePath(Hostile(f"path-{name}", what, http=True, rare=name in _RARE_PATHS), _fixed(tail))
     for length in _LONG:
         yield HostilePath(
             Hostile(f"path-{length}-long", f"an id of {length:,} characters", http=True, large=True),
@@ -176,7 +182,7 @@ def _queries() -> Iterator[HostileQuery]:
         ("other-digits-date", "a date in Arabic digits", _instead(start, "%d9%a2026-01-01T00:00:00Z")),
     )
     for name, what, make in cases:
-        yield HostileQuery(Hostile(f"query-{name}", what, http=True), make)
+        yield HostileQuery(Hostile(f"query-{name}", what, http=True, rare=name in _RARE_QUERIES), make)
     for length in _LONG:
         hostile = Hostile(f"query-{length}-long", f"a query of {length:,} characters", http=True, large=True)
         yield HostileQuery(hostile, _more("&x=" + "a" * length))

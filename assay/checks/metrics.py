@@ -12,10 +12,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from assay.checks.created import moment
+from assay.checks.created import CLOCK_TOLERANCE, moment
 from assay.checks.deviation import Deviation
 from assay.contract.request import Json
 from assay.findings.model import Class
@@ -68,6 +68,7 @@ class Series:
 
 def stamp(at: datetime) -> str:
     """RFC 3339 in UTC; whole seconds when ``at`` is one."""
+    at = at.astimezone(UTC)
     return at.strftime("%Y-%m-%dT%H:%M:%S") + (f".{at.microsecond:06d}" if at.microsecond else "") + "Z"
 
 
@@ -208,6 +209,34 @@ def judge_value(value: Json) -> Iterator[Deviation]:
             "the value of a sample is negative",
             f"Neither a throughput nor a latency can be {value[:40]}; the document does not say what it would mean.",
         )
+
+
+def judge_life(created: datetime, now: datetime, found: list[Series]) -> Iterator[Deviation]:
+    """Yield what was measured before the workload was ``created`` or after ``now`` (both of the server's clock).
+
+    Zeros and samples that are no numbers are let pass: a backend may fill the times for which it has nothing.
+    """
+    measured = [at for one in found for raw, value in one.values if _is_measured(value) and (at := moment(raw))]
+    place = f"{_SERIES}/values/*/timestamp"
+    if any(at < created - CLOCK_TOLERANCE for at in measured):
+        yield _violation(
+            "metrics-before-creation",
+            place,
+            "something was measured of a workload before it existed",
+            f"createdAt: “The creation time of the workload.” It is {stamp(created)}, the first sample's time "
+            f"{stamp(min(measured))}.",
+        )
+    if any(at > now + CLOCK_TOLERANCE for at in measured):
+        yield _violation(
+            "metrics-from-the-future",
+            place,
+            "something was measured that has not happened yet",
+            f"The server's clock says {stamp(now)}, the last sample's time is {stamp(max(measured))}.",
+        )
+
+
+def _is_measured(value: Json) -> bool:
+    return isinstance(value, str) and _DECIMAL.fullmatch(value) is not None and float(value) != 0
 
 
 def judge_together(

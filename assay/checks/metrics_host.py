@@ -42,6 +42,11 @@ class Measured:
     pods: tuple[str, ...] | None
     problem: str | None
 
+    @property
+    def created(self) -> datetime:
+        """``createdAt``; ``start`` where the answer to the creation does not tell it."""
+        return moment(self.workload.created.object().get("createdAt")) or self.start
+
     def asked(self, *types: str, samples: int | None = None) -> Asked:
         """A question about this past."""
         return Asked(types or TYPES, self.start, self.end, samples)
@@ -126,7 +131,7 @@ def _problem(phase: Json, patience: float) -> str:
     if phase == "Running":
         return f"the workload is Running, but after {patience:g} s its metrics are still not found (404)"
     word = phase if isinstance(phase, str) else "without a phase"
-    return f"the workload is {word} and not Running after {patience:g} s (set an image that runs)"
+    return f"the workload was not Running within {patience:g} s (last seen {word}); set an image that runs"
 
 
 def _has_metrics(probe: Probe, test: str, workload: Workload, now: datetime, *, told: bool) -> bool:

@@ -40,7 +40,15 @@ FORGED_TESTS = {
     Role.CREATE: contract.test_forged_create,
 }
 OUTSIDER_ROLES = (Role.READ, Role.METRICS, Role.POD_METRICS, Role.UPDATE, Role.DELETE)
-JWTS = ("tampered-signature", "alg-none", "altered-claims", "wrong-key", "expired")
+JWTS = (
+    "tampered-signature",
+    "alg-none",
+    "alg-none-spelled",
+    "no-signature",
+    "altered-claims",
+    "wrong-key",
+    "expired",
+)
 
 
 class TrustsEveryone(Identity):

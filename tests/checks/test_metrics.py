@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from assay.checks import metrics, metrics_csv
-from assay.checks.metrics import Asked, judge, series_of
+from assay.checks.metrics import TYPES, Asked, judge, series_of
 from assay.checks.metrics_host import SHARED, ask
 from assay.checks.metrics_refusal import MALFORMED
 from assay.contract.request import Role
@@ -171,6 +171,14 @@ def only_the_first(measurements: list[dict[str, Any]]) -> None:
     del measurements[1:]
 
 
+def made_up(values: list[Any]) -> list[Any]:
+    return [*values, {"timestamp": "2027-01-15T23:00:00Z", "value": "7"}]
+
+
+def before_creation(_: list[Any]) -> list[Any]:
+    return [{"timestamp": "2027-01-15T06:00:00Z", "value": "7"}]
+
+
 DEFECTS: dict[str, tuple[Behaviour, Callable[..., None], object]] = {
     "metrics-more-samples-than-asked": (mutating(every_series(one_more)), contract.test_samples, 1),
     "metrics-outside-range": (mutating(every_series(shifted)), contract.test_types, ("LATENCY",)),
@@ -187,7 +195,9 @@ DEFECTS: dict[str, tuple[Behaviour, Callable[..., None], object]] = {
     "metrics-value-not-a-number": (mutating(spelled("NaN")), contract.test_types, ("LATENCY",)),
     "metrics-type-filter": (mutating(add_other_type), contract.test_types, ("LATENCY",)),
     "metrics-type-missing": (mutating(only_the_first), contract.test_together, None),
-    "metrics-csv-disagrees": (mutating(every_series(lambda values: values[1:])), contract.test_csv, None),
+    "metrics-from-the-future": (mutating(every_series(made_up)), contract.test_range, "into-the-future"),
+    "metrics-before-creation": (mutating(every_series(before_creation)), contract.test_range, "before-creation"),
+    "metrics-csv-disagrees": (mutating(every_series(lambda values: values[1:])), contract.test_csv, TYPES),
 }
 
 
@@ -197,6 +207,21 @@ def test_each_defect_is_caught_by_name(stage: Make, check: str, whose: str) -> N
     behaviour, function, case = DEFECTS[check]
     assert stage(behaviour).run(function, whose, case) == {check}
     assert stage().run(function, whose, case) == set()
+
+
+def test_csv_that_loses_a_type_is_seen_only_where_it_is_asked_for(stage: Make) -> None:
+    broken = stage(mutating(only_the_first))  # JSON only
+    assert broken.run(contract.test_csv, "workload", ("LATENCY",)) == set()
+    assert broken.run(contract.test_csv, "workload", TYPES) == {"metrics-csv-disagrees"}
+
+
+def test_zeros_may_fill_any_time() -> None:
+    zeros, ones = (series_of(body(*(sample(day * 86_400, value) for day in (-2, 2)))) for value in ("0", "1"))
+    assert list(metrics.judge_life(AT, AT, zeros)) == []
+    assert [found.check for found in metrics.judge_life(AT, AT, ones)] == [
+        "metrics-before-creation",
+        "metrics-from-the-future",
+    ]
 
 
 def test_zero_and_default_samples_are_bounds_too(stage: Make) -> None:
@@ -254,7 +279,7 @@ def everything(lawful: Stage, whose_metrics: tuple[str, ...]) -> set[str]:
         (contract.test_together, (None,)),
         (contract.test_samples, contract.SAMPLES),
         (contract.test_range, tuple(contract.RANGES)),
-        (contract.test_csv, (None,)),
+        (contract.test_csv, (TYPES,)),
         (contract.test_unknown_workload, (None,)),
     )
     with SHARED.borrow(lawful.probe, "test"):
@@ -311,8 +336,16 @@ class Slow(Lifecycle):
 
 
 def test_a_workload_that_does_not_run_is_not_tested(stage: Make) -> None:
-    with pytest.raises(pytest.skip.Exception, match="not Running after 15 s"):
+    with pytest.raises(pytest.skip.Exception, match="not Running within 15 s"):
         stage(Behaviour(lifecycle=Slow)).run(contract.test_samples, "workload", 1)
+
+
+def test_what_must_be_refused_needs_no_workload_that_runs(stage: Make) -> None:
+    case = MALFORMED["no-count/1001"]
+    assert stage(Behaviour(lifecycle=Slow)).run(contract.test_malformed, "workload", case) == set()
+    assert stage(Behaviour(lifecycle=Slow, operations=Lax)).run(contract.test_malformed, "workload", case) == {
+        "schema-enforced"
+    }
 
 
 def metrics_found_after(calls: int) -> Tamper:
