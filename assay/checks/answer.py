@@ -58,7 +58,7 @@ class AnswerChecks:
     def _json_body(self, operation: Operation, answer: Answer) -> Iterator[Deviation]:
         try:
             body = _strict_json(answer.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             yield Deviation(
                 Class.VIOLATION,
                 "body-json",

@@ -47,7 +47,7 @@ class Exchange:
             return None
         try:
             return json.loads(self.answer.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def object(self) -> Mapping[str, Json]:
