@@ -1,0 +1,113 @@
+"""An answer held against the expectation: never more than was promised, never less."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from assay.checks.deviation import Deviation
+from assay.checks.expected import judge
+from assay.contract.documents import load
+from assay.contract.request import Expectation, Outcome, Reason, Role, Source
+from assay.contract.rules.base import Strength
+from assay.contract.rules.catalogue import RULES
+from assay.findings.model import Class
+from assay.target.exchange import Answer
+
+MUST = next(rule for rule in RULES if rule.strength is Strength.MUST and rule.rejects)
+SHOULD = [rule for rule in RULES if rule.strength is Strength.SHOULD]
+SCHEMA = Reason(Source.SCHEMA, "minimum", "/body/spec/compute/cpuCoreRequest", "0 is the least")
+RULE = Reason(Source.RULE, MUST.id, "/body/spec/x", MUST.quotes[0].text)
+STATE = Reason(Source.STATE, "unknown-workload", "/path/workloadId", "no such workload")
+FOCUS = Reason(Source.RULE, MUST.id, "/body", MUST.quotes[0].text)
+ASSUMED = Reason(Source.SILENCE, "node-pool", "/body/spec/nodePools", "the node pool exists")
+
+
+def judged(status: int, expectation: Expectation, **options: object) -> list[Deviation]:
+    return list(judge(load().operations[Role.CREATE], Answer(status), expectation, **options))  # type: ignore[arg-type]
+
+
+def accept(*assumes: Reason) -> Expectation:
+    return Expectation(Outcome.ACCEPT, (), assumes)
+
+
+def reject(*reasons: Reason) -> Expectation:
+    return Expectation(Outcome.REJECT, reasons)
+
+
+@pytest.mark.parametrize(
+    ("status", "expectation"),
+    [
+        *product((200, 202, 204, 207), (accept(), accept(ASSUMED))),
+        *product((400, 401, 403, 404, 409, 422), (reject(SCHEMA), reject(RULE), reject(STATE))),
+        *product((200, 302, 400, 404), (Expectation(Outcome.OPEN), Expectation(Outcome.OPEN, (SCHEMA,)))),
+        # Waiting is part of the client, and a server error is judged by itself.
+        *product((429, 503, 500, 502), (accept(), reject(RULE))),
+    ],
+)
+def test_as_expected(status: int, expectation: Expectation) -> None:
+    assert judged(status, expectation) == []
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 301])
+def test_a_valid_request_is_refused(status: int) -> None:
+    (found,) = judged(status, accept(), focus=FOCUS)
+    assert (found.cls, found.check, found.rule, found.location) == (
+        Class.VIOLATION,
+        "accepts-valid",
+        MUST.id,
+        "/body",
+    )
+    assert MUST.quotes[0].text in found.why
+
+
+def test_without_a_focus_the_request_as_a_whole_is_named() -> None:
+    (found,) = judged(400, accept())
+    assert (found.rule, found.location) == ("valid", "/body")
+    assert "a request that the contract allows" in found.summary
+
+
+def test_refusing_what_takes_something_for_granted_is_a_gap() -> None:
+    (found,) = judged(400, accept(ASSUMED), focus=FOCUS)
+    assert (found.cls, found.check) == (Class.GAP, "stricter-than-contract")
+    assert "the node pool exists" in found.why
+
+
+@pytest.mark.parametrize(
+    ("reason", "check"), [(SCHEMA, "schema-enforced"), (RULE, "rule-enforced"), (STATE, "unknown-resource")]
+)
+@pytest.mark.parametrize("status", [200, 202, 302])
+def test_a_bad_request_is_accepted(reason: Reason, check: str, status: int) -> None:
+    (found,) = judged(status, reject(reason))
+    assert (found.cls, found.check, found.rule, found.location) == (
+        Class.VIOLATION,
+        check,
+        reason.id,
+        reason.location,
+    )
+    assert reason.text in found.why
+
+
+def test_several_reasons_make_one_finding_that_counts_the_others() -> None:
+    (found,) = judged(202, reject(RULE, SCHEMA, STATE))
+    assert found.rule == MUST.id
+    assert "and 2 more reasons" in found.why
+
+
+@pytest.mark.parametrize("rule", SHOULD, ids=lambda rule: rule.id)
+def test_what_only_should_be_refused_is_a_gap(rule: object) -> None:
+    assert hasattr(rule, "id")
+    weak = Reason(Source.RULE, rule.id, "/body", "should")
+    assert [found.cls for found in judged(202, reject(weak))] == [Class.GAP]
+    assert [found.cls for found in judged(202, reject(weak, SCHEMA))] == [Class.VIOLATION]
+
+
+def test_there_are_weak_rules_to_test() -> None:
+    assert SHOULD
+
+
+def test_lawful_beside_the_documented_success() -> None:
+    assert judged(404, accept(), also=frozenset({404})) == []
+    assert [found.check for found in judged(410, accept(), also=frozenset({404}))] == ["accepts-valid"]
+    assert judged(202, reject(RULE), also=frozenset({202})) == []
