@@ -20,13 +20,13 @@ from assay.contract.strategies.schema_cases import schema_cases
 from tests.bench.figure import Figure
 
 DRAWS: Final = 500
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 CLUSTER: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000001"
 PATH: Final = {"workloadId": "6d8e0a4c-1f2b-4c3d-8e5f-000000000002"}
 
 
 def figures() -> Iterator[Figure]:
-    """Rates in processor time: what one core does, whoever else is busy. The best of three rounds counts."""
+    """Rates in processor time: what one core does, whoever else is busy. The best of five rounds counts."""
     oracle = Oracle(load())
     dense = create_bodies(oracle, "4711", CLUSTER)
     patches = update_bodies(oracle)

@@ -54,7 +54,7 @@ def leaves(oracle: Oracle, role: Role) -> list[str]:
 
 
 @pytest.mark.parametrize("role", WRITES)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_every_leaf_occurs_in_20_of_500_accepted_draws(oracle: Oracle, role: Role, seed: int) -> None:
     drawn = drawn_bodies(oracle, role, seed)
     assert len(drawn) == DRAWS

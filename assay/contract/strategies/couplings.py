@@ -16,7 +16,8 @@ Object = dict[str, Any]
 
 _SOURCES: Final = ("value", "secret", "configMap", "podFieldRef")
 _KEPT: Final = ("value", *_SOURCES)  # the value twice as often: it is drawn less often than an object
-_GPU_TYPES: Final = ("portion", "memory", "migProfile", "portion", "memory", "migProfile", "portion", None)
+_GPU_TYPES: Final = ("portion", "memory", "migProfile")
+_WHOLE_DEVICES: Final = 224  # of 256: one request in eight is for whole devices, without a type
 _GPU_FIELDS: Final = ("gpuPortionRequest", "gpuPortionLimit", "gpuMemoryRequest", "gpuMemoryLimit", "migProfile")
 _PORTIONS: Final = (0.5, 0.25, 0.1, 0.75, 1.0, 0.001)
 # Request and limit, in different units and equal in some: what a comparison of strings gets wrong.
@@ -98,7 +99,7 @@ def _settle_gpu(value: Object, code: int) -> None:
     drawn = [name for name in ("gpuRequestType", "gpuDevicesRequest", *_GPU_FIELDS) if value.get(name) is not None]
     if not drawn:
         return
-    kind = _GPU_TYPES[code % len(_GPU_TYPES)]
+    kind = _GPU_TYPES[code % len(_GPU_TYPES)] if code < _WHOLE_DEVICES else None
     limited = any(name in drawn for name in ("gpuPortionLimit", "gpuMemoryLimit"))
     _drop(value, ("gpuRequestType", *_GPU_FIELDS))
     if kind is None:

@@ -21,12 +21,13 @@ from assay.contract.strategies.assumed import Assumptions
 from assay.contract.strategies.completion import Judge, mandatory
 from assay.contract.strategies.couplings import SETTLE
 from assay.contract.strategies.genome import NULL_CODE, Gene, Plan, gene
+from assay.contract.strategies.rows import Row
 from assay.contract.strategies.samples import PLAIN_SPEC, pool
 
 Body = dict[str, Any]
 T = TypeVar("T")
 
-_SECTION_PRESENT: Final = 64  # a section is there in 3 of 4 draws
+_SECTION_PRESENT: Final = 80  # a section is there in 11 of 16 draws
 _FIELD_PRESENT: Final = 128  # a single field in 1 of 2
 _GPU: Final = ("/spec/compute/gpu", "/spec/compute/migProfile")
 
@@ -48,7 +49,7 @@ def create_bodies(
             value["useGivenNameAsPrefix"] = bool(head[2] % 2)
         return {**value, "projectId": project, "clusterId": cluster, "spec": spec}
 
-    head = st.binary(min_size=3, max_size=3)
+    head = Row("head", 3)
     return st.builds(body, _specs(oracle, Role.CREATE, gpu, references), head)
 
 
@@ -112,8 +113,7 @@ def _groups(sections: Group) -> list[Group]:
 
 
 def _bytes(group: Group) -> SearchStrategy[bytes]:
-    size = sum(1 + part.size for _, part in group)
-    return st.binary(min_size=size, max_size=size)
+    return Row(group[0][0].pointer, sum(1 + part.size for _, part in group))
 
 
 def _read(group: Group, code: bytes, value: Body, nulls: bool) -> None:

@@ -20,8 +20,8 @@ LONGEST_LIST: Final = 2
 # Shares of 256. Sections nest up to four deep (storage, pvc, claimInfo, accessModes): at 1/2 each, the innermost
 # leaf would stand in 3 % of the specs; every leaf is to stand in 4 % (20 of 500) with a wide margin.
 _LEAF_SHARE: Final = 128
-_SECTION_SHARE: Final = 192
-_SECOND_ENTRY_SHARE: Final = 96
+_SECTION_SHARE: Final = 176
+_SECOND_ENTRY_SHARE: Final = 64
 # One optional property in 256 is null, which means absent: about one in every second dense spec.
 NULL_CODE: Final = 1
 
