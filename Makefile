@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup gate test lint types unit bench contract lock clean
+.PHONY: help setup gate test lint types unit bench prove prove-shortcuts contract lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -36,6 +36,12 @@ unit: $(STAMP)
 
 bench: $(STAMP) ## measure the embedded control plane and the engine
 	$(BIN)/python -m tests.bench
+
+prove: $(STAMP) ## seed defects: which does the gate catch? fails below reports/baselines/detection.json
+	$(BIN)/assay prove --baseline reports/baselines/detection.json
+
+prove-shortcuts: $(STAMP) ## hold 40 of these answers against `assay gate` over a socket (20 minutes)
+	$(BIN)/assay prove --sample 40 --check-shortcuts 40
 
 contract: $(STAMP) ## merge openapi/published into one document
 	$(BIN)/assay contract merge

@@ -50,6 +50,7 @@ _COMMANDS: Final = (
     ("cleanup", "assay.cli.cleanup", "cleanup"),
     ("rules", "assay.cli.rules", "rules"),
     ("waive", "assay.cli.waive", "waive"),
+    ("prove", "assay.cli.prove", "prove"),
 )
 
 

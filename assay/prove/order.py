@@ -42,10 +42,11 @@ _AREAS: Final = (
 )
 
 
-def ordered(defect: Defect, tests: Sequence[Test]) -> list[Test]:
-    """``tests``, those first that are about the place of ``defect``."""
+def ordered(defect: Defect, tests: Sequence[Test], *, near: bool = False) -> list[Test]:
+    """``tests``, those first that are about the place of ``defect``; with ``near`` only these."""
     first = (*_of_place(defect), *_OF_FAMILY.get(defect.family, ()), *_OF_ROLE[defect.role])
-    return sorted(tests, key=lambda test: _rank(test, first))
+    found = sorted(tests, key=lambda test: _rank(test, first))
+    return [test for test in found if _rank(test, first)[0] < len(first)] if near else found
 
 
 def _of_place(defect: Defect) -> tuple[str, ...]:

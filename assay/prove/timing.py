@@ -6,16 +6,18 @@ exactly the same moments pass, and nobody waits for them.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from types import ModuleType
-from typing import Final
 
-from assay.checks import lifecycle, metrics_host, settling
-from assay.checks.fuzzing import sender
+_CHECKS = "assay.checks."
 
-WAITING: Final[tuple[ModuleType, ...]] = (lifecycle, metrics_host, sender, settling)
-"""The modules of ``assay.checks`` that wait: each calls ``time.sleep`` and ``time.monotonic`` and nothing else."""
+
+def waiting() -> list[ModuleType]:
+    """The modules of ``assay.checks`` that import ``time``: they wait by ``time.sleep`` and ``time.monotonic``."""
+    found = [module for name, module in sys.modules.items() if name.startswith(_CHECKS)]
+    return [module for module in found if isinstance(getattr(module, "time", None), ModuleType | SharedTime)]
 
 
 class SharedTime:
@@ -38,11 +40,11 @@ class SharedTime:
 
     def install(self) -> None:
         """Let the checks of this process wait on this clock from now on."""
-        for module in WAITING:
+        for module in waiting():
             module.time = self  # type: ignore[attr-defined]
 
 
 def uninstall() -> None:
     """Let the checks of this process wait in real time again."""
-    for module in WAITING:
+    for module in waiting():
         module.time = time  # type: ignore[attr-defined]

@@ -55,11 +55,21 @@ def oracle(contract: Contract) -> Oracle:
 
 
 def try_defect(
-    contract: Contract, defect: Defect, tests: Iterable[Test], known: Collection[str], *, profile: str, seed: int
+    contract: Contract,
+    defect: Defect,
+    tests: Iterable[Test],
+    known: Collection[str],
+    *,
+    profile: str,
+    seed: int,
+    near: bool = False,
 ) -> Outcome:
-    """Run ``tests`` on ``defect``, the likeliest first, until a finding that is not ``known``."""
+    """Run ``tests`` on ``defect``, the likeliest first, until a finding that is not ``known``.
+
+    ``near``: only those that are about its place; who survives them has not survived.
+    """
     bench = Bench(contract, defect.change(Behaviour()), oracle(contract), profile=profile, seed=seed)
-    return _until_found(bench, defect.id, ordered(defect, tuple(tests)), known)
+    return _until_found(bench, defect.id, ordered(defect, tuple(tests), near=near), known)
 
 
 def findings_of(

@@ -157,6 +157,7 @@ def _cells(change: Callable[[list[str]], list[str]]) -> Change:
     return _table(lambda lines: [lines[0], *(",".join(change(line.split(","))) for line in lines[1:])])
 
 
+_NO_FORM: Final = "the document offers text/csv and does not say what is in it"
 _HIDDEN: Final = "the document says nothing of how many samples there must be"
 _RIGHT_OR_NOT: Final = "what a workload's throughput truly is no caller knows"
 
@@ -170,7 +171,7 @@ _DEFECTS: Final[Mapping[str, tuple[str, Change, str | None]]] = {
     "zero-as-default": ("takes 0 samples for the default of 20", _samples(lambda count: count or 20), None),
     "count-ignored": ("gives 50 samples whatever was asked for", _samples(lambda _: 50), None),
     "always-one-sample": ("gives one sample whatever was asked for", _samples(lambda count: min(count, 1)), _HIDDEN),
-    "starts-early": ("begins a minute before the range", _ranges(-60, 0), None),
+    "starts-early": ("begins five seconds before the range", _ranges(-5, 0), None),
     "ends-late": ("ends five seconds after the range", _ranges(0, 5), None),
     "range-ignored": (
         "answers for the last hour whatever was asked for",
@@ -225,7 +226,7 @@ _DEFECTS: Final[Mapping[str, tuple[str, Change, str | None]]] = {
     "unknown-workload-empty": ("answers 200 without samples for what does not exist", _unknown_workload_empty, None),
     "csv-value-differs": ("tells other values in CSV", _cells(lambda cells: [*cells[:2], "0.125", *cells[3:]]), None),
     "csv-row-lost": ("leaves the last row out of CSV", _table(lambda lines: lines[:-1]), None),
-    "csv-no-heading": ("leaves the heading out of CSV", _table(lambda lines: lines[1:]), None),
+    "csv-no-heading": ("leaves the heading out of CSV", _table(lambda lines: lines[1:]), _NO_FORM),
     "csv-ragged": (
         "drops the last cell of the last CSV row",
         _table(lambda lines: [*lines[:-1], lines[-1].rpartition(",")[0]]),
@@ -234,7 +235,7 @@ _DEFECTS: Final[Mapping[str, tuple[str, Change, str | None]]] = {
     "csv-semicolons": (
         "separates CSV with semicolons",
         _table(lambda lines: [line.replace(",", ";") for line in lines]),
-        None,
+        _NO_FORM,
     ),
     "csv-nan": ("gives NaN in CSV", _cells(lambda cells: [*cells[:2], "NaN", *cells[3:]]), None),
     "csv-time": (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from assay.contract.documents import Contract, Parameter
 from assay.contract.request import Role
@@ -52,8 +54,7 @@ def _loosened(node: Node) -> Iterator[tuple[str, Loosened, str | None]]:
     if node.format is not None:
         yield "format", (lambda old: replace(old, format=None), here), _format_is_moot(node)
     for bound, value in node.bounds.items():
-        moot = "no text has fewer than 0 characters" if (bound, value) == ("minLength", 0) else None
-        yield bound, (_unbound(bound), here), moot
+        yield bound, (_unbound(bound), here), _bound_is_moot(node, bound, value)
     for name in sorted(node.required):
         yield "required", (_optional(name), f"{here}/{name}"), None
 
@@ -70,9 +71,24 @@ def _optional(name: str) -> Callable[[Node], Node]:
     return lambda old: replace(old, required=old.required - {name})
 
 
+# A creation names a project and a cluster that exist; the control plane looks both up.
+_LOOKED_UP: Final = frozenset({"/projectId", "/clusterId"})
+_NAMES_NOTHING: Final = "whatever the schema lets through names no project or cluster, and is refused for that"
+
+
 def _type_is_moot(node: Node) -> str | None:
     if node.enum is not None:
         return "the enumeration still stands, and what is of another type is none of its members"
+    return None
+
+
+def _bound_is_moot(node: Node, bound: str, value: float) -> str | None:
+    if (bound, value) == ("minLength", 0):
+        return "no text has fewer than 0 characters"
+    if node.enum is not None:
+        return "the enumeration still stands, and none of its members is out of bounds"
+    if (bound, value) == ("minLength", 1) and node.pattern is not None and not re.search(node.pattern, ""):
+        return "the pattern still stands, and an empty text does not match it"
     return None
 
 
@@ -97,7 +113,7 @@ def _of_body(
         place=f"{node.source}/{keyword}",
         change=reshaped(role, "/body", node.pointer, change),
         role=role,
-        equivalent=equivalent,
+        equivalent=_NAMES_NOTHING if place in _LOOKED_UP and keyword != "required" else equivalent,
     )
 
 

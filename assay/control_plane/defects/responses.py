@@ -81,7 +81,7 @@ def _at(answer: Answer, pointer: str, value: Any) -> Answer:
 
 def _spoilt(role: Role, root: Node, node: Node) -> Iterator[tuple[str, str, Any, str | None]]:
     in_spec = node.pointer.startswith("/spec/")
-    yield "dropped", "is missing", GONE, _dropping_is_moot(root, node)
+    yield "dropped", "is missing", GONE, _dropping_is_moot(role, root, node)
     if in_spec and role is not Role.CREATE:
         return  # one operation shows every kind of spoilt spec; the others show that they are looked at
     if not node.nullable:
@@ -108,7 +108,12 @@ _OFF_FORMAT: Final[Mapping[str | None, str]] = {
 }
 
 
-def _dropping_is_moot(root: Node, node: Node) -> str | None:
+_PROMISE: Final = "an update is answered 202, accepted: what holds is what a read tells, and that is looked at"
+
+
+def _dropping_is_moot(role: Role, root: Node, node: Node) -> str | None:
+    if role is Role.UPDATE and node.pointer.startswith("/spec"):
+        return _PROMISE
     parent = root.find(node.pointer.rsplit("/", 1)[0])
     if node.name in parent.required or (node.pointer.startswith("/spec/") and node.pointer not in _IGNORED):
         return None

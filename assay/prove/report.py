@@ -1,0 +1,70 @@
+"""Shows a detection score: tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from assay.control_plane.defects.base import Defect
+from assay.prove.plain import Agreement
+from assay.prove.score import Score, Share
+
+
+def show(score: Score, console: Console) -> None:
+    """The score by family and by operation, then every survivor with what was tried on it."""
+    console.print(_table("family", score.by_family(), score.total))
+    console.print(_table("operation", score.by_operation(), None))
+    caught = [outcome for outcome in score.outcomes.values() if outcome.caught]
+    if caught:
+        requests = sorted(outcome.requests for outcome in caught)
+        console.print(
+            f"first detection after {requests[len(requests) // 2]} requests (median), {requests[-1]} at most; "
+            f"{score.seconds:.0f} s in all"
+        )
+    for family, why in score.not_tried.items():
+        console.print(f"not tried: {family}: {why}")
+    if score.survivors:
+        console.print(f"\n{len(score.survivors)} survivors:")
+    for outcome in score.survivors:
+        tried = f"{outcome.tests} tests, {outcome.requests} requests"
+        console.print(f"  {outcome.id}\n      {score.defects[outcome.id].summary} ({tried})", soft_wrap=True)
+        for note in (*outcome.broken[:1], *([outcome.problem] if outcome.problem else [])):
+            console.print(f"      {note}", soft_wrap=True)
+
+
+def list_defects(defects: Iterable[Defect], console: Console) -> None:
+    """One line a defect; an equivalent one with the reason why nothing can tell it."""
+    for defect in defects:
+        console.print(f"{defect.id}  {defect.summary}", soft_wrap=True)
+        if defect.equivalent is not None:
+            console.print(f"    equivalent: {defect.equivalent}", soft_wrap=True)
+
+
+def show_agreement(agreements: Iterable[Agreement], console: Console) -> int:
+    """Each defect on which the short way and the plain way differ; returns how many do."""
+    checked = list(agreements)
+    differing = [item for item in checked if not item.agrees]
+    console.print(f"short cuts agree with the plain way on {len(checked) - len(differing)} of {len(checked)} defects")
+    for item in differing:
+        short = "caught" if item.short else "not caught"
+        plain = f"caught ({', '.join(sorted(item.plain)[:3])})" if item.plain else "not caught"
+        console.print(f"  {item.id}: {short} by the short way, {plain} by the plain way", soft_wrap=True)
+    return len(differing)
+
+
+def _table(name: str, shares: Mapping[str, Share], total: Share | None) -> Table:
+    table = Table(name, box=None, pad_edge=False)
+    for heading in ("tried", "caught", "as gap only", "percent", "equivalent"):
+        table.add_column(heading, justify="right")
+    for label, share in shares.items():
+        table.add_row(label, *_cells(share))
+    if total is not None:
+        table.add_row("all", *_cells(total), style="bold")
+    return table
+
+
+def _cells(share: Share) -> list[str]:
+    percent = "-" if share.percent is None else f"{share.percent:.1f}"
+    return [str(share.tried), str(share.caught), str(share.gaps), percent, str(share.equivalent)]

@@ -1,0 +1,92 @@
+"""A fixed sample of defects, one or two of each family, is caught in process by the tests near its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from assay.contract import documents
+from assay.control_plane.defects import catalogue
+from assay.prove import timing
+from assay.prove.order import ordered
+from assay.prove.suite import Test, collect
+from assay.prove.trial import findings_of, try_defect
+
+SAMPLE = (
+    "request-schema/create/spec.compute.cpuCoreRequest/minimum",
+    "request-schema/update/spec.servingConfiguration.requestTimeoutSeconds/type",
+    "request-schema/metrics/query.numberOfSamples/maximum",
+    "request-legal/create/spec.imagePullPolicy/enum-Always",
+    "request-legal/update/spec.command/null",
+    "rule-off/container/image-required",
+    "rule-wrong/compute/memory-limit-not-below-request/units-ignored",
+    "rule-wrong/environment/name-required/first-entry-only",
+    "response-field/read/workloadId/format",
+    "response-field/create/spec.command/dropped",
+    "response-status/create/202-200",
+    "response-content-type/delete/success/html",
+    "error-body/read/code-wrong",
+    "identity/delete/signature-unread",
+    "identity/read/foreign",
+    "store/update-loses-probes",
+    "store/delete-takes-all",
+    "lifecycle/phase-unknown",
+    "metrics/one-sample-more",
+    "metrics/value-nan",
+    "crash/create/body.nul",
+    "race/update-lost",
+)
+# What a lawful control plane is known to be told: gaps of the document, never violations.
+LAWFUL = {"gap", "advisory"}
+
+
+@cache
+def every_test() -> tuple[Test, ...]:
+    return collect("gate")
+
+
+@pytest.fixture(autouse=True)
+def real_time_afterwards() -> Iterator[None]:
+    yield
+    timing.uninstall()
+
+
+def near(name: str) -> list[Test]:
+    return ordered(catalogue(documents.load())[name], every_test(), near=True)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_defect_is_caught_and_nothing_else_is(name: str) -> None:
+    """The lawful plane passes the same tests: up to the one that caught the defect."""
+    contract, defect = documents.load(), catalogue(documents.load())[name]
+    outcome = try_defect(contract, defect, every_test(), (), profile="gate", seed=1, near=True)
+    assert outcome.caught, outcome
+    assert outcome.finding is not None
+    plain = findings_of(contract, near(name)[: outcome.tests], profile="gate", seed=1)
+    assert {finding["class"] for finding in plain.values()} <= LAWFUL
+    known = try_defect(contract, defect, every_test(), plain, profile="gate", seed=1, near=True)
+    assert known.caught, f"only what the lawful plane has too: {known}"
+    assert known.finding is not None
+    assert known.finding["id"] not in plain
+
+
+def test_the_sample_spans_the_families() -> None:
+    defects = catalogue(documents.load())
+    assert {defects[name].family for name in SAMPLE} == {item.family for item in defects.values()} - {"performance"}
+
+
+def test_an_equivalent_defect_is_not_caught_near_its_place() -> None:
+    """Had it been, it would be no equivalent one."""
+    contract = documents.load()
+    defect = catalogue(contract)["request-schema/create/spec.imagePullPolicy/type"]
+    assert defect.equivalent is not None
+    known = findings_of(contract, near(defect.id), profile="gate", seed=1)
+    assert not try_defect(contract, defect, every_test(), known, profile="gate", seed=1, near=True).caught
+
+
+def test_tests_about_the_place_come_first() -> None:
+    ids = [test.id for test in near("rule-off/compute/memory-required-with-its-type")]
+    assert ids
+    assert all(test.startswith("rules/compute/memory-required-with-its-type[") for test in ids)
