@@ -10,10 +10,11 @@ Tests of modules marked ``concurrent`` do not depend on each other. Their bodies
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -55,6 +56,18 @@ def test_id(item: pytest.Item) -> str:
     return f"{area}/{item.name.removeprefix('test_').replace('_', '-')}"
 
 
+def selects_nothing(prefix: str, ids: Iterable[str]) -> str:
+    """The message for a prefix of no test id, with the nearest beginning that there is."""
+    steps = len(prefix.strip("/").split("/"))
+    begins = sorted({"/".join(name.partition("[")[0].split("/")[:steps]) for name in ids})
+    near = difflib.get_close_matches(prefix, begins, n=1)
+    return f"--only {prefix} selects no test" + (f"; did you mean {near[0]}?" if near else _areas(ids))
+
+
+def _areas(ids: Iterable[str]) -> str:
+    return f"; test ids begin with {', '.join(sorted({name.partition('/')[0] for name in ids}))}"
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give every test that takes a ``plan`` the plans of its module: rules, schema, combinations."""
     if "plan" in metafunc.fixturenames:
@@ -94,11 +107,13 @@ class ContractRun:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         only = tuple(config.option.only)
         if only:
-            kept = [item for item in items if test_id(item).startswith(only)]
+            ids = [test_id(item) for item in items]
+            for prefix in only:
+                if not any(name.startswith(prefix) for name in ids):
+                    raise pytest.UsageError(selects_nothing(prefix, ids))
+            kept = [item for item, name in zip(items, ids, strict=True) if name.startswith(only)]
             config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
             items[:] = kept
-            if not kept:
-                raise pytest.UsageError(f"--only {' '.join(only)} selects no test; see pytest contract_tests --co -q")
         items.sort(key=lambda item: item.get_closest_marker("concurrent") is None)
 
     @pytest.hookimpl(wrapper=True)

@@ -66,6 +66,21 @@ def _find(verdict: dict[str, Any], finding: str) -> dict[str, Any]:
     return entry
 
 
+def selection(test: str) -> str:
+    """What ``--only`` takes to run a test again: the load part, a test id, or the plan of a pack's first case.
+
+    Accept cases that share a request are sent as ``pack/<id of the first case>``; whichever test needs one of them
+    first sends them all.
+    """
+    area, _, rest = test.partition("/")
+    if area == "load":
+        return "load"
+    if area != "pack":
+        return test
+    steps = rest.split("/")
+    return "/".join(steps[: 2 if steps[0] == "combinations" else 3])
+
+
 def _again(verdict: dict[str, Any], found: dict[str, Any], flags: dict[str, object], config: Path | None) -> int:
     from assay.run.conduct import conduct
     from assay.run.plan import plan
@@ -74,7 +89,7 @@ def _again(verdict: dict[str, Any], found: dict[str, Any], flags: dict[str, obje
     target = verdict["target"]["base_url"]
     if "base_url" not in flags and target.startswith("http"):
         flags["base_url"] = target
-    parts = ("load",) if str(found["test"]).startswith("load") else (str(found["test"]),)
+    parts = (selection(str(found["test"])),)
     with tempfile.TemporaryDirectory(prefix="assay-replay-") as folder:
         out = Path(folder) / "reports"
         settings = load_settings({**flags, "seed": verdict["seed"], "only": parts, "out": out}, config=config)

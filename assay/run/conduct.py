@@ -19,7 +19,7 @@ from rich.console import Console
 from assay.contract import documents
 from assay.contract.documents import Contract
 from assay.control_plane import embedded
-from assay.errors import EXIT_INTERRUPTED, AssayError, InconclusiveError, UsageError
+from assay.errors import EXIT_INTERRUPTED, AssayError, InconclusiveError
 from assay.findings import journal as journals
 from assay.findings.journal import Journal
 from assay.findings.model import Class
@@ -60,24 +60,25 @@ class Run:
 
 
 def conduct(plan: Plan, settings: Settings, console: Console) -> int:
-    """Run ``plan`` and return the exit code. Raises UsageError only before anything was sent."""
+    """Run ``plan`` and return the exit code. Raises UsageError only before anything was created."""
     settings = settings.with_command_defaults(**plan.defaults)
     contract = documents.load(settings.contract, settings.corrections)
     waivers = read_waivers(settings.waivers)
     space = open_space(plan.command, settings.out)
-    journal = Journal(space.journal)
-    run = Run(plan, settings, contract, space, journal, console, Progress(console, space.journal))
-    with _signals(run):
-        try:
-            with ExitStack() as stack:
-                _execute(run, stack)
-        except UsageError:
-            raise
-        except InconclusiveError as error:
-            journal.write("problem", what=_sentence(error))
-        finally:
-            run.progress.stop()
-        return _report(run, waivers)
+    try:
+        journal = Journal(space.journal)
+        run = Run(plan, settings, contract, space, journal, console, Progress(console, space.journal))
+        with _signals(run):
+            try:
+                with ExitStack() as stack:
+                    _execute(run, stack)
+            except InconclusiveError as error:
+                journal.write("problem", what=_sentence(error))
+            finally:
+                run.progress.stop()
+            return _report(run, waivers)
+    finally:
+        space.close()
 
 
 def _execute(run: Run, stack: ExitStack) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from assay import house
+from assay.errors import SettingsError
 from assay.load.plan import RunFile
 from assay.run import child
 
@@ -20,6 +21,8 @@ PROFILE: Final = "ASSAY__PROFILE"
 
 # pytest's exit codes 0 and 1 are results (all passed, some failed); the others say that it could not run.
 _PYTEST_RESULTS: Final = frozenset({0, 1})
+_PYTEST_USAGE: Final = 4
+_NO_TEST: Final = "ERROR: --only"  # how the plugin begins to say that a prefix selects no test
 # The load part has put its problems into the journal when it ends with 3 (inconclusive).
 _LOAD_RESULTS: Final = frozenset({0, 3})
 
@@ -43,6 +46,10 @@ def contract(run: Run) -> None:
     arguments += [f"--only={prefix}" for prefix in run.plan.only]
     run.progress.start("contract", "fuzzing and judging the six operations")
     ended = _run_child(run, arguments)
+    if ended.code == _PYTEST_USAGE and _NO_TEST in ended.tail:
+        raise SettingsError(
+            f"--only{ended.tail.rpartition(_NO_TEST)[2]}", hint="run `assay rules` for the rules' ids"
+        )
     _explain(run, "contract", ended, _PYTEST_RESULTS)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from assay import house
 from assay.errors import SettingsError
 
 PARTS: Final = ("contract", "load")
@@ -63,8 +65,7 @@ def plan(command: str, only: Sequence[str], load: LoadPlan | None = None) -> Pla
     parts = [part for part in only if part in PARTS]
     prefixes = tuple(value for value in only if value not in PARTS)
     for value in prefixes:
-        if not value.strip("/"):
-            raise SettingsError("--only needs contract, load or a test-id prefix such as rules/compute")
+        _check_prefix(value)
     chosen = tuple(part for part in known if part in parts or (part == "contract" and prefixes)) or known
     if prefixes and "contract" not in chosen:
         raise SettingsError(f"--only {prefixes[0]} selects contract tests, and {command} has none")
@@ -80,3 +81,18 @@ def plan(command: str, only: Sequence[str], load: LoadPlan | None = None) -> Pla
         load=load or LoadPlan(_LOAD_PROFILES[command]),
         defaults=dict(_DEFAULTS[command]),
     )
+
+
+def _check_prefix(value: str) -> None:
+    """SettingsError when no test id can begin so; whether one does is known only when the tests are collected."""
+    if not value.strip("/"):
+        raise SettingsError("--only needs contract, load or a test-id prefix such as rules/compute")
+    areas = sorted(file.stem.removeprefix("test_") for file in house.folder("contract_tests").glob("test_*.py"))
+    first, more, _ = value.partition("/")
+    if not any(area == first if more else area.startswith(first) for area in areas):
+        near = difflib.get_close_matches(first, [*PARTS, *areas], n=1)
+        meant = f"; did you mean {near[0]}{more and '/...'}?" if near else ""
+        raise SettingsError(
+            f"--only {value} selects nothing{meant}",
+            hint=f"parts: {', '.join(PARTS)}; test ids begin with: {', '.join(areas)}",
+        )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +26,18 @@ class Space:
     out: Path
     work: Path
     is_default: bool
+    is_new: bool  # the folder of the reports was made for this run
 
     @property
     def journal(self) -> Path:
         return self.work / "journal.jsonl"
+
+    def close(self) -> None:
+        """Remove the working files, and the reports' folder if no report came to lie in it."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        if self.is_new:
+            with suppress(OSError):  # it holds reports, or is gone
+                self.out.rmdir()
 
     def point_latest_here(self) -> None:
         """``reports/runs/latest`` names the newest run; not every file system has symbolic links, none is needed."""
@@ -46,6 +56,7 @@ def open_space(command: str, out: Path | None) -> Space:
     started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     run_id = f"{command}-{started}-{secrets.token_hex(2)}"
     folder = out if out is not None else RUNS / run_id
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         foreign = sorted(entry.name for entry in folder.iterdir() if not _REPORT.fullmatch(entry.name))
@@ -60,7 +71,7 @@ def open_space(command: str, out: Path | None) -> Space:
             f"{folder} holds other files ({', '.join(foreign[:3])})",
             hint="--out takes a folder of its own, so that a report never mixes with something else",
         )
-    return Space(run_id, folder, Path(tempfile.mkdtemp(prefix="assay-")), out is None)
+    return Space(run_id, folder, Path(tempfile.mkdtemp(prefix="assay-")), out is None, is_new)
 
 
 _REPORT: Final = re.compile(
