@@ -11,7 +11,7 @@ from assay.checks import metrics, metrics_csv, metrics_refusal
 from assay.checks.created import server_time
 from assay.checks.exchange import Exchange
 from assay.checks.metrics import TYPES, Asked
-from assay.checks.metrics_host import OPEN, SECOND, SHARED, Measured, ask
+from assay.checks.metrics_host import OPEN, SECOND, SHARED, SPAN, Measured, ask
 from assay.checks.probe import Probe
 from assay.contract.request import Request, Role
 from assay.target.exchange import Answer
@@ -36,6 +36,7 @@ RANGES: dict[str, Callable[[datetime], tuple[datetime, datetime]]] = {
     "one-second": lambda at: (at, at + timedelta(seconds=1)),
     "one-millisecond": lambda at: (at, at + timedelta(milliseconds=1)),
     "equal": lambda at: (at, at),
+    "its-end": lambda at: (at + timedelta(seconds=SPAN), at + timedelta(seconds=SPAN, milliseconds=1)),
     "start-after-end": lambda at: (at + timedelta(seconds=2), at),
 }
 # How a backend may refuse a range in which it keeps nothing.
@@ -82,7 +83,8 @@ def judged(asked: Asked, exchange: Exchange) -> Exchange:
 def test_pod_of_another_workload(probe: Probe, test: str, case: None) -> None:
     """First in the file, because a second workload takes as long to get ready as the first one."""
     with SECOND.borrow(probe, test) as other, served(probe, test, "workload") as (host, _):
-        exchange = ask(probe, test, host.workload, host.asked(), pod=pod_of(other), expectation=OPEN)
+        asked = Asked(TYPES, min(host.start, other.start), max(host.end, other.end))  # both were serving in it
+        exchange = ask(probe, test, host.workload, asked, pod=pod_of(other), expectation=OPEN)
         probe.verify(exchange.with_deviations(*metrics_refusal.stranger(exchange, "pod-of-another-workload")))
 
 
