@@ -267,6 +267,7 @@ def after_deletion(probe: Probe, test: str, role: Role) -> None:
         if gone is None:
             return  # kept as a record of a deleted workload: lawful, and nothing more is promised
         exchange = probe.send(_on_deleted(role, workload), test=test, expectation=_refusal(), setup=gone)
+        time.sleep(_POLL_SECONDS)  # what comes back need not come back at once
         back = read(probe, test, workload, expectation=_refusal())
         probe.verify(_refused_when_gone(exchange, role), _refused_when_gone(back, Role.READ))
 

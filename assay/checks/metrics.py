@@ -25,7 +25,7 @@ DEFAULT_SAMPLES: Final = 20
 """``numberOfSamples`` when it is left out: the default of its schema."""
 
 # A server may keep times in whole seconds and round them; a second more or less is no other range.
-_ROUNDING: Final = timedelta(seconds=1)
+ROUNDING: Final = timedelta(seconds=1)
 # JSON's number grammar, which also admits no NaN and no Infinity, plus the leading '+' and the bare '.5' of printf.
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 _SERIES: Final = "/response/body/measurements/*"
@@ -156,7 +156,7 @@ def _count(asked: Asked, one: Series) -> Iterator[Deviation]:
 def _times(asked: Asked, one: Series) -> Iterator[Deviation]:
     place = f"{_SERIES}/values/*/timestamp"
     times = one.times
-    first, last = min(asked.start, asked.end) - _ROUNDING, max(asked.start, asked.end) + _ROUNDING
+    first, last = min(asked.start, asked.end) - ROUNDING, max(asked.start, asked.end) + ROUNDING
     outside = [at for at in times if not first <= at <= last]
     if outside:
         yield _violation(

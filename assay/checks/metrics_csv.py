@@ -11,10 +11,12 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+from assay.checks.created import moment
 from assay.checks.deviation import Deviation
-from assay.checks.metrics import Asked, Series, count_of, judge_value
+from assay.checks.metrics import ROUNDING, Asked, Series, count_of, judge_value, stamp
 from assay.findings.model import Class
 
 CSV: Final = "text/csv"
@@ -37,6 +39,13 @@ class Table:
         if self.value is None or not _TIME.intersection(name.strip().lower() for name in self.header):
             return None
         return [row[self.value] for row in self.rows]
+
+    @property
+    def times(self) -> list[datetime]:
+        """The moments of the samples that are RFC 3339; the empty list when no column, or several, are called so."""
+        named = [index for index, name in enumerate(self.header) if name.strip().lower() in _TIME]
+        found = [moment(row[named[0]]) for row in self.rows] if len(named) == 1 else []
+        return [at for at in found if at is not None]
 
 
 class NotATableError(ValueError):
@@ -76,6 +85,7 @@ def judge(asked: Asked, body: bytes, series: Sequence[Series] | None) -> Iterato
     except NotATableError as error:
         yield _violation("metrics-csv", "the body of a text/csv answer is no CSV", f"As a table it fails: {error}.")
         return
+    yield from _outside(asked, table)
     values = table.values
     if values is None:
         return
@@ -86,6 +96,18 @@ def judge(asked: Asked, body: bytes, series: Sequence[Series] | None) -> Iterato
             break
     if series is not None:
         yield from _compare(asked, values, series)
+
+
+def _outside(asked: Asked, table: Table) -> Iterator[Deviation]:
+    first, last = min(asked.start, asked.end) - ROUNDING, max(asked.start, asked.end) + ROUNDING
+    outside = [at for at in table.times if not first <= at <= last]
+    if outside:
+        yield _violation(
+            "metrics-outside-range",
+            "in CSV, a sample lies outside the time range that was asked for",
+            "“The number of samples to take in the specified time range.” "
+            f"From {stamp(asked.start)} to {stamp(asked.end)}, got {outside[0].isoformat()}.",
+        )
 
 
 def _compare(asked: Asked, values: list[str], series: Sequence[Series]) -> Iterator[Deviation]:

@@ -57,7 +57,7 @@ def _of_place(defect: Defect) -> tuple[str, ...]:
     if defect.family in {"request-schema", "request-legal"}:
         return (f"schema/{steps[1]}/{steps[2]}[",)
     if defect.family == "response-field" and steps[2].startswith("spec."):
-        return (f"schema/{steps[1]}/{steps[2]}[accept]", f"schema/create/{steps[2]}[accept]")
+        return (f"schema/create/{steps[2]}", "lifecycle/read-your-writes")  # the place and what lies below it
     return ()
 
 

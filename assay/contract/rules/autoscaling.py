@@ -202,7 +202,7 @@ RULES: Final = (
             Case("0 to 2, no exception", _scale(0, 2)),
             Case("at most 2: at least 1 by default", _scale(None, 2)),
             Case("at least null, at most 3", _scale(None, 3, minReplicas=None)),
-            Case("metric null", _scale(1, 3, metric=None)),
+            Case("metric null", {"autoscaling": {"minReplicas": 1, "maxReplicas": 3, "metric": None}}),
             Case("9 to 10", _scale(9, 10)),
             Case("fixed at 1 before, to 3 by the patch", _scale(None, 3), before=_scale(1, 1), on=UPDATE),
         ),

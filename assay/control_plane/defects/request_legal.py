@@ -12,6 +12,7 @@ from assay.contract.schema import INTEGER_RANGES, Node, build
 from assay.control_plane.defects.base import Defect
 from assay.control_plane.defects.request_schema import bodies, reshaped
 from assay.control_plane.defects.trees import dotted
+from assay.control_plane.defects.undecided import undecided
 
 FAMILY: Final = "request-legal"
 # The next value inside of a bound: 1 for what is counted, a hundredth for what is measured.
@@ -31,6 +32,7 @@ def defects(contract: Contract) -> Iterator[Defect]:
                     place=node.source,
                     change=reshaped(role, "/body", node.pointer, change),
                     role=role,
+                    equivalent=undecided(role, node, step),
                 )
     for role, operation in contract.operations.items():
         for parameter in operation.parameters:

@@ -73,6 +73,9 @@ def _optional(name: str) -> Callable[[Node], Node]:
 
 # A creation names a project and a cluster that exist; the control plane looks both up.
 _LOOKED_UP: Final = frozenset({"/projectId", "/clusterId"})
+# A rule of the prose asks the same.
+_TWICE: Final = frozenset({"/spec/compute/gpuPortionRequest"})
+_CONTRADICTED: Final = frozenset({"/spec/storage/emptyDirVolume/*/medium"})
 _NAMES_NOTHING: Final = "whatever the schema lets through names no project or cluster, and is refused for that"
 
 
@@ -83,6 +86,10 @@ def _type_is_moot(node: Node) -> str | None:
 
 
 def _bound_is_moot(node: Node, bound: str, value: float) -> str | None:
+    if node.pointer in _TWICE and bound == "minimum":
+        return "the rule compute/portion-between-zero-and-one still stands"
+    if node.pointer in _CONTRADICTED:
+        return "the document contradicts itself: 'leave empty' by the prose, too short by the schema"
     if (bound, value) == ("minLength", 0):
         return "no text has fewer than 0 characters"
     if node.enum is not None:

@@ -108,12 +108,18 @@ _OFF_FORMAT: Final[Mapping[str | None, str]] = {
 }
 
 
+_CONTESTED: Final = (
+    "the document contradicts itself on the value of a toleration, so only excluded ones can be sent, and what is "
+    "excluded need not come back"
+)
 _PROMISE: Final = "an update is answered 202, accepted: what holds is what a read tells, and that is looked at"
 
 
 def _dropping_is_moot(role: Role, root: Node, node: Node) -> str | None:
     if role is Role.UPDATE and node.pointer.startswith("/spec"):
         return _PROMISE
+    if node.pointer.startswith("/spec/tolerations/*/"):
+        return _CONTESTED
     parent = root.find(node.pointer.rsplit("/", 1)[0])
     if node.name in parent.required or (node.pointer.startswith("/spec/") and node.pointer not in _IGNORED):
         return None

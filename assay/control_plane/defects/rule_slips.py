@@ -160,10 +160,6 @@ _AUTOSCALING: Final[Mapping[str, Slips]] = {
             "looks at replica numbers only where both are given",
             _scaling(lambda s: _only_given(s) and _lacks_metric(s)),
         ),
-        "default-of-0": (
-            "takes minReplicas for 0 where it is left out",
-            _scaling(lambda s: _growing(s, 0) and _replicas(s, 0) != (0, 1) and _lacks_metric(s)),
-        ),
         "equal-too": (
             "asks for a metric where both numbers are equal too",
             _scaling(
