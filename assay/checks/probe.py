@@ -21,7 +21,7 @@ from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Role, Source
 from assay.contract.rules.base import Spec
 from assay.contract.strategies.plans import plans
-from assay.errors import AssayError, BudgetExhausted
+from assay.errors import AssayError, BudgetExhausted, TargetLostError
 from assay.findings.journal import Journal
 from assay.findings.model import Class, Finding
 from assay.target.budget import gpus_asked
@@ -36,6 +36,8 @@ PLAIN_SPEC: Final[Mapping[str, Json]] = {"image": "registry.example/echo:1.0"}
 _SHOWS_WITHIN: Final = 5.0
 _POLL: Final = 0.2
 _IN_VAIN: Final = 3
+
+_NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 
 # What a second deletion may meet.
 _GONE_OR_GOING: Final = frozenset({404, 409, 410})
@@ -161,7 +163,14 @@ class Probe:
         finally:
             created = created_id(answer)
             if created is not None:
-                self.delete(created, test=test, setup=(exchange,) if exchange is not None else ())
+                self._delete_at_last(created, test, (exchange,) if exchange is not None else ())
+
+    def _delete_at_last(self, workload_id: str, test: str, setup: tuple[Exchange, ...]) -> None:
+        """Delete a workload after its test; what the test has found must not be lost with the target."""
+        try:
+            self.delete(workload_id, test=test, setup=setup)
+        except TargetLostError as error:
+            self.journal.write("problem", what=f"target lost: {error.message}")
 
     def _granted(self, request: Request, stated: Expectation) -> Expectation:
         """An acceptance takes for granted that GPUs may be used, where the target has refused them all."""
@@ -227,6 +236,7 @@ class Probe:
         operation = self.oracle.contract.operations[request.role]
         deviations: list[Deviation] = []
         if isinstance(answer, NoAnswer):
+            self._see_that_it_lives(answer)
             deviations.append(_no_answer(operation.id, answer))
         else:
             deviations += self._checks.judge(request.role, answer)
@@ -234,6 +244,15 @@ class Probe:
         exchange = Exchange(request, stated, answer, tuple(deviations), test, setup, auth)
         self._note(exchange, focus)
         return exchange
+
+    def _see_that_it_lives(self, silence: NoAnswer) -> None:
+        """Raise TargetLostError unless a plain read is answered: that a dead target is silent is no finding."""
+        answer = self.target.send(Request(Role.READ, path={"workloadId": _NOBODY}))
+        if isinstance(answer, NoAnswer):
+            raise TargetLostError(
+                f"{self.target.client.base_url} does not answer any more: {silence.detail}, then {answer.detail}",
+                hint="`assay doctor` tells whether the target can be reached again",
+            )
 
     def _note(self, exchange: Exchange, focus: tuple[Reason, ...]) -> None:
         side = exchange.expectation.outcome.value
