@@ -14,7 +14,7 @@ from assay.contract.request import ABSENT, Outcome, Role
 from assay.contract.schema import Node, Validator
 from assay.contract.strategies import places
 from assay.contract.strategies.broken import broken_bodies
-from assay.contract.strategies.completion import Judge, complete, mandatory, plain_body
+from assay.contract.strategies.completion import Judge, complete, mandatory, smallest_body
 from assay.contract.strategies.couplings import SETTLE
 from assay.contract.strategies.dense import create_bodies, draws, update_bodies
 from assay.contract.strategies.genome import Plan, gene
@@ -126,11 +126,11 @@ def test_the_oracle_tells_what_an_object_cannot_be_without(oracle: Oracle, point
 
 def test_completion_adds_what_is_missing_and_nothing_else(oracle: Oracle) -> None:
     judge = Judge(oracle, Role.CREATE)
-    body = places.put(plain_body(judge.node), "/spec/servingPort/protocol", "grpc")
+    body = places.put(smallest_body(judge.node), "/spec/servingPort/protocol", "grpc")
     assert complete(judge, body)["spec"] == {**PLAIN_SPEC, "servingPort": {"protocol": "grpc", "container": 1}}
     kept = complete(judge, body, keep_absent=frozenset({"/spec/servingPort/container"}))
     assert kept == body
-    wrong = places.put(plain_body(judge.node), "/spec/command", 5)
+    wrong = places.put(smallest_body(judge.node), "/spec/command", 5)
     assert complete(judge, wrong) == wrong
 
 
@@ -148,7 +148,7 @@ def test_any_bytes_make_an_accepted_section(oracle: Oracle, code: bytes, section
     part = gene(node, Plan(mandatory=needed, settle=SETTLE))
     assert part.size <= len(code)
     judge = Judge(oracle, Role.CREATE)
-    body = {**plain_body(judge.node), "spec": {**PLAIN_SPEC, section: part.read(code, 0, 0)}}
+    body = {**smallest_body(judge.node), "spec": {**PLAIN_SPEC, section: part.read(code, 0, 0)}}
     assert judge.expect(body).reasons == ()
 
 

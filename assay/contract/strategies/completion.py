@@ -45,7 +45,7 @@ class Judge:
         return self.expect(body).outcome is Outcome.ACCEPT
 
 
-def plain_body(node: Node) -> dict[str, Any]:
+def smallest_body(node: Node) -> dict[str, Any]:
     """The smallest plain body of an operation: its required properties and, below ``spec``, the plain spec."""
     body: dict[str, Any] = {"spec": dict(PLAIN_SPEC)}
     for name in ("name", "projectId", "clusterId"):
@@ -86,7 +86,7 @@ def _closure(judge: Judge, pointer: str, start: str | None) -> frozenset[str]:
     """The properties of the completed object at ``pointer`` that began empty, or with the property ``start``."""
     node = judge.node.find(pointer)
     first = {start: sample(node.properties[start])} if start is not None else {}
-    body = complete(judge, places.put(plain_body(judge.node), pointer, {**sample(node), **first}))
+    body = complete(judge, places.put(smallest_body(judge.node), pointer, {**sample(node), **first}))
     value = places.get(body, pointer)
     return frozenset(value) if isinstance(value, dict) else frozenset()
 

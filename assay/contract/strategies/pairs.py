@@ -43,8 +43,8 @@ _AUTOSCALING: Final[Mapping[str, tuple[Json, ...]]] = {
     "metricThreshold": (10,),
     "metricThresholdPercentage": (50,),
     "scaleToZeroRetentionSeconds": (60,),
-    "initialReplicas": (1, 2),
-    "activationReplicas": (1, 2),
+    "initialReplicas": (2,),
+    "activationReplicas": (2,),
 }
 
 

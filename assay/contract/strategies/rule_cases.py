@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from hypothesis.strategies import SearchStrategy
+from typing import TYPE_CHECKING, Any
 
 from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Json, Outcome, Role, Source
@@ -23,6 +21,9 @@ from assay.contract.strategies.cases import (
     slug,
 )
 from assay.contract.strategies.completion import Judge
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
 
 _WHOLE_SPEC = "/body/spec"
 
