@@ -85,11 +85,11 @@ def test_update(probe: Probe, test: str, case: HostileBody) -> None:
         verify(probe, test, case.hostile, blame(probe, case.hostile, send()), host.id, send)
 
 
-@cases(PATHS, lambda case: f"read/{case.hostile.id}")
+@cases(PATHS, lambda case: f"{case.role.value}/{case.hostile.id}")
 def test_path(probe: Probe, test: str, case: HostilePath) -> None:
     with SHARED.borrow(probe, test) as host:
-        wire = Wire("GET", collection(probe) + case.tail(host.id), (), None)
-        send = partial(hostile.send_beside, probe, test, case.hostile, wire, Role.READ)
+        wire = Wire("GET", collection(probe) + case.tail(host.id) + case.query, (), None)
+        send = partial(hostile.send_beside, probe, test, case.hostile, wire, case.role)
         exchange = send()
         exchange = exchange.with_deviations(*hostile.mistaken(exchange, host.id))
         verify(probe, test, case.hostile, exchange, host.id, send)

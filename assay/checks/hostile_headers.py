@@ -23,7 +23,8 @@ class HostileHeaders:
 
 def _headers() -> Iterator[HostileHeaders]:
     accepts = (
-        ("garbage", ";;;,,/;q=q"),
+        ("garbage", ";;;,,q=q"),
+        ("half", "application/;q=0.5"),
         ("html", "text/html"),
         ("nothing", "*/*;q=0"),
         ("bad-weight", "application/json;q=1e400, text/csv;q=-1"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from assay.checks.hostile import INJECTED, Hostile
@@ -16,10 +16,15 @@ _LONG: Final = (4_000, 70_000)
 
 @dataclass(frozen=True, slots=True)
 class HostilePath:
-    """A path below the collection, sent byte for byte; ``tail`` makes it from the id of a live workload."""
+    """A path below the collection, sent byte for byte; ``tail`` makes it from the id of a live workload.
+
+    ``role`` is the operation that it comes nearest to, ``query`` makes it a whole question of that.
+    """
 
     hostile: Hostile
     tail: Callable[[str], str]
+    role: Role = Role.READ
+    query: str = ""
 
 
 _RARE_PATHS: Final = frozenset({"double-encoded", "backslash", "word-undefined", "zero", "quote", "unicode-digits"})
@@ -84,7 +89,25 @@ def _encoded(text: str) -> str:
     return "".join(f"%{letter:02x}" for letter in text.encode())
 
 
-PATHS: Final = tuple(_paths())
+_QUESTION: Final = "?metricType=LATENCY&start=2026-01-01T00:00:00Z&end=2026-01-01T01:00:00Z"
+# Ids that another operation may well read with other code; each stands for one kind of trouble.
+_AGAIN: Final = frozenset({"encoded-nul", "invalid-utf8-id", "encoded-slash", "word-null", "4000-long", "capitals"})
+
+
+def _of_metrics(paths: tuple[HostilePath, ...]) -> Iterator[HostilePath]:
+    for path in paths:
+        name = path.hostile.id.removeprefix("path-")
+        if name in _AGAIN:
+            hostile = replace(path.hostile, id=f"path-metrics-{name}", what=f"{path.hostile.what} before metrics")
+            yield HostilePath(hostile, _before_metrics(path.tail), Role.METRICS, _QUESTION)
+
+
+def _before_metrics(tail: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda live: f"{tail(live)}/metrics"
+
+
+_OF_ITEMS: Final = tuple(_paths())
+PATHS: Final = (*_OF_ITEMS, *_of_metrics(_OF_ITEMS))
 
 
 @dataclass(frozen=True, slots=True)

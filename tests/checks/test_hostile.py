@@ -251,6 +251,24 @@ def test_another_workload_under_an_odd_path_is_caught(stage: Make) -> None:
     assert stage(tamper=tamper).run(contract.test_path, case) == {"hostile-path-other-workload"}
 
 
+def test_an_id_may_be_read_by_other_code_before_metrics(stage: Make) -> None:
+    fails = only(fail=lambda _, target, __: "%00/metrics?" in target, answer=error(500))
+    found = {case.hostile.id: stage(tamper=fails).run(contract.test_path, case) for case in PATHS[-6:]}
+    assert {name: checks for name, checks in found.items() if checks} == {
+        "path-metrics-encoded-nul": {"hostile-path-metrics-encoded-nul"}
+    }
+
+
+def test_white_space_is_no_body_to_some_readers_of_updates(stage: Make) -> None:
+    accepting = only(
+        fail=lambda method, _, sent: method in {"PATCH", "POST"} and sent.isspace(),
+        answer=Answer(202, ERROR, b"{}"),
+    )
+    shapeless = {"body-schema"}  # of the answer {}
+    assert stage(tamper=accepting).run(contract.test_update, body("white-space")) == shapeless
+    assert stage(tamper=accepting).run(contract.test_create, body("white-space")) == {*shapeless, "schema-enforced"}
+
+
 def test_501_is_lawful_for_methods_and_a_success_is_a_gap(stage: Make) -> None:
     put = next(case for case in METHODS if case.hostile.id == "method-item-put")
     for answer in (Answer(501), Answer(200)):
