@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from click import BadParameter
 
 from assay.cli import options as opt
 
@@ -24,9 +23,9 @@ def _duration(text: str | None) -> float | None:
     try:
         seconds = parse_duration(text.strip())
     except ValueError as error:
-        raise BadParameter(f"'{text}' is no duration: {error}", param_hint="--duration") from None
+        raise typer.BadParameter(f"'{text}' is no duration: {error}", param_hint="--duration") from None
     if seconds <= 0:
-        raise BadParameter(f"'{text}' is no time at all; write 30s, 2m or 1h", param_hint="--duration")
+        raise typer.BadParameter(f"'{text}' is no time at all; write 30s, 2m or 1h", param_hint="--duration")
     return seconds
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib import import_module
 from typing import Any, Final
 
@@ -71,6 +72,7 @@ def _root(
     del version
 
 
+@cache
 def _register() -> None:
     for name, module, function in _COMMANDS:
         app.command(name)(getattr(import_module(module), function))
