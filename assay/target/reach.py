@@ -167,7 +167,10 @@ class Target:
             self.ledger.created(name, workload_id, by=by)
             with self._lock:
                 self._held[workload_id] = (by, gpus)
-        if _is_doubtful(outcome) or (isinstance(outcome, Answer) and outcome.attempts > 1):
+        # An earlier attempt that was answered 503 may have stored its workload. Without a name there is nothing to
+        # look for, and nothing that a target which demands a name would have stored.
+        again = isinstance(outcome, Answer) and outcome.attempts > 1 and not name.startswith(_UNNAMED)
+        if _is_doubtful(outcome) or again:
             self.ledger.lost(name)
         elif workload_id is None:
             self.ledger.refused(name)
