@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from rich.console import Console
 from rich.status import Status
@@ -21,8 +21,7 @@ class Progress:
     def __init__(self, console: Console, journal: Path) -> None:
         self._console = console
         self._journal = journal
-        self._lines: TextIO | None = None
-        self._rest = ""
+        self._read_to = 0  # bytes of the journal
         self._counts: Counter[str] = Counter()
         self._findings: set[str] = set()
         self._planned = 0
@@ -72,19 +71,20 @@ class Progress:
         )
 
     def _read(self) -> None:
-        if self._lines is None:
-            if not self._journal.exists():
-                return
-            self._lines = self._journal.open(encoding="utf-8")
-        self._rest += self._lines.read()
-        *whole, self._rest = self._rest.split("\n")
-        for line in whole:
+        """Count the whole lines that have come; a half-written one waits for its rest."""
+        if not self._journal.exists():
+            return
+        with self._journal.open("rb") as journal:
+            journal.seek(self._read_to)
+            whole, newline, _ = journal.read().rpartition(b"\n")
+        self._read_to += len(whole) + len(newline)
+        for line in whole.splitlines():
             self._count(line)
 
-    def _count(self, line: str) -> None:
+    def _count(self, line: bytes) -> None:
         try:
             event = json.loads(line)
-        except json.JSONDecodeError:
+        except ValueError:
             return
         kind = event.get("t")
         self._counts[kind] += 1
