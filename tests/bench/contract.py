@@ -45,7 +45,7 @@ def _evaluations(oracle: Oracle, bodies: list[dict[str, Any]], patches: list[dic
     rate = _rate(DRAWS, lambda: [oracle.expect(request) for request in creations])
     yield Figure("oracle: dense creations judged", rate, "/s", 2_000)
     rate = _rate(DRAWS, lambda: [oracle.expect(request, before) for request in updates])
-    yield Figure("oracle: dense updates judged, four ways of merging each", rate, "/s")
+    yield Figure("oracle: dense updates judged, under every way of merging", rate, "/s")
     plain = [Request(Role.CREATE, body=plain_body(Role.CREATE))] * DRAWS
     yield Figure("oracle: plain creations judged", _rate(DRAWS, lambda: [oracle.expect(it) for it in plain]), "/s")
 
