@@ -27,7 +27,7 @@ from gevent.event import Event
 from assay.contract.request import Role
 from assay.errors import AssayError, CredentialsError
 from assay.load import health
-from assay.load.dispatch import Dispatcher, Lane, Listener, deaf, follow
+from assay.load.dispatch import Dispatcher, Lane, Listener, Pulse, deaf, follow
 from assay.load.payload import specs
 from assay.load.plan import profile_from_json, steps_from_json
 from assay.load.profiles import Load, Profile
@@ -67,6 +67,7 @@ class Agent:
         self._site: Site | None = None
         self._background: list[gevent.Greenlet] = []
         self._world: World | None = None
+        self._scenarios: list[tuple[Load, Base]] = []
         self._sequence = 0
         self._finished = False
 
@@ -103,12 +104,14 @@ class Agent:
             problem = f"a load process failed: {type(error).__name__}: {error}"
         finally:
             self._leg_over.set()
-            content = {
+            content: dict[str, Any] = {
                 "number": data["number"],
                 "problem": problem,
                 "reports": self._sequence,
                 "cut_at": self._cut_at,
             }
+            if self._world is not None:
+                content["connections"] = [self._world.client.answered, self._world.client.closed]
             self._tell("assay_done", content)
 
     def halt(self) -> None:
@@ -127,6 +130,8 @@ class Agent:
         self._prepared.wait()
         self._leg_over.wait()
         left, deleted = 0, 0
+        for _, scenario in self._scenarios:
+            scenario.end()
         if self._world is not None and self._site is not None:
             left = self._reaper.finish(float(data["seconds"]))
             deleted = self._reaper.deleted
@@ -161,7 +166,7 @@ class Agent:
         if any(kind.role is Role.POD_METRICS for _, kind in kinds):
             world.look_for_pods()
             self._background.append(gevent.spawn(self._keep_pods, world))
-        self._scenarios: list[tuple[Load, Base]] = [(load, kind(world, load.parameters)) for load, kind in kinds]
+        self._scenarios = [(load, kind(world, load.parameters)) for load, kind in kinds]
         world.names.prepare()
         # What lives by now lives to the end: keep the collector from walking over it again and again.
         gc.collect()
@@ -175,7 +180,7 @@ class Agent:
             end += step.seconds
             ends.append(end)
         wait = min(max(float(data["begin"]) - time.time(), 0.0), 5.0)
-        recorder = Recorder(ends, float(data["slot"]))
+        recorder = Recorder(ends, float(data["slot"]), measured=[step.measured for step in profile.steps])
         world = self._world
         assert world is not None
         lane = self._lane = Lane(
@@ -184,6 +189,7 @@ class Agent:
             origin=time.monotonic() + wait,
             cap=max(profile.in_flight // self._of, 1),
             patience=profile.patience,
+            pulse=Pulse(profile.timeout),
             listener=self._listener,
         )
         dispatchers = [

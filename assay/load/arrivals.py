@@ -43,11 +43,15 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Stages one after the other. ``seed`` makes Poisson arrivals repeatable; constant spacing needs none."""
+    """Stages one after the other. ``seed`` makes Poisson arrivals repeatable; constant spacing needs none.
+
+    With ``burst`` above 1 so many requests fall due at the same moment, and such moments are that much rarer.
+    """
 
     stages: tuple[Stage, ...]
     poisson: bool = False
     seed: int = 0
+    burst: int = 1
 
     @property
     def seconds(self) -> float:
@@ -69,7 +73,10 @@ class Schedule:
     def arrivals(self, part: int = 0, of: int = 1) -> Iterator[float]:
         """Yield the due times of process ``part`` (0-based) of ``of``, in seconds from the start, in order."""
         points = self._poisson_points() if self.poisson else (k + 0.5 for k in itertools.count())
-        return itertools.islice(self._times(points), part, None, of)
+        times = self._times(points)
+        if self.burst > 1:
+            times = itertools.chain.from_iterable(itertools.repeat(time, self.burst) for time in times)
+        return itertools.islice(times, part, None, of)
 
     def _poisson_points(self) -> Iterator[float]:
         source = random.Random(self.seed)
@@ -83,8 +90,8 @@ class Schedule:
         began = 0.0
         point = next(points)
         for stage in self.stages:
-            while point < due_before + stage.requests:
-                yield began + stage.when(point - due_before)
+            while point * self.burst < due_before + stage.requests:
+                yield began + stage.when(point * self.burst - due_before)
                 point = next(points)
             due_before += stage.requests
             began += stage.seconds

@@ -26,7 +26,9 @@ def to_stored(run: str, base_url: str, profile: Profile, leg: Leg, found: Iterab
     conditions: dict[str, Any] = {
         "profile": profile.name,
         "arrivals": "poisson" if profile.poisson else "constant",
-        "loads": {load.scenario: {"rate": load.rate, **load.parameters} for load in profile.loads},
+        "loads": {
+            load.scenario: {"rate": load.rate, "burst": load.burst, **load.parameters} for load in profile.loads
+        },
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }
     about = {"assay": __version__, "python": platform.python_version(), "base_url": base_url}

@@ -120,6 +120,8 @@ class Client:
         self._timeout = timeout
         self._context = _context(verify) if parts.scheme == "https" else None
         self._idle: list[_Connection] = []
+        self.answered = 0
+        self.closed = 0  # answers after which the server closed the connection
         self.authorize("")
 
     def authorize(self, token: str) -> None:
@@ -140,10 +142,12 @@ class Client:
         except BaseException as error:
             connection.socket.close()
             raise _failure(error) from error
+        self.answered += 1
         if connection.parser.should_keep_alive():
             connection.idle_since = time.monotonic()
             self._idle.append(connection)
         else:
+            self.closed += 1
             connection.socket.close()
         return answer
 

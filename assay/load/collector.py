@@ -71,6 +71,11 @@ class Collector:
         self.late_starts = 0
         self.in_flight: dict[int, int] = {}
         self.cpu: dict[str, list[float]] = {}
+        self.levels: dict[tuple[str, str, int], dict[int, int]] = {}
+        self.stalls: list[tuple[float, float]] = []
+        self.crowd: dict[tuple[str, int], list[int]] = {}
+        self.answered = 0
+        self.closed = 0
         self.block_seconds = max(seconds / MOST_BLOCKS, slot)
         self.blocks: dict[str, dict[int, dict[int, int]]] = {}
         self._measured = measured
@@ -103,6 +108,13 @@ class Collector:
         self.loop.add_sparse(*report["loop"])
         self.starts += report["late"][0]
         self.late_starts += report["late"][1]
+        for operation, variable, value, index, counts in report["levels"]:
+            merge(self.levels.setdefault((operation, variable, value), {}), index, counts)
+        for operation, crowd, right, wrong in report["crowd"]:
+            row = self.crowd.setdefault((operation, crowd), [0, 0])
+            row[0] += right
+            row[1] += wrong
+        self.stalls += [(start, end) for start, end in report["stalls"]]
         for slot, most in report["in_flight"]:
             self.in_flight[slot] = self.in_flight.get(slot, 0) + most
         self.cpu.setdefault(source, []).extend(share for _, share in report["cpu"])

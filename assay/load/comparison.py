@@ -93,7 +93,9 @@ class Comparison:
         return tuple(d for d in self.differences if d.change is Change.WORSE and d.percentile in DECISIVE)
 
 
-def compare(before: Stored, after: Stored, *, tolerance: float = TOLERANCE, seed: int = 0) -> Comparison:
+def compare(
+    before: Stored, after: Stored, *, tolerance: float = TOLERANCE, seed: int = 0, resamples: int = RESAMPLES
+) -> Comparison:
     """Compare two measurements, operation by operation. Deterministic for a seed."""
     generator = np.random.default_rng(seed)
     differences: list[Difference] = []
@@ -103,7 +105,7 @@ def compare(before: Stored, after: Stored, *, tolerance: float = TOLERANCE, seed
         if old is None or new is None:
             notes.append(f"{operation} was only measured {'after' if old is None else 'before'}")
             continue
-        differences += _compare(operation, old, new, tolerance, generator)
+        differences += _compare(operation, old, new, tolerance, resamples, generator)
     return Comparison(tuple(differences), tuple(notes))
 
 
@@ -115,7 +117,7 @@ def _conditions(before: Stored, after: Stored) -> Iterable[str]:
 
 
 def _compare(
-    operation: str, old: Blocks, new: Blocks, tolerance: float, generator: np.random.Generator
+    operation: str, old: Blocks, new: Blocks, tolerance: float, resamples: int, generator: np.random.Generator
 ) -> list[Difference]:
     if min(len(old.blocks), len(new.blocks)) < FEWEST_BLOCKS:
         why = f"{min(len(old.blocks), len(new.blocks))} time blocks, {FEWEST_BLOCKS} are needed"
@@ -126,7 +128,7 @@ def _compare(
     first, second = _Sample(old), _Sample(new)
     wanted = list(COMPARED.values())
     before, after = first.percentiles(wanted), second.percentiles(wanted)
-    before_spread, after_spread = first.resampled(wanted, generator), second.resampled(wanted, generator)
+    before_spread, after_spread = (sample.resampled(wanted, resamples, generator) for sample in (first, second))
     return [
         _judged(operation, name, before[at], after[at], before_spread[:, at], after_spread[:, at], tolerance)
         for at, name in enumerate(COMPARED)
@@ -175,10 +177,10 @@ class _Sample:
         whole: NDArray[np.float64] = self._of(self._matrix.sum(axis=0, keepdims=True), wanted)[0]
         return whole
 
-    def resampled(self, wanted: list[float], generator: np.random.Generator) -> NDArray[np.float64]:
-        """The same for ``RESAMPLES`` draws of as many blocks, with replacement: one row a draw."""
+    def resampled(self, wanted: list[float], resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:
+        """The same for ``resamples`` draws of as many blocks, with replacement: one row a draw."""
         blocks = len(self._matrix)
-        drawn = generator.multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES).astype(np.float64)
+        drawn = generator.multinomial(blocks, np.full(blocks, 1 / blocks), size=resamples).astype(np.float64)
         return self._of(drawn @ self._matrix, wanted)
 
     def _of(self, counts: NDArray[np.float64], wanted: list[float]) -> NDArray[np.float64]:

@@ -190,6 +190,9 @@ class Coordinator:
     def _check_complete(self, leg: Leg, source: str, data: Mapping[str, Any]) -> None:
         if data["problem"] and data["problem"] not in leg.problems:
             leg.problems.append(data["problem"])
+        answered, closed = data.get("connections", (0, 0))
+        leg.collector.answered += answered
+        leg.collector.closed += closed
         if data["reports"] != self._reports.get(source, 0):
             leg.problems.append(
                 f"{data['reports'] - self._reports.get(source, 0)} reports of load process {source} were lost"

@@ -27,6 +27,9 @@ _LOST_SECONDS: Final = 5.0
 """A target is lost after this many failures in a row without any answer for this long: a restart behind a load
 balancer is shorter, and one answer of any status resets both."""
 
+_HUNG_TIMEOUTS: Final = 2.5
+"""One that accepts connections and lets requests time out may be drowning; it is lost after so many timeouts."""
+
 
 class Listener(Protocol):
     """Hears of each finished request (for Locust's statistics and web UI)."""
@@ -40,8 +43,9 @@ def deaf(method: str, name: str, milliseconds: float, length: int, error: str | 
 
 @dataclass(slots=True)
 class Pulse:
-    """Whether the target is still there."""
+    """Whether the target is still there. ``timeout`` bounds one answer, in seconds."""
 
+    timeout: float = 10.0
     failures: int = 0
     last_answer: float = field(default_factory=time.monotonic)
     last_failure: str = ""
@@ -57,7 +61,8 @@ class Pulse:
     def lost(self, now: float) -> str | None:
         """Why the target counts as lost; None while it does not."""
         silent = now - self.last_answer
-        if self.failures < _LOST_FAILURES or silent < _LOST_SECONDS:
+        patience = self.timeout * _HUNG_TIMEOUTS if self.last_failure == "timeout" else _LOST_SECONDS
+        if self.failures < _LOST_FAILURES or silent < patience:
             return None
         return f"no answer for {silent:.0f} s, {self.failures} failures in a row, the last one: {self.last_failure}"
 
@@ -109,6 +114,10 @@ class Dispatcher:
         self._arrivals = arrivals
         self._number = 0
 
+    def end(self) -> None:
+        """The run is over: let the scenario discard what it still holds."""
+        self._scenario.end()
+
     def run(self) -> None:
         """Follow the schedule to its end or until the lane halts."""
         lane = self._lane
@@ -152,7 +161,7 @@ class Dispatcher:
             ended = lane.now()
             error = failure.kind
             lane.pulse.failed(error)
-        lane.recorder.ended(call.operation, due, begun, ended, error)
+        lane.recorder.ended(call.operation, due, begun, ended, error, call.level)
         self._tell(call, (ended - due) * 1000, answer, error)
         self._scenario.after(call, answer)
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from assay.load.histogram import Histogram
 from assay.load.recorder import LATE_SECONDS, Recorder
+from assay.load.stalls import TICK
 
 CPU_LIMIT: Final = 0.90
 """Share of one core, on average over the run: above it a process queues its own work (Locust warns there too)."""
@@ -17,8 +18,6 @@ LATE_LIMIT: Final = 0.05
 
 LOOP_LIMIT_MS: Final = 100.0
 """The event loop's lag at its 99th percentile. Disk syncs and garbage collection stay below 20 ms (measured)."""
-
-TICK: Final = 0.05
 
 
 def watch(recorder: Callable[[], tuple[Recorder, float] | None], sleep: Callable[[float], None]) -> None:
@@ -33,7 +32,7 @@ def watch(recorder: Callable[[], tuple[Recorder, float] | None], sleep: Callable
         now = time.monotonic()
         current = recorder()
         if current is not None:
-            current[0].loop_lag(max(now - before - TICK, 0.0))
+            current[0].loop_lag(max(now - before - TICK, 0.0), now - current[1])
         if now - cpu_at >= 1.0:
             used = time.process_time()
             if current is not None:

@@ -12,7 +12,7 @@ from locust.runners import LocalRunner, MasterRunner
 from assay.contract.documents import Contract, load
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, AssayError
 from assay.findings.journal import Journal
-from assay.load import outcome
+from assay.load import observations, outcome
 from assay.load.baseline import comparison_findings, comparison_notes, to_stored
 from assay.load.check import Checked, check
 from assay.load.comparison import compare
@@ -133,7 +133,10 @@ class _Run:
             self._journal.write("problem", what=reason)
         if not reasons:
             self._keep_and_compare(leg, found)
-        for finding in outcome.findings(found, self._objectives):
+        beyond = observations.findings(leg.collector, self._objectives, leg.measured_seconds)
+        for law in observations.laws(leg.collector):
+            self._journal.write("note", text=f"law of {law.operation}: {law.sentence()}")
+        for finding in (*outcome.findings(found, self._objectives), *beyond):
             # A run that cannot be judged accuses nobody: a lost target has missed every objective.
             if reasons:
                 self._journal.write(

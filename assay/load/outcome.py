@@ -15,6 +15,7 @@ from assay.load import health
 from assay.load.collector import Collector
 from assay.load.coordinator import Leg
 from assay.load.histogram import Histogram
+from assay.load.observations import knee
 from assay.load.reasons import BUDGET, IN_FLIGHT
 from assay.load.slo import Kept, Objectives, judge
 
@@ -42,6 +43,7 @@ class Result:
     kinds: dict[str, int]
     skipped: dict[str, int]
     slo: tuple[Kept, ...]
+    knee: str = ""
 
     @property
     def not_started(self) -> int:
@@ -100,6 +102,7 @@ def _result(leg: Leg, operation: str, role: Role, seconds: float, objectives: Ob
         kinds=_by_kind(collector.errors, operation, measured),
         skipped=skipped,
         slo=kept,
+        knee=knee(collector) if errors else "",
     )
 
 
@@ -138,11 +141,18 @@ def problems(leg: Leg, found: Iterable[Result], operations: Iterable[str]) -> li
     by_operation = {result.operation: result for result in found}
     for operation in operations:
         result = by_operation.get(operation)
-        requests = result.requests if result else 0
-        if requests < FEWEST:
+        if result is None or _too_few(result):
+            requests = result.requests if result else 0
             why = f" ({_told(result.skipped)} not started)" if result and result.skipped else ""
             reasons.append(f"too few requests to judge {operation}: {requests}, at least {FEWEST} are needed{why}")
     return reasons
+
+
+def _too_few(result: Result) -> bool:
+    """True when it is our doing, or nobody's; a target that let too few through has missed an objective."""
+    ours = sum(number for reason, number in result.skipped.items() if reason.startswith(BUDGET))
+    missed = any(not kept.ok for kept in result.slo)
+    return result.requests < FEWEST and (result.due - ours < FEWEST or not missed)
 
 
 def findings(found: Iterable[Result], objectives: Objectives) -> list[Finding]:
@@ -159,7 +169,8 @@ def _missed(result: Result, kept: Kept, objectives: Objectives) -> Finding:
     relation = "at least" if kept.name == "rate_ratio" else "at most"
     detail = ""
     if kept.name == "error_ratio":
-        detail = f" ({result.errors} of {result.requests}: {_told(result.kinds)})"
+        crowding = f"; {result.knee}" if result.knee else ""
+        detail = f" ({result.errors} of {result.requests}: {_told(result.kinds)}{crowding})"
     elif kept.name == "rate_ratio":
         detail = f" ({result.not_started} not started: {_told(result.skipped)})"
     return Finding(

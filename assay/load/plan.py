@@ -75,7 +75,7 @@ class RunFile:
 def profile_to_json(profile: Profile) -> Json:
     """What a load process needs of a profile."""
     return {
-        "loads": [[load.scenario, load.rate, dict(load.parameters)] for load in profile.loads],
+        "loads": [[load.scenario, load.rate, dict(load.parameters), load.burst] for load in profile.loads],
         "poisson": profile.poisson,
         "in_flight": profile.in_flight,
         "timeout": profile.timeout,
@@ -88,7 +88,7 @@ def profile_from_json(data: Mapping[str, Any], steps: tuple[Step, ...] = ()) -> 
     return Profile(
         name="",
         about="",
-        loads=tuple(Load(scenario, rate, parameters) for scenario, rate, parameters in data["loads"]),
+        loads=tuple(Load(*row) for row in data["loads"]),
         steps=steps,
         poisson=data["poisson"],
         in_flight=data["in_flight"],

@@ -21,11 +21,15 @@ _SEARCH_KEYS: Final = ("least", "most", "precision", "step", "settle")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One scenario of a profile: its arrival rate in requests/s at factor 1, and its own parameters."""
+    """One scenario of a profile: its arrival rate in requests/s at factor 1, and its own parameters.
+
+    ``burst`` requests fall due at the same moment (8 panels of a dashboard), so moments are that much rarer.
+    """
 
     scenario: str
     rate: float
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    burst: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Profile:
             Stage(step.name, load.rate * step.start, load.rate * step.end, step.seconds, step.measured)
             for step in self.steps
         )
-        return Schedule(stages, self.poisson, seed)
+        return Schedule(stages, self.poisson, seed, load.burst)
 
     def limited(self, scenario: str | None, rate: float | None, duration: float | None) -> Profile:
         """The same profile with one scenario only, another rate, another measured length; SettingsError."""
@@ -173,8 +177,9 @@ def available() -> list[str]:
 
 def _load(scenario: str, scenarios: Table) -> Load:
     table = scenarios.table(scenario)
-    parameters = {key: table.raw(key) for key in table if key != "rate"}
-    return Load(scenario, table.number("rate", least=0.001, most=1e6), parameters)
+    parameters = {key: table.raw(key) for key in table if key not in ("rate", "burst")}
+    burst = table.integer("burst", 1, least=1, most=1000)
+    return Load(scenario, table.number("rate", least=0.001, most=1e6), parameters, burst)
 
 
 def _step(number: int, table: Table) -> Step:

@@ -12,9 +12,18 @@ from assay.contract.documents import Contract
 from assay.contract.request import Role
 from assay.load.scenario import Option, options
 
+SWEEPS: Final[Mapping[str, tuple[int, ...]]] = {"samples": (1, 100, 400, 1000), "minutes": (5, 60, 360, 1440)}
+"""The values that a sweep goes through, by variable; the spread is what makes a law visible."""
+
+EVERY: Final = 5
+"""One request in five belongs to the sweep: enough to fit a law to 20 s at 40/s, and most of the load is as asked."""
+
 METRIC_OPTIONS: Final = options(
     samples=Option(20, "numberOfSamples of each request", most=1000),
     range=Option(3600.0, "how far back the time range reaches, to now"),
+    sweep=Option(
+        "none", "let one request in five vary samples, the range, or each in turn", ("none", *SWEEPS, "both")
+    ),
 )
 
 Query = tuple[tuple[str, str], ...]
@@ -23,6 +32,19 @@ Query = tuple[tuple[str, str], ...]
 def metric_query(contract: Contract, role: Role, parameters: Mapping[str, Any]) -> Query:
     """All metric types of the operation, over the last ``range`` seconds up to the full second."""
     return _query(_types(contract, role), int(time.time()), float(parameters["range"]), int(parameters["samples"]))
+
+
+def swept(number: int, parameters: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, int] | None]:
+    """The parameters of request ``number``, and which value of which variable it probes (see ``Call.level``)."""
+    sweep = parameters["sweep"]
+    if sweep == "none" or number % EVERY:
+        return parameters, None
+    turn = number // EVERY
+    variable = sweep if sweep != "both" else list(SWEEPS)[turn % len(SWEEPS)]
+    values = SWEEPS[variable]
+    value = values[(turn // len(SWEEPS) if sweep == "both" else turn) % len(values)]
+    changed = {"samples": value} if variable == "samples" else {"range": value * 60.0}
+    return {**parameters, **changed}, (variable, value)
 
 
 @lru_cache(maxsize=64)

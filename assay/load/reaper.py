@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import gevent
 from gevent.event import Event
@@ -12,6 +13,10 @@ from assay.load.world import Workload, World
 
 _FIRST_LOOK: Final = 0.05
 _SLOWEST_LOOK: Final = 2.0
+_HASTE: Final = 2.0
+"""Seconds in which it is looked four times a second, so that the slot of a quick deletion is soon free again."""
+
+_SETTLED: Final = 1.0
 _RESEND: Final = 5.0
 """A deletion that the target did not take is asked for again after so many seconds."""
 
@@ -35,15 +40,27 @@ class Reaper:
             gevent.sleep(0.02)
 
     def _pick_up(self) -> None:
+        while (name := self._world.next_lost()) is not None:
+            self._employ(self._search, name)
         while (workload := self._world.next_doomed()) is not None:
-            greenlet = gevent.spawn(self._reap, workload)
-            self._at_work.add(greenlet)
-            greenlet.link(self._at_work.discard)
+            self._employ(self._reap, workload)
+
+    def _employ(self, work: Callable[[Any], None], on: Any) -> None:
+        greenlet = gevent.spawn(work, on)
+        self._at_work.add(greenlet)
+        greenlet.link(self._at_work.discard)
+
+    def _search(self, name: str) -> None:
+        """Look for a creation whose answer was lost, once it must have happened; the ledger keeps what stays open."""
+        gevent.sleep(_SETTLED)
+        if self._world.look_for(name):
+            self._pick_up()
 
     def _reap(self, workload: Workload) -> None:
         wait = _FIRST_LOOK
         sent = -_RESEND
         taken = False
+        begun = time.monotonic()
         while True:
             now = time.monotonic()
             if not taken and now - sent >= _RESEND:
@@ -53,7 +70,7 @@ class Reaper:
                 self.deleted += 1
                 return
             gevent.sleep(wait)
-            wait = min(wait * 2, _SLOWEST_LOOK)
+            wait = min(wait * 2, 0.25 if now - begun < _HASTE else _SLOWEST_LOOK)
 
     def finish(self, deadline: float) -> int:
         """Delete everything that is left, for ``deadline`` seconds at most; returns how many workloads remain."""

@@ -13,7 +13,9 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from assay.load.crowd import Crowd
 from assay.load.histogram import sparse
+from assay.load.stalls import StallWatch
 
 Outcome = Literal["ok", "error"]
 Report = dict[str, Any]
@@ -23,8 +25,14 @@ Report = dict[str, Any]
  "errors": [[operation, stage, kind, count]],
  "skipped": [[operation, stage, reason, count]],                    due but not started
  "lag": [index, counts], "late": [starts, late starts], "loop": [index, counts],
- "in_flight": [[slot, most at once]], "cpu": [[slot, share of one core]]}
+ "in_flight": [[slot, most at once]], "cpu": [[slot, share of one core]],
+ "levels": [[operation, variable, value, index, counts]],           right answers in measured stages
+ "stalls": [[start, end]],                                          seconds since the start of the leg
+ "crowd": [[operation, most at once, right, wrong]]}                by how many requests were under way with it
 """
+
+MOST_CROWD: Final = 1000
+"""Requests at once beyond this are counted together, so that a cap of 100,000 does not cost memory."""
 
 LATE_SECONDS: Final = 0.025
 """A start later than this counts as late. An idle generator starts within 4 ms of the due time at the 99th
@@ -44,14 +52,19 @@ class Recorder:
     """Records against the stages of one leg. All times are seconds since the start of the leg.
 
     ``stage_ends`` are the ends of the stages in order; a request belongs to the stage in which it was *due*. ``slot``
-    is the width of the series' points in seconds.
+    is the width of the series' points in seconds. ``measured`` says which stages count (without it: all).
     """
 
-    def __init__(self, stage_ends: Sequence[float], slot: float = 1.0) -> None:
+    def __init__(
+        self, stage_ends: Sequence[float], slot: float = 1.0, *, measured: Sequence[bool] | None = None
+    ) -> None:
         self._ends = np.asarray(stage_ends, dtype=np.float64)
         self._slot = slot
+        self._measured = tuple(measured) if measured is not None else (True,) * len(stage_ends)
         self._reset()
         self._in_flight = 0
+        self._stalls = StallWatch()
+        self._crowding = Crowd()
 
     def _reset(self) -> None:
         self._tracks: dict[tuple[str, Outcome], _Track] = {}
@@ -61,18 +74,33 @@ class Recorder:
         self._loop = array("d")
         self._most: dict[int, int] = {}
         self._cpu: list[tuple[int, float]] = []
+        self._levels: dict[tuple[str, str, int], array[float]] = {}
+        self._crowd: dict[tuple[str, int], list[int]] = {}
 
     def started(self, due: float, now: float, *, waited: bool = False) -> None:
         """A request left at ``now`` that was due at ``due``; one that ``waited`` for the cap is not late."""
         if not waited:
             self._lag.append(now - due)
         self._in_flight += 1
+        self._stalls.started(now, self._in_flight)
+        self._crowding.started(now, self._in_flight)
         slot = int(now / self._slot)
         if self._in_flight > self._most.get(slot, 0):
             self._most[slot] = self._in_flight
 
-    def ended(self, operation: str, due: float, start: float, end: float, error: str | None) -> None:
+    def ended(
+        self,
+        operation: str,
+        due: float,
+        start: float,
+        end: float,
+        error: str | None,
+        level: tuple[str, int] | None = None,
+    ) -> None:
         """Its answer was there at ``end``; ``error`` is a status or a kind of failure, None when it was right."""
+        self._stalls.ended(end, self._in_flight)
+        row = self._crowd.setdefault((operation, min(self._crowding.most_since(start), MOST_CROWD)), [0, 0])
+        row[1 if error else 0] += 1
         self._in_flight -= 1
         key: tuple[str, Outcome] = (operation, "error" if error else "ok")
         track = self._tracks.get(key)
@@ -83,14 +111,18 @@ class Recorder:
         track.service.append(end - start)
         if error:
             self._errors[operation, self.stage(due), error] += 1
+        elif level is not None and self._measured[self.stage(due)]:
+            self._levels.setdefault((operation, *level), array("d")).append(end - due)
 
     def skipped(self, operation: str, due: float, reason: str) -> None:
         """A request was due and could not be started."""
         self._skipped[operation, self.stage(due), reason] += 1
 
-    def loop_lag(self, seconds: float) -> None:
-        """The event loop woke this much later than asked."""
+    def loop_lag(self, seconds: float, now: float | None = None) -> None:
+        """The event loop woke this much later than asked, at ``now``."""
         self._loop.append(seconds)
+        if now is not None:
+            self._stalls.tick(now)
 
     def cpu(self, at: float, share: float) -> None:
         """The share of one core that this process used in the second before ``at``."""
@@ -127,6 +159,9 @@ class Recorder:
             "loop": list(sparse(np.array(self._loop) * 1e6)),
             "in_flight": [[slot, most] for slot, most in sorted(self._most.items())],
             "cpu": [[slot, share] for slot, share in self._cpu],
+            "levels": [[*key, *sparse(np.frombuffer(values) * 1e6)] for key, values in self._levels.items()],
+            "stalls": self._stalls.drain(),
+            "crowd": [[*key, *row] for key, row in self._crowd.items()],
         }
         self._reset()
         return report

@@ -41,7 +41,8 @@ class Call:
 
     ``line`` is the request line, ``rest`` the headers of this request alone, the blank line and the body: raw HTTP,
     between which the client puts the headers that all requests share. ``expect`` are the documented success codes,
-    ``holds`` bytes that a right body contains. ``note`` is the scenario's own and comes back in ``after``.
+    ``holds`` bytes that a right body contains. ``note`` is the scenario's own and comes back in ``after``. ``level``
+    names a variable that the latency may depend on, with its value for this request: ("samples", 100).
     """
 
     operation: str
@@ -51,6 +52,7 @@ class Call:
     expect: frozenset[int]
     holds: bytes = b""
     note: Any = None
+    level: tuple[str, int] | None = None
 
     def wrong_with(self, answer: Answered) -> str | None:
         """What is wrong with the answer, in a word or a status code; None when it is right.
@@ -128,6 +130,9 @@ class Base(ABC):
     def after(self, call: Call, answer: Answered | None) -> None:  # noqa: B027 - most scenarios have nothing to do
         """Look at the answer, after it was measured; None when no answer came."""
 
+    def end(self) -> None:  # noqa: B027 - most scenarios have nothing to do
+        """The run is over: discard what is still held."""
+
 
 def read_parameters(scenario: type[Base], given: Mapping[str, Any]) -> dict[str, Any]:
     """Defaults with ``given`` over them; ValueError names the parameter, its value and what is allowed."""
@@ -137,7 +142,7 @@ def read_parameters(scenario: type[Base], given: Mapping[str, Any]) -> dict[str,
         if option is None:
             near = difflib.get_close_matches(name, scenario.options, n=1)
             meant = f"; did you mean {near[0]!r}?" if near else ""
-            known = ", ".join(sorted(("rate", *scenario.options)))
+            known = ", ".join(sorted(("rate", "burst", *scenario.options)))
             raise ValueError(f"unknown parameter {name!r}{meant} (allowed: {known})")
         values[name] = option.read(name, value)
     return values

@@ -204,6 +204,8 @@ class Session:
             self.lane.stop()
             self.lane.idle.wait(timeout=TIMEOUT)
             gevent.kill(self._keeper)
+            for dispatcher in self._dispatchers.values():
+                dispatcher.end()
             left = self._reaper.finish(CLEANUP_SECONDS)
             self.world.names.close()
             if left:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from assay import house
 from assay.contract.request import Role
+from assay.load.laws import UNITS
 from assay.load.toml_file import Table, read
 
 FILE: Final = "slo.toml"
@@ -17,15 +18,21 @@ LATENCIES: Final = {"p50_ms": "p50", "p90_ms": "p90", "p95_ms": "p95", "p99_ms":
 """Key in the file -> key among the measured percentiles."""
 
 _RATIOS: Final = ("error_ratio", "rate_ratio")
-_TOP: Final = ("default", "targets", *(role.value for role in Role))
+_TOP: Final = ("default", "targets", "laws", "stalls", *(role.value for role in Role))
 
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """Limits by role; each a mapping from a key of slo.toml (``p95_ms``, ``error_ratio`` ...) to its limit."""
+    """Limits by role; each a mapping from a key of slo.toml (``p95_ms``, ``error_ratio`` ...) to its limit.
+
+    ``laws`` limits the growth of latency, in milliseconds for one more of each variable; ``stall_share`` the share of
+    the time in which nothing at all is answered.
+    """
 
     by_role: Mapping[Role, Mapping[str, float]] = field(default_factory=dict)
     source: str = ""
+    laws: Mapping[str, float] = field(default_factory=dict)
+    stall_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,15 @@ def load_objectives(file: Path | None = None, *, base_url: str | None = None) ->
         for layer in layers:
             limits |= _limits(layer.table("default")) | _limits(layer.table(role.value))
         by_role[role] = limits
-    return Objectives(by_role, str(file))
+    laws: dict[str, float] = {}
+    share = 1.0
+    for layer in layers:
+        growth, stalls = layer.table("laws"), layer.table("stalls")
+        growth.only(UNITS)
+        stalls.only(("share",))
+        laws |= {variable: growth.number(variable) for variable in growth}
+        share = stalls.number("share", share, most=1.0)
+    return Objectives(by_role, str(file), laws, share)
 
 
 def _limits(table: Table) -> dict[str, float]:

@@ -49,3 +49,7 @@ class Scenario(Base):
         for part in self._parts:
             if self.world.operation(part.role) == call.operation:
                 part.after(call, answer)
+
+    def end(self) -> None:
+        for part in self._parts:
+            part.end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.contract.request import Request, Role
-from assay.load.ranges import METRIC_OPTIONS, metric_query
+from assay.load.ranges import METRIC_OPTIONS, metric_query, swept
 from assay.load.scenario import Base, Call, Option, Skip, options
 
 
@@ -13,7 +13,7 @@ class Scenario(Base):
 
     def call(self, number: int) -> Call | Skip:
         workload = self.world.workloads[number % len(self.world.workloads)]
-        query = metric_query(self.world.contract, self.role, self.parameters)
-        return self.world.call(
-            Request(self.role, path={"workloadId": workload.id}, query=query), holds=b'"measurements"'
-        )
+        parameters, level = swept(number, self.parameters)
+        query = metric_query(self.world.contract, self.role, parameters)
+        request = Request(self.role, path={"workloadId": workload.id}, query=query)
+        return self.world.call(request, holds=b'"measurements"', level=level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.contract.request import Request, Role
-from assay.load.ranges import METRIC_OPTIONS, metric_query
+from assay.load.ranges import METRIC_OPTIONS, metric_query, swept
 from assay.load.scenario import Base, Call, Option, Skip, options
 
 
@@ -18,6 +18,7 @@ class Scenario(Base):
         if not pods:
             return Skip(self.world.operation(self.role), "the target lists no pods")
         workload, pod = pods[number % len(pods)]
-        query = metric_query(self.world.contract, self.role, self.parameters)
+        parameters, level = swept(number, self.parameters)
+        query = metric_query(self.world.contract, self.role, parameters)
         request = Request(self.role, path={"workloadId": workload.id, "podId": pod}, query=query)
-        return self.world.call(request, holds=b'"measurements"')
+        return self.world.call(request, holds=b'"measurements"', level=level)

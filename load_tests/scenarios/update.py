@@ -1,4 +1,8 @@
-"""Updates the spec of inferences, in turn."""
+"""Updates the spec of inferences, in turn.
+
+Each workload gets the same body again and again: a lawful target refuses a dense body that does not fit what another
+one left behind, and merging the same once more changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,6 @@ class Scenario(Base):
         self._specs = specs(world.contract, self.parameters["payload"], world.seed, update=True)
 
     def call(self, number: int) -> Call | Skip:
-        workload = self.world.workloads[number % len(self.world.workloads)]
-        spec = self._specs[number % len(self._specs)]
+        place = number % len(self.world.workloads)
+        workload, spec = self.world.workloads[place], self._specs[place % len(self._specs)]
         return self.world.call(Request(self.role, path={"workloadId": workload.id}, body={"spec": spec}))

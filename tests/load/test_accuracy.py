@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from assay.load.collector import Collector
@@ -15,19 +13,39 @@ RATE, SECONDS = 200.0, 10.0
 KINDS = ("freeze", "lognormal")
 
 
-@pytest.fixture(scope="module")
-def observed() -> Iterator[dict[str, Collector]]:
-    """Both servers at once, one of them asked by two processes, so that the module takes 13 s and not 26."""
+TRIES = 3
+BUSY_MS = 3.0
+"""A generator that starts later than this at its 99th percentile sits on a machine too busy to show 3 ms."""
+
+
+def observe() -> dict[str, Collector]:
+    """Both servers at once, one of them asked by two processes, so that a try takes 13 s and not 26."""
     with server("freeze", RATE, SECONDS) as freezing, server("lognormal", RATE, SECONDS) as lognormal:
         first = start(freezing, RATE, SECONDS)
         second = start(lognormal, RATE, SECONDS, processes=2)
-        yield {"freeze": finish(first, SECONDS)[0], "lognormal": finish(second, SECONDS)[0]}
+        return {"freeze": finish(first, SECONDS)[0], "lognormal": finish(second, SECONDS)[0]}
+
+
+def is_right(collector: Collector, kind: str) -> bool:
+    return all(reading.right for reading in readings(collector, kind))
+
+
+@pytest.fixture(scope="module")
+def observed() -> dict[str, Collector]:
+    """What was measured; once more while it is wrong and the generator itself says that the machine was busy."""
+    for _ in range(TRIES):
+        found = observe()
+        busy = any(collector.lag.percentiles([99.0])[0] > BUSY_MS for collector in found.values())
+        if not busy or all(is_right(collector, kind) for kind, collector in found.items()):
+            break
+    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_percentiles_are_the_true_ones(observed: dict[str, Collector], kind: str) -> None:
     wrong = [reading for reading in readings(observed[kind], kind) if not reading.right]
-    assert not wrong, wrong
+    late = observed[kind].lag.percentiles([50.0, 99.0])
+    assert not wrong, f"{wrong}; the generator's own starts were late by p50/p99 {late} ms"
 
 
 @pytest.mark.parametrize("kind", KINDS)

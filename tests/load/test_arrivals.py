@@ -70,6 +70,16 @@ def test_warm_up_counts_apart() -> None:
     assert schedule.requests == 40
 
 
+@pytest.mark.parametrize("processes", [1, 3])
+def test_bursts_fall_due_together_at_the_same_rate(processes: int) -> None:
+    schedule = Schedule((Stage("steady", 16, 16, 10),), burst=8)
+    parts = [list(schedule.arrivals(part, processes)) for part in range(processes)]
+    times = sorted(itertools.chain(*parts))
+    assert len(times) == 160
+    assert len(set(times)) == 20
+    assert sorted(set(times)) == pytest.approx([0.25 + 0.5 * number for number in range(20)])
+
+
 def test_a_schedule_of_a_day_is_walked_lazily() -> None:
     arrivals = steady(1000, 86_400).arrivals()
     assert len(list(itertools.islice(arrivals, 100))) == 100

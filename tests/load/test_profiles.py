@@ -26,7 +26,7 @@ def test_shipped_profiles_are_right_down_to_their_parameters(name: str) -> None:
 def test_the_gate_leaves_time_to_set_up_and_to_clean_up() -> None:
     profile = load_profile("gate")
     assert profile.seconds <= 30
-    assert {load.scenario for load in profile.loads} == {"create", "metrics"}
+    assert {load.scenario for load in profile.loads} == {"create", "metrics", "read"}
 
 
 def test_stages_scale_the_rate_of_every_scenario() -> None:
@@ -52,7 +52,7 @@ def test_a_scenario_that_the_profile_lacks_is_taken_with_its_defaults() -> None:
 
 
 def test_one_rate_for_several_scenarios_is_refused() -> None:
-    with pytest.raises(SettingsError, match="2 scenarios at once") as caught:
+    with pytest.raises(SettingsError, match="3 scenarios at once") as caught:
         load_profile("gate").limited(None, 100.0, None)
     assert "--scenario" in str(caught.value.hint)
 

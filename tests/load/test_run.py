@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import itertools
 import os
+import shutil
 import signal
 import threading
 import time
@@ -27,7 +28,7 @@ from assay.target.settings import Settings, load_settings
 PROFILES = """
 [short]
 stages = [{ name = "warm-up", duration = "0.5s", measured = false }, { name = "steady", duration = "3s" }]
-scenarios.create = { rate = 10 }
+scenarios.create = { rate = 4 }
 scenarios.metrics = { rate = 40, samples = 5 }
 
 [long]
@@ -93,6 +94,11 @@ class Run:
             assert self.process.wait(0) is None, self.problems()
             time.sleep(0.1)
 
+    def forget(self) -> None:
+        """Remove journal and ledger, so that another run can take this one's place."""
+        self.journal.unlink()
+        shutil.rmtree(self.folder / "state")
+
     def entries(self) -> list[Any]:
         """The workloads in the ledger whose id is known."""
         files = list((self.folder / "state").rglob("*.jsonl"))
@@ -103,6 +109,16 @@ class Run:
 
 
 Start = Callable[..., Run]
+
+
+def finished(start: Start, plane: Embedded, **more: Any) -> Run:
+    """A run to its end; once more when this machine was too busy to generate the load (it says so itself)."""
+    for _ in range(3):
+        run = start(plane, **more)
+        if run.wait() != EXIT_INCONCLUSIVE or "the load generator was the bottleneck" not in run.problems():
+            break
+        run.forget()
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +150,11 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 def test_two_processes_keep_the_rate_and_leave_nothing(plane: Embedded, start: Start) -> None:
-    run = start(plane, processes=2)
+    run = finished(start, plane, processes=2)
     assert run.wait() == EXIT_PASS, run.problems() + run.process.said()
     results = run.results()
     assert {operation: (result["requests"], result["errors"]) for operation, result in results.items()} == {
-        CREATE: (30, 0),
+        CREATE: (12, 0),
         METRICS: (120, 0),
     }
     assert results[METRICS]["rate"] == pytest.approx(40)
@@ -148,12 +164,12 @@ def test_two_processes_keep_the_rate_and_leave_nothing(plane: Embedded, start: S
     assert sum(point[1] for point in points[METRICS]) == 140  # the warm-up shows in the series, not in the result
     assert not run.events("finding")
     assert run.live() == 0
-    assert len(run.entries()) == 30 + 5 + 3  # measured, warm-up, population
+    assert len(run.entries()) == 12 + 2 + 3  # measured, warm-up, population
     assert "load generator" in run.events("note")[-1]["text"]
 
 
 def test_every_operation_with_dense_bodies(plane: Embedded, start: Start) -> None:
-    run = start(plane, profile="everything")
+    run = finished(start, plane, profile="everything")
     assert run.wait() == EXIT_PASS, run.problems() + run.process.said()
     errors = {operation: result["error_kinds"] for operation, result in run.results().items()}
     assert errors == {
@@ -169,8 +185,8 @@ def test_every_operation_with_dense_bodies(plane: Embedded, start: Start) -> Non
 def test_a_missed_objective_is_a_finding(plane: Embedded, start: Start, tmp_path: Path) -> None:
     slo = tmp_path / "slo.toml"
     slo.write_text("[metrics]\np50_ms = 0.01\nerror_ratio = 0.5\n")
-    run = start(plane, slo=slo, scenario="metrics", duration=2.0)
-    assert run.wait() == EXIT_PASS
+    run = finished(start, plane, slo=slo, scenario="metrics", duration=2.0)
+    assert run.wait() == EXIT_PASS, run.problems()
     (finding,) = run.events("finding")
     assert (finding["kind"], finding["rule"], finding["class"]) == ("slo", "p50_ms", "violation")
     assert METRICS in finding["summary"]

@@ -51,6 +51,17 @@ def test_an_operation_goes_before_the_default_and_a_target_before_both(file: Pat
 LIMITS = {"p95_ms": 500.0, "error_ratio": 0.01, "rate_ratio": 0.98}
 
 
+def test_growth_and_stalls_have_limits_of_their_own(tmp_path: Path) -> None:
+    file = tmp_path / "slo.toml"
+    file.write_text('[laws]\nsamples = 2\nlive = 9\n[stalls]\nshare = 0.1\n[targets."http://x".laws]\nlive = 30\n')
+    assert load_objectives(file).laws == {"samples": 2, "live": 9}
+    assert load_objectives(file, base_url="http://x").laws == {"samples": 2, "live": 30}
+    assert load_objectives(file).stall_share == 0.1
+    file.write_text("[laws]\nsample = 2\n")
+    with pytest.raises(SettingsError, match="'sample'; did you mean 'samples'"):
+        load_objectives(file)
+
+
 def kept(**changes: float) -> dict[str, bool]:
     facts: dict[str, float] = {"p95": 400, "requests": 1000, "errors": 5, "due": 1000, "started": 1000, **changes}
     verdicts = judge(

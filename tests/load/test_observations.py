@@ -1,0 +1,229 @@
+"""Growth, stalls, closed connections and crowding: found when there, silent when not."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from assay.findings.model import Class
+from assay.load import observations
+from assay.load.collector import Collector
+from assay.load.crowd import Crowd
+from assay.load.histogram import sparse
+from assay.load.laws import Law, over_levels, over_time
+from assay.load.recorder import Recorder
+from assay.load.slo import Objectives
+from assay.load.stalls import TICK, StallWatch, common, describe
+
+OBJECTIVES = Objectives(laws={"samples": 1.0, "time": 60.0}, stall_share=0.05, source="slo.toml")
+
+
+def levels(slope: float, *, seed: int = 1, base: float = 5.0, each: int = 40) -> dict[int, dict[int, int]]:
+    """Latencies of base + slope * samples ms, log-normally spread."""
+    chance = np.random.default_rng(seed)
+    found = {}
+    for value in (1, 100, 400, 1000):
+        index, counts = sparse((base + slope * value) * 1000 * chance.lognormal(0, 0.3, each))
+        found[value] = dict(zip(index, counts, strict=True))
+    return found
+
+
+def collector(seconds: float = 30.0) -> Collector:
+    return Collector((True,), seconds=seconds)
+
+
+@pytest.mark.parametrize("slope", [0.02, 0.5, 2.1])
+def test_a_law_is_fitted_with_an_interval_that_holds_the_truth(slope: float) -> None:
+    hits = 0
+    for seed in range(20):
+        law = over_levels("metrics", "samples", levels(slope, seed=seed), seed=seed)
+        assert law is not None
+        hits += law.low <= slope <= law.high
+        assert law.slope == pytest.approx(slope, rel=0.25)
+        assert law.grows
+    assert hits >= 16  # 19 expected; 16 is three standard deviations below
+
+
+def test_no_growth_is_no_finding_in_20_runs() -> None:
+    for seed in range(20):
+        law = over_levels("metrics", "samples", levels(0.0, seed=seed), seed=seed)
+        assert law is not None
+        assert not law.grows
+        assert not law.breaks(1.0)
+
+
+def test_a_law_speaks_for_itself() -> None:
+    law = Law("metrics", "samples", slope=2.1, low=1.9, high=2.3, base=5.0, span=999)
+    assert law.sentence() == "+2.1 ms per sample, 95 % CI 1.9 to 2.3"
+    assert law.breaks(1.0)
+    assert not law.breaks(2.0)
+
+
+def test_too_little_gives_no_law() -> None:
+    assert over_levels("metrics", "samples", levels(1.0, each=5)) is None
+    assert over_levels("metrics", "samples", {1: levels(1.0)[1], 100: levels(1.0)[100]}) is None
+    assert over_time("metrics", {at: levels(0.0)[1] for at in range(5)}, 1.0) is None
+
+
+def blocks(per_minute: float, *, disturbed: int = 0, seed: int = 1) -> dict[int, dict[int, int]]:
+    chance = np.random.default_rng(seed)
+    found = {}
+    for at in range(30):
+        centre = (20.0 + per_minute * at / 60) * (30 if at in range(disturbed) else 1)
+        index, counts = sparse(centre * 1000 * chance.lognormal(0, 0.2, 40))
+        found[at] = dict(zip(index, counts, strict=True))
+    return found
+
+
+def test_growth_with_time_is_found_and_a_few_disturbed_blocks_are_not_growth() -> None:
+    growing = over_time("get", blocks(600.0), 1.0)
+    assert growing is not None
+    assert growing.low <= 600 <= growing.high
+    assert growing.breaks(60.0)
+    for seed in range(20):
+        flat = over_time("get", blocks(0.0, disturbed=3, seed=seed), 1.0)
+        assert flat is not None
+        assert not flat.grows
+        assert not flat.breaks(60.0)
+
+
+def test_growth_beyond_the_objective_is_a_violation_and_below_it_an_advisory() -> None:
+    for slope, expected in ((2.0, Class.VIOLATION), (0.5, Class.ADVISORY)):
+        observed = collector()
+        observed.levels = {("metrics", "samples", value): counts for value, counts in levels(slope).items()}
+        (finding,) = observations.findings(observed, OBJECTIVES, 30.0)
+        assert (finding.cls, finding.check, finding.rule) == (expected, "growth", "samples")
+        assert "ms per sample, 95 % CI" in finding.summary
+    assert finding.id == observations.findings(observed, OBJECTIVES, 30.0)[0].id
+
+
+# stalls ----------------------------------------------------------------------------------------------------------
+
+
+def watched(freezes: list[tuple[float, float]], *, awake: bool = True, rate: float = 40.0) -> list[list[float]]:
+    """A watch over 20 s of steady requests, answered in 5 ms but for the freezes."""
+    watch = StallWatch()
+    events: list[tuple[float, int, float]] = []
+    for number in range(int(20 * rate)):
+        due = number / rate
+        end = due + 0.005
+        for begin, stop in freezes:
+            if begin <= end < stop:
+                end = stop + 0.0001 * number
+        events += [(due, 1, 0.0), (end, -1, 0.0)]
+    ticks = [number * TICK for number in range(int(22 / TICK))]
+    if not awake:
+        ticks = [tick for tick in ticks if not any(begin <= tick < stop for begin, stop in freezes)]
+    events += [(tick, 0, 0.0) for tick in ticks]
+    in_flight = 0
+    for at, step, _ in sorted(events):
+        if step == 0:
+            watch.tick(at)
+        elif step > 0:
+            in_flight += 1
+            watch.started(at, in_flight)
+        else:
+            watch.ended(at, in_flight)
+            in_flight -= 1
+    return watch.drain()
+
+
+def test_freezes_are_seen_with_their_length() -> None:
+    found = watched([(2.0, 3.0), (7.0, 8.0), (12.0, 13.0)])
+    assert [round(start) for start, _ in found] == [2, 7, 12]
+    assert all(end - start == pytest.approx(1.0, abs=0.08) for start, end in found)
+    assert describe([(start, end) for start, end in found]).startswith("3 times, for up to 0.9")
+    assert describe([(start, end) for start, end in found]).endswith("every 5.0 s")
+
+
+def test_a_steady_target_has_no_stalls() -> None:
+    assert watched([]) == []
+
+
+def test_a_short_pause_is_no_stall() -> None:
+    assert watched([(2.0, 2.2)]) == []
+
+
+def test_a_stall_of_the_generator_is_not_the_targets() -> None:
+    assert watched([(2.0, 3.0)], awake=False) == []
+
+
+def test_a_lonely_slow_request_is_no_stall() -> None:
+    assert watched([(2.0, 2.9)], rate=1.0) == []
+
+
+def test_only_what_all_processes_saw_counts() -> None:
+    first, second = [(1.0, 2.0), (5.0, 6.0)], [(1.2, 2.2), (8.0, 9.0)]
+    assert common(first + second, 2) == [(1.2, 2.0)]
+    assert common(first, 1) == first
+
+
+def test_stalls_become_a_violation_by_their_share() -> None:
+    observed = collector()
+    observed.cpu = {"a": [0.1]}
+    observed.stalls = [(2.0, 3.0), (7.0, 8.0), (12.0, 13.0)]
+    (finding,) = observations.findings(observed, OBJECTIVES, 20.0)
+    assert (finding.cls, finding.check) == (Class.VIOLATION, "stall")
+    assert "3 times, for up to 1.00 s, every 5.0 s (15.0% of the time)" in finding.summary
+    (finding,) = observations.findings(observed, OBJECTIVES, 600.0)
+    assert finding.cls is Class.ADVISORY
+    observed.stalls = [(2.0, 3.0)]
+    assert not observations.findings(observed, OBJECTIVES, 20.0)
+
+
+# connections and crowding ------------------------------------------------------------------------------------------
+
+
+def test_closing_connections_is_an_advisory() -> None:
+    observed = collector()
+    observed.answered, observed.closed = 1000, 1000
+    (finding,) = observations.findings(observed, OBJECTIVES, 20.0)
+    assert (finding.cls, finding.check) == (Class.ADVISORY, "connections")
+    observed.closed = 20
+    assert not observations.findings(observed, OBJECTIVES, 20.0)
+
+
+def test_the_knee_names_where_errors_begin() -> None:
+    observed = collector()
+    observed.crowd = {("get", 1): [500, 0], ("get", 4): [100, 0], ("put", 5): [20, 30], ("get", 8): [50, 60]}
+    assert observations.knee(observed) == "0.0% with up to 4 at once, 56% with 5 or more"
+    observed.crowd = {("get", 1): [500, 50], ("get", 8): [500, 60]}
+    assert observations.knee(observed) == ""
+    observed.crowd = {("get", 1): [500, 0], ("get", 8): [500, 0]}
+    assert observations.knee(observed) == ""
+
+
+def test_crowding_is_the_most_at_once_during_a_request() -> None:
+    """Against a plain count of everything, on random lives."""
+    chance = random.Random(5)
+    lives = []
+    at = 0.0
+    for _ in range(400):
+        at += chance.expovariate(10.0)
+        lives.append((at, at + chance.expovariate(2.0)))
+    events = sorted([(start, 1, number) for number, (start, _) in enumerate(lives)])
+    events = sorted(events + [(end, -1, number) for number, (_, end) in enumerate(lives)])
+    crowd, size = Crowd(), 0
+    sizes: list[tuple[float, int]] = []
+    for moment, step, number in events:
+        if step > 0:
+            size += 1
+            crowd.started(moment, size)
+            sizes.append((moment, size))
+        else:
+            start = lives[number][0]
+            assert crowd.most_since(start) == max(count for when, count in sizes if start <= when <= moment)
+            size -= 1
+
+
+def test_the_recorder_reports_levels_of_measured_right_answers_only() -> None:
+    recorder = Recorder([10.0, 20.0], measured=[False, True])
+    for due, error in ((5.0, None), (15.0, None), (16.0, "500")):
+        recorder.started(due, due)
+        recorder.ended("get", due, due, due + 0.01, error, ("samples", 100))
+    report = recorder.drain()
+    ((operation, variable, value, _, counts),) = report["levels"]
+    assert (operation, variable, value, sum(counts)) == ("get", "samples", 100, 1)
+    assert report["crowd"] == [["get", 1, 2, 1]]
