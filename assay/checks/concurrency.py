@@ -26,7 +26,7 @@ _FIELDS: Final[dict[str, Mapping[str, Json]]] = {
     "servingConfiguration": {"servingConfiguration": {"requestTimeoutSeconds": 77}},
 }
 _ROUNDS: Final = 6
-_READERS: Final = 3
+_READERS: Final = 2
 
 
 def at_once(jobs: Sequence[Callable[[], T]]) -> list[T]:

@@ -92,7 +92,6 @@ def update_is_stored(
 ) -> None:
     """An update changes what it names and nothing else, is really stored, and may be repeated."""
     with probe.workload(test, before) as workload:
-        original = read(probe, test, workload)
         for step in ("update", "repeated-update")[: 2 if twice else 1]:
             answered = patch(probe, test, workload, change)
             probe.verify(same_metadata(workload.created.object(), answered, step) if answered.accepted else answered)
@@ -102,7 +101,7 @@ def update_is_stored(
             final = same_metadata(workload.created.object(), final, step)
             final = final.with_deviations(
                 *(_not_stored(pointer, step) for pointer in echo.differences(change, final.object().get("spec"))),
-                *_bystanders(original, final, change, step),
+                *_bystanders(before, final, change, step),
             )
             probe.verify(final)
 
@@ -116,10 +115,12 @@ def _not_stored(pointer: str, step: str) -> Deviation:
     )
 
 
-def _bystanders(original: Exchange, final: Exchange, change: Mapping[str, Json], step: str) -> Iterator[Deviation]:
+def _bystanders(
+    before: Mapping[str, Json], final: Exchange, change: Mapping[str, Json], step: str
+) -> Iterator[Deviation]:
     """Top-level fields that the update does not name must stay; inside a named section the document is silent."""
-    before, after = original.object().get("spec"), final.object().get("spec")
-    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+    after = final.object().get("spec")
+    if not isinstance(after, Mapping):
         return
     untouched = {name: value for name, value in before.items() if name not in change}
     for pointer in echo.differences(untouched, after):
@@ -274,11 +275,13 @@ def after_deletion(probe: Probe, test: str, role: Role) -> None:
 
 def _await_404(probe: Probe, test: str, workload: Workload) -> tuple[Exchange, ...] | None:
     deadline = time.monotonic() + min(settling.SETTLE_SECONDS, probe.target.settings.delete_deadline)
+    pause = _POLL_SECONDS
     while time.monotonic() < deadline:
         exchange = read(probe, test, workload, also=frozenset({404, 410}))
         if exchange.status == 404:
             return (workload.created, exchange)
-        time.sleep(_POLL_SECONDS)
+        time.sleep(pause)
+        pause *= 1.5
     return None
 
 
