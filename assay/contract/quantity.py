@@ -34,5 +34,5 @@ def parse(value: str) -> Fraction | None:
 
 
 def _scale(number: Fraction, exponent: int) -> Fraction:
-    power = Fraction(10**abs(exponent))
+    power = Fraction(10 ** abs(exponent))
     return number * power if exponent >= 0 else number / power
