@@ -213,13 +213,14 @@ class Identity:
             )
         return outcome
 
-    def _unusable(self, answer: Answer) -> CredentialsError | TargetLostError:
+    def _unusable(self, answer: Answer) -> TargetLostError:
+        """Nothing was said about the credentials: it is the token service that cannot be used."""
         if answer.status >= 500 or answer.status in BUSY:
             return TargetLostError(
                 f"{self._url} gave no token: it answers {answer.status} ({self._says(answer)})",
                 hint="wait until the control plane is healthy, or set a token directly",
             )
-        return CredentialsError(
+        return TargetLostError(
             f"{self._url} gave no token: status {answer.status}, content type "
             f"{answer.content_type or 'none'} ({self._says(answer)})",
             hint="is this the base URL of a Run:ai control plane, as in https://<company>.run.ai?",

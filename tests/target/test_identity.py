@@ -215,8 +215,9 @@ def test_missing_credentials_are_named(credentials: Credentials, missing: str) -
     ],
 )
 def test_an_answer_without_a_token_is_described(reply: Reply, expected: str) -> None:
-    with serving(always(reply)) as server:
-        assert expected in failure(identity(server.base_url))
+    with serving(always(reply)) as server, pytest.raises(TargetLostError) as caught:
+        identity(server.base_url).token()
+    assert expected in caught.value.message
 
 
 def test_a_sick_token_service_loses_the_target() -> None:
