@@ -1,0 +1,246 @@
+"""Every way out of a run: what it created is removed, the verdict tells what happened, the exit code says it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from assay import house
+from assay.contract.request import Request, Role
+from assay.errors import BudgetExhausted, CredentialsError, SettingsError, TargetLostError
+from assay.run import parts
+from assay.run.conduct import Run, conduct
+from assay.run.plan import plan
+from assay.target import cleanup
+from assay.target.reach import open_target
+from assay.target.runs import unfinished_runs
+from assay.target.settings import load_settings
+from tests.target.plane import CLUSTER, PROJECT, SECRET, Plane
+from tests.target.servers import Reply, Server, always, serving
+
+REPORTS = {"verdict.json", "report.html", "junit.xml", "allure-results", "summary.md"}
+
+Part = Callable[[Run], None]
+
+
+class Stand:
+    """A run on a small control plane whose contract part is ours."""
+
+    def __init__(self, server: Server, plane: Plane, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.server, self.plane, self.out = server, plane, folder / "out"
+        self.shown = io.StringIO()
+        self._patch = patch
+
+    def run(self, part: Part, *, secret: str = SECRET, base_url: str | None = None, **flags: Any) -> int:
+        self._patch.setitem(parts.PARTS, "contract", part)
+        flags = {"project": PROJECT, "cluster": CLUSTER, "request_timeout": 3.0, "retry_cap": 0.1, **flags}
+        settings = load_settings(
+            {"base_url": base_url or self.server.base_url, "out": self.out, "delete_deadline": 3.0, **flags},
+            env={"ASSAY_CLIENT_ID": "researcher", "ASSAY_CLIENT_SECRET": secret},
+        )
+        return conduct(plan("gate", ("contract",)), settings, Console(file=self.shown, width=200))
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.out / "verdict.json").read_text())
+        return found
+
+
+@pytest.fixture
+def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
+    for name in [name for name in os.environ if name.startswith("ASSAY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ASSAY_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    # The plane of these tests has stored a creation before it loses the answer.
+    monkeypatch.setattr(cleanup, "_SETTLE", 0.2)
+    plane = Plane()
+    with serving(plane) as server:
+        made = Stand(server, plane, tmp_path, monkeypatch)
+        yield made
+    assert list((tmp_path / "temporary").iterdir()) == []  # whatever happened, no working file is left
+
+
+def create(run: Run, count: int = 1) -> None:
+    """What a part does, in its own process: create, and break off before it deletes."""
+    target = open_target(run.settings, run.contract, run_id=run.space.run_id)
+    try:
+        for _ in range(count):
+            body = {"name": target.name(), "projectId": PROJECT, "clusterId": CLUSTER, "spec": {"image": "i"}}
+            target.send(Request(Role.CREATE, body=body))
+    finally:
+        target.close()
+
+
+def passed(run: Run) -> None:
+    run.journal.write("planned", total=1, tests=["area/test"])
+    run.journal.write(
+        "exchange", operation="get_inference", status=200, ms=1.0, expected="accept", rules=[], keywords=[]
+    )
+    run.journal.write("test", id="area/test", outcome="passed", seconds=0.1)
+
+
+def test_pass(stand: Stand) -> None:
+    def part(run: Run) -> None:
+        create(run, 2)
+        passed(run)
+
+    assert stand.run(part) == 0
+    assert {entry.name for entry in stand.out.iterdir()} == REPORTS
+    assert stand.verdict["verdict"] == "pass"
+    assert stand.verdict["resources"] == {"created": 2, "deleted": 2, "left_behind": []}
+    assert stand.plane.workloads == {}
+    assert unfinished_runs() == []
+
+
+def test_foreign_workloads_survive(stand: Stand) -> None:
+    stand.plane.store({"name": "somebody-elses", "projectId": PROJECT})
+    assert stand.run(create) == 3  # a part that runs no test decides nothing
+    assert [workload["name"] for workload in stand.plane.workloads.values()] == ["somebody-elses"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt(stand: Stand, number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+
+    def part(run: Run) -> None:
+        create(run, 2)
+        os.kill(os.getpid(), number)
+        assert run.interrupted
+
+    assert stand.run(part) == 130
+    assert stand.plane.workloads == {}
+    assert {entry.name for entry in stand.out.iterdir()} == REPORTS
+    assert stand.verdict["verdict"] == "inconclusive"
+    assert f"interrupted by {number.name}" in stand.verdict["problems"]
+    assert "interrupted: removing what this run created" in stand.shown.getvalue()
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_interrupt_does_not_stop_the_clean_up(stand: Stand) -> None:
+    def part(run: Run) -> None:
+        create(run, 3)
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert stand.run(part) == 130
+    assert stand.plane.workloads == {}
+    assert stand.shown.getvalue().count("interrupted:") == 1
+
+
+def test_parts_after_an_interrupt_are_listed_as_not_tested(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[Run] = []
+
+    def interrupted(run: Run) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setitem(parts.PARTS, "contract", interrupted)
+    monkeypatch.setitem(parts.PARTS, "load", ran.append)
+    settings = load_settings(
+        {"base_url": stand.server.base_url, "project": PROJECT, "cluster": CLUSTER, "out": stand.out},
+        env={"ASSAY_CLIENT_ID": "researcher", "ASSAY_CLIENT_SECRET": SECRET},
+    )
+    assert conduct(plan("gate", ()), settings, Console(quiet=True)) == 130
+    assert ran == []
+    assert {"what": "load", "why": "the run was interrupted"} in stand.verdict["not_tested"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TargetLostError("the target is gone", hint="look after it"), "the target is gone (look after it)"),
+        (BudgetExhausted("all requests are spent"), "all requests are spent"),
+    ],
+)
+def test_a_run_that_cannot_decide(stand: Stand, error: Exception, words: str) -> None:
+    def part(run: Run) -> None:
+        create(run)
+        raise error
+
+    assert stand.run(part) == 3
+    assert stand.plane.workloads == {}
+    assert words in stand.verdict["problems"]
+    assert stand.verdict["verdict"] == "inconclusive"
+
+
+@pytest.mark.parametrize("error", [SettingsError("wrong"), RuntimeError("a fault of ours")])
+def test_an_error_that_leaves_no_report_still_cleans_up(stand: Stand, error: Exception) -> None:
+    def part(run: Run) -> None:
+        create(run)
+        raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        stand.run(part)
+    assert stand.plane.workloads == {}
+    assert not stand.out.exists()
+
+
+def test_what_cannot_be_removed_is_told(stand: Stand) -> None:
+    stand.plane.delete_status = 403
+
+    def part(run: Run) -> None:
+        create(run)
+        passed(run)
+
+    stand.run(part)
+    (left,) = stand.verdict["resources"]["left_behind"]
+    assert left["id"] in stand.plane.workloads
+    assert left["name"].startswith("assay-")
+    assert len(unfinished_runs(stand.server.base_url)) == 1  # for `assay cleanup`
+
+
+def test_refused_credentials(stand: Stand) -> None:
+    with pytest.raises(CredentialsError) as caught:
+        stand.run(passed, secret="wrong-secret-0815")
+    assert caught.value.exit_code == 2
+    assert "wrong-secret-0815" not in f"{caught.value.message} {caught.value.hint}"
+    assert not stand.out.exists()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(200, raw=b"<html>Welcome</html>", headers={"Content-Type": "text/html"}),
+        Reply(404, {"detail": "Not Found"}),
+        Reply(hang_up=True),
+    ],
+)
+def test_what_is_no_api_is_not_tested(stand: Stand, reply: Reply) -> None:
+    ran: list[Run] = []
+    with serving(always(reply)) as other:
+        assert stand.run(ran.append, base_url=other.base_url) == 3
+    assert ran == []
+    assert stand.verdict["problems"]
+    assert stand.verdict["verdict"] == "inconclusive"
+
+
+def test_without_a_single_test_there_is_no_pass(stand: Stand) -> None:
+    def idle(run: Run) -> None:
+        """Does nothing."""
+
+    assert stand.run(idle) == 3
+    assert stand.verdict["verdict"] == "inconclusive"
+
+
+def test_a_part_that_breaks_off_is_no_pass(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real part, with tests that cannot even be collected."""
+    broken = stand.out.parent / "contract_tests"
+    broken.mkdir()
+    (broken / "pytest.ini").write_text("[pytest]\n")
+    (broken / "conftest.py").write_text("raise RuntimeError('broken on purpose')\n")
+    whole = house.folder
+    monkeypatch.setattr("assay.house.folder", lambda name: broken if name == "contract_tests" else whole(name))
+    assert stand.run(parts.contract) == 3
+    problem = " ".join(stand.verdict["problems"])
+    assert "the contract part broke off (exit 4)" in problem
+    assert "broken on purpose" in problem
