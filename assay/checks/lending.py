@@ -1,7 +1,9 @@
 """Lends one live thing (a workload, two ready ones) to all tests that need it at the same time.
 
 Creating a workload for each of two hundred read-only cases would cost a shared cluster two hundred creations. The
-first borrower has it made, later ones share it, and it is removed when the last one gives it back.
+first borrower has it made, later ones share it, and it is removed when the last one gives it back. Where things may
+rest (``let_rest``), the last thing given back stays for whoever comes next, until another one is given back: tests
+that run one after the other share as those do that run at the same time.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ class _Loan(Generic[T]):
     context: AbstractContextManager[T]
     made: Future[T] = field(default_factory=Future)
     borrowers: int = 1
+    ended: bool = False
 
 
 class Lending(Generic[T]):
@@ -73,8 +76,7 @@ class Lending(Generic[T]):
         try:
             yield thing
         finally:
-            if self._give_back(probe, loan):
-                loan.context.__exit__(None, None, None)
+            self._give_back(probe, loan)
 
     def borrowers(self, probe: Probe) -> int:
         """How many hold the thing, or wait for it, at this moment."""
@@ -111,9 +113,53 @@ class Lending(Generic[T]):
             if self._loans.get(probe) is loan:
                 del self._loans[probe]
 
-    def _give_back(self, probe: Probe, loan: _Loan[T]) -> bool:
+    def _give_back(self, probe: Probe, loan: _Loan[T]) -> None:
         with self._lock:
             loan.borrowers -= 1
-            if loan.borrowers == 0 and self._loans.get(probe) is loan:
+            if loan.borrowers:
+                return
+            is_lent = self._loans.get(probe) is loan
+        with _RESTS:
+            before = _RESTING.get(probe) if is_lent else None
+            if before is not None:
+                _RESTING[probe] = _AtRest(loan, lambda: self._end(probe, loan))
+        if before is None:
+            self._end(probe, loan)
+        elif before.thing is not loan:
+            before.remove()
+
+    def _end(self, probe: Probe, loan: _Loan[T]) -> None:
+        """Remove a thing that nobody holds; once."""
+        with self._lock:
+            if loan.borrowers or loan.ended:
+                return
+            loan.ended = True
+            if self._loans.get(probe) is loan:
                 del self._loans[probe]
-            return loan.borrowers == 0
+        loan.context.__exit__(None, None, None)
+
+
+@dataclass(frozen=True)
+class _AtRest:
+    """A loan that nobody holds, and what removes its thing."""
+
+    thing: object
+    remove: Callable[[], None]
+
+
+_NOTHING: Final = _AtRest(None, lambda: None)
+_RESTS: Final = threading.Lock()
+_RESTING: Final[WeakKeyDictionary[Probe, _AtRest]] = WeakKeyDictionary()
+
+
+def let_rest(probe: Probe) -> None:
+    """From now on let one thing rest that nobody holds. It keeps a slot for a live workload, or two."""
+    with _RESTS:
+        _RESTING[probe] = _NOTHING
+
+
+def end_rest(probe: Probe) -> None:
+    """Remove what is at rest; nothing may rest any more."""
+    with _RESTS:
+        last = _RESTING.pop(probe, _NOTHING)
+    last.remove()

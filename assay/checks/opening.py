@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from assay.checks.lending import end_rest, let_rest
 from assay.checks.probe import Probe
 from assay.contract import documents
 from assay.contract.documents import Contract
@@ -23,6 +24,8 @@ from assay.target.settings import Settings, from_env, handed_over, load_settings
 JOURNAL: Final = "ASSAY__JOURNAL"
 RUN_ID: Final = "ASSAY__RUN"
 PROFILE: Final = "ASSAY__PROFILE"
+# What rests keeps a slot, or two; chains of updates keep two more. Of fewer slots than this none can be spared.
+_LEAST_TO_REST: Final = 6
 
 
 @dataclass
@@ -42,6 +45,7 @@ class ContractSession:
     def close(self) -> None:
         """Remove what is left (under a command, the command does) and close the connections."""
         try:
+            end_rest(self.probe)
             self.probe.packs.close()
             if self._owns_sweep:
                 for entry in self._target.sweep().left_behind:
@@ -81,6 +85,8 @@ def open_session(option: Namespace) -> ContractSession:
     journal = Journal(Path(journal_file))
     stack.callback(journal.close)
     probe = Probe(target, Oracle(contract), journal, profile=os.environ.get(PROFILE, "gate"))
+    if settings.max_live >= _LEAST_TO_REST:
+        let_rest(probe)
     return ContractSession(probe, settings.concurrency, target, stack, not handed_over())
 
 
