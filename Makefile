@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup gate test lint types unit bench prove prove-shortcuts contract lock clean
+.PHONY: help setup gate test lint types unit bench prove prove-shortcuts lawful contract lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -42,6 +42,9 @@ prove: $(STAMP) ## seed defects: which does the gate catch? fails below reports/
 
 prove-shortcuts: $(STAMP) ## hold 40 of these answers against `assay gate` over a socket (20 minutes)
 	$(BIN)/assay prove --sample 40 --check-shortcuts 40
+
+lawful: $(STAMP) ## the gate on every lawful control plane: variants, combinations, seeds, settings (1.5 hours)
+	$(BIN)/python -m tests.lawful
 
 contract: $(STAMP) ## merge openapi/published into one document
 	$(BIN)/assay contract merge
