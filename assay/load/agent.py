@@ -41,6 +41,9 @@ REPORT_SECONDS: Final = 1.0
 READY_SECONDS: Final = 20.0
 """How long set-up waits for its workloads to run."""
 
+RECOVER_SECONDS: Final = 60.0
+"""How long a flooded target may take to answer quickly again before the next try of a search."""
+
 _TOKEN_SECONDS: Final = 1.0
 _POD_SECONDS: Final = 5.0
 
@@ -175,14 +178,16 @@ class Agent:
 
     def _leg(self, data: Mapping[str, Any]) -> str | None:
         profile = profile_from_json(data["profile"], steps_from_json(data["steps"]))
+        world = self._world
+        assert world is not None
         ends, end = [], 0.0
         for step in profile.steps:
             end += step.seconds
             ends.append(end)
+        if data["recover"] and not world.wait_until_calm(RECOVER_SECONDS, gevent.sleep):
+            return f"the target did not recover within {RECOVER_SECONDS:.0f} s from the load before"
         wait = min(max(float(data["begin"]) - time.time(), 0.0), 5.0)
         recorder = Recorder(ends, float(data["slot"]), measured=[step.measured for step in profile.steps])
-        world = self._world
-        assert world is not None
         lane = self._lane = Lane(
             client=world.client,
             recorder=recorder,

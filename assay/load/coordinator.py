@@ -11,7 +11,7 @@ from typing import Any, Final
 from gevent.queue import Empty, Queue
 
 from assay.errors import AssayError, InconclusiveError
-from assay.load.agent import READY_SECONDS
+from assay.load.agent import READY_SECONDS, RECOVER_SECONDS
 from assay.load.collector import Collector
 from assay.load.plan import profile_to_json, steps_to_json
 from assay.load.profiles import Profile, Step
@@ -125,8 +125,11 @@ class Coordinator:
             raise InconclusiveError(f"a load process was lost during set-up: {'; '.join(self.lost.values())}")
         return notes
 
-    def leg(self, profile: Profile, steps: tuple[Step, ...], *, slot: float = 1.0) -> Leg:
-        """Run ``steps`` once in all processes and return what was observed; Interrupted only before it starts."""
+    def leg(self, profile: Profile, steps: tuple[Step, ...], *, slot: float = 1.0, recover: bool = False) -> Leg:
+        """Run ``steps`` once in all processes and return what was observed; Interrupted only before it starts.
+
+        With ``recover`` every process first waits until the target answers quickly.
+        """
         if self._stop:
             raise Interrupted
         self._legs += 1
@@ -143,6 +146,7 @@ class Coordinator:
             "profile": profile_to_json(profile),
             "steps": steps_to_json(steps),
             "slot": slot,
+            "recover": recover,
             "begin": time.time() + START_DELAY,
         }
         for member in self._alive():
@@ -162,7 +166,7 @@ class Coordinator:
     def _collect(self, leg: Leg, began: float, seconds: float) -> None:
         waiting = set(self._alive())
         told = False
-        deadline = began + seconds + 2 * (leg.profile.timeout + leg.profile.patience) + _GRACE
+        deadline = began + seconds + RECOVER_SECONDS + 2 * (leg.profile.timeout + leg.profile.patience) + _GRACE
         while waiting:
             kind, source, data = self._next()
             if self._stop and not told:

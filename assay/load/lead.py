@@ -27,6 +27,7 @@ from assay.load.engine import (
 )
 from assay.load.plan import RunFile
 from assay.load.scenario import load_scenario
+from assay.load.search import Bisection, steps_at
 from assay.target.settings import Settings
 
 _STOP_WORKERS: Final = 5.0
@@ -107,8 +108,7 @@ class _Run:
             for note in notes:
                 self._journal.write("note", text=note)
             runner.start(len(coordinator.members), len(coordinator.members))
-            leg = coordinator.leg(self._profile, self._profile.steps)
-            code = self._report(leg)
+            code = self._search(coordinator) if self._profile.search else self._once(coordinator)
         except Interrupted:
             self._journal.write("problem", what="the load part was interrupted")
         except AssayError as error:
@@ -122,6 +122,38 @@ class _Run:
                     "note", text=f"{left} workloads of the load part were still being deleted at its end"
                 )
         return EXIT_INTERRUPTED if coordinator.interrupted else code
+
+    def _once(self, coordinator: Coordinator) -> int:
+        return self._report(coordinator.leg(self._profile, self._profile.steps))
+
+    def _search(self, coordinator: Coordinator) -> int:
+        """Look for the highest rate that keeps the objectives; the result is that of the best try."""
+        assert self._profile.search is not None
+        bisection = Bisection(self._profile.search)
+        rate = sum(load_.rate for load_ in self._profile.loads)
+        best: Leg | None = None
+        worst: Leg | None = None
+        while (factor := bisection.next()) is not None:
+            leg = coordinator.leg(self._profile, steps_at(self._profile.search, factor), recover=worst is not None)
+            found = outcome.results(leg, self._contract, self._objectives)
+            reasons = outcome.problems(leg, found, ())
+            missed = outcome.findings(found, self._objectives)
+            told = reasons or [finding.summary for finding in missed] or ["all objectives kept"]
+            self._journal.write("note", text=f"at {factor * rate:.4g} requests/s: {'; '.join(told)}")
+            if reasons and (best is None or leg.problems or leg.interrupted):
+                return self._report(leg)
+            if reasons:
+                self._journal.write("note", text="the search ended there: a higher rate needs more load processes")
+                break
+            bisection.tell(factor, kept=not missed)
+            if missed:
+                worst = leg
+            elif best is None or factor >= best.steps[-1].end:
+                best = leg
+        self._journal.write("note", text=bisection.sentence(rate))
+        last = best if bisection.low is not None else worst
+        assert last is not None
+        return self._report(last)
 
     def _report(self, leg: Leg) -> int:
         found = outcome.results(leg, self._contract, self._objectives)

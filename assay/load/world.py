@@ -23,6 +23,8 @@ from assay.target.wire import to_wire
 READY_PHASES: Final = frozenset({"Running"})
 LEAVING_PHASES: Final = frozenset({"Deleting", "Terminating"})
 _POLL: Final = 0.1
+_CALM_ANSWERS: Final = 3
+_CALM_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +233,19 @@ class World:
             return ""
         phase = str(body.get("actualPhase") or "")
         return None if body.get("deletedAt") and phase not in LEAVING_PHASES else phase
+
+    def wait_until_calm(self, deadline: float, sleep: Callable[[float], None] = time.sleep) -> bool:
+        """Wait until the target answers reads quickly again after it was flooded; False when it does not."""
+        until = time.monotonic() + deadline
+        quick = 0
+        while quick < _CALM_ANSWERS and self.workloads:
+            began = time.monotonic()
+            known = self.phase(self.workloads[0]) != ""
+            quick = quick + 1 if known and time.monotonic() - began < _CALM_SECONDS else 0
+            if time.monotonic() > until:
+                return False
+            sleep(_POLL)
+        return True
 
     def pods(self) -> list[tuple[Workload, str]]:
         """The pods of the population as last seen: (workload, pod id)."""

@@ -27,7 +27,7 @@ from assay.target.settings import Settings, load_settings
 
 PROFILES = """
 [short]
-stages = [{ name = "warm-up", duration = "0.5s", measured = false }, { name = "steady", duration = "3s" }]
+stages = [{ name = "warm-up", duration = "0.5s", measured = false }, { name = "steady", duration = "5s" }]
 scenarios.create = { rate = 4 }
 scenarios.metrics = { rate = 40, samples = 5 }
 
@@ -154,17 +154,17 @@ def test_two_processes_keep_the_rate_and_leave_nothing(plane: Embedded, start: S
     assert run.wait() == EXIT_PASS, run.problems() + run.process.said()
     results = run.results()
     assert {operation: (result["requests"], result["errors"]) for operation, result in results.items()} == {
-        CREATE: (12, 0),
-        METRICS: (120, 0),
+        CREATE: (20, 0),
+        METRICS: (200, 0),
     }
     assert results[METRICS]["rate"] == pytest.approx(40)
     assert 0 < results[METRICS]["service_ms"]["p50"] <= results[METRICS]["latency_ms"]["p50"] < 1000
     assert all(limit["ok"] for result in results.values() for limit in result["slo"])
     points = {event["operation"]: event["points"] for event in run.events("series")}
-    assert sum(point[1] for point in points[METRICS]) == 140  # the warm-up shows in the series, not in the result
+    assert sum(point[1] for point in points[METRICS]) == 220  # the warm-up shows in the series, not in the result
     assert not run.events("finding")
     assert run.live() == 0
-    assert len(run.entries()) == 12 + 2 + 3  # measured, warm-up, population
+    assert len(run.entries()) == 20 + 2 + 3  # measured, warm-up, population
     assert "load generator" in run.events("note")[-1]["text"]
 
 
