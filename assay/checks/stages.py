@@ -112,22 +112,23 @@ def _choose(probe: Probe) -> list[dict[str, Any]]:
     bodies = create_bodies(probe.oracle, probe.project, probe.cluster, gpu=gpu, references=False)
     with generating():
         specs = [body["spec"] for body in draws(bodies, _DRAWS, probe.target.settings.seed)]
-    leaves = [(spec, frozenset(_leaves(spec))) for spec in specs if probe.affords(spec)]
+    held_by = [(spec, frozenset(leaves(spec))) for spec in specs if probe.affords(spec)]
     chosen: list[dict[str, Any]] = []
     seen: set[str] = set()
     while len(chosen) < DENSE_SPECS:
-        spec, held = max(leaves, key=lambda item: len(item[1] - seen))
+        spec, held = max(held_by, key=lambda item: len(item[1] - seen))
         chosen.append(spec)
         seen |= held
     return chosen
 
 
-def _leaves(value: Json, pointer: str = "") -> Iterator[str]:
+def leaves(value: Json, pointer: str = "") -> Iterator[str]:
+    """The pointers (``*`` for list positions) of the plain values that ``value`` holds; nulls are none."""
     if isinstance(value, Mapping):
         for name, item in value.items():
-            yield from _leaves(item, f"{pointer}/{name}")
+            yield from leaves(item, f"{pointer}/{name}")
     elif isinstance(value, list):
         for item in value:
-            yield from _leaves(item, f"{pointer}/*")
+            yield from leaves(item, f"{pointer}/*")
     elif value is not None:
         yield pointer

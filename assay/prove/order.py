@@ -7,7 +7,7 @@ from typing import Final
 
 from assay.contract.request import Role
 from assay.control_plane.defects.base import Defect
-from assay.prove.suite import Test
+from assay.prove.suite import SuiteTest
 
 # The cheapest tests that meet both a success and a refusal of an operation.
 _OF_ROLE: Final[Mapping[Role | None, tuple[str, ...]]] = {
@@ -30,6 +30,7 @@ _OF_FAMILY: Final[Mapping[str, tuple[str, ...]]] = {
 # Cheap areas first; Schemathesis takes as long as all the others together.
 _AREAS: Final = (
     "lifecycle",
+    "references",
     "access",
     "metrics",
     "concurrency",
@@ -42,7 +43,7 @@ _AREAS: Final = (
 )
 
 
-def ordered(defect: Defect, tests: Sequence[Test], *, near: bool = False) -> list[Test]:
+def ordered(defect: Defect, tests: Sequence[SuiteTest], *, near: bool = False) -> list[SuiteTest]:
     """``tests``, those first that are about the place of ``defect``; with ``near`` only these."""
     first = (*_of_place(defect), *_OF_FAMILY.get(defect.family, ()), *_OF_ROLE[defect.role])
     found = sorted(tests, key=lambda test: _rank(test, first))
@@ -57,11 +58,15 @@ def _of_place(defect: Defect) -> tuple[str, ...]:
     if defect.family in {"request-schema", "request-legal"}:
         return (f"schema/{steps[1]}/{steps[2]}[",)
     if defect.family == "response-field" and steps[2].startswith("spec."):
-        return (f"schema/create/{steps[2]}", "lifecycle/read-your-writes")  # the place and what lies below it
+        return (
+            f"schema/create/{steps[2]}",
+            "lifecycle/read-your-writes",
+            "references/",
+        )  # the place and what lies below it
     return ()
 
 
-def _rank(test: Test, first: Sequence[str]) -> tuple[int, int]:
+def _rank(test: SuiteTest, first: Sequence[str]) -> tuple[int, int]:
     for place, prefix in enumerate(first):
         if test.id.startswith(prefix):
             return place, 0

@@ -15,7 +15,7 @@ from assay.contract import documents
 from assay.control_plane.defects import catalogue
 from assay.control_plane.defects.base import Defect
 from assay.errors import InconclusiveError
-from assay.prove.suite import Test, collect
+from assay.prove.suite import SuiteTest, collect
 from assay.prove.trial import Outcome, findings_of, try_defect
 
 
@@ -25,7 +25,7 @@ class _Worker:
 
     profile: str
     seed: int
-    tests: tuple[Test, ...]
+    tests: tuple[SuiteTest, ...]
     defects: Mapping[str, Defect]
 
 

@@ -19,7 +19,7 @@ from assay.errors import InconclusiveError
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class SuiteTest:
     """One contract test: its id, as reports name it, and what to call."""
 
     id: str
@@ -41,7 +41,7 @@ class Test:
         self.function(**given)
 
 
-def collect(profile: str = "gate") -> tuple[Test, ...]:
+def collect(profile: str = "gate") -> tuple[SuiteTest, ...]:
     """Every contract test in the order of a run. InconclusiveError when pytest cannot collect them."""
     os.environ[PROFILE] = profile  # the modules choose their cases by it when they are imported
     folder = house.folder("contract_tests")
@@ -63,7 +63,7 @@ class _Collector:
         self.items = list(session.items)
 
 
-def _test(item: pytest.Item) -> Test:
+def _test(item: pytest.Item) -> SuiteTest:
     assert isinstance(item, pytest.Function)
     parameters = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-    return Test(test_id(item), item.obj, parameters, frozenset(item._fixtureinfo.argnames))
+    return SuiteTest(test_id(item), item.obj, parameters, frozenset(item._fixtureinfo.argnames))

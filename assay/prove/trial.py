@@ -19,7 +19,7 @@ from assay.control_plane.defects.base import Defect
 from assay.errors import AssayError
 from assay.prove.bench import Bench
 from assay.prove.order import ordered
-from assay.prove.suite import Test
+from assay.prove.suite import SuiteTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def oracle(contract: Contract) -> Oracle:
 def try_defect(
     contract: Contract,
     defect: Defect,
-    tests: Iterable[Test],
+    tests: Iterable[SuiteTest],
     known: Collection[str],
     *,
     profile: str,
@@ -73,7 +73,7 @@ def try_defect(
 
 
 def findings_of(
-    contract: Contract, tests: Iterable[Test], *, profile: str, seed: int
+    contract: Contract, tests: Iterable[SuiteTest], *, profile: str, seed: int
 ) -> dict[str, Mapping[str, Any]]:
     """Every finding on the defect-free control plane, by id."""
     bench = Bench(contract, Behaviour(), oracle(contract), profile=profile, seed=seed)
@@ -82,7 +82,7 @@ def findings_of(
     return dict(bench.notebook.findings)
 
 
-def _until_found(bench: Bench, name: str, tests: list[Test], known: Collection[str]) -> Outcome:
+def _until_found(bench: Bench, name: str, tests: list[SuiteTest], known: Collection[str]) -> Outcome:
     began = time.perf_counter()
     broken: list[str] = []
     for number, test in enumerate(tests, start=1):
@@ -99,7 +99,7 @@ def _until_found(bench: Bench, name: str, tests: list[Test], known: Collection[s
     return Outcome(name, None, None, len(tests), bench.notebook.requests, _since(began), tuple(broken[:3]), problem)
 
 
-def run(bench: Bench, test: Test) -> str | None:
+def run(bench: Bench, test: SuiteTest) -> str | None:
     """Run one test and note its findings; what else it raised, as one line."""
     try:
         test.run(bench.probe)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from assay.contract import documents
 from assay.control_plane.defects import catalogue
 from assay.prove import timing
 from assay.prove.order import ordered
-from assay.prove.suite import Test, collect
+from assay.prove.suite import SuiteTest, collect
 from assay.prove.trial import findings_of, try_defect
 
 SAMPLE = (
@@ -38,12 +39,10 @@ SAMPLE = (
     "crash/create/body.nul",
     "race/update-lost",
 )
-# What a lawful control plane is known to be told: gaps of the document, never violations.
-LAWFUL = {"gap", "advisory"}
 
 
 @cache
-def every_test() -> tuple[Test, ...]:
+def every_test() -> tuple[SuiteTest, ...]:
     return collect("gate")
 
 
@@ -53,23 +52,28 @@ def real_time_afterwards() -> Iterator[None]:
     timing.uninstall()
 
 
-def near(name: str) -> list[Test]:
+def near(name: str) -> list[SuiteTest]:
     return ordered(catalogue(documents.load())[name], every_test(), near=True)
 
 
+@cache
+def lawful() -> dict[str, Mapping[str, Any]]:
+    """What is found on the control plane without any defect; Schemathesis, half of the time, is not in the sample."""
+    tests = [test for test in every_test() if test.area != "schemathesis"]
+    return findings_of(documents.load(), tests, profile="gate", seed=1)
+
+
+def test_the_defect_free_control_plane_breaks_nothing() -> None:
+    assert [finding for finding in lawful().values() if finding["class"] == "violation"] == []
+
+
 @pytest.mark.parametrize("name", SAMPLE)
-def test_a_defect_is_caught_and_nothing_else_is(name: str) -> None:
-    """The lawful plane passes the same tests: up to the one that caught the defect."""
+def test_a_defect_is_caught_near_its_place(name: str) -> None:
     contract, defect = documents.load(), catalogue(documents.load())[name]
-    outcome = try_defect(contract, defect, every_test(), (), profile="gate", seed=1, near=True)
-    assert outcome.caught, outcome
-    assert outcome.finding is not None
-    plain = findings_of(contract, near(name)[: outcome.tests], profile="gate", seed=1)
-    assert {finding["class"] for finding in plain.values()} <= LAWFUL
-    known = try_defect(contract, defect, every_test(), plain, profile="gate", seed=1, near=True)
-    assert known.caught, f"only what the lawful plane has too: {known}"
-    assert known.finding is not None
-    assert known.finding["id"] not in plain
+    outcome = try_defect(contract, defect, every_test(), lawful(), profile="gate", seed=1, near=True)
+    assert outcome.finding is not None, outcome
+    assert outcome.finding["id"] not in lawful()
+    assert outcome.requests > 0
 
 
 def test_the_sample_spans_the_families() -> None:
@@ -82,8 +86,7 @@ def test_an_equivalent_defect_is_not_caught_near_its_place() -> None:
     contract = documents.load()
     defect = catalogue(contract)["request-schema/create/spec.imagePullPolicy/type"]
     assert defect.equivalent is not None
-    known = findings_of(contract, near(defect.id), profile="gate", seed=1)
-    assert not try_defect(contract, defect, every_test(), known, profile="gate", seed=1, near=True).caught
+    assert not try_defect(contract, defect, every_test(), lawful(), profile="gate", seed=1, near=True).caught
 
 
 def test_tests_about_the_place_come_first() -> None:

@@ -118,7 +118,7 @@ _PROMISE: Final = "an update is answered 202, accepted: what holds is what a rea
 def _dropping_is_moot(role: Role, root: Node, node: Node) -> str | None:
     if role is Role.UPDATE and node.pointer.startswith("/spec"):
         return _PROMISE
-    if node.pointer.startswith("/spec/tolerations/*/"):
+    if node.pointer.startswith("/spec/tolerations"):
         return _CONTESTED
     parent = root.find(node.pointer.rsplit("/", 1)[0])
     if node.name in parent.required or (node.pointer.startswith("/spec/") and node.pointer not in _IGNORED):
