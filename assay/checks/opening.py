@@ -18,6 +18,7 @@ from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.control_plane import embedded
 from assay.findings.journal import Journal
+from assay.target.orphan import end_with_parent, is_orphan
 from assay.target.reach import Target, open_target
 from assay.target.settings import Settings, from_env, handed_over, load_settings
 
@@ -43,11 +44,11 @@ class ContractSession:
         self._target.client.halt("the run was interrupted")
 
     def close(self) -> None:
-        """Remove what is left (under a command, the command does) and close the connections."""
+        """Remove what is left (under a command, the command does, if it lives) and close the connections."""
         try:
             end_rest(self.probe)
             self.probe.packs.close()
-            if self._owns_sweep:
+            if self._owns_sweep or is_orphan():
                 for entry in self._target.sweep().left_behind:
                     print(f"left behind on the target: {entry.name} {entry.id or ''}")
         finally:
@@ -67,6 +68,7 @@ def open_session(option: Namespace) -> ContractSession:
     stack = ExitStack()
     if handed_over():
         settings = from_env()
+        end_with_parent()
     else:
         settings = load_settings(
             {"base_url": option.base_url, "project": option.project, "cluster": option.cluster}
