@@ -1,0 +1,142 @@
+"""Whole gates: two at once, interrupted, killed, with a canary for a secret; and findings replayed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assay.control_plane.embedded import Embedded
+from tests.run.whole import ONE_RULE, REPORTS, assay, begin, end, place, serving, verdict, wait_for, workloads
+
+# Tests whose workloads live long enough to be caught alive, and that go on for a while.
+LONG = ["--only", "lifecycle", "--only", "concurrency"]
+RULE = ONE_RULE.removeprefix("rules/")
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[Embedded]:
+    with serving() as started:
+        yield started
+
+
+def left_in(folder: Path) -> list[str]:
+    """Working files that a run has forgotten."""
+    return sorted(entry.name for entry in (folder / "temporary").iterdir())
+
+
+def written(folder: Path) -> Iterator[Path]:
+    yield from (file for file in folder.rglob("*") if file.is_file())
+
+
+def test_two_gates_at_once(tmp_path: Path, plane: Embedded) -> None:
+    """In one folder, with one state folder; one on its own control plane, one on a given one, with a canary."""
+    first = begin(tmp_path, "gate", "--only", ONE_RULE)
+    second = begin(tmp_path, "gate", *place(plane), "--only", ONE_RULE, "--max-gpu-devices", "4", plane=plane)
+    (code_1, said_1), (code_2, said_2) = end(first), end(second)
+    assert (code_1, code_2) == (0, 0), said_1 + said_2
+    runs = [folder for folder in (tmp_path / "reports" / "runs").iterdir() if not folder.is_symlink()]
+    assert len(runs) == 2
+    for run in runs:
+        assert {entry.name for entry in run.iterdir()} == REPORTS
+        found = verdict(run)
+        assert (found["verdict"], found["tests"]["planned"], found["tests"]["passed"]) == ("pass", 4, 4)
+        assert found["resources"]["created"] == found["resources"]["deleted"] > 0
+        assert found["resources"]["left_behind"] == []
+    assert workloads(plane) == []
+    assert left_in(tmp_path) == []
+    secret = plane.clients[0].client_secret
+    assert len(secret) > 8
+    assert secret not in said_2
+    files = list(written(tmp_path))
+    assert len(files) > 10
+    for file in files:
+        text = file.read_text(errors="replace")
+        assert secret not in text, file
+        assert re.search(r"eyJ[\w-]{10,}\.[\w-]{10,}", text) is None, file  # an access token
+
+
+def test_interrupted_gate(tmp_path: Path, plane: Embedded) -> None:
+    """Ctrl-C reaches the whole process group of a terminal."""
+    gate = begin(tmp_path, "gate", *place(plane), *LONG, "--out", "out", plane=plane)
+    wait_for(lambda: workloads(plane), gate)
+    os.killpg(gate.pid, signal.SIGINT)
+    code, said = end(gate)
+    assert code == 130, said
+    assert "interrupted: removing what this run created" in said
+    assert workloads(plane) == []
+    assert {entry.name for entry in (tmp_path / "out").iterdir()} == REPORTS
+    found = verdict(tmp_path / "out")
+    assert found["verdict"] == "inconclusive"
+    assert "interrupted by SIGINT" in found["problems"]
+    assert found["resources"]["left_behind"] == []
+    assert left_in(tmp_path) == []
+
+
+def test_killed_gate_is_mended_by_cleanup(tmp_path: Path, plane: Embedded) -> None:
+    gate = begin(tmp_path, "gate", *place(plane), *LONG, "--out", "out", plane=plane)
+    wait_for(lambda: workloads(plane), gate)
+    part = children(gate.pid)
+    for pid in (gate.pid, *part):  # the machine loses power: no part can clean up either
+        os.kill(pid, signal.SIGKILL)
+    gate.communicate()
+    left = workloads(plane)
+    assert left
+    code, said = assay(tmp_path, "cleanup", "--base-url", plane.base_url, "--yes", plane=plane)
+    assert code == 0, said
+    assert "0 left behind" in said
+    assert all(str(each["name"]) in said for each in left)
+    assert workloads(plane) == []
+    code, said = assay(tmp_path, "cleanup", "--base-url", plane.base_url, plane=plane)
+    assert (code, said.strip()) == (0, f"nothing to clean up on {plane.base_url}")
+
+
+def test_the_part_of_a_killed_gate_ends_by_itself(tmp_path: Path, plane: Embedded) -> None:
+    """It would go on for a minute; it notices within a second, and cleans up as after Ctrl-C."""
+    gate = begin(tmp_path, "gate", *place(plane), "--only", "contract", "--out", "out", plane=plane)
+    wait_for(lambda: workloads(plane), gate)
+    (part,) = children(gate.pid)
+    gate.kill()
+    gate.communicate()
+    deadline = time.monotonic() + 25
+    while alive(part):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert workloads(plane) == []
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_finding_is_told_and_replayed(tmp_path: Path, plane: Embedded) -> None:
+    with serving(f"rule-off/{RULE}") as broken:
+        code, said = assay(tmp_path, "gate", *place(broken), "--only", f"{ONE_RULE}[create-reject]", plane=broken)
+        assert code == 1, said
+        found = verdict(tmp_path / "reports" / "runs" / "latest")
+        (finding,) = (each for each in found["findings"] if each["class"] == "violation")
+        assert (finding["kind"], finding["rule"], finding["operation"]) == (
+            "rule-enforced",
+            RULE,
+            "create_inference1",
+        )
+        assert f"assay replay {finding['id']}" in said
+        code, said = assay(tmp_path, "replay", finding["id"], *place(broken)[2:], plane=broken)
+        assert (code, said.splitlines()[-1]) == (1, "still failing"), said
+    code, said = assay(tmp_path, "replay", finding["id"], *place(plane), plane=plane)
+    assert (code, said.splitlines()[-1]) == (0, "no longer failing"), said
+    code, said = assay(tmp_path, "replay", "F-00000000", *place(plane), plane=plane)
+    assert code == 2
+    assert f"it holds: {finding['id']}" in said
