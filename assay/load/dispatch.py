@@ -154,7 +154,7 @@ class Dispatcher:
         answer: Answer | None = None
         try:
             answer = lane.client.send(call.line, call.rest)
-            ended = lane.now()
+            ended = lane.now() - answer.waited
             error = call.wrong_with(answer)
             lane.pulse.answered(ended + lane.origin)
         except Failure as failure:
