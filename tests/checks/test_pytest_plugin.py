@@ -1,0 +1,113 @@
+"""The contract tests under plain pytest: ids, selection, the journal, from any working directory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from assay import house
+from assay.checks import pytest_plugin
+from assay.checks.exchange import ContractBreachError
+from assay.control_plane.embedded import Embedded
+from assay.findings.journal import read
+from tests.run.whole import environment, place, serving
+
+RULE = "compute/portion-limit-not-below-request"
+IDS = (
+    f"rules/{RULE}[create-reject]",
+    "rules/storage/a[update-accept]",
+    "lifecycle/deletion",
+    "schema/create/x[reject]",
+)
+
+
+@pytest.fixture(scope="module")
+def broken() -> Iterator[Embedded]:
+    with serving(f"rule-off/{RULE}") as plane:
+        yield plane
+
+
+def contract_tests(folder: Path, *arguments: str, plane: Embedded, **more: str) -> subprocess.CompletedProcess[str]:
+    """``pytest contract_tests`` as a user types it, in another folder."""
+    tests = str(house.folder("contract_tests"))
+    env = {**environment(folder, plane), **more, "PYTHONPATH": str(Path(tests).parent)}
+    command = [sys.executable, "-m", "pytest", tests, "-q", *arguments]
+    return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=240)
+
+
+def item(file: str, name: str, case: str | None = None) -> Any:
+    made = SimpleNamespace(path=Path(file), name=name)
+    if case is not None:
+        made.callspec = SimpleNamespace(id=case)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "case", "wanted"),
+    [
+        ("test_rules.py", "test_rules[x]", IDS[0].removeprefix("rules/"), IDS[0]),
+        ("test_lifecycle.py", "test_update_is_stored[update-args]", "update-args", "lifecycle/update-args"),
+        ("test_lifecycle.py", "test_deletion", None, "lifecycle/deletion"),
+        ("test_concurrency.py", "test_parallel_updates", None, "concurrency/parallel-updates"),
+    ],
+)
+def test_ids(file: str, name: str, case: str | None, wanted: str) -> None:
+    assert pytest_plugin.test_id(item(f"x/{file}", name, case)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("prefix", "words"),
+    [
+        ("rules/computer", "--only rules/computer selects no test; did you mean rules/compute?"),
+        ("lifecycle/deletoin", "did you mean lifecycle/deletion?"),
+        ("zzz", "--only zzz selects no test; test ids begin with lifecycle, rules, schema"),
+    ],
+)
+def test_a_prefix_of_nothing(prefix: str, words: str) -> None:
+    assert words in pytest_plugin.selects_nothing(prefix, IDS)
+
+
+def test_errors_are_sorted() -> None:
+    breach, crash = ContractBreachError(()), RuntimeError("x")
+    assert pytest_plugin.sort_errors(None) == ([], [])
+    assert pytest_plugin.sort_errors(breach) == ([breach], [])
+    assert pytest_plugin.sort_errors(crash) == ([], [crash])
+    group = BaseExceptionGroup("several", [breach, BaseExceptionGroup("inner", [crash, breach])])
+    assert pytest_plugin.sort_errors(group) == ([breach, breach], [crash])
+    assert pytest_plugin.sort_errors(pytest.skip.Exception("not here")) == ([], [])
+
+
+def test_from_another_folder(tmp_path: Path, broken: Embedded) -> None:
+    journal = tmp_path / "journal.jsonl"
+    only = ["--only", f"rules/{RULE}[create", *place(broken)]
+    done = contract_tests(tmp_path, *only, plane=broken, ASSAY__JOURNAL=str(journal), ASSAY_MAX_GPU_DEVICES="4")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 failed, 1 passed" in done.stdout
+    assert f"{RULE}[create-reject]" in done.stdout
+    events = list(read(journal))
+    (planned,) = (event for event in events if event["t"] == "planned")
+    assert sorted(planned["tests"]) == [f"rules/{RULE}[create-accept]", f"rules/{RULE}[create-reject]"]
+    outcomes = {event["id"]: event["outcome"] for event in events if event["t"] == "test"}
+    assert outcomes == {f"rules/{RULE}[create-accept]": "passed", f"rules/{RULE}[create-reject]": "failed"}
+    found = {(event["class"], event["kind"], event["rule"]) for event in events if event["t"] == "finding"}
+    assert found == {("violation", "rule-enforced", RULE)}
+    exchanges = [event for event in events if event["t"] == "exchange"]
+    sides = {side for event in exchanges for rule, side in event["rules"] if rule == RULE}
+    assert sides == {"accept", "reject"}
+    assert [
+        entry.name for entry in tmp_path.iterdir() if entry.name not in {"journal.jsonl", "state", "temporary"}
+    ] == []
+
+
+def test_settings_that_are_missing(tmp_path: Path, broken: Embedded) -> None:
+    done = contract_tests(tmp_path, "--only", "lifecycle/names", "--base-url", broken.base_url, plane=broken)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    said = done.stdout + done.stderr
+    assert "a target needs --project" in said
+    assert "Traceback" not in said
