@@ -82,7 +82,7 @@ def judged(asked: Asked, exchange: Exchange) -> Exchange:
 @pytest.mark.parametrize("case", [pytest.param(None, id="pod/pod-of-another-workload")])
 def test_pod_of_another_workload(probe: Probe, test: str, case: None) -> None:
     """First in the file, because a second workload takes as long to get ready as the first one."""
-    with SECOND.borrow(probe, test) as other, served(probe, test, "workload") as (host, _):
+    with probe.several(2), SECOND.borrow(probe, test) as other, served(probe, test, "workload") as (host, _):
         asked = Asked(TYPES, min(host.start, other.start), max(host.end, other.end))  # both were serving in it
         exchange = ask(probe, test, host.workload, asked, pod=pod_of(other), expectation=OPEN)
         probe.verify(exchange.with_deviations(*metrics_refusal.stranger(exchange, "pod-of-another-workload")))

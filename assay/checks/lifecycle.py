@@ -234,7 +234,7 @@ def _is_deleted(body: Mapping[str, Json]) -> bool:
 
 def deletion(probe: Probe, test: str) -> None:
     """Deletion takes effect, at once or later, and touches nobody else; what is deleted stays deleted."""
-    with probe.workload(test) as neighbour, probe.workload(test) as workload:
+    with probe.several(2), probe.workload(test) as neighbour, probe.workload(test) as workload:
         steps = delete_and_wait(probe, test, workload)
         again = probe.send(
             Request(Role.DELETE, {"workloadId": workload.id}),

@@ -67,6 +67,7 @@ class Probe:
         self._checks = AnswerChecks(oracle.contract, target.client.mask)
         self._created = CreatedChecks()
         self._grants = Grants()
+        self._several = threading.Lock()
         self._visibility = Visibility()
         self._seen: set[str] = set()
         self._busy: set[str] = set()
@@ -91,6 +92,16 @@ class Probe:
     def allows_gpus(self, devices: int) -> bool:
         """Whether the budget, and the target, let a workload ask for that many GPU devices."""
         return self.target.budget.allows_gpus(devices) and (devices == 0 or self._grants.gpus(self))
+
+    @contextmanager
+    def several(self, workloads: int) -> Iterator[None]:
+        """For the block, be the one test that holds a slot while it waits for another; so nobody waits in a circle.
+
+        Raises LimitReached when so many workloads may not live at once.
+        """
+        self.target.budget.check_live(workloads)
+        with self._several:
+            yield
 
     def learn(self) -> None:
         """Find out what many tests would otherwise ask at once, when slots for live workloads may be scarce."""

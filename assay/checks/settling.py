@@ -62,6 +62,7 @@ def until(
     with _LOCK:
         learned = _LEARNED.setdefault(probe, _Learned())
     began = time.monotonic()
+    pause = max(learned.longest, _POLL_SECONDS)  # where updates show late, one read more is enough as a rule
     while True:
         request = Request(Role.READ, {"workloadId": workload_id})
         exchange = probe.send(request, test=test, expectation=_ACCEPT, setup=setup)
@@ -76,7 +77,8 @@ def until(
             with _LOCK:
                 learned.in_vain += 1
             return exchange
-        time.sleep(_POLL_SECONDS)
+        time.sleep(pause)
+        pause = _POLL_SECONDS
 
 
 def after_update(probe: Probe, exchange: Exchange, workload_id: str) -> tuple[Exchange, Mapping[str, Json] | None]:
@@ -103,37 +105,38 @@ def _lacks(spec: Json, body: Mapping[str, Json]) -> Iterator[Deviation]:
 class Visibility:
     """Waits for created workloads, where a target shows them a while after its 202. Safe to use from several threads.
 
-    The first creation of a run teaches whether there is anything to wait for.
+    The first creation of a run teaches whether there is anything to wait for, and about how long.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._is_late: bool | None = None
+        self._lag: float | None = None  # seconds; 0: nothing to wait for
 
     def wait(self, probe: Probe, creation: Exchange, workload_id: str | None) -> None:
         """Wait until the workload can be read; at most SETTLE_SECONDS, after which its tests will tell."""
-        if workload_id is None or self._is_late is False:
+        if workload_id is None or self._lag == 0:
             return
-        if self._is_late:
+        if self._lag is None:
+            with self._lock:
+                if self._lag is None:
+                    self._lag = _first_sight(probe, creation, workload_id) or 0.0
+                    return
+        if self._lag:
+            time.sleep(self._lag)  # one read is enough then, as a rule
             _first_sight(probe, creation, workload_id)
-            return
-        with self._lock:
-            if self._is_late is None:
-                self._is_late = bool(_first_sight(probe, creation, workload_id))
-                return
-        self.wait(probe, creation, workload_id)
 
 
-def _first_sight(probe: Probe, creation: Exchange, workload_id: str) -> int | None:
-    """How many reads met 404 before the workload was seen; None when it was not seen at all."""
-    deadline = time.monotonic() + SETTLE_SECONDS
+def _first_sight(probe: Probe, creation: Exchange, workload_id: str) -> float | None:
+    """Seconds until the workload was seen; None when it was not seen at all."""
+    began = time.monotonic()
     request = Request(Role.READ, {"workloadId": workload_id})
-    reads = 0
+    met_404 = False
     while True:
         exchange = probe.send(request, test=creation.test, expectation=_OPEN, setup=(creation,))
+        waited = time.monotonic() - began
         if exchange.accepted:
-            return reads
-        if exchange.status != 404 or time.monotonic() > deadline:
+            return waited if met_404 else 0.0
+        if exchange.status != 404 or waited > SETTLE_SECONDS:
             return None
-        reads += 1
+        met_404 = True
         time.sleep(_POLL_SECONDS)

@@ -155,6 +155,11 @@ class Budget:
         """True when a workload asking for that many GPU devices may be sent at all."""
         return self.limits.gpu_devices is None or devices <= self.limits.gpu_devices
 
+    def check_live(self, workloads: int) -> None:
+        """LimitReached unless so many workloads may live at once."""
+        with self._changed:
+            self._check_possible(workloads, 0)
+
     def _check_possible(self, workloads: int, gpus: int) -> None:
         self._check_time()
         limits = self.limits
