@@ -63,6 +63,8 @@ def _of_lists(sent: list[Json], got: Json, pointer: str) -> Iterator[str]:
         if [item for item in got if item in wanted] != wanted:
             yield pointer
         return
+    if _all_found(wanted, got, pointer):
+        return
     rest = list(got)
     for item in wanted:
         nearest = min(rest, key=lambda other: _distance(item, other, pointer), default=None)
@@ -70,6 +72,29 @@ def _of_lists(sent: list[Json], got: Json, pointer: str) -> Iterator[str]:
         yield from missing
         if nearest is not None:
             rest.remove(nearest)
+
+
+def _all_found(wanted: list[Json], got: list[Json], pointer: str) -> bool:
+    """Whether each wanted entry has an entry of its own in ``got`` that holds it (a bipartite matching).
+
+    Taking the first that fits would not do: what holds the entry {a} may be the only one that holds {a, b}.
+    """
+    fits = [
+        [place for place, other in enumerate(got) if next(differences(item, other, f"{pointer}/*"), None) is None]
+        for item in wanted
+    ]
+    taken: dict[int, int] = {}
+
+    def settle(item: int, tried: set[int]) -> bool:
+        for place in fits[item]:
+            if place not in tried:
+                tried.add(place)
+                if place not in taken or settle(taken[place], tried):
+                    taken[place] = item
+                    return True
+        return False
+
+    return all(settle(item, set()) for item in range(len(wanted)))
 
 
 def _distance(sent: Json, got: Json, pointer: str) -> int:
