@@ -1,0 +1,48 @@
+"""Scenarios on a control plane in this process, lawful or wrong in one way; waits take no time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from assay.checks.exchange import ContractBreachError
+from assay.checks.probe import Probe
+from assay.contract import documents
+from assay.control_plane.behaviour import Behaviour, Change
+from assay.control_plane.defects import life, races, store
+from assay.control_plane.variants import VARIANTS
+from assay.prove.bench import Bench
+
+Scenario = Callable[[Probe], None]
+
+
+@cache
+def changes() -> dict[str, Change]:
+    """What can be wrong (``store/update-lost``) or merely different (``delete-at-once``), by id."""
+    families = (family.defects(documents.load()) for family in (life, races, store))
+    wrong = {defect.id: defect.change for family in families for defect in family}
+    return wrong | {name: variant.change for name, variant in VARIANTS.items()}
+
+
+def bench(name: str | None = None) -> Bench:
+    """A probe on a control plane with this change, or on the lawful one."""
+    behaviour = Behaviour()
+    return Bench(documents.load(), changes()[name](behaviour) if name else behaviour)
+
+
+def blamed(scenario: Scenario, name: str | None = None) -> set[str]:
+    """The checks of all violations that the scenario raises or records."""
+    stand = bench(name)
+    raised: set[str] = set()
+    try:
+        scenario(stand.probe)
+    except ContractBreachError as breach:
+        raised = {finding.check for finding in breach.findings}
+    return raised | {
+        str(found["kind"]) for found in stand.notebook.findings.values() if found["class"] == "violation"
+    }
+
+
+def live(stand: Bench) -> list[str]:
+    """Names of the workloads that nobody has deleted."""
+    return [each.name for each in stand.plane.store.live(stand.plane.now()) if each.deleted is None]

@@ -1,0 +1,147 @@
+"""The scenarios of a workload's life: silent on what is lawful, loud on each way of losing or mixing up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from assay.checks import lifecycle, stages
+from assay.contract.request import Role
+from assay.findings.model import Class
+from assay.prove import timing
+from tests.checks.scenes import Scenario, bench, blamed, live
+
+CHANGE = {change.id: change for change in stages.CHANGES}["several-at-once"]
+BAD_UPDATE, BAD_CREATION = stages.REFUSED_CHANGES[0], stages.REFUSED_CREATIONS[0]
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "read": lambda probe: lifecycle.read_your_writes(probe, "t", stages.RICH),
+    "update": lambda probe: lifecycle.update_is_stored(probe, "t", CHANGE.before, CHANGE.patch),
+    "refused-update": lambda probe: lifecycle.refused_update_changes_nothing(
+        probe, "t", BAD_UPDATE.before, BAD_UPDATE.patch
+    ),
+    "refused-create": lambda probe: lifecycle.refused_create_leaves_nothing(
+        probe, "t", probe.body(BAD_CREATION.patch)
+    ),
+    "deletion": lambda probe: lifecycle.deletion(probe, "t"),
+    "gone-read": lambda probe: lifecycle.after_deletion(probe, "t", Role.READ),
+    "gone-update": lambda probe: lifecycle.after_deletion(probe, "t", Role.UPDATE),
+}
+
+# What a scenario says of a control plane that is wrong in one way, and that the others have nothing to do with it.
+BLAMED: tuple[tuple[str, str, str], ...] = (
+    ("store/read-tells-other-name", "read", "read-metadata"),
+    ("store/read-tells-other-workloadId", "read", "read-metadata"),
+    ("store/read-tells-other-createdAt", "read", "read-metadata"),
+    ("store/creation-tells-old-time", "read", "created-at"),
+    ("store/update-lost", "update", "update-stored"),
+    ("store/update-answered-not-stored", "update", "update-stored"),
+    ("store/update-drops-first-field", "update", "update-stored"),
+    ("store/read-stale", "update", "update-stored"),
+    ("store/update-undone-by-repetition", "update", "repeated-update-stored"),
+    ("store/update-replaces-spec", "update", "update-bystander"),
+    ("store/update-loses-labels", "update", "update-bystander"),
+    ("store/update-tells-other-createdBy", "update", "update-metadata"),
+    ("race/update-torn", "refused-update", "refused-update-changed"),
+    ("store/refused-creation-stored", "refused-create", "refused-create-stored"),
+    ("store/delete-ignored", "deletion", "delete-takes-effect"),
+    ("lifecycle/deletion-hidden", "deletion", "delete-takes-effect"),
+    ("store/delete-takes-all", "deletion", "delete-neighbour"),
+    ("lifecycle/second-delete-fails", "deletion", "server-error"),
+    ("lifecycle/read-of-deleted", "gone-read", "use-after-delete"),
+    ("lifecycle/update-of-deleted", "gone-update", "use-after-delete"),
+)
+
+LAWFUL = (
+    "async-delete-slow",
+    "delete-at-once",
+    "delete-kept",
+    "deletion-conflicts",
+    "creations-show-late",
+    "updates-show-late",
+    "section-overwrite",
+    "nulls-ignored",
+    "lists-by-name",
+    "echo-defaults",
+    "required-fields-only",
+    "extra-fields",
+    "policy-entries",
+    "sets-reordered",
+    "canonical-quantities",
+    "whole-seconds",
+    "capital-ids",
+    "no-neighbours",
+    "refuse-unknown",
+)
+
+
+@pytest.fixture(autouse=True)
+def real_time_afterwards() -> Iterator[None]:
+    yield
+    timing.uninstall()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_silent_on_the_reference_and_nothing_is_left(scenario: str) -> None:
+    stand = bench()
+    SCENARIOS[scenario](stand.probe)
+    assert [found for found in stand.notebook.findings.values() if found["class"] == "violation"] == []
+    assert stand.notebook.requests >= 1
+    assert live(stand) == []
+
+
+@pytest.mark.parametrize("variant", LAWFUL)
+def test_silent_on_what_is_lawful(variant: str) -> None:
+    assert {name: found for name, run in SCENARIOS.items() if (found := blamed(run, variant))} == {}
+
+
+@pytest.mark.parametrize(("defect", "scenario", "check"), BLAMED, ids=[row[0] for row in BLAMED])
+def test_loud_on_what_is_wrong(defect: str, scenario: str, check: str) -> None:
+    assert blamed(SCENARIOS[scenario], defect) == {check}
+
+
+def test_every_scenario_has_been_seen_to_find_something() -> None:
+    assert {scenario for _, scenario, _ in BLAMED} == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("change", stages.CHANGES, ids=lambda change: change.id)
+def test_every_change_is_lawful_and_changes_something(change: stages.Change) -> None:
+    assert blamed(lambda probe: lifecycle.update_is_stored(probe, "t", change.before, change.patch)) == set()
+    assert {name: change.before.get(name) for name in change.patch} != dict(change.patch)
+
+
+@pytest.mark.parametrize("change", stages.REFUSED_CHANGES, ids=lambda change: change.id)
+def test_every_bad_change_is_refused(change: stages.Change) -> None:
+    stand = bench()
+    with stand.probe.workload("t", change.before) as workload:
+        refused = lifecycle.patch(stand.probe, "t", workload, change.patch)
+    assert refused.status == 400
+    assert [found.cls for found in refused.deviations] == [Class.GAP]  # the document lists no 400 for updates
+
+
+@pytest.mark.parametrize("fault", stages.REFUSED_CREATIONS, ids=lambda fault: fault.id)
+def test_every_bad_creation_is_refused(fault: stages.Change) -> None:
+    assert blamed(lambda probe: lifecycle.refused_create_leaves_nothing(probe, "t", probe.body(fault.patch))) == set()
+
+
+def test_dense_specs_hold_nearly_every_leaf_and_are_the_same_every_time() -> None:
+    specs = [
+        [stages.dense_spec(stand.probe, number) for number in range(stages.DENSE_SPECS)]
+        for stand in (bench(), bench())
+    ]
+    assert specs[0] == specs[1]
+    held = {pointer for spec in specs[0] for pointer in leaves(spec)}
+    assert len(held) > 120
+
+
+def leaves(value: Any, pointer: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from leaves(item, f"{pointer}/{name}")
+    elif isinstance(value, list):
+        for item in value:
+            yield from leaves(item, f"{pointer}/*")
+    elif value is not None:
+        yield pointer
