@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.checks import lifecycle, stages
+from assay.checks import lifecycle, phases, stages
 from assay.checks.probe import Probe
 from assay.contract.request import Role
 
@@ -34,6 +34,11 @@ def test_names(probe: Probe, test: str) -> None:
     for prefixed in (True, False):
         with probe.workload(test, useGivenNameAsPrefix=prefixed):
             pass
+
+
+def test_phases(probe: Probe, test: str) -> None:
+    """A workload that nobody touches moves along edges that make sense."""
+    phases.watch(probe, test)
 
 
 def test_deletion(probe: Probe, test: str) -> None:
