@@ -280,9 +280,20 @@ def _await_404(probe: Probe, test: str, workload: Workload) -> tuple[Exchange, .
         exchange = read(probe, test, workload, also=frozenset({404, 410}))
         if exchange.status == 404:
             return (workload.created, exchange)
+        if exchange.accepted and not _is_deleted(exchange.object()):
+            probe.verify(exchange.with_deviations(_alive_again()))
         time.sleep(pause)
         pause *= 1.5
     return None
+
+
+def _alive_again() -> Deviation:
+    return violation(
+        "use-after-delete",
+        "/response/body",
+        "a workload that was being deleted is told as if nobody had deleted it",
+        "What is deleted stays deleted: it was gone, or said so of itself, before.",
+    )
 
 
 def _refusal() -> Expectation:

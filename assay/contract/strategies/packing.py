@@ -82,7 +82,7 @@ class _Draft:
     def take(self, oracle: Oracle, judges: dict[Role, Judge], case: PlannedCase) -> bool:
         """Add ``case`` unless it touches what is there already, or the whole would not be accepted."""
         touched = set(_touched(case))
-        if len(self.cases) >= _MOST or touched & self.touched or not touched:
+        if len(self.cases) >= _MOST or not touched or _collide(touched, self.touched):
             return False
         body = _merge(self.body, _body(case), plain_body(Role.CREATE) if case.role is Role.CREATE else {})
         before = None if self.before is None else _merge(self.before, dict(case.before or {}), overlay({}))
@@ -101,6 +101,11 @@ class _Draft:
 
 def _body(case: PlannedCase) -> dict[str, Any]:
     return case.body if isinstance(case.body, dict) else {}
+
+
+def _collide(one: set[str], two: set[str]) -> bool:
+    """Whether a field of one is a field of two, or the section that holds it: ``storage`` holds ``storage.pvc``."""
+    return any(a == b or a.startswith(f"{b}.") or b.startswith(f"{a}.") for a in one for b in two)
 
 
 def _touched(case: PlannedCase) -> Iterator[str]:

@@ -141,7 +141,7 @@ _ERRORS: Final[Mapping[int, tuple[int, ...]]] = {
 }
 _HIDES: Final = "whoever has no right may be told that there is nothing"
 _SHUTS: Final = "what is not there may be answered as what one may not see"
-_MALFORMED: Final = "404 is as good for what the operation documents no 400 for"
+_EITHER: Final = "the document lists both refusals and does not say which of them answers what"
 
 
 def statuses(contract: Contract) -> Iterator[Defect]:
@@ -155,10 +155,12 @@ def statuses(contract: Contract) -> Iterator[Defect]:
             if due not in operation.responses:
                 continue
             for given in instead:
-                yield _status(role, operation, due, given, _moot_status(due, given))
+                yield _status(role, operation, due, given, _moot_status(operation, due, given))
 
 
-def _moot_status(due: int, given: int) -> str | None:
+def _moot_status(operation: Operation, due: int, given: int) -> str | None:
+    if {due, given} == {400, 404} and {400, 404} <= operation.responses.keys():
+        return _EITHER
     if (due, given) == (403, 404):
         return _HIDES
     if (due, given) == (404, 403):

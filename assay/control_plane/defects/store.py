@@ -313,6 +313,8 @@ def _stale_reads(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, operations=Remembering)
 
 
+_LISTS: Final = "whether an update replaces a list or adds to it is not said, and what was sent is there either way"
+_MOOT: Final = {"update-joins-lists": _LISTS}
 _OTHER_ID: Final = "0f6b1c1e-8a35-4d0e-9f5c-7d5a5c1e0001"
 
 _DEFECTS: Final[tuple[tuple[str, str, Change], ...]] = (
@@ -394,4 +396,4 @@ _DEFECTS: Final[tuple[tuple[str, str, Change], ...]] = (
 def defects(_: Contract) -> Iterator[Defect]:
     """``store/<what>``."""
     for name, what, change in _DEFECTS:
-        yield Defect(f"store/{name}", "store", what, "/components/schemas/Inference1", change)
+        yield Defect(f"store/{name}", "store", what, "/components/schemas/Inference1", change, None, _MOOT.get(name))
