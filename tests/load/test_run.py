@@ -229,7 +229,7 @@ def test_a_worker_does_not_outlive_its_leader(plane: Embedded, start: Start) -> 
     for process in alive:
         process.kill()
     assert not alive
-    # Each cleans up what it has created; what a crowded machine leaves it no time for is on record for `assay cleanup`.
+    # Each cleans up what it has created; what a crowded machine leaves no time for is on record for `assay cleanup`.
     assert run.live() == 0 or unfinished_runs(plane.base_url), run.process.said()
 
 
