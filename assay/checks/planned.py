@@ -63,10 +63,7 @@ def _groups(probe: Probe, test: str, cases: Iterable[PlannedCase]) -> Iterator[l
     group: list[PlannedCase] = []
     for case in cases:
         if not _affords(probe, case):
-            probe.not_tested(
-                f"{test}: {case.title}",
-                "it asks for GPU devices, which this run may not (max_gpu_devices), or the target refuses them all",
-            )
+            probe.not_tested(f"{test}: {case.title}", probe.why_no_gpus())
             continue
         if group and not _may_share(group[-1], case):
             yield group

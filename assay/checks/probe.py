@@ -93,6 +93,16 @@ class Probe:
         """Whether the budget, and the target, let a workload ask for that many GPU devices."""
         return self.target.budget.allows_gpus(devices) and (devices == 0 or self._grants.gpus(self))
 
+    def why_no_gpus(self) -> str:
+        """Why ``allows_gpus`` says no, and what to do about it."""
+        limit = self.target.budget.limits.gpu_devices
+        if limit is not None and (limit == 0 or self._grants.gpus(self)):
+            return (
+                f"to be accepted it must ask for more GPU devices than the {limit} that this run may: allow more with "
+                "--max-gpu-devices or max_gpu_devices"
+            )
+        return "it asks for GPU devices, and the target refuses the plainest requests for one"
+
     @contextmanager
     def several(self, workloads: int) -> Iterator[None]:
         """For the block, be the one test that holds a slot while it waits for another; so nobody waits in a circle.

@@ -32,6 +32,9 @@ MOST_CARDS: Final = 300
 """Findings with their evidence on the page. A card is 10 to 15 KB, so the page stays below 5 MB; others are rows."""
 
 MOST_KEYWORDS: Final = 3_000
+MOST_UNTESTED: Final = 500
+"""Items listed for one reason why they were not tested."""
+
 _SETUP_BODY: Final = 1_000
 
 
@@ -61,6 +64,8 @@ def render(verdict: Verdict, record: Record) -> str:
             keywords=list(verdict.coverage.get("keywords", {}).items())[:MOST_KEYWORDS],
             more_keywords=max(len(verdict.coverage.get("keywords", {})) - MOST_KEYWORDS, 0),
             charts=charts(verdict, record),
+            untested=words.untested(verdict),
+            most_untested=MOST_UNTESTED,
             left_behind=verdict.resources.get("left_behind", []),
             # Both are this package's own files.
             style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704

@@ -14,7 +14,9 @@ from assay.reporting.atomic import write_text
 from assay.reporting.text import duration, milliseconds, number, one_line, plural, share
 
 MOST_FINDINGS: Final = 100
-MOST_NOT_TESTED: Final = 50
+MOST_REASONS: Final = 10
+MOST_NOT_TESTED: Final = 20  # for each reason: a job summary is read, not searched; verdict.json holds all
+MOST_LEFT_BEHIND: Final = 50
 _CELL: Final = 300  # characters of a table cell: about four lines in a job summary
 
 _SIGN: Final = {Decision.PASS: "✅", Decision.FAIL: "❌", Decision.INCONCLUSIVE: "⚠️"}
@@ -86,7 +88,7 @@ def _left_behind(verdict: Verdict) -> Iterator[str]:
     if left:
         yield f"## ⚠️ {plural(len(left), 'workload')} left behind"
         yield "They may still hold resources. Remove them with `assay cleanup`."
-        shown = [f"- {code(entry['name'] or '(no name)')} {code(entry['id'])}" for entry in left[:MOST_NOT_TESTED]]
+        shown = [f"- {code(entry['name'] or '(no name)')} {code(entry['id'])}" for entry in left[:MOST_LEFT_BEHIND]]
         yield "\n".join([*shown, *_rest(len(left) - len(shown), "- ")])
 
 
@@ -153,11 +155,15 @@ def _operations(verdict: Verdict) -> Iterator[str]:
 
 
 def _not_tested(verdict: Verdict) -> Iterator[str]:
-    if verdict.not_tested:
-        yield "## Not tested"
-        shown = verdict.not_tested[:MOST_NOT_TESTED]
-        lines = [f"- {escape(entry.what, _CELL)}: {escape(entry.why, _CELL)}" for entry in shown]
-        yield "\n".join([*lines, *_rest(len(verdict.not_tested) - len(shown), "- ")])
+    if not verdict.not_tested:
+        return
+    yield "## Not tested"
+    groups = words.untested(verdict)
+    for why, whats in groups[:MOST_REASONS]:
+        shown = [f"- {escape(what, _CELL)}" for what in whats[:MOST_NOT_TESTED]]
+        yield f"**{plural(len(whats), 'item')}**: {escape(why, _CELL)}"
+        yield "\n".join([*shown, *_rest(len(whats) - len(shown), "- ")])
+    yield from _rest(sum(len(whats) for _, whats in groups[MOST_REASONS:]), "")
 
 
 def _rest(count: int, prefix: str) -> Iterator[str]:

@@ -17,6 +17,9 @@ from assay.reporting.text import duration, one_line, plural
 MOST_LINES: Final = 40
 """Findings listed; a screen and a half. The reports hold all of them."""
 
+MOST_REASONS: Final = 3
+"""Reasons for not testing that are listed; the commonest come first."""
+
 _SUMMARY: Final = 160
 
 _VERDICT_STYLE: Final = {
@@ -47,8 +50,7 @@ def lines(verdict: Verdict, report: Path | None = None) -> Iterator[Text]:
     yield from _problems(verdict)
     yield from _left_behind(verdict)
     yield from _findings(verdict)
-    if verdict.not_tested:
-        yield Text(f"  not tested: {plural(len(verdict.not_tested), 'item')}, listed in the report", style="dim")
+    yield from _not_tested(verdict)
     yield from _footer(verdict, report)
 
 
@@ -80,11 +82,24 @@ def _findings(verdict: Verdict) -> Iterator[Text]:
 def _finding(finding: Finding, width: int) -> Text:
     label = "waived" if finding.waived else finding.cls.value
     style = "dim" if finding.waived else _CLASS_STYLE[finding.cls]
-    summary = one_line(finding.summary)
-    short = summary if len(summary) <= _SUMMARY else f"{summary[:_SUMMARY]}…"
+    short = _short(one_line(finding.summary))
     times = f" (×{finding.occurrences:,})" if finding.occurrences > 1 else ""
     operation = one_line(finding.operation).ljust(width)
     return Text.assemble((f"  {label:<9}", style), f"  {finding.id}  ", (operation, "bold"), f"  {short}{times}")
+
+
+def _not_tested(verdict: Verdict) -> Iterator[Text]:
+    groups = words.untested(verdict)
+    for why, whats in groups[:MOST_REASONS]:
+        what = one_line(whats[0]) if len(whats) == 1 else plural(len(whats), "item")
+        yield Text(f"  not tested  {_short(what)}: {_short(one_line(why))}", style="dim")
+    rest = sum(len(whats) for _, whats in groups[MOST_REASONS:])
+    if rest:
+        yield Text(f"  not tested  {plural(rest, 'further item')}, listed in the report", style="dim")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SUMMARY else f"{text[:_SUMMARY]}…"
 
 
 def _footer(verdict: Verdict, report: Path | None) -> Iterator[Text]:

@@ -33,6 +33,14 @@ def counts(verdict: Verdict) -> dict[str, int]:
     return {name: seen[name] for name in (*(cls.value for cls in Class), "waived")}
 
 
+def untested(verdict: Verdict) -> list[tuple[str, list[str]]]:
+    """What was not tested by the reason why not: (why, [what, ...]), the reason that holds for most first."""
+    groups: dict[str, list[str]] = {}
+    for entry in verdict.not_tested:
+        groups.setdefault(entry.why, []).append(entry.what)
+    return sorted(groups.items(), key=lambda group: -len(group[1]))
+
+
 def weight(finding: Finding, fail_on: Class) -> str:
     """How a finding bears on the verdict, in one word or two: ``fails``, ``waived``, ``reported``."""
     if finding.waived:

@@ -61,3 +61,11 @@ def test_thousands_of_findings_fit_a_job_summary() -> None:
     assert len(text.encode()) < 1_048_576 / 4
     assert "… and 2,900 more in `verdict.json`." in text
     assert Record.of(events).findings.keys() > {found.id for found in judge(*events).findings[:100]}
+
+
+def test_what_was_not_tested_is_grouped_by_its_reason() -> None:
+    gpus = [{"t": "not_tested", "what": f"case {n}", "why": "no GPU allowed"} for n in range(30)]
+    text = markdown.render(judge(ran(), *gpus))
+    assert text.count("no GPU allowed") == 1
+    assert "**30 items**: no GPU allowed" in text
+    assert "- case 19\n- … and 10 more in `verdict.json`." in text

@@ -54,3 +54,18 @@ def test_a_long_list_is_cut_and_says_so() -> None:
     lines = [line.plain for line in terminal.lines(verdict)]
     assert "  … and 60 more in the report" in lines
     assert len(lines) < 50
+
+
+def test_what_was_not_tested_is_told_by_its_reason() -> None:
+    gpus = [
+        {"t": "not_tested", "what": f"case {n}", "why": "GPUs: allow some with --max-gpu-devices"} for n in range(7)
+    ]
+    others = [{"t": "not_tested", "what": f"thing {n}", "why": f"reason {n}"} for n in range(4)]
+    verdict = judge(ran(), *others, *gpus)
+    told = [line.plain.strip() for line in terminal.lines(verdict) if "not tested" in line.plain]
+    assert told == [
+        "not tested  7 items: GPUs: allow some with --max-gpu-devices",
+        "not tested  thing 0: reason 0",
+        "not tested  thing 1: reason 1",
+        f"not tested  {len(verdict.not_tested) - 9} further items, listed in the report",
+    ]
