@@ -7,25 +7,28 @@ is recognised before it is used again (one system call), which is the only case 
 from __future__ import annotations
 
 import errno
-import select
 import ssl
 import time
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import gevent
 import gevent.socket
 import gevent.ssl
-from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
+from gevent import monkey
+from geventhttpclient._parser import HTTPParseError
 
 from assay import __version__
 from assay.errors import SettingsError
+from assay.load.connection import Closed, Connection, Deadlines
 
 IDLE_SECONDS: Final = 4.0
 """A connection idle for longer is not used again: common servers drop theirs after 5 s (uvicorn, Node)."""
 
-_BLOCK: Final = 65536
+RESOLVE_SECONDS: Final = 30.0
+"""How long the host's addresses are remembered: looking them up costs more than a request (0.3 ms, measured)."""
+
+_plain_socket: Any = monkey.get_original("socket", "socket")
 
 
 class Failure(Exception):  # noqa: N818 - an outcome of an exchange, not a fault of this program
@@ -50,63 +53,8 @@ class Answer:
 
     @property
     def content_type(self) -> str:
+        """The media type in lower case, without its parameters."""
         return self.headers.get("content-type", "").split(";", 1)[0].strip().lower()
-
-
-_KEPT: Final = frozenset({"content-type", "retry-after"})
-
-
-class _Parser(HTTPResponseParser):
-    """Collects one answer after another from a connection."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.begin()
-
-    def begin(self) -> None:
-        self.done = False
-        self.fields: dict[str, str] = {}
-        self.body = bytearray()
-        self._name = ""
-        self._value = ""
-
-    def _on_status(self, text: str) -> None: ...
-
-    def _on_message_begin(self) -> None: ...
-
-    def _on_header_field(self, text: str) -> None:
-        if self._value:
-            self._keep()
-        self._name += text
-
-    def _on_header_value(self, text: str) -> None:
-        self._value += text
-
-    def _keep(self) -> None:
-        name = self._name.lower()
-        if name in _KEPT:
-            self.fields[name] = self._value
-        self._name = self._value = ""
-
-    def _on_headers_complete(self) -> bool:
-        self._keep()
-        return False
-
-    def _on_body(self, data: bytes) -> None:
-        self.body += data
-
-    def _on_message_complete(self) -> None:
-        # An interim answer (1xx) is complete too, and the real one follows.
-        self.done = self.get_code() >= 200
-
-
-class _Connection:
-    __slots__ = ("idle_since", "parser", "socket")
-
-    def __init__(self, socket: Any) -> None:
-        self.socket = socket
-        self.parser = _Parser()
-        self.idle_since = 0.0
 
 
 class Client:
@@ -124,10 +72,12 @@ class Client:
         self.host_header = parts.netloc.rpartition("@")[2]
         self._timeout = timeout
         self._context = _context(verify) if parts.scheme == "https" else None
-        self._idle: list[_Connection] = []
+        self._idle: list[Connection] = []
+        self._deadlines = Deadlines()
+        self._addresses: list[tuple[int, Any]] = []
+        self._resolved = 0.0
         self.answered = 0
         self.closed = 0  # answers after which the server closed the connection
-        self._now = gevent.get_hub().loop.now
         self.authorize("")
 
     def authorize(self, token: str) -> None:
@@ -141,80 +91,76 @@ class Client:
     def send(self, line: bytes, rest: bytes = b"\r\n") -> Answer:
         """Send a request line, the common headers and ``rest`` (own headers, blank line, body); raises Failure."""
         connection = self._take()
-        deadline = time.monotonic() + self._timeout
+        asked = time.monotonic()
         try:
-            connection.socket.sendall(line + self._common + rest)
-            answer = self._receive(connection, deadline)
+            connection.exchange(line + self._common + rest, asked + self._timeout)
         except BaseException as error:
-            connection.socket.close()
+            connection.close()
             raise _failure(error) from error
         self.answered += 1
-        if connection.parser.should_keep_alive():
+        parser = connection.parser
+        if parser.should_keep_alive():
             connection.idle_since = time.monotonic()
             self._idle.append(connection)
         else:
             self.closed += 1
-            connection.socket.close()
-        return answer
+            connection.close()
+        return Answer(parser.get_code(), parser.fields, parser.body, connection.waited)
 
     def close(self) -> None:
+        """Close what is idle; the client is not used again."""
         while self._idle:
-            self._idle.pop().socket.close()
+            self._idle.pop().close()
+        self._deadlines.close()
 
-    def _receive(self, connection: _Connection, deadline: float) -> Answer:
-        parser, socket = connection.parser, connection.socket
-        parser.begin()
-        asked = time.monotonic()
-        data = socket.recv(_BLOCK)
-        while True:
-            # An empty block tells the parser that the connection has ended: some answers have no other end.
-            parser.feed(data)
-            if parser.done:
-                break
-            if not data:
-                raise Failure("closed", "the connection was closed before the answer was complete")
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            socket.settimeout(left)
-            data = socket.recv(_BLOCK)
-            socket.settimeout(self._timeout)
-        return Answer(parser.get_code(), parser.fields, bytes(parser.body), self._waited(asked))
-
-    def _waited(self, asked: float) -> float:
-        """Seconds since the event loop saw the bytes ready.
-
-        When a stalled server wakes up, a thousand answers are ready at once and are read one after the other; those
-        50 us each are the generator's, not the server's. The loop notes the time when it collects what is ready.
-        """
-        waited: float = min(time.time() - self._now(), time.monotonic() - asked)
-        return max(waited, 0.0)
-
-    def _take(self) -> _Connection:
+    def _take(self) -> Connection:
         newest = time.monotonic() - IDLE_SECONDS
         while self._idle:
             connection = self._idle.pop()
-            if connection.idle_since >= newest and not _readable(connection.socket):
+            if connection.idle_since >= newest and connection.usable():
                 return connection
-            connection.socket.close()
+            connection.close()
         return self._connect()
 
-    def _connect(self) -> _Connection:
+    def _connect(self) -> Connection:
         try:
-            socket = gevent.socket.create_connection((self.host, self.port), timeout=self._timeout)
+            socket = self._open()
             socket.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
             if self._context is not None:
                 socket = self._context.wrap_socket(socket, server_hostname=self.host)
+            else:
+                # The plain socket beneath: from here on gevent's would only add its own layer to each call.
+                socket = _plain_socket(fileno=socket.detach())
         except BaseException as error:
             raise _failure(error, connecting=True) from error
-        return _Connection(socket)
+        return Connection(socket, self._deadlines)
 
+    def _open(self) -> Any:
+        """Connect to the first address that answers; the last failure is raised when none does."""
+        failure: OSError | None = None
+        for family, address in self._resolve():
+            socket = gevent.socket.socket(family, gevent.socket.SOCK_STREAM)
+            socket.settimeout(self._timeout)
+            try:
+                socket.connect(address)
+            except BaseException as error:
+                socket.close()
+                if not isinstance(error, OSError):
+                    raise
+                failure = error
+            else:
+                return socket
+        self._addresses = []
+        raise failure or OSError(f"{self.host} has no address")
 
-def _readable(socket: Any) -> bool:
-    """An idle connection has nothing to say: if it can be read, it was closed (or is out of step)."""
-    poll = select.poll()
-    poll.register(socket.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+    def _resolve(self) -> list[tuple[int, Any]]:
+        """The addresses of the host; asked for anew after RESOLVE_SECONDS, and after none of them answered."""
+        now = time.monotonic()
+        if not self._addresses or now - self._resolved > RESOLVE_SECONDS:
+            found = gevent.socket.getaddrinfo(self.host, self.port, type=gevent.socket.SOCK_STREAM)
+            self._addresses = [(entry[0], entry[4]) for entry in found]
+            self._resolved = now
+        return self._addresses
 
 
 def _context(verify: bool | str) -> Any:
@@ -243,6 +189,8 @@ def _failure(error: BaseException, *, connecting: bool = False) -> BaseException
         return error
     if isinstance(error, TimeoutError):
         return Failure("timeout", "connecting" if connecting else "")
+    if isinstance(error, Closed):
+        return Failure("closed", "the connection was closed before the answer was complete")
     if isinstance(error, ssl.SSLError):
         return Failure("tls", str(error))
     if isinstance(error, HTTPParseError):
