@@ -75,10 +75,10 @@ def test_interrupted_it_may_tidy_up(tmp_path: Path) -> None:
 
 def test_at_the_deadline_it_may_tidy_up(tmp_path: Path) -> None:
     began = time.monotonic()
-    ended = run(tmp_path, "import time; time.sleep(60)", deadline=began + 0.5)
+    ended = run(tmp_path, "import time; time.sleep(600)", deadline=began + 0.5)
     assert (ended.interrupted, ended.timed_out) == (False, True)
     assert ended.code != 0
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 300
 
 
 def test_one_that_does_not_listen_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
