@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from assay.cli import options as opt
+from assay.cli import scale_out
+
+if TYPE_CHECKING:
+    from assay.run.plan import LoadPlan
+    from assay.target.settings import Settings
 
 _LOAD = "Load"
 _COMPARISON = "Comparison"
 
 
-def _duration(text: str | None) -> float | None:
+def _duration(text: str | None, flag: str = "--duration") -> float | None:
     """Seconds of ``30s``, ``2m``, ``1m30s``, ``500ms`` or a plain number of seconds."""
     from assay.load.toml_file import parse_duration
 
@@ -23,9 +28,9 @@ def _duration(text: str | None) -> float | None:
     try:
         seconds = parse_duration(text.strip())
     except ValueError as error:
-        raise typer.BadParameter(f"'{text}' is no duration: {error}", param_hint="--duration") from None
+        raise typer.BadParameter(f"'{text}' is no duration: {error}", param_hint=flag) from None
     if seconds <= 0:
-        raise typer.BadParameter(f"'{text}' is no time at all; write 30s, 2m or 1h", param_hint="--duration")
+        raise typer.BadParameter(f"'{text}' is no time at all; write 30s, 2m or 1h", param_hint=flag)
     return seconds
 
 
@@ -57,15 +62,18 @@ def benchmark(
     duration: Annotated[
         str | None, typer.Option(metavar="TIME", help="Time measured: 30s, 2m, 1h.", rich_help_panel=_LOAD)
     ] = None,
-    processes: Annotated[
-        int, typer.Option(metavar="N", min=1, max=64, help="Load processes.", rich_help_panel=_LOAD)
-    ] = 1,
-    ui: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PORT", min=1, max=65535, help="Show Locust's web UI on this port.", rich_help_panel=_LOAD
-        ),
-    ] = None,
+    processes: scale_out.Processes = None,
+    master: scale_out.Master = False,
+    master_bind_host: scale_out.MasterBindHost = None,
+    master_port: scale_out.MasterPort = 5557,
+    expect_workers: scale_out.ExpectWorkers = None,
+    worker: scale_out.Worker = False,
+    master_host: scale_out.MasterHost = None,
+    join_deadline: scale_out.JoinDeadline = "60s",
+    ui: scale_out.Ui = False,
+    ui_host: scale_out.UiHost = None,
+    ui_port: scale_out.UiPort = 8089,
+    otel: scale_out.Otel = False,
     baseline: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Compare with this measurement.", rich_help_panel=_COMPARISON),
@@ -108,56 +116,68 @@ def benchmark(
 
     With --baseline the run is compared with an earlier one: a percentile is worse only when the whole confidence
     interval of the difference lies beyond the tolerance. Without --out the measurement is kept beside the reports.
+
+    With --master the load comes from other machines: `assay benchmark --worker --master-host HOST` on each. Between
+    them nothing is authenticated or encrypted: trusted networks only, or a tunnel.
     """
     from rich.console import Console
 
-    from assay.load.check import check
-    from assay.load.plan import RunFile
     from assay.run.conduct import conduct
+    from assay.run.join import join
     from assay.run.plan import LoadPlan, plan
     from assay.target.settings import load_settings
 
-    flags = {
-        name: value
-        for name, value in {
-            "base_url": base_url,
-            "project": project,
-            "cluster": cluster,
-            "ca_file": ca_file,
-            "insecure": insecure,
-            "request_timeout": request_timeout,
-            "out": out,
-            "seed": seed,
-            "fail_on": fail_on,
-            "waivers": waivers,
-            "yes": yes,
-            "max_live": max_live,
-            "max_creates": max_creates,
-            "max_requests": max_requests,
-            "max_rps": max_rps,
-            "max_seconds": max_seconds,
-        }.items()
-        if value is not None
-    }
-    settings = load_settings(flags, config=config)
+    told = locals()
+    scale_out.check_together(told)
+    console = Console(highlight=False)
+    join_seconds = _duration(join_deadline, "--join-deadline") or 0.0
+    settings = load_settings({name: told[name] for name in _SETTINGS if told[name] is not None}, config=config)
+    if worker:
+        place = (master_host or "", master_port)
+        raise typer.Exit(join(settings, place, console, processes=processes or 1, seconds=join_seconds, otel=otel))
     load = LoadPlan(
-        profile=profile,
-        scenario=scenario,
-        rate=rate,
         duration=_duration(duration),
-        processes=processes,
-        profiles=profiles,
-        slo=slo,
-        save=save,
-        baseline=baseline,
-        update_baseline=update_baseline,
-        tolerance=tolerance,
-        ui_port=ui,
+        join_seconds=join_seconds,
+        **{name: told[name] for name in _PLAN if told[name] is not None},
     )
     chosen = plan("benchmark", (), load)
-    # Mistakes in files and flags are told now, not by a child after the target was opened.
-    wanted = RunFile(
-        run="", stem="", journal=Path(), **{field.name: getattr(load, field.name) for field in fields(load)}
-    )
-    check(wanted, settings.with_command_defaults(**chosen.defaults))
-    raise typer.Exit(conduct(chosen, settings, Console(highlight=False)))
+    _check(load, settings.with_command_defaults(**chosen.defaults))
+    raise typer.Exit(conduct(chosen, settings, console))
+
+
+_SETTINGS = (
+    *(
+        "base_url",
+        "project",
+        "cluster",
+        "ca_file",
+        "insecure",
+        "request_timeout",
+        "out",
+        "seed",
+        "fail_on",
+        "waivers",
+    ),
+    *("yes", "max_live", "max_creates", "max_requests", "max_rps", "max_seconds"),
+)
+"""Parameters that are settings of the same name."""
+
+_PLAN = (
+    *("profile", "scenario", "rate", "processes", "profiles", "slo", "save", "baseline", "update_baseline"),
+    *("tolerance", "master", "master_bind_host", "master_port", "expect_workers", "ui", "ui_host", "ui_port", "otel"),
+)
+"""Parameters that are fields of ``LoadPlan`` of the same name."""
+
+
+def _check(load: LoadPlan, settings: Settings) -> None:
+    """Tell mistakes in files and flags now, not by a child after the target was opened."""
+    from assay.load.check import check
+    from assay.load.plan import RunFile
+    from assay.load.ports import refuse_taken
+
+    chosen: dict[str, Any] = {field.name: getattr(load, field.name) for field in fields(load)}
+    check(RunFile(run="", stem="", journal=Path(), **chosen), settings)
+    if load.master:
+        refuse_taken(load.master_bind_host, load.master_port, "--master-port")
+    if load.ui:
+        refuse_taken(load.ui_host, load.ui_port, "--ui-port")

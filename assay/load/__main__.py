@@ -30,25 +30,25 @@ def main(arguments: list[str] | None = None) -> int:
     what.add_argument("--run-file", type=Path, metavar="FILE", help="the run to lead")
     what.add_argument("--worker", metavar="HOST:PORT", help="join the run whose master listens there")
     parser.add_argument(
-        "--stay", action="store_true", help="with --worker: outlive the process that started this one"
+        "--join-seconds", type=float, default=60.0, metavar="N", help="with --worker: how long to wait for the master"
     )
+    parser.add_argument("--otel", action="store_true", help="with --worker: Locust's OpenTelemetry option")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    if not options.stay:
-        die_with_parent()
+    die_with_parent()
     try:
         if options.run_file is not None:
             from assay.load.lead import lead
             from assay.load.plan import RunFile
 
             return lead(RunFile.read(options.run_file))
-        from assay.load.engine import run_worker
+        from assay.load.worker import run_worker
 
         host, _, port = options.worker.rpartition(":")
         if not host or not port.isdigit():
             sys.stderr.write(f"--worker {options.worker}: expected HOST:PORT, for example 127.0.0.1:5557\n")
             return EXIT_USAGE
-        return run_worker(host, int(port))
+        return run_worker(host, int(port), join_seconds=options.join_seconds, otel=options.otel)
     except AssayError as error:
         sys.stderr.write(f"{error.message}\n" + (f"{error.hint}\n" if error.hint else ""))
         return error.exit_code

@@ -5,12 +5,16 @@ It is driven by messages, which Locust carries to worker processes and hands str
 =================  ==========================================================  ==========================
 message            content                                                     answer
 =================  ==========================================================  ==========================
-``assay_prepare``  {profile, run, stem, seed, part, of}                        ``assay_ready``
+``assay_prepare``  {profile, run, stem, seed, part, of, target, ledger}        ``assay_ready``
 ``assay_leg``      {number, steps, begin}                                      ``assay_report`` once a second,
                                                                                then ``assay_done``
 ``assay_halt``     {}                                                          ``assay_done`` comes early
 ``assay_finish``   {seconds}                                                   ``assay_finished``
+``assay_kept``     {number}: what ``assay_ledger`` carried is on disk
 =================  ==========================================================  ==========================
+
+``target`` and ``ledger`` are given to load processes that were not started by the master: where to, and the header of
+the run's ledger, by which one on the master's own machine knows the file as its own (else see ``relay``).
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from assay.load.plan import profile_from_json, steps_from_json
 from assay.load.profiles import Load, Profile
 from assay.load.reaper import Reaper
 from assay.load.recorder import Recorder
+from assay.load.relay import Relay
 from assay.load.scenario import Base, load_scenario
 from assay.load.site import Site
 from assay.load.world import World
@@ -44,8 +49,13 @@ READY_SECONDS: Final = 20.0
 RECOVER_SECONDS: Final = 60.0
 """How long a flooded target may take to answer quickly again before the next try of a search."""
 
+_MOST_DELAY: Final = 0.5
+"""The start of a leg is agreed by the clock; where clocks differ, a process waits no longer than this."""
+
+_RELAY_SECONDS: Final = 0.5
 _TOKEN_SECONDS: Final = 1.0
 _POD_SECONDS: Final = 5.0
+_FEW_NAMES: Final = 32
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +80,12 @@ class Agent:
         self._site: Site | None = None
         self._background: list[gevent.Greenlet] = []
         self._world: World | None = None
+        self._relay: Relay | None = None
         self._scenarios: list[tuple[Load, Base]] = []
         self._sequence = 0
         self._finished = False
+        self.left_behind = 0
+        self.over = Event()
 
     @property
     def engaged(self) -> bool:
@@ -102,6 +115,8 @@ class Agent:
         self._cut_at: float | None = None
         try:
             problem = self._leg(data)
+        except AssayError as error:
+            problem = error.message
         except Exception as error:  # whatever a scenario raises must reach the report
             logger.exception("the load process failed")
             problem = f"a load process failed: {type(error).__name__}: {error}"
@@ -122,11 +137,26 @@ class Agent:
         if self._lane is not None:
             self._lane.stop()
 
+    def kept(self, data: Mapping[str, Any]) -> None:
+        """The master confirms what was relayed to its ledger."""
+        if self._relay is not None:
+            self._relay.kept(data)
+
     def finish(self, data: Mapping[str, Any]) -> None:
-        """Delete what this process created and let go of the target; answers ``assay_finished``."""
+        """Delete what this process created and let go of the target; answers ``assay_finished``.
+
+        A second call waits until the first one is through.
+        """
         if self._finished:
+            self.over.wait()
             return
         self._finished = True
+        try:
+            self._finish(float(data["seconds"]))
+        finally:
+            self.over.set()
+
+    def _finish(self, seconds: float) -> None:
         self.halt()
         if self._world is not None:
             self._world.closing = True
@@ -136,11 +166,15 @@ class Agent:
         for _, scenario in self._scenarios:
             scenario.end()
         if self._world is not None and self._site is not None:
-            left = self._reaper.finish(float(data["seconds"]))
+            left = self._reaper.finish(seconds)
             deleted = self._reaper.deleted
             self._world.names.close()
             gevent.killall(self._background)
+            if self._relay is not None:
+                self._relay.send()
+                self._site.conclude(left)
             self._site.close()
+        self.left_behind = left
         self._tell("assay_finished", {"left": left, "deleted": deleted})
 
     # the work ----------------------------------------------------------------------------------------------------
@@ -150,13 +184,18 @@ class Agent:
         self._part, self._of = int(data["part"]), int(data["of"])
         self._seed = int(data["seed"])
         self._site = site = self._open_site(data)
-        self._world = world = site.world(data)
+        header = data.get("ledger")
+        if header is not None and dict(site.ledger.state().header) != header:
+            self._relay = Relay(site.ledger, self._tell)
+        self._world = world = site.world(data, self._relay)
         self._reaper = Reaper(world)
         self._reaper.start()
         self._background = [
             gevent.spawn(self._keep_token, site),
             gevent.spawn(health.watch, self._current, gevent.sleep),
         ]
+        if self._relay is not None:
+            self._background.append(gevent.spawn(self._keep_relaying, self._relay))
         kinds = [(load, load_scenario(load.scenario)) for load in self._profile.loads]
         population = max((kind.population(load.parameters) for load, kind in kinds), default=0)
         mine = population // self._of + (self._part < population % self._of)
@@ -186,7 +225,7 @@ class Agent:
             ends.append(end)
         if data["recover"] and not world.wait_until_calm(RECOVER_SECONDS, gevent.sleep):
             return f"the target did not recover within {RECOVER_SECONDS:.0f} s from the load before"
-        wait = min(max(float(data["begin"]) - time.time(), 0.0), 5.0)
+        wait = min(max(float(data["begin"]) - time.time(), 0.0), _MOST_DELAY)
         recorder = Recorder(ends, float(data["slot"]), measured=[step.measured for step in profile.steps])
         lane = self._lane = Lane(
             client=world.client,
@@ -220,8 +259,11 @@ class Agent:
         while True:
             gevent.sleep(REPORT_SECONDS)
             self._send_report(recorder, number)
-            if world.names.ready < 32:
-                world.names.prepare()
+            if world.names.ready < _FEW_NAMES:
+                try:
+                    world.names.prepare()
+                except AssayError as error:
+                    logger.warning("%s", error.message)  # the next creation asks again, and ends the leg if it must
 
     def _send_report(self, recorder: Recorder, number: int) -> None:
         self._sequence += 1
@@ -230,6 +272,11 @@ class Agent:
     def _current(self) -> tuple[Recorder, float] | None:
         lane = self._lane
         return None if lane is None else (lane.recorder, lane.origin)
+
+    def _keep_relaying(self, relay: Relay) -> None:
+        while True:
+            gevent.sleep(_RELAY_SECONDS)
+            relay.send()
 
     def _keep_token(self, site: Site) -> None:
         while True:

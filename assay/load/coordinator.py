@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from gevent.queue import Empty, Queue
 
+from assay import __version__
 from assay.errors import AssayError, InconclusiveError
 from assay.load.agent import READY_SECONDS, RECOVER_SECONDS
 from assay.load.collector import Collector
-from assay.load.plan import profile_to_json, steps_to_json
+from assay.load.plan import JOIN_SECONDS, profile_to_json, steps_to_json
 from assay.load.profiles import Profile, Step
+from assay.load.progress import Meter, Watch, ignore
 
 Send = Callable[[str, dict[str, Any], str], None]
 """Sends a message (kind, content) to one load process."""
@@ -22,8 +24,8 @@ Send = Callable[[str, dict[str, Any], str], None]
 START_DELAY: Final = 0.3
 """Seconds between the order and the start of a leg, so that all processes start together."""
 
-JOIN_SECONDS: Final = 60.0
-"""How long worker processes may take to start and connect: 2 s on idle cores, measured; CI machines are not idle."""
+_ABSENT_SECONDS: Final = 2.0
+"""Locust forgets a worker for an instant when its users are stopped (in the web UI); a lost one stays away."""
 
 _GRACE: Final = 10.0
 
@@ -40,7 +42,7 @@ class Leg:
     steps: tuple[Step, ...]
     collector: Collector
     problems: list[str] = field(default_factory=list)
-    interrupted: bool = False
+    interrupted: str | None = None
     cut_at: float = math.inf
 
     @property
@@ -56,30 +58,39 @@ class Leg:
 
 
 class Coordinator:
-    """``present`` tells which load processes are alive; ``members`` are those that take part, in order."""
+    """``present`` tells which load processes are alive; ``members`` are those that take part, in order.
 
-    def __init__(self, send: Send, present: Callable[[], set[str]]) -> None:
+    ``watch`` hears how far each leg has come. A member that is lost stays lost: what it sends when it can be reached
+    again counts no more, and it is told to clean up.
+    """
+
+    def __init__(self, send: Send, present: Callable[[], set[str]], watch: Watch = ignore) -> None:
         self._send = send
         self.members: list[str] = []
         self._present = present
+        self.watch = watch
         self._inbox: Any = Queue()
         self._reports: dict[str, int] = {}
+        self._last_report: dict[str, float] = {}
+        self._absent_since: dict[str, float] = {}
         self._legs = 0
         self.lost: dict[str, str] = {}
-        self._stop = False
+        self._dismissed: set[str] = set()
+        self._why_stopped: str | None = None
 
     def hear(self, kind: str, source: str, data: Mapping[str, Any]) -> None:
         """Take a message from a load process."""
         self._inbox.put((kind, source, data))
 
-    def interrupt(self) -> None:
+    def interrupt(self, why: str = "the load part was interrupted") -> None:
         """End the run early: no more requests, then the clean-up."""
-        self._stop = True
+        self._why_stopped = self._why_stopped or why
         self._inbox.put(("interrupt", "", {}))
 
     @property
-    def interrupted(self) -> bool:
-        return self._stop
+    def interrupted(self) -> str | None:
+        """Why the run was ended early; None when it was not."""
+        return self._why_stopped
 
     def gather(self, number: int, look: Callable[[], None] = lambda: None, seconds: float = JOIN_SECONDS) -> None:
         """Wait until ``number`` load processes have announced themselves; they become the members, in that order.
@@ -88,22 +99,25 @@ class Coordinator:
         """
         deadline = time.monotonic() + seconds
         while len(self.members) < number:
-            kind, source, _ = self._next()
-            if self._stop:
+            kind, source, data = self._next()
+            if self._why_stopped:
                 raise Interrupted
             if kind == "assay_here" and source not in self.members:
+                _same_version(source, data)
                 self.members.append(source)
             look()
+            self.members = [member for member in self.members if member in self._present()]
             if time.monotonic() > deadline:
                 raise InconclusiveError(
                     f"{len(self.members)} of {number} load processes joined within {seconds:.0f} s",
-                    hint="start the others with: python -m assay.load --stay --worker HOST:PORT",
+                    hint="start the others with: assay benchmark --worker --master-host HOST --master-port PORT",
                 )
 
-    def prepare(self, profile: Profile, *, run: str, stem: str, seed: int) -> list[str]:
+    def prepare(self, profile: Profile, *, run: str, stem: str, seed: int, **more: Any) -> list[str]:
         """Have every process reach the target and make its workloads; returns notes.
 
-        Raises what the first process raised: CredentialsError, SettingsError, InconclusiveError ...
+        ``more`` goes along: the target, and the ledger's header. Raises what the first process raised:
+        CredentialsError, SettingsError, InconclusiveError ...
         """
         for part, member in enumerate(self.members):
             content = {
@@ -113,12 +127,13 @@ class Coordinator:
                 "seed": seed,
                 "part": part,
                 "of": len(self.members),
+                **more,
             }
             self._send("assay_prepare", content, member)
         notes: list[str] = []
         for source, data in self._gather("assay_ready", READY_SECONDS + profile.timeout * 2 + _GRACE):
             if data["problem"]:
-                raise _as_error(data)
+                raise _as_error(data, f"load process {source}: " if more else "")
             notes += [note for note in data["notes"] if note not in notes]
             self._reports[source] = 0
         if self.lost:
@@ -130,7 +145,7 @@ class Coordinator:
 
         With ``recover`` every process first waits until the target answers quickly.
         """
-        if self._stop:
+        if self._why_stopped:
             raise Interrupted
         self._legs += 1
         seconds = sum(step.seconds for step in steps)
@@ -166,30 +181,48 @@ class Coordinator:
     def _collect(self, leg: Leg, began: float, seconds: float) -> None:
         waiting = set(self._alive())
         told = False
+        meter = Meter(self.watch, leg.profile, leg.steps, self._legs)
+        self._last_report = {}
         deadline = began + seconds + RECOVER_SECONDS + 2 * (leg.profile.timeout + leg.profile.patience) + _GRACE
         while waiting:
             kind, source, data = self._next()
-            if self._stop and not told:
-                told = leg.interrupted = True
-                leg.cut_at = min(leg.cut_at, time.monotonic() - began)
+            at = time.monotonic() - began
+            if self._why_stopped and not told:
+                told, leg.interrupted = True, self._why_stopped
+                leg.cut_at = min(leg.cut_at, at)
                 for member in self._alive():
                     self._send("assay_halt", {}, member)
-            if kind == "assay_report":
-                self._take_report(leg, source, data)
+            if source in self.lost:
+                self._dismiss(source)
+            elif kind == "assay_report":
+                self._take_report(leg, meter, source, data, at)
             elif kind == "assay_done" and data["number"] == self._legs:
                 waiting.discard(source)
                 leg.cut_at = min(leg.cut_at, float(data["cut_at"] or math.inf))
                 self._check_complete(leg, source, data)
-            self._notice_losses(leg, waiting, time.monotonic() - began)
-            leg.collector.close_before(time.monotonic() - began)
+            self._notice_losses(leg, waiting, at)
+            leg.collector.close_before(at)
+            meter.tell(at)
             if time.monotonic() > deadline:
                 leg.problems.append(f"load processes did not end in time: {', '.join(sorted(waiting))}")
-                return
+                break
+        if not self._alive():
+            # Nobody was left to send: the measured time ends where the last one was heard of.
+            leg.cut_at = min(leg.cut_at, max(self._last_report.values(), default=0.0))
+        meter.finish(time.monotonic() - began)
 
-    def _take_report(self, leg: Leg, source: str, data: Mapping[str, Any]) -> None:
+    def _take_report(self, leg: Leg, meter: Meter, source: str, data: Mapping[str, Any], at: float) -> None:
         self._reports[source] = self._reports.get(source, 0) + 1
         if data["number"] == self._legs:
+            self._last_report[source] = at
             leg.collector.add(source, data["report"])
+            meter.add(data["report"])
+
+    def _dismiss(self, source: str) -> None:
+        """A lost member is back. Its part of the figures is closed; it shall stop and remove what it created."""
+        if source not in self._dismissed:
+            self._dismissed.add(source)
+            self._send("assay_finish", {"seconds": _GRACE}, source)
 
     def _check_complete(self, leg: Leg, source: str, data: Mapping[str, Any]) -> None:
         if data["problem"] and data["problem"] not in leg.problems:
@@ -205,15 +238,20 @@ class Coordinator:
     def _notice_losses(self, leg: Leg, waiting: set[str], at: float) -> None:
         for member in self._gone():
             waiting.discard(member)
+            heard = self._last_report.get(member, 0.0)
             self.lost[member] = f"load process {member} was lost after {at:.0f} s"
             leg.problems.append(
-                f"{self.lost[member]}: from then on only {len(self._alive())} of {len(self.members)} parts of the "
-                "asked rate were sent, and its last second is missing"
+                f"{self.lost[member]}: what it did after second {heard:.0f} is not in the figures, and from then on "
+                f"they hold only {len(self._alive())} of {len(self.members)} parts of the asked rate"
             )
 
     def _gone(self) -> list[str]:
-        present = self._present()
-        return [member for member in self._alive() if member not in present]
+        """Members that are lost since the last look: absent for a while, not only for an instant."""
+        present, now = self._present(), time.monotonic()
+        for member in present:
+            self._absent_since.pop(member, None)
+        absent = [member for member in self._alive() if member not in present]
+        return [member for member in absent if now - self._absent_since.setdefault(member, now) >= _ABSENT_SECONDS]
 
     def _alive(self) -> list[str]:
         return [member for member in self.members if member not in self.lost]
@@ -231,7 +269,7 @@ class Coordinator:
         deadline = time.monotonic() + seconds
         while missing := set(self._alive()) - set(answers):
             got, source, data = self._next()
-            if self._stop and stoppable:
+            if self._why_stopped and stoppable:
                 raise Interrupted
             if got == kind:
                 answers[source] = data
@@ -244,7 +282,16 @@ class Coordinator:
         return sorted(answers.items())
 
 
-def _as_error(data: Mapping[str, Any]) -> AssayError:
-    error = AssayError(str(data["problem"]), hint=data["hint"])
+def _same_version(source: str, data: Mapping[str, Any]) -> None:
+    version = data.get("version")
+    if version != __version__:
+        raise InconclusiveError(
+            f"load process {source} runs assay {version}, and this one {__version__}",
+            hint="install the same version everywhere: their messages and figures need not agree",
+        )
+
+
+def _as_error(data: Mapping[str, Any], place: str) -> AssayError:
+    error = AssayError(f"{place}{data['problem']}", hint=data["hint"])
     error.exit_code = int(data["exit"])
     return error

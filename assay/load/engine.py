@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import gevent
+import locust
 from locust import User, constant, task
 from locust.env import Environment
 from locust.event import Events
+from locust.opentelemetry import setup_opentelemetry
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from assay.errors import InconclusiveError
+from assay import __version__
+from assay.errors import AssayError
 from assay.load.agent import Agent
 from assay.load.coordinator import Coordinator
-from assay.load.site import Site
+from assay.load.names import Book
+from assay.load.relay import keep
+from assay.load.site import Site, at_target
 from assay.target.settings import Settings, from_env, load_settings
 
 _TO_COORDINATOR: Final = ("assay_here", "assay_ready", "assay_report", "assay_done", "assay_finished")
@@ -50,8 +52,14 @@ def settings_at_hand(env: Mapping[str, str] = os.environ) -> Settings:
     return from_env(env) if "ASSAY__SETTINGS" in env else load_settings({}, env=env)
 
 
-def new_environment() -> Environment:
-    return Environment(user_classes=[ScheduledLoad], events=Events(), stop_timeout=0)
+def new_environment(*, otel: bool = False) -> Environment:
+    """Locust's environment with one user class. ``otel``: traced and measured by Locust's OpenTelemetry option."""
+    if otel:
+        # Locust hangs its measuring into the events that all of a process share.
+        setup_opentelemetry("assay", None)
+    return Environment(
+        user_classes=[ScheduledLoad], events=locust.events if otel else Events(), stop_timeout=0, host=""
+    )
 
 
 def attach_agent(environment: Environment, runner: LocalRunner | WorkerRunner, settings: Settings) -> Agent:
@@ -61,7 +69,13 @@ def attach_agent(environment: Environment, runner: LocalRunner | WorkerRunner, s
         runner.send_message(kind, {"source": runner.client_id, **data})
 
     def open_site(data: Mapping[str, Any]) -> Site:
-        return Site(settings, run=str(data["run"]), timeout=float(data["profile"]["timeout"]))
+        target = data.get("target")
+        return Site(
+            settings if target is None else at_target(settings, target),
+            run=str(data["run"]),
+            stem=str(data["stem"]),
+            timeout=float(data["profile"]["timeout"]),
+        )
 
     fire = environment.events.request.fire
 
@@ -82,6 +96,7 @@ def attach_agent(environment: Environment, runner: LocalRunner | WorkerRunner, s
         "assay_leg": agent.leg,
         "assay_halt": lambda _: agent.halt(),
         "assay_finish": agent.finish,
+        "assay_kept": agent.kept,
     }
     for kind, handler in handlers.items():
         runner.register_message(kind, _in_greenlet(handler))
@@ -93,7 +108,7 @@ def _announce(agent: Agent, tell: Callable[[str, dict[str, Any]], None]) -> None
     # Locust calls a worker ready as soon as it has connected, before it knows our messages; so it says so itself,
     # until it is given work.
     while not agent.engaged:
-        tell("assay_here", {})
+        tell("assay_here", {"version": __version__})
         gevent.sleep(0.25)
 
 
@@ -121,39 +136,27 @@ def attach_coordinator(runner: LocalRunner | MasterRunner) -> Coordinator:
     return coordinator
 
 
+def keep_ledger(runner: MasterRunner, ledger: Book) -> None:
+    """Write into ``ledger`` what load processes on other machines relay, and confirm it to them.
+
+    Not by way of the coordinator, which has other things to wait for. What cannot be written is not confirmed, so
+    that nothing is created under it.
+    """
+
+    def hear(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001 - Locust's signature
+        try:
+            keep(ledger, msg.data)
+        except AssayError as error:
+            logger.error("%s", error.message)  # noqa: TRY400 - a message, no trace
+            return
+        runner.send_message("assay_kept", {"number": msg.data["number"]}, msg.data["source"])
+
+    runner.register_message("assay_ledger", hear)
+
+
 def _in_greenlet(handler: Callable[[Mapping[str, Any]], None]) -> Callable[..., None]:
     # Legs take minutes, and Locust's listener must go on hearing heartbeats meanwhile.
     def listen(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001 - Locust's signature
         gevent.spawn(handler, msg.data or {})
 
     return listen
-
-
-def start_workers(number: int, host: str, port: int) -> list[subprocess.Popen[bytes]]:
-    """Start worker processes on this machine; they inherit the environment, and with it settings and credentials."""
-    command = [sys.executable, "-m", "assay.load", "--worker", f"{host}:{port}"]
-    return [subprocess.Popen(command, stdin=subprocess.DEVNULL) for _ in range(number)]
-
-
-def watch_children(children: list[subprocess.Popen[bytes]]) -> None:
-    """InconclusiveError when one of them has ended."""
-    for child in children:
-        if child.poll() is not None:
-            raise InconclusiveError(f"a load process ended with exit code {child.returncode} before the run began")
-
-
-def run_worker(host: str, port: int) -> int:
-    """Be a worker until the master says quit. Returns the exit code."""
-    environment = new_environment()
-    runner = environment.create_worker_runner(host, port)
-    agent = attach_agent(environment, runner, settings_at_hand())
-
-    def stop() -> None:
-        # The ledger has what is left; a worker that was told to go still tries to clean up itself.
-        agent.finish({"seconds": 10.0})
-        runner.quit()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, lambda: gevent.spawn(stop))
-    runner.greenlet.join()
-    return 0

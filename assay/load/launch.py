@@ -1,4 +1,4 @@
-"""Starts the load part as a process of its own. Safe to import anywhere: gevent never enters this process."""
+"""Starts load processes. Safe to import anywhere: gevent never enters this process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,36 +15,46 @@ from assay.load.plan import RunFile
 from assay.target.settings import Settings
 
 STOP_SECONDS: Final = 45.0
-"""How long an interrupted load part may take to end: last answers (10 s), then the clean-up (30 s)."""
+"""How long an interrupted load process may take to end: last answers (10 s), then the clean-up (30 s)."""
 
 
-class LoadRun:
-    """One load part. ``start`` it, ``wait`` for it; what it observed is in the run file's journal."""
+class LoadProcess:
+    """``python -m assay.load`` with ``arguments``. ``start`` it, ``wait`` for it; ``stop`` it early.
 
-    def __init__(self, file: RunFile, settings: Settings, folder: Path) -> None:
-        """``folder`` takes the run file, the settings handed over, and ``load.log`` with what the process said."""
-        self._file = file
+    ``folder`` takes the settings handed over and, unless ``shown``, ``load.log`` with what the process says.
+    """
+
+    def __init__(self, arguments: Sequence[str], settings: Settings, folder: Path, *, shown: bool = False) -> None:
+        self._arguments = tuple(arguments)
         self._settings = settings
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self.log = folder / "load.log"
+        self.log = None if shown else folder / "load.log"
+
+    @property
+    def pid(self) -> int:
+        """The process id of one that was started."""
+        assert self._process is not None
+        return self._process.pid
 
     def start(self) -> None:
         """Start it. Secrets go through its environment, everything else through files."""
-        file = self._folder / "load.json"
-        self._file.write(file)
-        command = [sys.executable, "-m", "assay.load", "--run-file", str(file)]
+        command = [sys.executable, "-m", "assay.load", *self._arguments]
         environment = {**os.environ, **_package_path(), **self._settings.to_env(self._folder)}
-        with self.log.open("wb") as log:
+        log = None if self.log is None else self.log.open("wb")
+        try:
             # A group of its own: Ctrl-C in the terminal reaches only us, and we pass it on once.
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
             )
+        finally:
+            if log is not None:
+                log.close()
 
     def wait(self, seconds: float | None = None) -> int | None:
         """The exit code (see ``assay.load.__main__``); None when it still runs after ``seconds``.
 
-        KeyboardInterrupt stops the load part, waits for its clean-up and is raised again.
+        KeyboardInterrupt stops the load process, waits for its clean-up and is raised again.
         """
         assert self._process is not None
         try:
@@ -54,24 +65,35 @@ class LoadRun:
             self.stop()
             raise
 
+    def interrupt(self) -> None:
+        """Ask it to stop and to clean up."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
     def stop(self) -> int:
         """Ask it to stop and to clean up; kill it when it does not. Returns the exit code."""
         if self._process is None:
             return EXIT_INTERRUPTED
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
+        self.interrupt()
+        try:
+            return self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
         return self._process.wait()
 
     def said(self) -> str:
         """The end of what the process wrote to its log (at most 2,000 characters), for messages."""
         try:
-            return self.log.read_text(encoding="utf-8", errors="replace")[-2000:].strip()
+            return self.log.read_text(encoding="utf-8", errors="replace")[-2000:].strip() if self.log else ""
         except OSError:
             return ""
+
+
+def load_run(file: RunFile, settings: Settings, folder: Path) -> LoadProcess:
+    """The process that leads the run ``file``; what it observed is in the run file's journal."""
+    path = folder / "load.json"
+    file.write(path)
+    return LoadProcess(["--run-file", str(path)], settings, folder)
 
 
 def _package_path() -> dict[str, str]:

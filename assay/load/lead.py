@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-from typing import Any, Final
+from typing import Final
 
 import gevent
-from locust.runners import LocalRunner, MasterRunner
 
 from assay.contract.documents import Contract, load
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, AssayError
@@ -17,20 +15,13 @@ from assay.load.baseline import comparison_findings, comparison_notes, to_stored
 from assay.load.check import Checked, check
 from assay.load.comparison import compare
 from assay.load.coordinator import Coordinator, Interrupted, Leg
-from assay.load.engine import (
-    attach_agent,
-    attach_coordinator,
-    new_environment,
-    settings_at_hand,
-    start_workers,
-    watch_children,
-)
+from assay.load.crew import Crew
+from assay.load.engine import settings_at_hand
 from assay.load.plan import RunFile
 from assay.load.scenario import load_scenario
 from assay.load.search import Bisection, steps_at
 from assay.target.settings import Settings
 
-_STOP_WORKERS: Final = 5.0
 _LOST_CLEANUP: Final = 3.0
 
 
@@ -63,65 +54,44 @@ class _Run:
         self._before = checked.before
         self._contract = contract
         self._journal = journal
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._signalled = False
         self._target_lost = False
 
     def whole(self) -> int:
-        environment = new_environment()
-        runner = self._runner(environment)
         try:
-            coordinator = self._coordinator(environment, runner)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                gevent.signal_handler(number, coordinator.interrupt)
-            return self._led(runner, coordinator)
+            with Crew(self._file, self._settings, self._journal) as crew:
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    gevent.signal_handler(number, self._interrupt, crew.coordinator)
+                return self._led(crew)
         except AssayError as error:
             self._problem(error)
             return error.exit_code
-        finally:
-            if environment.web_ui is not None:
-                environment.web_ui.stop()
-            runner.quit()
-            self._end_workers()
 
-    def _runner(self, environment: Any) -> LocalRunner | MasterRunner:
-        if self._file.master or self._file.processes > 1:
-            host = self._file.master_host
-            return environment.create_master_runner(host, self._file.master_port)
-        return environment.create_local_runner()
+    def _interrupt(self, coordinator: Coordinator) -> None:
+        self._signalled = True
+        coordinator.interrupt()
 
-    def _coordinator(self, environment: Any, runner: LocalRunner | MasterRunner) -> Coordinator:
-        if self._file.ui_port is not None:
-            environment.create_web_ui("127.0.0.1", self._file.ui_port)
-        if isinstance(runner, LocalRunner):
-            attach_agent(environment, runner, self._settings)
-            return attach_coordinator(runner)
-        coordinator = attach_coordinator(runner)
-        if not self._file.master:
-            self._children = start_workers(self._file.processes, "127.0.0.1", runner.server.port)
-        return coordinator
-
-    def _led(self, runner: LocalRunner | MasterRunner, coordinator: Coordinator) -> int:
-        code = EXIT_PASS
+    def _led(self, crew: Crew) -> int:
+        code = EXIT_INCONCLUSIVE
         try:
-            coordinator.gather(self._file.processes, lambda: watch_children(self._children))
-            notes = coordinator.prepare(self._profile, run=self._file.run, stem=self._file.stem, seed=self._file.seed)
-            for note in notes:
+            crew.gather()
+            for note in crew.prepare(self._profile):
                 self._journal.write("note", text=note)
-            runner.start(len(coordinator.members), len(coordinator.members))
-            code = self._search(coordinator) if self._profile.search else self._once(coordinator)
+            crew.start()
+            code = self._search(crew.coordinator) if self._profile.search else self._once(crew.coordinator)
         except Interrupted:
-            self._journal.write("problem", what="the load part was interrupted")
+            self._journal.write("problem", what=crew.coordinator.interrupted)
         except AssayError as error:
             self._problem(error)
             code = error.exit_code
         finally:
             # A target that is gone deletes nothing: what is left is in the ledger, for `assay cleanup`.
-            left = coordinator.finish(_LOST_CLEANUP if self._target_lost else self._file.cleanup_seconds)
+            left = crew.finish(_LOST_CLEANUP if self._target_lost else self._file.cleanup_seconds)
             if left:
                 self._journal.write(
                     "note", text=f"{left} workloads of the load part were still being deleted at its end"
                 )
-        return EXIT_INTERRUPTED if coordinator.interrupted else code
+        return EXIT_INTERRUPTED if self._signalled else code
 
     def _once(self, coordinator: Coordinator) -> int:
         return self._report(coordinator.leg(self._profile, self._profile.steps))
@@ -196,15 +166,3 @@ class _Run:
     def _problem(self, error: AssayError) -> None:
         hint = f" ({error.hint})" if error.hint else ""
         self._journal.write("problem", what=f"{error.message}{hint}")
-
-    def _end_workers(self) -> None:
-        for child in self._children:
-            try:
-                child.wait(timeout=_STOP_WORKERS)
-            except subprocess.TimeoutExpired:
-                child.terminate()
-                try:
-                    child.wait(timeout=_STOP_WORKERS)
-                except subprocess.TimeoutExpired:
-                    child.kill()
-                    child.wait()

@@ -127,7 +127,7 @@ def problems(leg: Leg, found: Iterable[Result], operations: Iterable[str]) -> li
     collector = leg.collector
     reasons = list(leg.problems)
     if leg.interrupted:
-        reasons.append("the load part was interrupted")
+        reasons.append(leg.interrupted)
     reasons += [
         f"the load generator was the bottleneck: {reason}"
         for reason in health.saturation(

@@ -9,13 +9,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from assay.errors import SettingsError
 from assay.load.comparison import TOLERANCE
 from assay.load.profiles import Load, Profile, Step
 
 Json = dict[str, Any]
+
+LOOPBACK: Final = "127.0.0.1"
+MASTER_PORT: Final = 5557
+UI_PORT: Final = 8089
+"""Locust's own defaults for these two ports."""
+
+JOIN_SECONDS: Final = 60.0
+"""How long worker processes may take to start and connect: 2 s on idle cores, measured; CI machines are not idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +32,10 @@ class RunFile:
 
     ``run`` is the run's id (its ledger is shared by all processes of the run), ``stem`` begins the name of every
     workload. ``journal`` receives the events; ``save``, if given, the measurement that ``assay compare`` needs.
-    ``baseline`` is an earlier measurement to compare with, or, with ``update_baseline``, to replace. Settings and
-    credentials come from the environment (``Settings.to_env``).
+    ``baseline`` is an earlier measurement to compare with, or, with ``update_baseline``, to replace. With ``master``
+    the load comes from ``expect_workers`` processes that join at ``master_bind_host``:``master_port`` within
+    ``join_seconds``. With ``ui`` Locust's web UI is at ``ui_host``:``ui_port``. Settings and credentials come from
+    the environment (``Settings.to_env``).
     """
 
     run: str
@@ -43,10 +53,15 @@ class RunFile:
     baseline: Path | None = None
     update_baseline: bool = False
     tolerance: float = TOLERANCE
-    ui_port: int | None = None
     master: bool = False
-    master_host: str = "127.0.0.1"
-    master_port: int = 0
+    master_bind_host: str = LOOPBACK
+    master_port: int = MASTER_PORT
+    expect_workers: int = 1
+    join_seconds: float = JOIN_SECONDS
+    ui: bool = False
+    ui_host: str = LOOPBACK
+    ui_port: int = UI_PORT
+    otel: bool = False
     cleanup_seconds: float = 30.0
 
     def write(self, file: Path) -> None:

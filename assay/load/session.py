@@ -174,10 +174,8 @@ class Session:
         part = max(runner.worker_index, 0)
         run = f"locust-{secrets.token_hex(4)}"
         settings = self.settings()
-        site = Site(settings, run=run, timeout=TIMEOUT)
-        self.world: World = site.world(
-            {"part": 0, "of": 1, "stem": f"{settings.name_prefix}-{run[7:]}", "seed": part}
-        )
+        site = Site(settings, run=run, stem=f"{settings.name_prefix}-{run[7:]}", timeout=TIMEOUT)
+        self.world: World = site.world({"part": 0, "of": 1, "seed": part})
         self._reaper = Reaper(self.world)
         self._reaper.start()
         self._site = site

@@ -9,7 +9,7 @@ from assay.contract.documents import Contract, load
 from assay.contract.strategies.samples import PLAIN_IMAGE
 from assay.errors import SettingsError
 from assay.load.client import Client
-from assay.load.names import Names
+from assay.load.names import Book, Names
 from assay.load.world import Place, World
 from assay.target.budget import Budget, Limits
 from assay.target.identity import Credentials, Identity
@@ -19,9 +19,12 @@ from assay.target.transport import Transport
 
 
 class Site:
-    """One target, seen from one load process. ``timeout`` bounds one answer, in seconds."""
+    """One target, seen from one load process. ``timeout`` bounds one answer, in seconds.
 
-    def __init__(self, settings: Settings, *, run: str, timeout: float) -> None:
+    ``stem`` begins the name of every workload that the run ``run`` creates.
+    """
+
+    def __init__(self, settings: Settings, *, run: str, stem: str, timeout: float) -> None:
         if settings.base_url is None or settings.project is None or settings.cluster is None:
             raise SettingsError(
                 "the load part needs a base URL, a project and a cluster",
@@ -40,13 +43,19 @@ class Site:
         self.client = Client(settings.base_url, timeout=timeout, verify=verify)
         self.token = ""
         self.renew_token()
-        self.ledger = Ledger.open(run, settings.base_url, project=settings.project, embedded=settings.embedded)
+        self.ledger = Ledger.open(
+            run, settings.base_url, project=settings.project, mark=stem, embedded=settings.embedded
+        )
+        self._stem = stem
 
-    def world(self, data: Mapping[str, Any]) -> World:
-        """The world of process ``part`` of ``of``: its share of the budget, its own names."""
+    def world(self, data: Mapping[str, Any], book: Book | None = None) -> World:
+        """The world of process ``part`` of ``of``: its share of the budget, its own names.
+
+        ``book`` is where creations are noted, when that is more than this process's ledger.
+        """
         settings, part, of = self.settings, int(data["part"]), int(data["of"])
         limits = Limits(live=settings.max_live, creates=settings.max_creates, gpu_devices=0).share(part, of)
-        names = Names(self.ledger, str(data["stem"]), part)
+        names = Names(book or self.ledger, self._stem, part)
         return World(
             self.contract, self._place, self.client, Budget(limits), names, part=part, seed=int(data["seed"])
         )
@@ -58,7 +67,56 @@ class Site:
             self.token = token
             self.client.authorize(token)
 
+    def conclude(self, left: int) -> bool:
+        """Mark the ledger complete when nothing is ``left`` and no creation is in doubt; returns whether it did."""
+        if left or self.ledger.live() or self.ledger.unresolved():
+            return False
+        self.ledger.finish()
+        return True
+
     def close(self) -> None:
         self.client.close()
         self._transport.close()
         self.ledger.close()
+
+
+def given_target(settings: Settings) -> dict[str, Any]:
+    """What a load process elsewhere must know of the target: no credentials, which are each machine's own.
+
+    Those of the embedded control plane go along: they are made up at its start and worth nothing elsewhere.
+    """
+    credentials = {
+        name: secret.get_secret_value()
+        for name in ("client_id", "client_secret")
+        if settings.embedded and (secret := getattr(settings, name)) is not None
+    }
+    return {
+        "base_url": settings.base_url,
+        "project": settings.project,
+        "cluster": settings.cluster,
+        "image": settings.image,
+        "max_live": settings.max_live,
+        "max_creates": settings.max_creates,
+        "embedded": settings.embedded,
+        "credentials": credentials,
+    }
+
+
+def at_target(settings: Settings, target: Mapping[str, Any]) -> Settings:
+    """The settings of a load process for the target that its master named (``given_target``).
+
+    Credentials, certificate checks and CA file stay this machine's own. A base URL that this machine was given must
+    be the master's: nobody who merely claims to be the master shall have our credentials sent elsewhere.
+    """
+    if settings.base_url is not None and settings.base_url != target["base_url"]:
+        raise SettingsError(
+            f"this load process may test {settings.base_url} ({settings.origin('base_url')}), and the master asks "
+            f"for {target['base_url']}",
+            hint="give both the same --base-url",
+        )
+    limits = {name: target[name] for name in ("image", "max_live", "max_creates")}
+    if target["embedded"]:
+        place = {name: str(target[name]) for name in ("base_url", "project", "cluster")}
+        return settings.with_embedded(**place, **target["credentials"]).model_copy(update=limits)
+    place = {name: target[name] for name in ("base_url", "project", "cluster")}
+    return settings.model_copy(update={**place, **limits})

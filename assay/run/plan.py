@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from assay import house
 from assay.errors import SettingsError
+from assay.load.plan import JOIN_SECONDS, LOOPBACK, MASTER_PORT, UI_PORT
 
 PARTS: Final = ("contract", "load")
 
@@ -32,7 +33,15 @@ class LoadPlan:
     baseline: Path | None = None
     update_baseline: bool = False
     tolerance: float = 0.10
-    ui_port: int | None = None
+    master: bool = False
+    master_bind_host: str = LOOPBACK
+    master_port: int = MASTER_PORT
+    expect_workers: int = 1
+    join_seconds: float = JOIN_SECONDS
+    ui: bool = False
+    ui_host: str = LOOPBACK
+    ui_port: int = UI_PORT
+    otel: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.status import Status
 
 # In CI a line every 10 s keeps "no output" watchdogs quiet and the log short.
 _PLAIN_SECONDS: Final = 10.0
+
+_BAR: Final = 20
 
 
 class Progress:
@@ -25,6 +28,7 @@ class Progress:
         self._counts: Counter[str] = Counter()
         self._findings: set[str] = set()
         self._planned = 0
+        self._load: Mapping[str, Any] = {}
         self._part = ""
         self._began = time.monotonic()
         self._said = time.monotonic()
@@ -50,7 +54,7 @@ class Progress:
         self.follow()
         self.stop()
         seconds = time.monotonic() - self._began
-        self._console.print(f"{self._part}: {self._state()}, {seconds:.0f} s", highlight=False)
+        self._console.print(f"{self._part}: {self._state()}, {seconds:.0f} s", highlight=False, soft_wrap=True)
 
     def follow(self) -> None:
         """Read what the journal has gained and show it."""
@@ -59,15 +63,27 @@ class Progress:
             self._status.update(f"[bold]{self._part}[/bold] {self._state()}")
         elif not self._console.is_terminal and time.monotonic() - self._said > _PLAIN_SECONDS:
             self._said = time.monotonic()
-            self._console.print(f"{self._part}: {self._state()}", highlight=False)
+            self._console.print(f"{self._part}: {self._state()}", highlight=False, soft_wrap=True)
 
     def _state(self) -> str:
         if self._part == "load":
-            return f"{self._counts['load_requests']:,} requests, {len(self._findings)} findings so far"
+            return self._load_state()
         planned = f"/{self._planned}" if self._planned else ""
         return (
             f"{self._counts['test']}{planned} tests, {self._counts['exchange']:,} requests, "
             f"{len(self._findings)} findings so far"
+        )
+
+    def _load_state(self) -> str:
+        findings = f"{len(self._findings)} findings so far"
+        now = self._load
+        if not now or self._counts["load"]:
+            return f"{self._counts['load_requests']:,} requests, {findings}"
+        leg = f"try {now['leg']}, " if now["leg"] > 1 else ""
+        return (
+            f"{_bar(now['second'], now['seconds'])} {leg}{now['stage']}, second {now['second']:.0f} of "
+            f"{now['seconds']:.0f}, {now['requests']:,} of {now['total']:,} requests, {now['rate']:.0f}/s, "
+            f"{now['errors']:,} errors, {findings}"
         )
 
     def _read(self) -> None:
@@ -92,5 +108,14 @@ class Progress:
             self._findings.add(event.get("id", ""))
         elif kind == "planned":
             self._planned += int(event.get("total", 0))
+        elif kind == "progress" and "text" in event:
+            self._console.print(f"{self._part}: {event['text']}", highlight=False, markup=False, soft_wrap=True)
+        elif kind == "progress":
+            self._load = event
         elif kind == "load":
             self._counts["load_requests"] += int(event.get("requests", 0))
+
+
+def _bar(done: float, whole: float) -> str:
+    filled = round(_BAR * min(done / whole, 1.0)) if whole else _BAR
+    return "━" * filled + "╌" * (_BAR - filled)

@@ -20,7 +20,7 @@ from assay.control_plane import embedded
 from assay.control_plane.embedded import Embedded
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE
 from assay.findings import journal
-from assay.load.launch import LoadRun
+from assay.load.launch import load_run
 from assay.load.plan import RunFile
 from assay.target.ledger import read_state
 from assay.target.runs import unfinished_runs
@@ -66,13 +66,12 @@ class Run:
         # A killed worker leaves workloads on the shared plane, so every run has names of its own.
         stem = f"assay-{next(_NUMBERS)}"
         file = RunFile("run-1", stem, self.journal, profiles=profiles, **{"profile": "short", **more})
-        self.process = LoadRun(file, settings, folder)
+        self.process = load_run(file, settings, folder)
         self.process.start()
 
     @property
     def pid(self) -> int:
-        assert self.process._process is not None
-        return self.process._process.pid
+        return self.process.pid
 
     def wait(self, seconds: float = 60.0) -> int:
         code = self.process.wait(seconds)

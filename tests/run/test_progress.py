@@ -54,6 +54,49 @@ def test_load(stand: Stand) -> None:
     assert stand.lines[-1] == "load: 1,000 requests, 0 findings so far, 0 s"
 
 
+FIGURES = {
+    "t": "progress",
+    "leg": 1,
+    "stage": "steady",
+    "second": 6.0,
+    "seconds": 24.0,
+    "requests": 1210,
+    "due": 1214,
+    "total": 4800,
+    "rate": 199.6,
+    "errors": 2,
+}
+
+
+def test_load_while_it_runs(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("assay.run.progress.time.monotonic", lambda: now[0])
+    stand.progress.start("load", "profile 'gate'")
+    stand.write({**FIGURES, "second": 3.0, "requests": 600}, FIGURES)
+    now[0] += 11
+    stand.progress.follow()
+    figures = "steady, second 6 of 24, 1,210 of 4,800 requests, 200/s, 2 errors, 0 findings so far"
+    assert stand.lines[-1] == f"load: ━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ {figures}"
+    stand.write({"t": "load", "requests": 4000})  # the result: from now on only what was measured counts
+    stand.progress.done()
+    assert stand.lines[-1] == "load: 4,000 requests, 0 findings so far, 11 s"
+
+
+def test_a_search_says_which_try_it_is(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, terminal=True)
+    stand.progress.start("load", "profile 'steps'")
+    stand.write({**FIGURES, "leg": 3})
+    stand.progress.done()
+    assert "try 3, steady, second 6 of 24" in stand.shown.getvalue()
+
+
+def test_what_the_load_part_says_is_told_at_once(stand: Stand) -> None:
+    stand.progress.start("load", "profile 'gate'")
+    stand.write({"t": "progress", "text": "Locust's web UI: http://127.0.0.1:8089"})
+    stand.progress.follow()
+    assert stand.lines[-1] == "load: Locust's web UI: http://127.0.0.1:8089"
+
+
 def test_before_there_is_a_journal(stand: Stand) -> None:
     stand.progress.start("contract", "judging")
     stand.progress.follow()

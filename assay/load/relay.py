@@ -1,0 +1,112 @@
+"""Carries the ledger's events from load processes on other machines to the master, which keeps the run's ledger.
+
+A load process on another machine has a disk of its own, and both may be lost in mid-run. So its intents are on two
+disks before a creation leaves: its own, and that of the master, which confirms them. What became of a creation
+follows within a second. Whatever a lost load process has created is thus known to the master, which removes it: by
+id where it heard of one, else by name. Load processes on the master's machine write to the same file and need none
+of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from gevent.event import Event
+from gevent.lock import BoundedSemaphore
+
+from assay.errors import ReportError
+from assay.load.names import Book
+
+CONFIRM_SECONDS: Final = 10.0
+"""How long the master may take to confirm intents: one disk sync there (2 to 10 ms) and a round trip."""
+
+EVENTS: Final = ("intend", "created", "refused", "lost", "searched", "delete_sent", "delete_taken", "gone")
+
+Tell = Callable[[str, dict[str, Any]], None]
+Row = list[str]
+"""An event's name and its arguments."""
+
+
+class Relay:
+    """The ledger of a load process on another machine: its own file, and the master's by message."""
+
+    def __init__(self, own: Book, tell: Tell) -> None:
+        self._own = own
+        self._tell = tell
+        self._rows: list[Row] = []
+        self._sent = 0
+        self._kept = 0
+        self._confirmed = Event()
+        self._one_at_a_time = BoundedSemaphore(1)
+
+    def intend(self, *names: str) -> None:
+        """Note that these names are about to be created; on both disks when this returns.
+
+        ReportError when one of them is not: do not create.
+        """
+        self._own.intend(*names)
+        with self._one_at_a_time:
+            self._confirmed.clear()
+            number = self.send([["intend", name] for name in names])
+            if not self._confirmed.wait(CONFIRM_SECONDS) or self._kept < number:
+                raise ReportError(
+                    f"the master did not confirm within {CONFIRM_SECONDS:.0f} s that {len(names)} names are on its "
+                    "disk, so nothing is created under them",
+                    hint="see whether the master still runs and can be reached",
+                )
+
+    def created(self, name: str, workload_id: str) -> None:
+        self._own.created(name, workload_id)
+        self._rows.append(["created", name, workload_id])
+
+    def refused(self, name: str) -> None:
+        self._own.refused(name)
+        self._rows.append(["refused", name])
+
+    def lost(self, name: str) -> None:
+        self._own.lost(name)
+        self._rows.append(["lost", name])
+
+    def searched(self, name: str) -> None:
+        self._own.searched(name)
+        self._rows.append(["searched", name])
+
+    def delete_sent(self, workload_id: str) -> None:
+        self._own.delete_sent(workload_id)
+        self._rows.append(["delete_sent", workload_id])
+
+    def delete_taken(self, workload_id: str) -> None:
+        self._own.delete_taken(workload_id)
+        self._rows.append(["delete_taken", workload_id])
+
+    def gone(self, workload_id: str) -> None:
+        self._own.gone(workload_id)
+        self._rows.append(["gone", workload_id])
+
+    def send(self, more: list[Row] | None = None) -> int:
+        """Send what has gathered, in order, then ``more``; returns the message's number."""
+        rows, self._rows = [*self._rows, *(more or [])], []
+        if rows:
+            self._sent += 1
+            self._tell("assay_ledger", {"number": self._sent, "rows": rows})
+        return self._sent
+
+    def kept(self, data: Mapping[str, Any]) -> None:
+        """The master confirms the message ``data["number"]``."""
+        self._kept = max(self._kept, int(data["number"]))
+        self._confirmed.set()
+
+
+def keep(ledger: Book, data: Mapping[str, Any]) -> None:
+    """Write a relayed message into the run's ledger; intents are on disk when this returns. ReportError."""
+    names: list[str] = []
+    for event, *arguments in data["rows"]:
+        if event not in EVENTS:
+            raise ReportError(f"a load process sent {event!r}, which is no event of the ledger")
+        if event == "intend":
+            names += arguments
+        else:
+            getattr(ledger, event)(*arguments)
+    if names:
+        ledger.intend(*names)

@@ -1,0 +1,89 @@
+"""Lends this machine to a benchmark that another one leads: load processes that work for its master."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from rich.console import Console
+
+from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS
+from assay.load.launch import LoadProcess
+from assay.target.settings import Settings
+
+_POLL_SECONDS: Final = 0.2
+
+
+def join(
+    settings: Settings, master: tuple[str, int], console: Console, *, processes: int, seconds: float, otel: bool
+) -> int:
+    """Work for ``master`` (host, port) until it ends the run; returns the exit code.
+
+    ``processes`` load processes join; each waits ``seconds`` at most for the master. 0: the run is over and what they
+    created is gone or on record; 2 settings or credentials; 3 no master, or it went silent; 130 interrupted.
+    """
+    host, port = master
+    arguments = ["--worker", f"{host}:{port}", "--join-seconds", f"{seconds:g}", *(["--otel"] if otel else [])]
+    with tempfile.TemporaryDirectory(prefix="assay-worker-") as folder:
+        running = [
+            LoadProcess(arguments, settings, _made(Path(folder) / str(number)), shown=True)
+            for number in range(processes)
+        ]
+        with _signals(running) as interrupted:
+            for process in running:
+                process.start()
+            console.print(f"worker: {processes} load processes for the master at {host}:{port}", highlight=False)
+            codes = _codes(running)
+    code = EXIT_INTERRUPTED if interrupted else max(codes, key=_weight)
+    console.print(f"worker: {_SAID.get(code, 'a load process broke off')}", highlight=False)
+    return code if code in _SAID else EXIT_INCONCLUSIVE
+
+
+_SAID: Final = {
+    EXIT_PASS: "the run is over; the master has the verdict",
+    2: "not joined; see above",
+    EXIT_INCONCLUSIVE: "the run is not over; see above",
+    EXIT_INTERRUPTED: "interrupted; what was created here is removed, or on record for `assay cleanup`",
+}
+
+
+def _weight(code: int) -> int:
+    """A signal's negative code is the worst end of all."""
+    return code if code >= 0 else 1000
+
+
+def _codes(running: list[LoadProcess]) -> list[int]:
+    codes: list[int | None] = [None] * len(running)
+    while None in codes:
+        time.sleep(_POLL_SECONDS)
+        codes = [process.wait(0) for process in running]
+    return [code for code in codes if code is not None]
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+@contextmanager
+def _signals(running: list[LoadProcess]) -> Iterator[list[int]]:
+    """SIGINT and SIGTERM are passed on, and noted in the list."""
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature that signal.signal wants
+        noted.append(number)
+        for process in running:
+            process.interrupt()
+
+    before = {each: signal.signal(each, note) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield noted
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
