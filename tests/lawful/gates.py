@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,13 @@ def run(gate: Gate) -> Result:
         verdict = out / "verdict.json"
         if not verdict.exists():
             return Result(gate, ended.returncode, ((ended.stdout + ended.stderr)[-800:],), 0, 0, 0, seconds)
-        return _result(gate, ended.returncode, json.loads(verdict.read_text(encoding="utf-8")), seconds)
+        result = _result(gate, ended.returncode, json.loads(verdict.read_text(encoding="utf-8")), seconds)
+        return result if result.ok else replace(result, complaints=(*result.complaints, f"report kept: {_keep(out)}"))
+
+
+def _keep(out: Path) -> Path:
+    """A false alarm may not come again: keep what it left."""
+    return Path(shutil.copytree(out, Path(tempfile.mkdtemp(prefix="assay-false-alarm-")) / "report"))
 
 
 @contextmanager
