@@ -17,6 +17,9 @@ from assay.reporting.text import duration, one_line, plural
 MOST_LINES: Final = 40
 """Findings listed; a screen and a half. The reports hold all of them."""
 
+MOST_ALIKE: Final = 3
+"""Findings listed of those that differ only in their place."""
+
 MOST_REASONS: Final = 3
 """Reasons for not testing that are listed; the commonest come first."""
 
@@ -70,11 +73,24 @@ def _left_behind(verdict: Verdict) -> Iterator[Text]:
 
 
 def _findings(verdict: Verdict) -> Iterator[Text]:
-    shown = verdict.findings[:MOST_LINES]
-    width = max((len(finding.operation) for finding in shown), default=0)
-    for finding in shown:
-        yield _finding(finding, min(width, 40))
-    rest = len(verdict.findings) - len(shown)
+    """A line a finding; of many that differ only in their place, as a store that loses every field makes, a few."""
+    kinds: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in verdict.findings:
+        kinds.setdefault((finding.cls, finding.waived, finding.operation, finding.check, finding.rule), []).append(
+            finding
+        )
+    width = min(max((len(finding.operation) for finding in verdict.findings), default=0), 40)
+    left, rest = MOST_LINES, 0
+    for alike in kinds.values():
+        most = len(alike) if len(alike) <= MOST_ALIKE + 1 else MOST_ALIKE
+        shown = alike[: min(left, most)]
+        left -= len(shown)
+        for finding in shown:
+            yield _finding(finding, width)
+        if not shown:
+            rest += len(alike)
+        elif len(alike) > len(shown):
+            yield Text(f"             … and {len(alike) - len(shown):,} alike in other places", style="dim")
     if rest > 0:
         yield Text(f"  … and {rest:,} more in the report", style="dim")
 

@@ -56,6 +56,28 @@ def test_a_long_list_is_cut_and_says_so() -> None:
     assert len(lines) < 50
 
 
+def test_findings_that_differ_only_in_their_place_are_cut() -> None:
+    many = [
+        finding(rule=None, check="update-stored", location=f"/spec/{n}", summary=f"{n} is lost") for n in range(27)
+    ]
+    other = finding(rule="r/other", summary="something else")
+    verdict = judge(ran("tests/a", "failed"), *(event(item) for item in (*many, other)))
+    told = [line.plain for line in terminal.lines(verdict) if "violation" in line.plain or "alike" in line.plain]
+    assert len(told) == 5
+    assert sum("is lost" in line for line in told) == 3
+    assert any("something else" in line for line in told)
+    assert sum(line.strip() == "… and 24 alike in other places" for line in told) == 1
+
+
+def test_four_alike_are_listed() -> None:
+    many = [
+        finding(rule=None, check="update-stored", location=f"/spec/{n}", summary=f"{n} is lost") for n in range(4)
+    ]
+    told = [line.plain for line in terminal.lines(judge(ran("tests/a", "failed"), *(event(item) for item in many)))]
+    assert sum("is lost" in line for line in told) == 4
+    assert not any("alike" in line for line in told)
+
+
 def test_what_was_not_tested_is_told_by_its_reason() -> None:
     gpus = [
         {"t": "not_tested", "what": f"case {n}", "why": "GPUs: allow some with --max-gpu-devices"} for n in range(7)
