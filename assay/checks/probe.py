@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from assay.checks import expected
+from assay.checks import expected, pasteable
 from assay.checks.answer import BUSY, AnswerChecks
 from assay.checks.created import CreatedChecks
 from assay.checks.deviation import Deviation
@@ -98,8 +98,8 @@ class Probe:
         limit = self.target.budget.limits.gpu_devices
         if limit is not None and (limit == 0 or self._grants.gpus(self)):
             return (
-                f"to be accepted it must ask for more GPU devices than the {limit} that this run may: allow more with "
-                "--max-gpu-devices or max_gpu_devices"
+                f"to be accepted it must ask for more GPU devices than the {limit} that this run may: "
+                "allow more with --max-gpu-devices or max_gpu_devices"
             )
         return "it asks for GPU devices, and the target refuses the plainest requests for one"
 
@@ -306,7 +306,7 @@ class Probe:
         if not exchange.deviations:
             return ()
         operation = self.oracle.contract.operations[exchange.request.role]
-        curl = self.target.client.curl(exchange.sent, auth=exchange.auth, shell=exchange.shell)
+        curl = pasteable.script(self.target.client, exchange)
         return as_findings(exchange, operation.id, curl, self._describe, self.target.client.describe_answer)
 
     def verify(self, *exchanges: Exchange) -> None:

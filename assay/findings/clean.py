@@ -16,6 +16,9 @@ from assay.findings.model import Evidence, Finding
 BODY_LIMIT: Final = 4_000
 """Characters of a body that a report keeps; the promise of ``Evidence``."""
 
+CURL_LIMIT: Final = 32_000
+"""Characters of what is pasted: room for two of the longest bodies that stand readable. A cut line is of no use."""
+
 LINE_LIMIT: Final = 2_000
 """Characters of a summary, a reason or a header value: longer than any sentence, shorter than any flood."""
 
@@ -77,7 +80,7 @@ def _evidence(raw: Evidence) -> Evidence:
     return Evidence(
         request=_message(raw.request),
         response=_message(raw.response) if raw.response is not None else None,
-        curl=cut(utf8(raw.curl), 2 * BODY_LIMIT),
+        curl=cut(utf8(raw.curl), CURL_LIMIT),
         replay=line(raw.replay),
         setup=tuple(_exchange(item) for item in raw.setup),
     )

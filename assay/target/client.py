@@ -15,6 +15,7 @@ from assay.contract.request import Json, Request
 from assay.errors import CredentialsError
 from assay.target import evidence, neighbours
 from assay.target.budget import Budget
+from assay.target.curl import NOTHING_NAMED, Named
 from assay.target.exchange import Answer, NoAnswer
 from assay.target.identity import Identity
 from assay.target.liveness import LOST_AFTER, Liveness
@@ -172,13 +173,21 @@ class Client:
         """A valid token of an identity, for checks that must alter one. Raises CredentialsError, TargetLostError."""
         return str(self._authorize(auth)[1]).removeprefix("Bearer ")
 
-    def curl(self, request: Request | Wire, *, auth: str | None = MAIN, shell: str | None = None) -> str:
+    def curl(
+        self,
+        request: Request | Wire,
+        *,
+        auth: str | None = MAIN,
+        shell: str | None = None,
+        named: Named = NOTHING_NAMED,
+    ) -> str:
         """A curl line that works as pasted with ``$ASSAY_TOKEN`` (``$ASSAY_OUTSIDER_TOKEN``) set.
 
         ``shell`` spells an Authorization header made from a token, as a word for inside double quotes, for example
         ``Bearer ${ASSAY_TOKEN%?}x``; without it an explicit header value is written out, its secrets masked.
+        Texts of ``named`` are replaced by their shell variables.
         """
-        return evidence.curl(self, self._wire(request), auth, shell)
+        return evidence.curl(self, self._wire(request), auth, shell, named)
 
     def describe(self, request: Request | Wire, *, auth: str | None = MAIN) -> dict[str, Any]:
         """A request as evidence: {"method", "url", "headers", "body"}, masked, the body cut to 4,000 characters."""

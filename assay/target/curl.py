@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 import shlex
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from assay.target.wire import Wire
@@ -15,9 +18,24 @@ _READABLE: Final = 8_000
 
 BEARER: Final = {"main": "Bearer $ASSAY_TOKEN", "outsider": "Bearer $ASSAY_OUTSIDER_TOKEN"}
 
+Named = Mapping[str, str]
+"""Texts that stand in shell variables: {text: name of the variable}."""
 
-def curl_line(base_url: str, wire: Wire, authorization: str | None, *, insecure: bool = False) -> str:
-    """Build the line. ``authorization`` is a shell word for inside double quotes (may hold ``$ASSAY_TOKEN``)."""
+NOTHING_NAMED: Final[Named] = MappingProxyType({})
+
+
+def curl_line(
+    base_url: str,
+    wire: Wire,
+    authorization: str | None,
+    *,
+    insecure: bool = False,
+    named: Named = NOTHING_NAMED,
+) -> str:
+    """Build the line. ``authorization`` is a shell word for inside double quotes (may hold ``$ASSAY_TOKEN``).
+
+    Where a text of ``named`` occurs in the URL, a header or a readable body, its variable stands instead.
+    """
     words = ["curl", "-sS", "-i", "--globoff", "--path-as-is"]
     if insecure:
         words.append("--insecure")
@@ -26,14 +44,14 @@ def curl_line(base_url: str, wire: Wire, authorization: str | None, *, insecure:
         words += ["-H", f'"Authorization: {authorization}"']
     for name, value in wire.headers:
         # curl drops a header without a value unless it ends in a semicolon
-        words += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]
+        words += ["-H", _word(f"{name}: {value}" if value else f"{name};", named)]
     feed = ""
     if wire.content is not None:
-        feed, body = _body(wire.content)
+        feed, body = _body(wire.content, named)
         words += ["--data-binary", body]
         if not any(name.lower() == "content-type" for name, _ in wire.headers):
             words += ["-H", "'Content-Type:'"]  # or curl would add its own
-    words.append(shlex.quote(base_url + wire.target))
+    words.append(_word(base_url + wire.target, named))
     return feed + " ".join(words)
 
 
@@ -42,7 +60,15 @@ def in_double_quotes(value: str) -> str:
     return "".join("\\" + letter if letter in '\\"$`' else letter for letter in value)
 
 
-def _body(content: bytes) -> tuple[str, str]:
+def _word(text: str, named: Named) -> str:
+    """The text as one word of a shell, with variables where it holds what is named."""
+    if not named:
+        return shlex.quote(text)
+    pieces = re.split("(" + "|".join(re.escape(known) for known in named) + ")", text)
+    return "".join(f'"${named[piece]}"' if piece in named else shlex.quote(piece) for piece in pieces if piece)
+
+
+def _body(content: bytes, named: Named) -> tuple[str, str]:
     """What must be piped into curl (or nothing), and the argument of --data-binary."""
     try:
         text = content.decode("utf-8")
@@ -50,6 +76,6 @@ def _body(content: bytes) -> tuple[str, str]:
         text = ""
     # An @ in front would make curl read a file.
     if len(content) <= _READABLE and "\x00" not in text and not text.startswith("@") and (text or not content):
-        return "", shlex.quote(text)
+        return "", _word(text, named) if text else "''"
     packed = base64.b64encode(gzip.compress(content, mtime=0)).decode()
     return f"printf %s {packed} | base64 -d | gunzip | ", "@-"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from assay.target.curl import BEARER, curl_line, in_double_quotes
+from assay.target.curl import BEARER, NOTHING_NAMED, Named, curl_line, in_double_quotes
 from assay.target.exchange import Answer
 from assay.target.wire import Wire
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 _LONGEST: Final = 4_000  # characters of a body that evidence keeps
 
 
-def curl(client: Client, wire: Wire, auth: str | None, shell: str | None = None) -> str:
+def curl(client: Client, wire: Wire, auth: str | None, shell: str | None = None, named: Named = NOTHING_NAMED) -> str:
     """The curl line; ``shell`` is the Authorization header as a word for inside double quotes."""
     word = shell
     if word is None and auth is not None:
         word = BEARER.get(auth) or in_double_quotes(client.mask.text(auth))
-    return client.mask.text(curl_line(client.base_url, wire, word, insecure=client.insecure))
+    return client.mask.text(curl_line(client.base_url, wire, word, insecure=client.insecure, named=named))
 
 
 def request(client: Client, wire: Wire, auth: str | None) -> dict[str, Any]:
