@@ -15,6 +15,8 @@ from assay.findings.model import Class
 from assay.target.exchange import Answer
 
 _NO_FOCUS: Final = Reason(Source.SCHEMA, "valid", "/body", "")
+EXCLUDED: Final = "assumes-excluded"
+"""What an accepted entry with ``exclude: true`` takes for granted (contract/unstated.py)."""
 
 
 def judge(
@@ -41,6 +43,8 @@ def judge(
 
 def _refused(operation: Operation, answer: Answer, expectation: Expectation, focus: Reason) -> Deviation:
     what = f"'{focus.id}' at {focus.location}" if focus is not _NO_FOCUS else "a request that the contract allows"
+    if any(reason.id == EXCLUDED for reason in expectation.assumes):
+        return _excluded_refused(operation, answer, what)
     if expectation.assumes:
         taken = "; ".join(dict.fromkeys(f"{reason.location}: {reason.text}" for reason in expectation.assumes[:3]))
         return Deviation(
@@ -59,6 +63,20 @@ def _refused(operation: Operation, answer: Answer, expectation: Expectation, foc
         focus.location,
         f"{operation.id} refuses with {answer.status} a valid request ({what})",
         f"The request keeps the schema and every rule, so it must be accepted.{quote}",
+    )
+
+
+def _excluded_refused(operation: Operation, answer: Answer, what: str) -> Deviation:
+    """One finding for all lists and fields: a server that demands of an excluded entry what it demands of others does
+    so everywhere, and 60 gaps of one cause were seen on one."""
+    return Deviation(
+        Class.GAP,
+        "stricter-than-contract",
+        EXCLUDED,
+        "/body/spec",
+        f"{operation.id} refuses with {answer.status} an entry with exclude: true ({what})",
+        "Such an entry only leaves out what a policy of the target defines. Whether it must be complete, and whether "
+        "the policy must define it, is not said, so a server may refuse it; others take it.",
     )
 
 

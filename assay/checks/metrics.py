@@ -214,12 +214,13 @@ def judge_value(value: Json) -> Iterator[Deviation]:
 def judge_life(created: datetime, now: datetime, found: list[Series]) -> Iterator[Deviation]:
     """Yield what was measured before the workload was ``created`` or after ``now`` (both of the server's clock).
 
+    Gaps, for no sentence says what a range holds in which nothing can have been measured; a backend may extrapolate.
     Zeros and samples that are no numbers are let pass: a backend may fill the times for which it has nothing.
     """
     measured = [at for one in found for raw, value in one.values if _is_measured(value) and (at := moment(raw))]
     place = f"{_SERIES}/values/*/timestamp"
     if any(at < created - CLOCK_TOLERANCE for at in measured):
-        yield _violation(
+        yield _gap(
             "metrics-before-creation",
             place,
             "something was measured of a workload before it existed",
@@ -227,7 +228,7 @@ def judge_life(created: datetime, now: datetime, found: list[Series]) -> Iterato
             f"{stamp(min(measured))}.",
         )
     if any(at > now + CLOCK_TOLERANCE for at in measured):
-        yield _violation(
+        yield _gap(
             "metrics-from-the-future",
             place,
             "something was measured that has not happened yet",

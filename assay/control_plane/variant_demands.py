@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from assay.contract.request import Json, Role
+from assay.contract.rules.base import Rule, Strength
 from assay.control_plane import bodies, patching, tenant
 from assay.control_plane.behaviour import Before, Behaviour, Change
 from assay.control_plane.http import Answer, Call, Refusal
@@ -133,6 +135,50 @@ def named_update(_: Validation, role: Role, body: Json) -> None:
         raise Refusal(400, "the update names nothing")
 
 
+def _ruling(reading: Callable[[Any], Any]) -> Change:
+    """A behaviour that holds the rules of the prose to one more reading of each spec."""
+
+    class Reads:
+        def spec(self, role: Role, spec: Json) -> None:
+            super().spec(role, spec)  # type: ignore[misc]
+            super().spec(role, reading(spec))  # type: ignore[misc]
+
+    return lambda behaviour: behaviour.mixing("validation", Reads)
+
+
+def _included(value: Json) -> Json:
+    """``value`` with no entry excluded."""
+    if isinstance(value, dict):
+        return {name: _included(item) for name, item in value.items() if (name, item) != ("exclude", True)}
+    return [_included(item) for item in value] if isinstance(value, list) else value
+
+
+def _propagating(spec: Any) -> Any:
+    """``spec`` with the mountPropagation that its hostPath entries leave out."""
+    storage: Any = spec.get("storage") if isinstance(spec, dict) else None
+    paths = storage.get("hostPath") if isinstance(storage, dict) else None
+    if not isinstance(paths, list):
+        return spec
+    stated = [
+        {**item, "mountPropagation": item.get("mountPropagation") or "None"} if isinstance(item, dict) else item
+        for item in paths
+    ]
+    return {**spec, "storage": {**storage, "hostPath": stated}}
+
+
+complete_exclusions: Final = _ruling(_included)
+default_propagation: Final = _ruling(_propagating)
+
+
+def advice_ignored(behaviour: Behaviour) -> Behaviour:
+    """Only what the document demands is demanded, not what it recommends."""
+
+    def demanded(rules: Sequence[Rule]) -> Sequence[Rule]:
+        return tuple(rule for rule in rules if rule.strength is Strength.MUST)
+
+    return replace(behaviour, rules=(*behaviour.rules, demanded))
+
+
 # What is looked at before anything else
 
 
@@ -165,6 +211,13 @@ async def strict_query(plane: Plane, call: Call) -> Answer | None:
         for name in read_query(call.query):
             if name not in known:
                 raise Refusal(400, f"/query: '{name[:40]}' is not known")
+    return None
+
+
+async def known_expectations(_: Plane, call: Call) -> Answer | None:
+    """417 for an Expect that nobody knows (RFC 9110, 10.1.1), before anything else looks at the call."""
+    if (call.header(b"expect") or "100-continue").lower() != "100-continue":
+        return Answer(417, b"", b"text/plain")
     return None
 
 

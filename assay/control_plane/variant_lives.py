@@ -164,6 +164,22 @@ metrics_backwards: Final = _measuring(lambda found: [replace(one, values=one.val
 no_latency: Final = _measuring(lambda found: [one for one in found if one.type != "LATENCY"])
 
 
+def metrics_anytime(behaviour: Behaviour) -> Behaviour:
+    """Numbers for every moment asked for, whether anything can have been measured then or not."""
+
+    class MeasuresAnytime:
+        def window(self, *_: Any) -> Window:
+            return Window(-(2**62), 2**62)
+
+        def throughput(self, *_: Any) -> float:
+            return 1.5
+
+        def latency(self, *_: Any) -> float:
+            return 20.0
+
+    return behaviour.mixing("metrics", MeasuresAnytime)
+
+
 # On the wire
 
 

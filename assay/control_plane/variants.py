@@ -118,6 +118,7 @@ _METRICS: Final = (
     Variant("metrics-empty", "There are never any measurements.", lives.metrics_empty),
     Variant("metrics-coarse", "A third of the samples asked for is kept.", lives.metrics_coarse),
     Variant("metrics-backwards", "Samples come newest first.", lives.metrics_backwards),
+    Variant("metrics-anytime", "Metrics are told of any time, past and future.", lives.metrics_anytime),
     Variant("no-latency", "There is no LATENCY without traffic.", lives.no_latency),
     Variant("no-metric-labels", "Measurements have no labels.", answers.on_series(answers.without_labels)),
     Variant(
@@ -159,6 +160,17 @@ _REFUSALS: Final = (
         "Entries of a list must have names of their own.",
         demands.demanding(demands.distinct_names),
     ),
+    Variant(
+        "complete-exclusions",
+        "An excluded entry must be as complete as any other.",
+        demands.complete_exclusions,
+    ),
+    Variant(
+        "default-propagation",
+        "A hostPath entry that states no mountPropagation has None, and must not differ.",
+        demands.default_propagation,
+    ),
+    Variant("advice-ignored", "What the document only recommends is not demanded.", demands.advice_ignored),
     Variant("no-gpus", "Requests for GPUs are refused: there is no quota.", demands.demanding(demands.no_gpus)),
     Variant("named-updates", "An update that names nothing is refused.", demands.demanding(demands.named_update)),
     Variant(
@@ -192,6 +204,11 @@ _REFUSALS: Final = (
         answers.on_refusals(answers.proxied),
     ),
     Variant("strict-proxy", "Long header fields answer 431, long targets 414.", demands.first(demands.strict_proxy)),
+    Variant(
+        "known-expectations",
+        "An Expect other than 100-continue answers 417.",
+        demands.first(demands.known_expectations),
+    ),
     Variant("cross-origin", "OPTIONS answers 204 everywhere.", answers.after(answers.cross_origin)),
     Variant("head-answered", "HEAD is answered wherever GET is.", answers.after(answers.head_answered)),
     Variant("no-neighbours", "There is no list of workloads and none of pods.", demands.first(demands.no_neighbours)),

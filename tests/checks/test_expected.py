@@ -74,6 +74,17 @@ def test_refusing_what_takes_something_for_granted_is_a_gap() -> None:
     assert "the node pool exists" in found.why
 
 
+def test_all_refused_excluded_entries_are_one_gap() -> None:
+    excluded = [Reason(Source.SILENCE, "assumes-excluded", f"/body/spec/{kind}/*", "policy") for kind in ("a", "b")]
+    found = [judged(400, accept(ASSUMED, reason), focus=FOCUS)[0] for reason in excluded]
+    found.append(judged(400, accept(excluded[0]))[0])
+    assert {(item.cls, item.check, item.rule, item.location) for item in found} == {
+        (Class.GAP, "stricter-than-contract", "assumes-excluded", "/body/spec")
+    }
+    assert "exclude: true" in found[0].summary
+    assert MUST.id in found[0].summary
+
+
 @pytest.mark.parametrize(
     ("reason", "check"), [(SCHEMA, "schema-enforced"), (RULE, "rule-enforced"), (STATE, "unknown-resource")]
 )

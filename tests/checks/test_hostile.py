@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from assay.checks.hostile import INJECTED, Hostile
+from assay.checks.deviation import Deviation
+from assay.checks.exchange import Exchange
+from assay.checks.hostile import INJECTED, OPEN, Hostile, blame
 from assay.checks.hostile_bodies import BODIES, CORE, RARE, HostileBody, valid_body
 from assay.checks.hostile_headers import HEADERS, UNWANTED_BODIES
 from assay.checks.hostile_urls import METHODS, PATHS, QUERIES
 from assay.contract import documents
 from assay.contract.oracle import Oracle
-from assay.contract.request import Outcome, Role
+from assay.contract.request import Outcome, Request, Role
 from assay.control_plane.behaviour import Behaviour
 from assay.control_plane.variants import VARIANTS
 from assay.findings.model import Class
@@ -226,9 +228,21 @@ class TestLeniency:
 
     def test_a_generous_reader_leaves_a_gap(self, stage: Make) -> None:
         broken = stage(tamper=sabotage(self.accepting))
-        for name in ("trailing-garbage", "nan", "invalid-utf8", "bom"):
+        for name in ("trailing-garbage", "nan", "invalid-utf8"):
             assert broken.run(contract.test_create, body(name)) == {"body-schema"}  # the {} of the sabotage itself
             assert f"hostile-{name}-accepted" in broken.journaled(Class.GAP)
+
+    def test_a_reader_may_ignore_a_byte_order_mark(self, stage: Make) -> None:
+        broken = stage(tamper=sabotage(self.accepting))
+        broken.run(contract.test_create, body("bom"))
+        assert "hostile-bom-accepted" not in broken.journaled(Class.GAP)
+
+
+@pytest.mark.parametrize(("status", "kept"), [(417, 0), (409, 1)])
+def test_an_expectation_that_nobody_can_meet_may_be_told_so(status: int, kept: int) -> None:
+    undocumented = Deviation(Class.GAP, "status-documented", str(status), "/response/status", "", "")
+    exchange = Exchange(Request(Role.READ), OPEN, Answer(status), (undocumented,), "test")
+    assert len(blame(exchange, header_case("header-expect").hostile, "get_inference").deviations) == kept
 
 
 def test_an_injected_header_is_caught(stage: Make) -> None:

@@ -195,8 +195,6 @@ DEFECTS: dict[str, tuple[Behaviour, Callable[..., None], object]] = {
     "metrics-value-not-a-number": (mutating(spelled("NaN")), contract.test_types, ("LATENCY",)),
     "metrics-type-filter": (mutating(add_other_type), contract.test_types, ("LATENCY",)),
     "metrics-type-missing": (mutating(only_the_first), contract.test_together, None),
-    "metrics-from-the-future": (mutating(every_series(made_up)), contract.test_range, "into-the-future"),
-    "metrics-before-creation": (mutating(every_series(before_creation)), contract.test_range, "before-creation"),
     "metrics-csv-disagrees": (mutating(every_series(lambda values: values[1:])), contract.test_csv, TYPES),
 }
 
@@ -207,6 +205,22 @@ def test_each_defect_is_caught_by_name(stage: Make, check: str, whose: str) -> N
     behaviour, function, case = DEFECTS[check]
     assert stage(behaviour).run(function, whose, case) == {check}
     assert stage().run(function, whose, case) == set()
+
+
+@pytest.mark.parametrize("whose", contract.WHOSE)
+@pytest.mark.parametrize(
+    ("check", "values", "case"),
+    [
+        ("metrics-from-the-future", made_up, "into-the-future"),
+        ("metrics-before-creation", before_creation, "before-creation"),
+    ],
+)
+def test_what_cannot_have_been_measured_is_a_gap(
+    stage: Make, check: str, values: Callable[[list[Any]], list[Any]], case: str, whose: str
+) -> None:
+    for plane, expected in ((stage(mutating(every_series(values))), {check}), (stage(), set())):
+        assert plane.run(contract.test_range, whose, case) == set()
+        assert plane.journaled(Class.GAP) & {"metrics-from-the-future", "metrics-before-creation"} == expected
 
 
 def test_csv_that_loses_a_type_is_seen_only_where_it_is_asked_for(stage: Make) -> None:

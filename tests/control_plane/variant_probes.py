@@ -95,6 +95,11 @@ def samples(read: Callable[[Any], Any], **query: Any) -> Probe:
     return probe
 
 
+def samples_of_next_day(harness: Harness) -> Any:
+    reply = harness.metrics(harness.running(), 86_400, 90_000, numberOfSamples=6)
+    return len(reply.json["measurements"][0]["values"])
+
+
 def first_times(reply: Any) -> Any:
     times = [sample["timestamp"] for sample in reply.json["measurements"][0]["values"]]
     return times == sorted(times)
@@ -120,6 +125,8 @@ def bad_update_of_nobody(harness: Harness) -> Any:
     return harness.send("PATCH", f"{COLLECTION}/{NOWHERE}", {"spec": 1}).status
 
 
+PORT = {"exclude": True, "name": "p"}
+PATHS = [{"path": "/a", "mountPath": "/a"}, {"path": "/b", "mountPath": "/b", "mountPropagation": "HostToContainer"}]
 ENV = {"environmentVariables": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}
 
 
@@ -175,6 +182,7 @@ MORE: dict[str, tuple[Probe, Any, Any]] = {
     "metrics-empty": (samples(lambda reply: len(reply.json["measurements"])), 2, 0),
     "metrics-coarse": (samples(lambda reply: len(reply.json["measurements"][0]["values"])), 6, 2),
     "metrics-backwards": (samples(first_times), True, False),
+    "metrics-anytime": (samples_of_next_day, 0, 6),
     "no-latency": (
         samples(lambda reply: [one["type"] for one in reply.json["measurements"]][-1]),
         "LATENCY",
@@ -194,6 +202,9 @@ MORE: dict[str, tuple[Probe, Any, Any]] = {
     "printable-strings": (status({"args": "ä"}), 202, 400),
     "existing-references": (status({"nodePools": ["default"]}), 202, 400),
     "distinct-entries": (status({"labels": [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}]}), 202, 400),
+    "complete-exclusions": (status({"labels": [{"name": "a", "exclude": True}], "ports": [PORT]}), 202, 400),
+    "default-propagation": (status({"storage": {"hostPath": PATHS}}), 202, 400),
+    "advice-ignored": (status({"storage": {"emptyDirVolume": [{"path": "/a", "sizeLimit": ".."}]}}), 400, 202),
     "no-gpus": (status({"compute": {"gpuDevicesRequest": 1}}), 202, 400),
     "named-updates": (update_of_nothing, 202, 400),
     "validating-first": (bad_update_of_nobody, 404, 400),
@@ -228,6 +239,7 @@ MORE: dict[str, tuple[Probe, Any, Any]] = {
         "text/html",
     ),
     "strict-proxy": (get("", headers={"x-long": "x" * 9000}), 200, 431),
+    "known-expectations": (get("", headers={"expect": "assay"}), 200, 417),
     "cross-origin": (call("OPTIONS", COLLECTION), 405, 204),
     "head-answered": (lambda harness: harness.send("HEAD", harness.created()).status, 405, 200),
     "no-neighbours": (call("GET", "/api/v1/workloads"), 200, 404),

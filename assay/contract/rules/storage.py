@@ -50,6 +50,8 @@ def _propagation(spec: Spec) -> Iterator[Judgement]:
         if first is not None and item["mountPropagation"] != first:
             yield breach(item, "/storage/hostPath/*/mountPropagation")
             return
+    if stated and len(stated) < len(_HOST_PATH.of(spec)):
+        yield Unclear("/storage/hostPath/*/mountPropagation", "which value an entry has that states none is not said")
 
 
 def _medium(spec: Spec) -> Iterator[Judgement]:
@@ -309,6 +311,9 @@ RULES: Final = (
             ),
         ),
         applies=CREATE,
+        # The pattern, which is the expression that Kubernetes itself names for the format, lets all of these through:
+        # a server that validates by it is not in the wrong.
+        strength=Strength.SHOULD,
         vary_accept=_vary_size_limit,
         vary_reject=_vary_no_quantity,
         needs="storage",

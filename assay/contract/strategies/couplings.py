@@ -146,9 +146,9 @@ def _access_modes(value: Object, _: int) -> None:
 
 
 def _host_paths(value: Object, _: int) -> None:
-    """mountPropagation "should have the same value" in all entries that state one."""
+    """mountPropagation "should have the same value" in all entries: stated by one, stated by all."""
     stated = [item for item in value["items"] if item.get("mountPropagation") is not None]
-    for item in stated:
+    for item in value["items"] if stated else ():
         item["mountPropagation"] = stated[0]["mountPropagation"]
 
 
