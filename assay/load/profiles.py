@@ -103,7 +103,11 @@ class Profile:
         return Schedule(stages, self.poisson, seed, load.burst)
 
     def limited(self, scenario: str | None, rate: float | None, duration: float | None) -> Profile:
-        """The same profile with one scenario only, another rate, another measured length; SettingsError."""
+        """The same profile with one scenario only, another rate, another measured length; SettingsError.
+
+        Who asks for a rate gets that rate: evenly spaced, one request at a time. A Poisson process or bursts would
+        miss 1,000/s over 30 s by 0.6 to 1.6 % (one standard deviation).
+        """
         loads = self.loads
         if scenario is not None:
             loads = tuple(load for load in loads if load.scenario == scenario) or (Load(scenario, rate or 10.0),)
@@ -113,9 +117,14 @@ class Profile:
                     f"a rate for {len(loads)} scenarios at once ({', '.join(load.scenario for load in loads)})",
                     hint="name the one it is for with --scenario",
                 )
-            loads = (replace(loads[0], rate=rate),)
-        steps = self.steps if duration is None else _stretched(self.steps, duration)
-        return replace(self, loads=loads, steps=steps, search=self.search if duration is None else None)
+            loads = (replace(loads[0], rate=rate, burst=1),)
+        return replace(
+            self,
+            loads=loads,
+            steps=self.steps if duration is None else _stretched(self.steps, duration),
+            poisson=self.poisson and rate is None,
+            search=self.search if duration is None else None,
+        )
 
 
 def _stretched(steps: tuple[Step, ...], duration: float) -> tuple[Step, ...]:

@@ -27,7 +27,7 @@ Report = dict[str, Any]
  "lag": [index, counts], "late": [starts, late starts], "loop": [index, counts],
  "in_flight": [[slot, most at once]], "cpu": [[slot, share of one core]],
  "levels": [[operation, variable, value, index, counts]],           right answers in measured stages
- "stalls": [[start, end]],                                          seconds since the start of the leg
+ "stalls": [[start, end]],                                          measured stages; seconds since the leg began
  "crowd": [[operation, most at once, right, wrong]]}                by how many requests were under way with it
 """
 
@@ -160,7 +160,7 @@ class Recorder:
             "in_flight": [[slot, most] for slot, most in sorted(self._most.items())],
             "cpu": [[slot, share] for slot, share in self._cpu],
             "levels": [[*key, *sparse(np.frombuffer(values) * 1e6)] for key, values in self._levels.items()],
-            "stalls": self._stalls.drain(),
+            "stalls": [[start, end] for start, end in self._stalls.drain() if self._measured[self.stage(start)]],
             "crowd": [[*key, *row] for key, row in self._crowd.items()],
         }
         self._reset()

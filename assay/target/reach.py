@@ -123,12 +123,13 @@ class Target:
             lambda: self.client.raw(method, path, headers=headers, content=content, auth=auth, admitted=True),
         )
 
-    def preflight(self, notes: Notes) -> bool:
+    def preflight(self, notes: Notes, *, any_json: bool = False) -> bool:
         """True when a Run:ai API answers; else notes a ``problem`` that says what answers instead, and what to do.
 
-        Raises CredentialsError when the credentials are refused.
+        With ``any_json`` whatever answers a JSON object will do. Raises CredentialsError when the credentials are
+        refused.
         """
-        problem = find_problem(self.client)
+        problem = find_problem(self.client, any_json=any_json)
         if problem is not None:
             notes.write("problem", what=problem)
         return problem is None

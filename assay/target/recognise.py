@@ -25,11 +25,13 @@ def unknown_workload(role: Role = Role.READ) -> Request:
     return Request(role, path={"workloadId": str(uuid.uuid4())}, query=query)
 
 
-def find_problem(client: Client) -> str | None:
+def find_problem(client: Client, *, any_json: bool = False) -> str | None:
     """What stands in the way of testing this target at all, in one sentence, or None.
 
     One documented error body among three different requests is enough: a target that is wrong in places must be
-    tested, not turned away. Raises CredentialsError when the token is refused with 401.
+    tested, not turned away. With ``any_json`` any JSON object will do: a stand-in for the API, whose answers are not
+    judged against the contract, can be measured all the same. Raises CredentialsError when the token is refused
+    with 401.
     """
     first = client.send(unknown_workload(), auth=MAIN)
     if isinstance(first, Answer) and first.status == 401 and is_error_body(first):
@@ -42,7 +44,8 @@ def find_problem(client: Client) -> str | None:
         if isinstance(outcomes[-1], NoAnswer) or is_error_body(outcomes[-1]):
             break
         outcomes.append(client.send(unknown_workload(role), auth=auth))
-    if any(isinstance(outcome, Answer) and is_error_body(outcome) for outcome in outcomes):
+    answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
+    if any(is_error_body(answer) or (any_json and _is_object(answer)) for answer in answers):
         return None
     return f"{client.base_url} cannot be tested: {what_answers(first)}; `assay doctor` tells more"
 
@@ -51,6 +54,10 @@ def is_error_body(answer: Answer) -> bool:
     """True for the contract's Error: a JSON object with an integer ``code`` and a ``message``."""
     body = answer.json()
     return isinstance(body, dict) and type(body.get("code")) is int and isinstance(body.get("message"), str)
+
+
+def _is_object(answer: Answer) -> bool:
+    return answer.status < 500 and isinstance(answer.json(), dict)
 
 
 def error_message(answer: Answer) -> str:

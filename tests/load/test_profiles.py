@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -44,6 +45,20 @@ def test_the_command_line_narrows_a_profile() -> None:
     ]
     assert sum(step.seconds for step in profile.steps if step.measured) == pytest.approx(7.0)
     assert profile.steps[0].seconds == load_profile("gate").steps[0].seconds  # the warm-up stays
+
+
+def test_who_asks_for_a_rate_gets_it_evenly_spaced() -> None:
+    profile = load_profile("baseline").limited("read", 1000.0, 30.0)
+    arrivals = list(profile.schedule(profile.loads[0], seed=1).arrivals())
+    begun = profile.seconds - 30.0
+    assert sum(due >= begun for due in arrivals) == pytest.approx(30_000, abs=1)
+    assert max(later - due for due, later in itertools.pairwise(arrivals[-1000:])) == pytest.approx(0.001)
+
+
+def test_without_a_rate_arrivals_stay_those_of_the_profile() -> None:
+    profile = load_profile("baseline").limited("read", None, 30.0)
+    assert profile.poisson
+    assert profile.loads[0].burst == 8
 
 
 def test_a_scenario_that_the_profile_lacks_is_taken_with_its_defaults() -> None:

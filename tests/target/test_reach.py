@@ -264,6 +264,20 @@ def test_preflight_passes_a_run_ai_api(reach: Open) -> None:
     assert notes == []
 
 
+def test_a_stand_in_that_answers_json_can_be_measured_and_nothing_else(
+    configure: Configure, contract: Contract
+) -> None:
+    with serving(always(Reply(200, {"ok": True}))) as server:
+        settings = configure().model_copy(update={"base_url": server.base_url, "token": configure().client_secret})
+        target = open_target(settings, contract, run_id="r")
+        notes = Notes()
+        assert target.preflight(notes, any_json=True)
+        assert notes == []
+        assert not target.preflight(notes)
+        target.close()
+    assert "not as a Run:ai API does" in notes[0][1]
+
+
 @pytest.mark.parametrize("what", ["html", "500", "hang up", "none"])
 def test_preflight_says_what_answers_instead(configure: Configure, contract: Contract, what: str) -> None:
     html = Reply(200, raw=b"<!DOCTYPE html><title>Login\n page</title>", headers={"Content-Type": "text/html"})
