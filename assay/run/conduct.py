@@ -88,7 +88,7 @@ def _execute(run: Run, stack: ExitStack) -> None:
     target = stack.enter_context(_opened(run))
     run.mark = target.mark
     try:
-        if target.preflight(run.journal):
+        if target.preflight(run.journal, any_json=tuple(run.plan.parts) == ("load",)):
             for part in run.plan.parts:
                 if run.interrupted:
                     run.journal.write("not_tested", what=part, why="the run was interrupted")
