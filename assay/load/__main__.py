@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--otel", action="store_true", help="with --worker: Locust's OpenTelemetry option")
     options = parser.parse_args(arguments)
+    # Locust's web UI parses the command line once more, and ends the process when it meets what is not its own.
+    sys.argv[1:] = []
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     die_with_parent()
     try:

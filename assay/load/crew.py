@@ -36,7 +36,9 @@ class Crew:
         self._journal = journal
         self._children: list[subprocess.Popen[bytes]] = []
         self._ledger: Ledger | None = None
-        self._environment: Any = new_environment(otel=file.otel)
+        self._alone = not file.master and file.processes == 1 and not file.ui
+        # One that only leads sends nothing to be traced; and OpenTelemetry's exporters hang a process that forks.
+        self._environment: Any = new_environment(otel=file.otel and self._alone)
         self._runner = self._make_runner()
         self.coordinator: Coordinator = attach_coordinator(self._runner)
         self.coordinator.watch = lambda event: journal.write("progress", **event)
@@ -47,10 +49,10 @@ class Crew:
             # Locust ends the process when the port is taken, without a word in the journal.
             refuse_taken(file.master_bind_host, file.master_port, "--master-port")
             return self._environment.create_master_runner(file.master_bind_host, file.master_port)
-        if file.processes > 1 or file.ui:
-            # The web UI has a process of its own: drawing it would take time from the load.
-            return self._environment.create_master_runner(LOOPBACK, 0)
-        return self._environment.create_local_runner()
+        if self._alone:
+            return self._environment.create_local_runner()
+        # The web UI, too, has a process of its own: drawing it would take time from the load.
+        return self._environment.create_master_runner(LOOPBACK, 0)
 
     def __enter__(self) -> Self:
         return self
@@ -58,8 +60,9 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._environment.web_ui is not None:
-            self._environment.web_ui.stop()
+        web_ui = self._environment.web_ui
+        if web_ui is not None and web_ui.server is not None:  # none when the run ended before it could listen
+            web_ui.stop()
         self._runner.quit()
         for child in self._children:
             _end(child)
@@ -107,6 +110,7 @@ class Crew:
     def _open_ui(self) -> None:
         file = self._file
         refuse_taken(file.ui_host, file.ui_port, "--ui-port")
+        self._environment.host = self._settings.base_url  # shown at the top of the page
         self._environment.create_web_ui(file.ui_host, file.ui_port)
         self._environment.events.test_stopping.add_listener(self._stopped)
         self._tell(f"Locust's web UI: http://{file.ui_host}:{file.ui_port}")
