@@ -42,7 +42,9 @@ def violation(check: str, location: str, summary: str, why: str) -> Deviation:
 
 
 def same_metadata(before: Mapping[str, Json], exchange: Exchange, step: str) -> Exchange:
-    """Judge that an answer tells the same metadata as ``before``."""
+    """Judge that an answer tells the same metadata as ``before``; an error tells none."""
+    if not exchange.accepted:
+        return exchange
     now = exchange.object()
     changed = [key for key in META if key in before and not _same(key, before[key], now.get(key))]
     return exchange.with_deviations(
@@ -98,6 +100,9 @@ def update_is_stored(
             if not answered.accepted:
                 return
             final = settled(probe, test, workload, lambda body: not list(echo.differences(change, body.get("spec"))))
+            if not final.accepted:
+                probe.verify(final)
+                return
             final = same_metadata(workload.created.object(), final, step)
             final = final.with_deviations(
                 *(_not_stored(pointer, step) for pointer in echo.differences(change, final.object().get("spec"))),
@@ -197,20 +202,25 @@ def delete_and_wait(probe: Probe, test: str, workload: Workload, *, second: bool
         also=_GONE if second else frozenset(),
         setup=(workload.created,),
     )
-    seen = [deleted]
     if not deleted.accepted and deleted.status not in _GONE:
-        return seen
+        return [deleted]
+    return [deleted, await_deletion(probe, test, workload)]
+
+
+def await_deletion(probe: Probe, test: str, workload: Workload) -> Exchange:
+    """Follow a workload whose deletion was accepted until it is gone or in a documented deleted state.
+
+    The last read is what counts; it deviates when the deletion has not taken effect by the deadline.
+    """
     deadline = time.monotonic() + probe.target.settings.delete_deadline
     pause = _POLL_SECONDS
     while True:
         exchange = read(probe, test, workload, also=frozenset({404, 410}))
         gone = exchange.status in {404, 410}
         if gone or _is_deleted(exchange.object()) or not exchange.accepted:
-            seen.append(exchange)
-            return seen
+            return exchange
         if time.monotonic() > deadline:
-            seen.append(exchange.with_deviations(_never_gone(probe)))
-            return seen
+            return exchange.with_deviations(_never_gone(probe))
         time.sleep(pause)
         pause = min(pause * 1.5, 2.0)
 
@@ -311,6 +321,8 @@ def _on_deleted(role: Role, workload: Workload) -> Request:
 
 
 def _refused_when_gone(exchange: Exchange, role: Role) -> Exchange:
+    if role is Role.UPDATE and exchange.status == 400:
+        return exchange.with_deviations(_missing_told_as_mistake())
     # Metrics of what once ran may outlive it, and a deletion may be answered as often as it is asked for.
     if not exchange.accepted or role in {Role.METRICS, Role.POD_METRICS, Role.DELETE}:
         return exchange
@@ -321,4 +333,16 @@ def _refused_when_gone(exchange: Exchange, role: Role) -> Exchange:
             f"{role} works on a workload that was gone (404) already",
             "What is deleted stays deleted: the specified resource was not found.",
         )
+    )
+
+
+def _missing_told_as_mistake() -> Deviation:
+    """400 is not documented for an update, and 404 is; a gap, as every sensible refusal that is not listed."""
+    return Deviation(
+        Class.GAP,
+        "missing-answered-400",
+        None,
+        "/response/status",
+        "a valid update of a workload that is gone is answered as a mistake of the client (400), not with 404",
+        "The operation documents 404 for what was not found, and no 400: nothing is wrong with the request.",
     )

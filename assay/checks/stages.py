@@ -123,8 +123,13 @@ def _choose(probe: Probe) -> list[dict[str, Any]]:
 
 
 def leaves(value: Json, pointer: str = "") -> Iterator[str]:
-    """The pointers (``*`` for list positions) of the plain values that ``value`` holds; nulls are none."""
+    """The pointers (``*`` for list positions) of the plain values of ``value`` that must come back.
+
+    Nulls need not, nor what an excluded entry says.
+    """
     if isinstance(value, Mapping):
+        if value.get("exclude") is True:
+            return
         for name, item in value.items():
             yield from leaves(item, f"{pointer}/{name}")
     elif isinstance(value, list):

@@ -123,7 +123,7 @@ def test_each_rule_is_whole(rule: Rule) -> None:
         slugs = [re.sub(r"[^a-z0-9]+", "-", case.title.lower()).strip("-") for case in cases]
         assert len(slugs) == len(set(slugs)), "titles name cases, so they differ"
         # As JSON, because 1 and 1.0 are equal to Python and two spellings to a server.
-        fragments = [json.dumps([case.fragment, case.before, sorted(case.on or ())]) for case in cases]
+        fragments = [json.dumps([case.fragment, case.before, sorted(case.on or ()), case.explicit]) for case in cases]
         assert len(fragments) == len(set(fragments))
 
 

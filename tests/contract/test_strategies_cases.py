@@ -57,18 +57,15 @@ NOT_OTHERWISE_ACCEPTED: Final = {
 }
 
 # Accepted values that cannot be planned, beside nulls (see EXCLUDED_NULLS), by place, keyword and variant.
-_TOO_MANY: Final = "would ask the cluster for two thousand million replicas or devices"
+_TOO_MANY: Final = "would ask the cluster for two thousand million replicas"
 EXCLUDED: Final = {
     "name/minLength/accept": "every workload carries the run's own name, so that none is left behind",
     "spec.tolerations.*.exclude/type/accept-false": "tolerations/value-by-operator",
     "spec.storage.pvc.*.ephemeral/type/accept-true": "claims/ephemeral-not-supported",
     "spec.security.uidGidSource/enum/accept-fromidptoken": "security/idp-token-spelling",
     "spec.security.seccompProfileType/enum/accept-localhost": "security/seccomp-localhost",
-    "spec.compute.gpuDevicesRequest/format/accept-above": _TOO_MANY,
     "spec.autoscaling.minReplicas/format/accept-above": _TOO_MANY,
-    "spec.autoscaling.maxReplicas/format/accept-above": _TOO_MANY,
     "spec.autoscaling.initialReplicas/format/accept-above": _TOO_MANY,
-    "spec.autoscaling.activationReplicas/format/accept-above": _TOO_MANY,
 }
 # Keywords that no value is known to break: the prose says "leave empty", the schema minLength 1.
 CONTESTED: Final = {"spec.storage.emptyDirVolume.*.medium/minLength/reject": "storage/empty-dir-medium-empty"}
@@ -295,3 +292,23 @@ def test_overlay_removes_what_the_plain_spec_has_and_keeps_other_nulls() -> None
 
 def test_the_outcome_of_a_case_is_its_side(oracle: Oracle) -> None:
     assert {case.outcome for case in every_case(oracle) if case.side == REJECT} == {Outcome.REJECT}
+
+
+def test_a_text_on_the_bound_is_sent_besides_where_a_longer_one_assumes_less(oracle: Oracle) -> None:
+    """A repository of one letter is within minLength 1; that it is no URL makes its refusal a gap."""
+    place = "schema/create/spec.storage.git.*.repository/minLength/accept"
+    found = {case.id: case for case in schema(oracle, Role.CREATE).cases if case.id.startswith(place)}
+    texts = {
+        name.removeprefix(place): case.body["spec"]["storage"]["git"][0]["repository"] for name, case in found.items()
+    }
+    assert len(texts[""]) > 1
+    assert len(texts["-on-the-bound"]) == 1
+    assert found[place].assumed == ()
+    assert found[f"{place}-on-the-bound"].assumed != ()
+
+
+def test_the_largest_numbers_that_ask_for_nothing_are_sent_and_a_refusal_is_a_gap(oracle: Oracle) -> None:
+    for role in WRITES:
+        cases = {case.id: case for case in schema(oracle, role).cases}
+        for place in ("compute.gpuDevicesRequest", "autoscaling.maxReplicas", "autoscaling.activationReplicas"):
+            assert cases[f"schema/{role}/spec.{place}/format/accept-above"].assumed != ()

@@ -64,13 +64,15 @@ class Case:
     """A named example: ``fragment`` is laid over a plain valid spec.
 
     For updates ``fragment`` is the patch and ``before`` is laid over the plain spec the workload is created
-    with. A key whose value is None is removed from the plain spec first (``{"image": None}``).
+    with. A key whose value is None is removed from the plain spec first (``{"image": None}``), unless the case is
+    ``explicit``: then the null is sent.
     """
 
     title: str
     fragment: Fragment
     before: Fragment = field(default_factory=dict)
     on: frozenset[Role] | None = None  # None: wherever the rule applies
+    explicit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

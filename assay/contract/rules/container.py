@@ -74,6 +74,7 @@ RULES: Final = (
         rejects=(
             Case("missing", {"image": None}),
             Case("missing beside a command", {"image": None, "command": "serve"}),
+            Case("null", {"image": None}, explicit=True),
         ),
         applies=CREATE,
     ),

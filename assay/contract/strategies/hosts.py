@@ -25,6 +25,10 @@ _CONTEXTS: Final[tuple[tuple[str, Mapping[str, Json]], ...]] = (
         {"autoscaling": {"minReplicas": 1, "maxReplicas": 1, "metric": "throughput", "metricThreshold": 10}},
     ),
     (
+        "/spec/autoscaling/activationReplicas",
+        {"autoscaling": {"maxReplicas": 2**31 - 1, "metric": "throughput", "metricThreshold": 10}},
+    ),
+    (
         "/spec/tolerations/",
         {
             "tolerations": [

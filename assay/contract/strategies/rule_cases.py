@@ -21,6 +21,7 @@ from assay.contract.strategies.cases import (
     slug,
 )
 from assay.contract.strategies.completion import Judge
+from assay.contract.strategies.samples import PLAIN_SPEC
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -71,7 +72,8 @@ def _one(oracle: Oracle, rule: Rule, role: Role, side: Side, case: Case) -> Case
 
 def _request(role: Role, case: Case) -> tuple[dict[str, Any], Mapping[str, Json] | None]:
     if role is Role.CREATE:
-        return {**plain_body(role), "spec": overlay(case.fragment)}, None
+        spec = {**PLAIN_SPEC, **case.fragment} if case.explicit else overlay(case.fragment)
+        return {**plain_body(role), "spec": spec}, None
     return {"spec": dict(case.fragment)}, overlay(case.before)
 
 

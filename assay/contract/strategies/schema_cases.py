@@ -28,18 +28,16 @@ from assay.contract.strategies.parameter_cases import parameter_cases
 from assay.contract.strategies.samples import PLAIN_SPEC
 from assay.contract.strategies.violations import Probe, violations
 
-# Accepted values that are not sent, by place and keyword, because of what they would do to the target.
+# Accepted values that are not sent, by place and keyword, because of what they would do to the target. The largest
+# maxReplicas allows replicas and asks for none, and devices are subject to the budget.
 _UNWANTED: Final = {
     "format": {
         **dict.fromkeys(
             (
                 "/spec/autoscaling/minReplicas",
-                "/spec/autoscaling/maxReplicas",
                 "/spec/autoscaling/initialReplicas",
-                "/spec/autoscaling/activationReplicas",
-                "/spec/compute/gpuDevicesRequest",
             ),
-            "would ask the cluster for two thousand million replicas or devices",
+            "would ask the cluster for two thousand million replicas",
         ),
     },
     "minLength": {"/name": "every workload carries the run's own name, so that none is left behind"},
@@ -75,7 +73,9 @@ def _of_node(hosts: Hosts, node: Node) -> Iterator[PlannedCase | Excluded]:
     for probe in violations(node):
         yield _refused(hosts, node, probe)
     for alternatives in _alternatives(boundaries(node)):
-        yield _accepted(hosts, node, alternatives)
+        accepted = _accepted(hosts, node, alternatives)
+        yield accepted
+        yield from _on_the_bound(hosts, node, alternatives, accepted)
 
 
 def _alternatives(probes: Iterator[Probe]) -> list[list[Probe]]:
@@ -110,6 +110,21 @@ def _accepted(hosts: Hosts, node: Node, alternatives: list[Probe]) -> PlannedCas
     probe, body, assumed = min(possible, key=lambda item: len(item[2]))
     subject = Subject(Source.SCHEMA, probe.keyword, "/body" + place)
     return _case(hosts, case_id, ACCEPT, probe, place, subject, body, assumed)
+
+
+def _on_the_bound(
+    hosts: Hosts, node: Node, alternatives: list[Probe], accepted: PlannedCase | Excluded
+) -> Iterator[PlannedCase]:
+    """The text on the bound itself, where the accepted one is longer because less would be assumed of the target."""
+    if alternatives[0].keyword not in {"minLength", "maxLength"} or not isinstance(accepted, PlannedCase):
+        return
+    if not accepted.assumed:
+        bound = [probe for probe in alternatives if len(probe.value) == node.bounds[probe.keyword]]
+        shown = places.get(accepted.body, _place(node, alternatives[0]))
+        if bound and len(shown) != node.bounds[bound[0].keyword]:
+            odd = _accepted(hosts, node, [replace(probe, variant="on-the-bound") for probe in bound])
+            if isinstance(odd, PlannedCase):
+                yield odd
 
 
 def _case(

@@ -95,7 +95,7 @@ _OF_BODY: Final[Mapping[str, tuple[str, Meets]]] = {
     "deep-100": ("values nested 100 levels deep", _deep(90)),
     "deep-1000": ("values nested 1,000 levels deep", _deep(900)),
     "repeated-key": ("a key given twice", _twice),
-    "empty": ("an empty body", lambda call, _: call.body == b"" and call.role is Role.CREATE),
+    "empty": ("an empty body", lambda call, _: call.body == b""),
     "white-space": ("a body of white space", lambda call, _: bool(call.body) and not call.body.strip()),
     "not-json": ("a body that is not JSON", _not_json),
     "null": ("the body null", _value(lambda value: value is None)),
