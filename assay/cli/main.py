@@ -43,6 +43,7 @@ app = typer.Typer(
 _COMMANDS: Final = (
     ("gate", "assay.cli.gate", "gate"),
     ("certify", "assay.cli.certify", "certify"),
+    ("verify", "assay.cli.verify", "verify"),
     ("benchmark", "assay.cli.benchmark", "benchmark"),
     ("compare", "assay.cli.compare", "compare"),
     ("serve", "assay.cli.serve", "serve"),

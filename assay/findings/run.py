@@ -17,7 +17,8 @@ class RunInfo:
     journal's ``planned`` events say it. ``only`` is the selection (``--only``); a selective run does not judge
     waivers that match nothing. ``parts`` are the parts that must give a result (``contract``, ``load``).
     ``operations`` and ``rules`` (id: has a reject side) name what the contract holds, so that what was never
-    exercised shows as zero. ``environment`` is free facts for the report (python, platform, cpu ...).
+    exercised shows as zero. ``contract_digests`` names the SHA-256 of the documents the contract is made of.
+    ``environment`` is free facts for the report (python, platform, cpu ...).
     """
 
     command: str
@@ -34,6 +35,7 @@ class RunInfo:
     operations: tuple[str, ...] = ()
     rules: Mapping[str, bool] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    contract_digests: Mapping[str, Any] = field(default_factory=dict)
     run_id: str | None = None
 
     @property

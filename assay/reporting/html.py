@@ -18,6 +18,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from assay.findings.detection import Detection
 from assay.findings.model import Finding
 from assay.findings.record import Record
 from assay.findings.verdict import Verdict
@@ -38,13 +39,13 @@ MOST_UNTESTED: Final = 500
 _SETUP_BODY: Final = 1_000
 
 
-def write(verdict: Verdict, record: Record, file: Path) -> None:
+def write(verdict: Verdict, record: Record, file: Path, detection: Detection | None = None) -> None:
     """Write report.html; ReportError when the disk refuses."""
-    write_text(file, render(verdict, record))
+    write_text(file, render(verdict, record, detection))
 
 
-def render(verdict: Verdict, record: Record) -> str:
-    """The report as text."""
+def render(verdict: Verdict, record: Record, detection: Detection | None = None) -> str:
+    """The report as text; ``detection`` is the score on record of the suite that ran."""
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return (
         _environment()
@@ -64,6 +65,7 @@ def render(verdict: Verdict, record: Record) -> str:
             keywords=list(verdict.coverage.get("keywords", {}).items())[:MOST_KEYWORDS],
             more_keywords=max(len(verdict.coverage.get("keywords", {})) - MOST_KEYWORDS, 0),
             charts=charts(verdict, record),
+            detection=detection,
             untested=words.untested(verdict),
             most_untested=MOST_UNTESTED,
             left_behind=verdict.resources.get("left_behind", []),

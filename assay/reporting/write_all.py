@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from assay.errors import ReportError
+from assay.findings.detection import shipped
 from assay.findings.record import Event, Record
 from assay.findings.verdict import Verdict
-from assay.reporting import allure, html, junit, markdown, verdict_json
+from assay.reporting import allure, certificate, html, junit, markdown, verdict_json
 
 
 def write_all(verdict: Verdict, events: Iterable[Event], out_dir: Path) -> list[str]:
     """Write verdict.json, report.html, junit.xml, allure-results/ and summary.md into ``out_dir``.
+
+    A certification gets a certificate.json besides, last of all, because it holds the digests of the others.
 
     Returns what could not be written, in plain words. Such a run is not complete: the reports that could be written
     are written again with the problem in them, and the caller continues with ``verdict.with_problems(...)``.
@@ -26,13 +29,15 @@ def write_all(verdict: Verdict, events: Iterable[Event], out_dir: Path) -> list[
 
 def _write(verdict: Verdict, record: Record, out_dir: Path) -> list[str]:
     writers: dict[str, Callable[[], None]] = {
-        "report.html": lambda: html.write(verdict, record, out_dir / "report.html"),
+        "report.html": lambda: html.write(verdict, record, out_dir / "report.html", shipped(verdict.run.command)),
         "junit.xml": lambda: junit.write(verdict, record, out_dir / "junit.xml"),
         "allure-results": lambda: allure.write(verdict, record, out_dir / "allure-results"),
         "summary.md": lambda: markdown.write(verdict, out_dir / "summary.md"),
-        # Last: whoever waits for verdict.json finds the other reports beside it.
+        # After the others: whoever waits for verdict.json finds them beside it.
         "verdict.json": lambda: verdict_json.write(verdict, out_dir / "verdict.json"),
     }
+    if verdict.run.command == certificate.COMMAND:
+        writers[certificate.NAME] = lambda: certificate.write(verdict, shipped(verdict.run.command), out_dir)
     return [problem for name, writer in writers.items() if (problem := _attempt(name, writer))]
 
 

@@ -25,7 +25,7 @@ from assay.findings.journal import Journal
 from assay.findings.model import Class
 from assay.findings.verdict import Verdict, build
 from assay.findings.waivers import Waiver, read_waivers
-from assay.reporting import terminal
+from assay.reporting import certificate, terminal
 from assay.reporting.write_all import write_all
 from assay.run import parts
 from assay.run.info import run_info
@@ -138,6 +138,14 @@ def _report(run: Run, waivers: tuple[Waiver, ...]) -> int:
         verdict = verdict.with_problems(problems)
     run.space.point_latest_here()
     terminal.show(verdict, run.space.out, run.console)
+    digest = certificate.certificate_digest(run.space.out) if run.plan.command == certificate.COMMAND else None
+    if digest is not None:
+        run.console.print(
+            f"certificate: keep its digest elsewhere: {digest}\n"
+            f"             assay verify {run.space.out} --sha256 ... says whether anything was altered since",
+            highlight=False,
+            soft_wrap=True,
+        )
     return EXIT_INTERRUPTED if run.interrupted else verdict.exit_code
 
 

@@ -1,0 +1,46 @@
+"""`assay verify`: is a certificate, with the files beside it, as it was written?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `assay certify --out DIR` wrote.")],
+    sha256: Annotated[
+        str | None,
+        typer.Option(metavar="DIGEST", help="What the certificate's own digest must be, as the run printed it."),
+    ] = None,
+) -> None:
+    """Hash the files of a certification again and hold them against its certificate.
+
+    Says of each file whether it is intact, altered, missing or not certified. Exit 0: everything is as it was
+    written; 1: something is not. With --sha256 the certificate itself is checked too; without it whoever altered a
+    file may have written a certificate to match.
+    """
+    from rich.console import Console  # imported late: --help need not pay for it
+
+    from assay.errors import EXIT_FAIL, EXIT_PASS
+    from assay.reporting.certificate import verify as check
+
+    found = check(folder)
+    console = Console(highlight=False, markup=False)
+    for name, state in found.files.items():
+        console.print(f"{state:<14} {name}", soft_wrap=True)
+    for line in found.contradictions:
+        console.print(line, soft_wrap=True)
+    digest = found.digest.removeprefix("sha256:")
+    as_kept = sha256 is None or sha256.strip().lower().removeprefix("sha256:") == digest
+    if not as_kept:
+        console.print(f"the certificate is not the one of that digest: its own is {digest}", soft_wrap=True)
+    good = found.intact and as_kept
+    said = found.certificate
+    console.print(
+        f"{'intact' if good else 'NOT as it was written'}: verdict '{said.get('verdict')}' of "
+        f"{said.get('target', {}).get('base_url')}, {said.get('finished')}; certificate sha256 {digest}",
+        soft_wrap=True,
+    )
+    raise typer.Exit(EXIT_PASS if good else EXIT_FAIL)

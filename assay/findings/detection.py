@@ -1,0 +1,218 @@
+"""The detection score on record: which share of seeded defects this suite was measured to catch, and what it missed.
+
+``assay prove --write-baseline`` writes it, every gate's report and every certificate shows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from assay import house
+from assay.errors import SettingsError
+
+SCHEMA: Final = "assay/detection/2"
+
+# What decides which defects are caught. A change to a report or a command leaves a score as true as it was.
+_JUDGING: Final = ("contract", "target", "findings", "checks", "load", "control_plane")
+_FOLDERS: Final = ("openapi", "contract_tests", "load_tests")
+_SUFFIXES: Final = frozenset({".py", ".yaml", ".toml", ".ini"})
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many of a group of defects were caught. ``gaps``: only as a gap, which alone does not fail a gate."""
+
+    tried: int
+    caught: int
+    gaps: int
+    equivalent: int
+
+    @property
+    def percent(self) -> float | None:
+        """Caught per hundred tried; None when nothing was tried."""
+        return round(100 * self.caught / self.tried, 2) if self.tried else None
+
+    def __add__(self, other: Share) -> Share:
+        return Share(
+            self.tried + other.tried,
+            self.caught + other.caught,
+            self.gaps + other.gaps,
+            self.equivalent + other.equivalent,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "tried": self.tried,
+            "caught": self.caught,
+            "only_as_gap": self.gaps,
+            "equivalent": self.equivalent,
+            "percent": self.percent,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Share:
+        return cls(data["tried"], data["caught"], data["only_as_gap"], data["equivalent"])
+
+
+NONE: Final = Share(0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Survivor:
+    """A defect that nothing found: what is wrong, and how many tests and requests it survived."""
+
+    summary: str
+    tests: int
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A score on record.
+
+    ``shares`` is {family: {operation: share}}. ``effort`` is {family: {"requests": {"median", "p90"}, "seconds":
+    {"median", "p90"}}}, to the first detection. ``equivalent`` counts, by reason, the defects that nobody could tell.
+    ``not_tried`` says why a family was left out. ``version`` and ``digest`` name the suite it was measured with.
+    """
+
+    profile: str
+    seed: int
+    version: str
+    digest: str
+    shares: Mapping[str, Mapping[str, Share]]
+    effort: Mapping[str, Mapping[str, Mapping[str, float]]]
+    survivors: Mapping[str, Survivor]
+    equivalent: Mapping[str, int]
+    not_tried: Mapping[str, str]
+
+    @property
+    def total(self) -> Share:
+        return _sum(self.families.values())
+
+    @property
+    def families(self) -> dict[str, Share]:
+        return {name: _sum(by_operation.values()) for name, by_operation in self.shares.items()}
+
+    @property
+    def operations(self) -> dict[str, Share]:
+        names = dict.fromkeys(name for by_operation in self.shares.values() for name in by_operation)
+        return {name: _sum(each.get(name, NONE) for each in self.shares.values()) for name in names}
+
+    @property
+    def is_of_this_suite(self) -> bool:
+        """False when checks, tests or contract have changed since it was measured."""
+        return self.digest == suite_digest()
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of reports/baselines/detection*.json. ``total`` and ``operations`` are sums, for readers."""
+        return {
+            "schema": SCHEMA,
+            "profile": self.profile,
+            "seed": self.seed,
+            "suite": {"version": self.version, "digest": self.digest},
+            "total": self.total.to_json(),
+            "operations": {name: share.to_json() for name, share in self.operations.items()},
+            "families": {
+                name: {
+                    **_sum(by_operation.values()).to_json(),
+                    "operations": {role: share.to_json() for role, share in by_operation.items()},
+                    "first_detection": self.effort.get(name),
+                }
+                for name, by_operation in self.shares.items()
+            },
+            "not_tried": dict(self.not_tried),
+            "survivors": {
+                name: {"summary": item.summary, "tests": item.tests, "requests": item.requests}
+                for name, item in sorted(self.survivors.items())
+            },
+            "equivalent": dict(sorted(self.equivalent.items())),
+        }
+
+
+def from_json(data: Mapping[str, Any]) -> Detection:
+    """The inverse of ``Detection.to_json``; KeyError, TypeError or AttributeError when it is none."""
+    families = data["families"]
+    return Detection(
+        profile=data["profile"],
+        seed=data["seed"],
+        version=data["suite"]["version"],
+        digest=data["suite"]["digest"],
+        shares={
+            name: {role: Share.from_json(share) for role, share in family["operations"].items()}
+            for name, family in families.items()
+        },
+        effort={name: family["first_detection"] for name, family in families.items() if family["first_detection"]},
+        survivors={name: Survivor(**item) for name, item in data["survivors"].items()},
+        equivalent=dict(data["equivalent"]),
+        not_tried=dict(data["not_tried"]),
+    )
+
+
+def read_detection(file: Path) -> Detection:
+    """The score in ``file``. SettingsError when the file is missing or is none."""
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be read: {error.strerror}", hint="--write-baseline writes a new one"
+        ) from None
+    except ValueError as error:
+        raise SettingsError(f"{file} is not JSON: {error}") from None
+    try:
+        if data["schema"] != SCHEMA:
+            raise KeyError("schema")
+        return from_json(data)
+    except (KeyError, TypeError, AttributeError):
+        raise SettingsError(
+            f"{file} is no detection score ({SCHEMA})", hint="--write-baseline writes a new one"
+        ) from None
+
+
+def shipped(command: str) -> Detection | None:
+    """The score that ships with this suite for ``gate`` or ``certify``; None for other commands or without one.
+
+    One that cannot be read is none: what a target is certified for does not hang on it.
+    """
+    name = {"gate": "detection.json", "certify": "detection-certify.json"}.get(command)
+    if name is None:
+        return None
+    file = house.folder("reports") / "baselines" / name
+    try:
+        return read_detection(file)
+    except SettingsError:
+        return None
+
+
+@cache
+def suite_digest() -> str:
+    """``sha256:...`` over everything that decides what is caught: judging code, tests, contract, profiles.
+
+    Equal for a clone and for the wheel built from it.
+    """
+    digest = hashlib.sha256()
+    for name, content in sorted(_judging_files()):
+        digest.update(f"{name}\n{len(content)}\n".encode() + content)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _judging_files() -> Iterable[tuple[str, bytes]]:
+    package = Path(__file__).resolve().parents[1]
+    roots = {f"assay/{part}": package / part for part in _JUDGING}
+    roots |= {name: house.folder(name) for name in _FOLDERS}
+    for name, root in roots.items():
+        for file in root.rglob("*"):
+            if file.suffix in _SUFFIXES and file.is_file():
+                yield f"{name}/{file.relative_to(root).as_posix()}", file.read_bytes()
+
+
+def _sum(shares: Iterable[Share]) -> Share:
+    total = NONE
+    for share in shares:
+        total += share
+    return total

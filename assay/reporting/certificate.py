@@ -1,0 +1,173 @@
+"""certificate.json: what was certified, against which contract, with what result, and how far to trust the suite.
+
+It closes a certification: it holds the SHA-256 of every other file of the run, so that an auditor can tell whether
+what lies before them is what was written (``assay verify DIR``). It is no signature: who can alter the files can
+also write another certificate. So its own SHA-256 is printed at the end of the run, to be kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from assay.errors import SettingsError
+from assay.findings import clean
+from assay.findings.detection import Detection, suite_digest
+from assay.findings.verdict import Verdict
+from assay.reporting import words
+from assay.reporting.atomic import write_text
+
+SCHEMA: Final = "assay/certificate/1"
+NAME: Final = "certificate.json"
+COMMAND: Final = "certify"
+"""The command whose runs end with a certificate."""
+
+_CARRIED: Final = (
+    "verdict",
+    "run",
+    "target",
+    "started",
+    "finished",
+    "seed",
+    "only",
+    "problems",
+    "not_tested",
+    "load",
+    "resources",
+)
+"""What the certificate repeats from verdict.json, word for word."""
+
+
+def write(verdict: Verdict, detection: Detection | None, out_dir: Path) -> None:
+    """Write certificate.json beside the other files of ``out_dir``, last; ReportError when the disk refuses."""
+    document = clean.value(to_json(verdict, detection, digests(out_dir)))
+    write_text(out_dir / NAME, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def to_json(verdict: Verdict, detection: Detection | None, files: Mapping[str, str]) -> dict[str, Any]:
+    """The certificate. ``files`` are the digests of the other files of the run."""
+    whole = verdict.to_json()
+    rules = verdict.coverage.get("rules", {}).values()
+    return {
+        "schema": SCHEMA,
+        **{name: whole[name] for name in _CARRIED},
+        "suite": {**verdict.run.suite(), "digest": suite_digest()},
+        "contract": {"version": verdict.run.contract_version, **verdict.run.contract_digests},
+        "tested": {
+            "parts": sorted(verdict.run.parts),
+            "tests": dict(verdict.tests),
+            "requests": verdict.requests,
+            "operations": verdict.coverage.get("operations", {}),
+            "rules": {"exercised": sum(any(sides.values()) for sides in rules), "of": len(rules)},
+        },
+        "findings": words.counts(verdict),
+        "failing": [finding.id for finding in verdict.failing],
+        "waivers": [
+            {"finding": finding.id, **finding.waiver} for finding in verdict.findings if finding.waiver is not None
+        ],
+        "detection": None if detection is None else _detection(detection),
+        "files": dict(files),
+    }
+
+
+def _detection(detection: Detection) -> dict[str, Any]:
+    """The score with the suite it was measured with, and whether that is the suite of this run."""
+    return {**detection.to_json(), "measured_with_this_suite": detection.is_of_this_suite}
+
+
+def digests(out_dir: Path) -> dict[str, str]:
+    """``{name: "sha256:..."}`` of what lies in ``out_dir`` but the certificate; a folder counts as one."""
+    found = {}
+    for entry in sorted(out_dir.iterdir()):
+        if entry.name != NAME and not entry.name.startswith("."):
+            found[entry.name] = _of_folder(entry) if entry.is_dir() else _sha256([entry.read_bytes()])
+    return found
+
+
+def certificate_digest(out_dir: Path) -> str | None:
+    """The SHA-256 of the certificate itself, to be kept elsewhere; None when there is none."""
+    file = out_dir / NAME
+    return _sha256([file.read_bytes()]) if file.exists() else None
+
+
+def _of_folder(folder: Path) -> str:
+    """The digest of the names and digests of all files below ``folder``, sorted by name."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return _sha256(
+        f"{file.relative_to(folder).as_posix()} {_sha256([file.read_bytes()])}\n".encode() for file in files
+    )
+
+
+def _sha256(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return f"sha256:{digest.hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What became of the files of a certificate: {name: "intact", "altered", "missing" or "not certified"}."""
+
+    certificate: Mapping[str, Any]
+    digest: str
+    files: Mapping[str, str]
+    contradictions: tuple[str, ...]
+
+    @property
+    def intact(self) -> bool:
+        return not self.contradictions and set(self.files.values()) <= {"intact"}
+
+
+def verify(out_dir: Path) -> Verification:
+    """Hold the files of ``out_dir`` against its certificate. SettingsError when it has none that can be read."""
+    certificate = _read(out_dir / NAME)
+    now, then = digests(out_dir), certificate["files"]
+    states = {name: _state(then.get(name), now.get(name)) for name in sorted({*now, *then})}
+    return Verification(
+        certificate,
+        certificate_digest(out_dir) or "",
+        states,
+        tuple(_contradictions(certificate, out_dir / "verdict.json")),
+    )
+
+
+def _state(then: str | None, now: str | None) -> str:
+    if then is None:
+        return "not certified"
+    if now is None:
+        return "missing"
+    return "intact" if then == now else "altered"
+
+
+def _contradictions(certificate: Mapping[str, Any], file: Path) -> Iterable[str]:
+    """Where the certificate says something else than the verdict beside it."""
+    try:
+        verdict = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # missing or altered: its digest says so
+    for name in _CARRIED:
+        if isinstance(verdict, dict) and certificate.get(name) != verdict.get(name):
+            yield f"'{name}' of the certificate is not that of verdict.json"
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be read: {error.strerror}", hint="name the folder that `assay certify --out` wrote"
+        ) from None
+    except ValueError as error:
+        raise SettingsError(f"{file} is not JSON: {error}") from None
+    if (
+        not isinstance(document, dict)
+        or document.get("schema") != SCHEMA
+        or not isinstance(document.get("files"), dict)
+    ):
+        raise SettingsError(f"{file} is no certificate ({SCHEMA})")
+    return document
