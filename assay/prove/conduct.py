@@ -17,13 +17,14 @@ from assay.contract import documents
 from assay.control_plane.defects import FAMILIES, catalogue
 from assay.control_plane.defects.base import Defect
 from assay.errors import EXIT_FAIL, EXIT_PASS, ReportError, SettingsError, UsageError
+from assay.findings.detection import Detection, read_detection
 from assay.prove import report
 from assay.prove.plain import compare
-from assay.prove.pool import try_all
-from assay.prove.score import TIMED, Score, chosen, newly_surviving, read_baseline
+from assay.prove.score import TIMED, Score, check_joinable, chosen, joined, newly_surviving
 from assay.prove.trial import Outcome
+from assay.prove.trials import Trials
 
-_TIMED: Final = "it shows under load only, and the contract part does not look at time"
+_TIMED: Final = "it shows under load only; `assay prove --family performance` tries it, half a minute for each defect"
 _SAYS_EVERY: Final = 250  # outcomes between two lines of progress
 
 
@@ -47,70 +48,95 @@ class Request:
         unknown = [name for name in self.families if name not in FAMILIES]
         if unknown:
             raise UsageError(f"there is no family '{unknown[0]}'", hint=f"the families are: {', '.join(FAMILIES)}")
-        if self.write_baseline and (self.families or self.only or self.sample):
+        if self.write_baseline and (self.only or self.sample):
             raise SettingsError(
-                "--write-baseline records the score of all defects",
-                hint="leave --family, --only and --sample out",
+                "--write-baseline records the score of whole families",
+                hint="leave --only and --sample out; with --family the other families stay as the record has them",
             )
+
+    @property
+    def joins(self) -> Path | None:
+        """The record into which the families of this run are put; None when it is written anew, or not at all."""
+        file = self.write_baseline
+        return file if file is not None and self.families and file.exists() else None
 
 
 def conduct(request: Request, console: Console, *, list_only: bool = False) -> int:
     """Do what ``request`` says and return the exit code. Raises UsageError and InconclusiveError."""
     request.check()
-    record = read_baseline(request.baseline) if request.baseline else None
+    record = read_detection(request.baseline) if request.baseline else None
     every = chosen(list(catalogue(documents.load()).values()), families=request.families, only=request.only)
     if not every:
         raise UsageError("no defect has that id", hint="`assay prove --list` lists them all")
     if list_only:
         report.list_defects(every, console)
         return EXIT_PASS
-    score = _tried(request, every, console)
+    if request.joins:
+        check_joinable(read_detection(request.joins), request.profile)
+    score, disagree = _tried(request, every, record, console)
     report.show(score, console)
-    failed = False
+    failed = bool(disagree)
+    for name in disagree:
+        console.print(f"the gate's tests catch {name}, and certify's do not", soft_wrap=True)
     if record is not None:
-        worse = newly_surviving(score, record)
-        failed = bool(worse)
-        console.print(f"\n{len(worse)} defects survive that {request.baseline} does not list", soft_wrap=True)
-        for name in worse:
-            console.print(f"  {name}", soft_wrap=True)
+        failed |= _worse(request, score, record, console)
     if request.check_shortcuts:
         failed |= _shortcuts_differ(request, score, console)
     _write(request.json_file, score.to_json())
-    _write(request.write_baseline, score.record())
+    _write(request.write_baseline, _to_record(request, score))
     return EXIT_FAIL if failed else EXIT_PASS
 
 
-def _tried(request: Request, every: Sequence[Defect], console: Console) -> Score:
-    """Try the defects that can be told, or a sample of them."""
-    telling = [defect for defect in every if defect.equivalent is None and defect.family != TIMED]
+def _tried(
+    request: Request, every: Sequence[Defect], record: Detection | None, console: Console
+) -> tuple[Score, Sequence[str]]:
+    """Try the defects that can be told, or a sample of them; and what certify misses although the gate does not."""
+    telling = [defect for defect in every if defect.equivalent is None]
+    not_tried = {}
+    if request.profile == "gate" and not request.families and not request.only:
+        telling = [defect for defect in telling if defect.family != TIMED]
+        not_tried = {TIMED: _TIMED}
     if not telling:
-        raise UsageError(
-            "none of these defects can be told by the contract part", hint="`assay prove --list` says why"
-        )
+        raise UsageError("nobody could tell any of these defects", hint="`assay prove --list` says why")
     if request.sample is not None:
         telling = random.Random(request.seed).sample(telling, min(request.sample, len(telling)))
     began = time.monotonic()
     outcomes: dict[str, Outcome] = {}
-    tried = try_all(
-        # Shuffled, so that the survivors of one family, which take longest, do not all wait for the end.
-        random.Random(request.seed).sample([defect.id for defect in telling], len(telling)),
+    trials = Trials(
         profile=request.profile,
         seed=request.seed,
         processes=request.processes or os.cpu_count() or 1,
-        begun=lambda known: console.print(f"{len(known)} findings without any defect; {len(telling)} defects to try"),
+        say=lambda line: console.print(line, soft_wrap=True),
+        expected=frozenset(record.survivors if record else ()),
     )
-    for outcome in tried:
+    for outcome in trials.run(telling):
         outcomes[outcome.id] = outcome
+        if outcome.told:
+            console.print(f"caught {outcome.id}: {outcome.told[0]}", soft_wrap=True)
         if len(outcomes) % _SAYS_EVERY == 0:
             caught = sum(1 for item in outcomes.values() if item.caught)
             console.print(f"{len(outcomes)} tried, {caught} caught, {time.monotonic() - began:.0f} s")
-    timed = {TIMED: _TIMED} if any(defect.family == TIMED for defect in every) else {}
     score = Score(request.profile, request.seed, outcomes, {defect.id: defect for defect in every})
-    return replace(score, seconds=time.monotonic() - began, not_tried=timed)
+    return replace(score, seconds=time.monotonic() - began, not_tried=not_tried), trials.disagree
+
+
+def _worse(request: Request, score: Score, record: Detection, console: Console) -> bool:
+    worse = newly_surviving(score, record)
+    console.print(f"\n{len(worse)} defects survive that {request.baseline} does not list", soft_wrap=True)
+    for name in worse:
+        console.print(f"  {name}", soft_wrap=True)
+    return bool(worse)
+
+
+def _to_record(request: Request, score: Score) -> dict[str, Any]:
+    """The record to write: of this run, or the one in place with this run's families put into it."""
+    now = score.record()
+    return (joined(read_detection(request.joins), now) if request.joins else now).to_json()
 
 
 def _shortcuts_differ(request: Request, score: Score, console: Console) -> bool:
-    outcomes = sorted(score.outcomes.values(), key=lambda outcome: outcome.id)
+    # Under load there is no short cut.
+    outcomes = [score.outcomes[name] for name in sorted(score.outcomes) if score.defects[name].family != TIMED]
     drawn = random.Random(request.seed).sample(outcomes, min(request.check_shortcuts, len(outcomes)))
     # A gate keeps one core busy and its control plane half of another.
     found = compare(drawn, profile=request.profile, seed=request.seed, processes=request.processes or 1)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from assay.control_plane import embedded
 from assay.control_plane.options import Options
@@ -23,8 +23,9 @@ from assay.prove.trial import Outcome
 
 # A gate's contract part takes 25 s on two idle cores.
 _LONGEST: Final = 900.0
-# The embedded control plane sets no limit to GPUs; a target named by --base-url gets none unless told so.
-_GPUS: Final = "1000000"
+# The embedded control plane sets no limit to GPUs; a target named by --base-url gets none unless told so. More than
+# the largest number of devices that a request can name.
+_GPUS: Final = "10000000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,17 @@ class Agreement:
         return self.short == bool(self.plain)
 
 
-def gate(defect: str | None, *, profile: str, seed: int, part: str = "contract") -> dict[str, str]:
-    """Run the command of ``profile`` on a control plane with ``defect``; finding ids with their summaries.
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What one run of a command came to: its findings and problems as in verdict.json, and its requests."""
+
+    findings: tuple[Mapping[str, Any], ...]
+    problems: tuple[str, ...]
+    requests: int
+
+
+def run_command(defect: str | None, *, profile: str, seed: int, part: str) -> Ran:
+    """Run the command of ``profile`` on a control plane with ``defect``, narrowed to ``part``.
 
     Raises InconclusiveError when it wrote no verdict.
     """
@@ -61,19 +71,25 @@ def gate(defect: str | None, *, profile: str, seed: int, part: str = "contract")
                 f"`assay {profile}` on the defect {defect} wrote no verdict: {ran.stderr[-400:]!r}"
             )
         verdict = json.loads(file.read_text(encoding="utf-8"))
-    return {finding["id"]: finding["summary"] for finding in verdict["findings"]}
+    judged = sum(counts["requests"] for counts in verdict["coverage"]["operations"].values())
+    under_load = sum(result["requests"] for result in verdict["load"].values())
+    return Ran(tuple(verdict["findings"]), tuple(verdict["problems"]), judged + under_load)
 
 
 def compare(outcomes: Sequence[Outcome], *, profile: str, seed: int, processes: int) -> Iterator[Agreement]:
     """Try each outcome's defect the plain way, ``processes`` at a time."""
-    known = frozenset(gate(None, profile=profile, seed=seed))
+    known = _ids(None, profile, seed)
 
     def one(outcome: Outcome) -> Agreement:
-        found = frozenset(gate(outcome.id, profile=profile, seed=seed))
-        return Agreement(outcome.id, outcome.caught, found - known)
+        return Agreement(outcome.id, outcome.caught, _ids(outcome.id, profile, seed) - known)
 
     with ThreadPoolExecutor(processes) as pool:
         yield from pool.map(one, outcomes)
+
+
+def _ids(defect: str | None, profile: str, seed: int) -> frozenset[str]:
+    ran = run_command(defect, profile=profile, seed=seed, part="contract")
+    return frozenset(str(item["id"]) for item in ran.findings)
 
 
 def _credentials(plane: embedded.Embedded) -> Mapping[str, str]:

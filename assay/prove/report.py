@@ -8,23 +8,25 @@ from rich.console import Console
 from rich.table import Table
 
 from assay.control_plane.defects.base import Defect
+from assay.findings.detection import Share
 from assay.prove.plain import Agreement
-from assay.prove.score import Score, Share
+from assay.prove.score import Score
 
 
 def show(score: Score, console: Console) -> None:
     """The score by family and by operation, then every survivor with what was tried on it."""
     console.print(_table("family", score.by_family(), score.total))
     console.print(_table("operation", score.by_operation(), None))
-    caught = [outcome for outcome in score.outcomes.values() if outcome.caught]
-    if caught:
-        requests = sorted(outcome.requests for outcome in caught)
-        console.print(
-            f"first detection after {requests[len(requests) // 2]} requests (median), {requests[-1]} at most; "
-            f"{score.seconds:.0f} s in all"
-        )
+    effort = score.effort(score.defects.values())
+    if effort is not None:
+        told = (f"{effort[unit]['median']:g} {unit} (median), {effort[unit]['p90']:g} (p90)" for unit in effort)
+        console.print(f"first detection after {' and '.join(told)}; {score.seconds:.0f} s in all", soft_wrap=True)
     for family, why in score.not_tried.items():
         console.print(f"not tried: {family}: {why}")
+    _show_under_load(score, console)
+    again = [outcome for outcome in score.outcomes.values() if outcome.caught and outcome.tries > 1]
+    for outcome in again:
+        console.print(f"caught only in trial {outcome.tries}: {outcome.id}", soft_wrap=True)
     if score.survivors:
         console.print(f"\n{len(score.survivors)} survivors:")
     for outcome in score.survivors:
@@ -32,6 +34,13 @@ def show(score: Score, console: Console) -> None:
         console.print(f"  {outcome.id}\n      {score.defects[outcome.id].summary} ({tried})", soft_wrap=True)
         for note in (*outcome.broken[:1], *([outcome.problem] if outcome.problem else [])):
             console.print(f"      {note}", soft_wrap=True)
+
+
+def _show_under_load(score: Score, console: Console) -> None:
+    """What was found under load, in the words of the findings."""
+    for outcome in score.outcomes.values():
+        for told in outcome.told:
+            console.print(f"{outcome.id}: {told}", soft_wrap=True)
 
 
 def list_defects(defects: Iterable[Defect], console: Console) -> None:

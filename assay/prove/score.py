@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from assay import __version__
 from assay.control_plane.defects.base import Defect
 from assay.errors import SettingsError
+from assay.findings.detection import Detection, Share, Survivor, suite_digest
 from assay.prove.trial import Outcome
 
-SCHEMA: Final = "assay/detection/1"
 TIMED: Final = "performance"
-"""The family that shows only under load; the contract part of a run does not look at time."""
+"""The family that shows only under load: it meets the load part, all others the contract part."""
 
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """How many of a group were caught. ``gaps``: only as a gap, which alone does not fail a gate."""
-
-    tried: int
-    caught: int
-    gaps: int
-    equivalent: int
-
-    @property
-    def percent(self) -> float | None:
-        return round(100 * self.caught / self.tried, 2) if self.tried else None
+SEVERAL: Final = "several"
+"""What stands for the operation of a defect that shows in more than one."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +32,7 @@ class Score:
     not_tried: Mapping[str, str] = field(default_factory=dict)  # family: why
 
     def share(self, defects: Iterable[Defect]) -> Share:
+        """How many of ``defects`` were tried and caught."""
         chosen = list(defects)
         tried = [self.outcomes[item.id] for item in chosen if item.id in self.outcomes]
         caught = [outcome for outcome in tried if outcome.caught]
@@ -54,27 +44,20 @@ class Score:
         return self.share(self.defects.values())
 
     def by_family(self) -> dict[str, Share]:
-        families = dict.fromkeys(defect.family for defect in self.defects.values())
-        return {name: self.share(d for d in self.defects.values() if d.family == name) for name in families}
+        return {name: self.share(members) for name, members in _grouped(self.defects.values(), "family").items()}
 
     def by_operation(self) -> dict[str, Share]:
-        roles = dict.fromkeys(defect.role for defect in self.defects.values())
-        return {
-            str(role) if role else "several": self.share(d for d in self.defects.values() if d.role is role)
-            for role in roles
-        }
+        return {name: self.share(members) for name, members in _grouped(self.defects.values(), "role").items()}
 
     @property
     def survivors(self) -> list[Outcome]:
         return sorted((o for o in self.outcomes.values() if not o.caught), key=lambda outcome: outcome.id)
 
     def to_json(self) -> dict[str, Any]:
-        """The whole report."""
+        """The whole report: the record, and every outcome."""
         return {
-            **self.record(),
+            **self.record().to_json(),
             "seconds": round(self.seconds, 1),
-            "operations": {name: _json(share) for name, share in self.by_operation().items()},
-            "not_tried": dict(self.not_tried),
             "outcomes": [
                 {**outcome.to_json(), "summary": self.defects[outcome.id].summary}
                 for outcome in sorted(self.outcomes.values(), key=lambda item: item.id)
@@ -82,54 +65,86 @@ class Score:
             "equivalents": {d.id: d.equivalent for d in self.defects.values() if d.equivalent is not None},
         }
 
-    def record(self) -> dict[str, Any]:
-        """What reports/baselines/detection.json holds: nothing that changes from run to run."""
+    def record(self) -> Detection:
+        """What reports/baselines/detection*.json hold."""
+        families = _grouped(self.defects.values(), "family")
+        tried = {name: each for name, each in families.items() if name not in self.not_tried}
+        return Detection(
+            profile=self.profile,
+            seed=self.seed,
+            version=__version__,
+            digest=suite_digest(),
+            shares={
+                name: {role: self.share(members) for role, members in _grouped(each, "role").items()}
+                for name, each in tried.items()
+            },
+            effort={name: found for name, each in tried.items() if (found := self.effort(each)) is not None},
+            survivors={
+                outcome.id: Survivor(self.defects[outcome.id].summary, outcome.tests, outcome.requests)
+                for outcome in self.survivors
+            },
+            equivalent=Counter(d.equivalent for d in self.defects.values() if d.equivalent is not None),
+            not_tried=dict(self.not_tried),
+        )
+
+    def effort(self, defects: Iterable[Defect]) -> dict[str, dict[str, float]] | None:
+        """Requests and seconds to the first detection; None when nothing was caught."""
+        tried = [self.outcomes[item.id] for item in defects if item.id in self.outcomes]
+        caught = [outcome for outcome in tried if outcome.caught]
+        if not caught:
+            return None
         return {
-            "schema": SCHEMA,
-            "profile": self.profile,
-            "seed": self.seed,
-            "total": _json(self.total),
-            "families": {name: _json(share) for name, share in self.by_family().items()},
-            "survivors": {outcome.id: self.defects[outcome.id].summary for outcome in self.survivors},
+            "requests": _spread([outcome.requests for outcome in caught]),
+            "seconds": _spread([outcome.seconds for outcome in caught]),
         }
 
 
-def _json(share: Share) -> dict[str, Any]:
-    return {
-        "tried": share.tried,
-        "caught": share.caught,
-        "only_as_gap": share.gaps,
-        "equivalent": share.equivalent,
-        "percent": share.percent,
-    }
+def _grouped(defects: Iterable[Defect], by: str) -> dict[str, list[Defect]]:
+    groups: dict[str, list[Defect]] = {}
+    for defect in defects:
+        groups.setdefault(str(getattr(defect, by) or SEVERAL), []).append(defect)
+    return groups
 
 
-def read_baseline(file: Path) -> Mapping[str, Any]:
-    """The score on record. SettingsError when the file is missing or is none."""
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(
-            f"{file} cannot be read: {error.strerror}", hint="--write-baseline writes a new one"
-        ) from None
-    except ValueError as error:
-        raise SettingsError(f"{file} is not JSON: {error}") from None
-    if (
-        not isinstance(record, dict)
-        or record.get("schema") != SCHEMA
-        or not isinstance(record.get("survivors"), dict)
-    ):
-        raise SettingsError(f"{file} is no detection score ({SCHEMA})")
-    return record
+def _spread(numbers: Sequence[float]) -> dict[str, float]:
+    """Median and 90th percentile: of the sorted numbers the one below which half, and nine tenths, lie."""
+    ordered = sorted(numbers)
+    return {name: ordered[min(int(len(ordered) * part), len(ordered) - 1)] for name, part in _PARTS.items()}
 
 
-def newly_surviving(score: Score, baseline: Mapping[str, Any]) -> list[str]:
+_PARTS: Final = {"median": 0.5, "p90": 0.9}
+
+
+def newly_surviving(score: Score, before: Detection) -> list[str]:
     """Survivors that the score on record does not list. SettingsError when the two cannot be compared."""
-    if baseline.get("profile") != score.profile:
+    if before.profile != score.profile:
         raise SettingsError(
-            f"the score on record is of the profile {baseline.get('profile')}, this run of {score.profile}"
+            f"the score on record is of the profile {before.profile}, this run of {score.profile}",
+            hint="detection.json is of the gate, detection-certify.json of certify",
         )
-    return [outcome.id for outcome in score.survivors if outcome.id not in baseline["survivors"]]
+    return [outcome.id for outcome in score.survivors if outcome.id not in before.survivors]
+
+
+def check_joinable(before: Detection, profile: str) -> None:
+    """SettingsError when ``before`` was measured with another profile or suite: one record speaks of one suite."""
+    if before.profile != profile or not before.is_of_this_suite:
+        raise SettingsError(
+            "the record is of another profile or state of the suite: no families of this run can be put into it",
+            hint="measure all families anew: leave --family out",
+        )
+
+
+def joined(before: Detection, now: Detection) -> Detection:
+    """``before`` with the families that ``now`` holds put in their place; the rest as it was."""
+    kept = {name: item for name, item in before.survivors.items() if name.split("/", 1)[0] not in now.shares}
+    return replace(
+        now,
+        shares={**before.shares, **now.shares},
+        effort={**before.effort, **now.effort},
+        survivors={**kept, **now.survivors},
+        equivalent=before.equivalent,
+        not_tried={name: why for name, why in before.not_tried.items() if name not in now.shares},
+    )
 
 
 def chosen(defects: Sequence[Defect], *, families: Sequence[str], only: Sequence[str]) -> list[Defect]:

@@ -29,6 +29,7 @@ class Outcome:
     ``finding`` is the first one that the defect-free plane does not have: {"id", "class", "kind", "summary"}; None
     for a survivor. ``test`` found it, after ``tests`` tests, ``requests`` requests and ``seconds``. ``broken``
     names tests that ended in an error instead of a verdict, and ``problem`` what kept the trial from its end.
+    ``told`` are the summaries of all new findings of a run under load, and ``tries`` how often it took.
     """
 
     id: str
@@ -39,6 +40,8 @@ class Outcome:
     seconds: float
     broken: tuple[str, ...] = ()
     problem: str | None = None
+    told: tuple[str, ...] = ()
+    tries: int = 1
 
     @property
     def caught(self) -> bool:

@@ -11,10 +11,12 @@ from rich.console import Console
 
 from assay.control_plane.defects.base import Defect
 from assay.errors import SettingsError, UsageError
+from assay.findings import detection
+from assay.findings.detection import Share, read_detection
 from assay.prove import report
 from assay.prove.conduct import Request, conduct
 from assay.prove.plain import Agreement
-from assay.prove.score import Score, chosen, newly_surviving, read_baseline
+from assay.prove.score import Score, check_joinable, chosen, joined, newly_surviving
 from assay.prove.trial import Outcome
 
 
@@ -55,12 +57,29 @@ def test_shares_by_family() -> None:
     assert [item.id for item in SCORE.survivors] == ["a/two"]
 
 
+def test_shares_by_operation() -> None:
+    assert {name: share.tried for name, share in SCORE.by_operation().items()} == {"several": 3}
+
+
+def test_effort_is_median_and_p90_of_what_was_caught() -> None:
+    many = {
+        f"a/{n}": Outcome(f"a/{n}", {"class": "violation"}, "test", 1, requests, requests / 10)
+        for n, requests in enumerate((50, 10, 40, 20, 30, 100, 60, 70, 80, 90))
+    }
+    score = Score("gate", 1, many, {name: defect(name) for name in many})
+    assert score.effort(score.defects.values()) == {
+        "requests": {"median": 60, "p90": 100},
+        "seconds": {"median": 6.0, "p90": 10.0},
+    }
+    assert SCORE.effort([DEFECTS["a/two"]]) is None
+
+
 def test_a_new_survivor_is_named(tmp_path: Path) -> None:
     file = tmp_path / "detection.json"
-    file.write_text(json.dumps(SCORE.record()))
-    assert newly_surviving(SCORE, read_baseline(file)) == []
+    file.write_text(json.dumps(SCORE.record().to_json()))
+    assert newly_surviving(SCORE, read_detection(file)) == []
     worse = Score("gate", 1, {**SCORE.outcomes, "b/three": outcome("b/three", None)}, DEFECTS)
-    assert newly_surviving(worse, read_baseline(file)) == ["b/three"]
+    assert newly_surviving(worse, read_detection(file)) == ["b/three"]
 
 
 def test_a_record_of_another_profile_is_refused() -> None:
@@ -68,12 +87,22 @@ def test_a_record_of_another_profile_is_refused() -> None:
         newly_surviving(Score("certify", 1, SCORE.outcomes, DEFECTS), SCORE.record())
 
 
-@pytest.mark.parametrize("text", ["no json", "[]", '{"schema": "other"}'])
-def test_what_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "detection.json"
-    file.write_text(text)
-    with pytest.raises(SettingsError):
-        read_baseline(file)
+def test_the_families_of_a_later_run_take_their_place_in_the_record() -> None:
+    later = Score("gate", 1, {"a/two": outcome("a/two", "violation")}, {"a/two": DEFECTS["a/two"]})
+    record = joined(SCORE.record(), later.record())
+    assert record.families == {"a": Share(1, 1, 0, 0), "b": Share(1, 1, 1, 1)}
+    assert record.survivors == {}
+    assert record.total.equivalent == 1
+
+
+def test_a_record_of_another_state_of_the_suite_takes_no_families(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = SCORE.record()
+    check_joinable(record, "gate")
+    with pytest.raises(SettingsError, match="profile or state"):
+        check_joinable(record, "certify")
+    monkeypatch.setattr(detection, "suite_digest", lambda: "sha256:other")
+    with pytest.raises(SettingsError, match="profile or state"):
+        check_joinable(record, "gate")
 
 
 def test_defects_are_chosen_by_family_and_by_steps_of_their_ids() -> None:
@@ -89,7 +118,7 @@ def test_defects_are_chosen_by_family_and_by_steps_of_their_ids() -> None:
         Request(families=("no-such",)),
         Request(only=("no/such",)),
         Request(sample=3, write_baseline=Path("x")),
-        Request(families=("performance",)),
+        Request(only=("request-schema/create/spec.imagePullPolicy/type",)),
     ],
     ids=["family", "id", "partial-record", "untellable"],
 )

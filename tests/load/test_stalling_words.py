@@ -1,0 +1,21 @@
+"""A percentile that few stalling answers miss says so; one that a slow server misses does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from assay.contract.request import Role
+from assay.load import outcome
+from assay.load.outcome import Result
+from assay.load.slo import Kept, load_objectives
+
+
+@pytest.mark.parametrize(("median", "says"), [(5.0, True), (300.0, True), (301.0, False), (2_900.0, False)])
+def test_the_summary_tells_stalls_from_slowness(median: float, says: bool) -> None:
+    kept = Kept("p99_ms", 1_000.0, 3_000.0, ok=False)
+    result = Result(
+        "get_inference", Role.READ, 40.0, 400, 400, 0, {"p50": median, "p99": 3_000.0}, {}, {}, {}, (kept,)
+    )
+    (finding,) = outcome.findings([result], load_objectives(None, base_url=None))
+    assert ("stalls: few answers" in finding.summary) is says
+    assert finding.summary.startswith("p99_ms of get_inference is 3000")
