@@ -20,6 +20,9 @@ def serve(
     defect: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Be wrong on purpose, e.g. rule-off/<rule>; repeatable.")
     ] = None,
+    latency: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Answer this much later, in the median (log-normal).")
+    ] = 0.0,
     contract: Annotated[Path | None, typer.Option(help="Another OpenAPI 3.0 document to enforce.")] = None,
     corrections: Annotated[Path | None, typer.Option(help="The OpenAPI Overlay that corrects it.")] = None,
 ) -> None:
@@ -42,5 +45,6 @@ def serve(
             defects=tuple(defect or ()),
             contract=contract,
             corrections=corrections,
+            latency=latency,
         )
     )

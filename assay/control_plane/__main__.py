@@ -24,6 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--defect", action="append", default=[], metavar="ID", help="a seeded defect; repeatable")
     parser.add_argument("--contract", type=Path, help="another OpenAPI document to enforce")
     parser.add_argument("--corrections", type=Path, help="its OpenAPI Overlay")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds, in the median, that answers take longer")
     parser.add_argument("--lifeline", action="store_true", help=argparse.SUPPRESS)
     return parser
 
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
                 defects=tuple(given.defect),
                 contract=given.contract,
                 corrections=given.corrections,
+                latency=given.latency,
             ),
             lifeline=given.lifeline,
         )

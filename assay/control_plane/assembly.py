@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from assay.contract import documents
 from assay.contract.rules.catalogue import RULES
-from assay.control_plane import faults
+from assay.control_plane import faults, latency
 from assay.control_plane.behaviour import Behaviour
 from assay.control_plane.options import Options
 from assay.control_plane.plane import Plane, World
@@ -38,6 +38,8 @@ def assemble(options: Options, clock: Clock = time.time) -> Plane:
             behaviour = _named(known, name.replace(":", "/", 1), "defect").change(behaviour)
     if options.faults:
         behaviour = faults.enable(behaviour)
+    if options.latency:
+        behaviour = latency.enable(behaviour, options.latency)
     behaviour = behaviour.at_pace(options.pace)
     return Plane(World(contract, tuple(RULES), clock, options.token_seconds, options.seed), behaviour)
 

@@ -13,6 +13,7 @@ class Options:
     """``port`` 0 is any free port. ``pace`` stretches every phase. ``token_seconds`` is how long a token holds.
 
     ``seed`` makes ids repeatable. ``faults`` enables the header X-Assay-Fault. ``contract`` None is the shipped one.
+    ``latency`` is the median of what every answer takes longer, in seconds.
     """
 
     port: int = 0
@@ -24,6 +25,7 @@ class Options:
     defects: tuple[str, ...] = ()
     contract: Path | None = None
     corrections: Path | None = None
+    latency: float = 0.0
 
     def check(self) -> None:
         """SettingsError when a number is out of range."""
@@ -35,6 +37,8 @@ class Options:
             )
         if not 1 <= self.token_seconds <= 10**9:
             raise SettingsError(f"--token-seconds {self.token_seconds} is out of range", hint="give at least 1")
+        if not 0 <= self.latency <= 60:
+            raise SettingsError(f"--latency {self.latency} is out of range", hint="give seconds from 0 to 60")
 
     def arguments(self) -> list[str]:
         """The same options as a command line."""
@@ -45,4 +49,5 @@ class Options:
         words += [f"--defect={name}" for name in self.defects]
         words += [f"--contract={self.contract}"] if self.contract else []
         words += [f"--corrections={self.corrections}"] if self.corrections else []
+        words += [f"--latency={self.latency}"] if self.latency else []
         return words

@@ -9,7 +9,7 @@ from typing import Any
 
 from assay import __version__
 from assay.findings.model import Class, Finding
-from assay.load.comparison import Change, Comparison, Difference
+from assay.load.comparison import COMPARED, Change, Comparison, Difference
 from assay.load.coordinator import Leg
 from assay.load.histogram import Histogram
 from assay.load.outcome import Result
@@ -31,7 +31,13 @@ def to_stored(run: str, base_url: str, profile: Profile, leg: Leg, found: Iterab
         },
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }
-    about = {"assay": __version__, "python": platform.python_version(), "base_url": base_url}
+    lags = leg.collector.lag.summary()
+    about = {
+        "assay": __version__,
+        "python": platform.python_version(),
+        "base_url": base_url,
+        "start_lag_ms": {name: lags[name] for name in COMPARED if name in lags},
+    }
     return Stored(run, leg.measured_seconds, operations, conditions, about)
 
 

@@ -8,8 +8,9 @@ tolerance is called worse or better, only one that lies wholly within it is call
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -20,14 +21,18 @@ from assay.load.histogram import highest_values
 from assay.load.stored import Blocks, Stored
 
 COMPARED: Final[Mapping[str, float]] = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
-DECISIVE: Final = ("p50", "p95")
-"""A run is judged by these. The p99 of a short run rests on a handful of requests; it is shown, not decisive."""
+DECISIVE: Final[Mapping[str, int]] = {"p50": 80, "p95": 800}
+"""A run is judged by these percentiles, each from so many requests on, in both runs: 40 of them lie beyond it then.
+What rests on fewer is shown and decides nothing; the p99 of a short run never does."""
 
 TOLERANCE: Final = 0.10
 """Relative difference that counts as the same: two runs of one build on a busy machine differ by up to 5 %."""
 
 FLOOR_MS: Final = 1.0
-"""An absolute difference below this is the same whatever its ratio: timers and schedulers differ by as much."""
+"""An absolute difference below this is the same whatever its ratio: timers and schedulers differ by as much.
+
+Where the generator itself was later than that (its start lag at the same percentile, which every latency contains),
+a difference up to its lateness is called worse or better by nobody: it cannot be told."""
 
 CONFIDENCE: Final = 0.95
 RESAMPLES: Final = 1000
@@ -57,6 +62,7 @@ class Difference:
     high: float
     change: Change
     why: str = ""
+    decisive: bool = True
 
     @property
     def relative(self) -> float:
@@ -64,11 +70,12 @@ class Difference:
 
     def sentence(self) -> str:
         """The difference in words."""
-        if self.change is Change.UNKNOWN and self.why:
+        if math.isnan(self.before):
             return f"{self.operation} {self.percentile}: cannot tell ({self.why})"
         return (
             f"{self.operation} {self.percentile}: {self.change.value}, {self.before:.2f} -> {self.after:.2f} ms "
             f"({self.relative:+.1%}, {CONFIDENCE:.0%} confidence {self.low:+.1%} to {self.high:+.1%})"
+            + (f"; {self.why}" if self.why else "")
         )
 
 
@@ -82,7 +89,7 @@ class Comparison:
     @property
     def change(self) -> Change:
         """Worse if anything is; cannot tell if anything decisive is unknown; else better or the same."""
-        decisive = [item.change for item in self.differences if item.percentile in DECISIVE]
+        decisive = [item.change for item in self.differences if item.decisive]
         for change in (Change.WORSE, Change.UNKNOWN, Change.BETTER):
             if change in decisive:
                 return change
@@ -90,7 +97,7 @@ class Comparison:
 
     @property
     def worse(self) -> tuple[Difference, ...]:
-        return tuple(d for d in self.differences if d.change is Change.WORSE and d.percentile in DECISIVE)
+        return tuple(d for d in self.differences if d.change is Change.WORSE and d.decisive)
 
 
 def compare(
@@ -105,7 +112,8 @@ def compare(
         if old is None or new is None:
             notes.append(f"{operation} was only measured {'after' if old is None else 'before'}")
             continue
-        differences += _compare(operation, old, new, tolerance, resamples, generator)
+        lateness = {name: max(_lateness(run, name) for run in (before, after)) for name in COMPARED}
+        differences += _compare(operation, old, new, tolerance, lateness, resamples, generator)
     return Comparison(tuple(differences), tuple(notes))
 
 
@@ -116,23 +124,39 @@ def _conditions(before: Stored, after: Stored) -> Iterable[str]:
             yield f"the conditions differ: {key} was {old}, is {new}"
 
 
+def _lateness(run: Stored, percentile: str) -> float:
+    """How late the generator started its requests at this percentile, in milliseconds; 0 where nobody kept it."""
+    lags = run.about.get("start_lag_ms", {})
+    return float(lags.get(percentile, 0.0)) if isinstance(lags, Mapping) else 0.0
+
+
 def _compare(
-    operation: str, old: Blocks, new: Blocks, tolerance: float, resamples: int, generator: np.random.Generator
+    operation: str,
+    old: Blocks,
+    new: Blocks,
+    tolerance: float,
+    lateness: Mapping[str, float],
+    resamples: int,
+    generator: np.random.Generator,
 ) -> list[Difference]:
     if min(len(old.blocks), len(new.blocks)) < FEWEST_BLOCKS:
         why = f"{min(len(old.blocks), len(new.blocks))} time blocks, {FEWEST_BLOCKS} are needed"
         nothing = float("nan")
         return [
-            Difference(operation, name, nothing, nothing, nothing, nothing, Change.UNKNOWN, why) for name in COMPARED
+            Difference(operation, name, nothing, nothing, nothing, nothing, Change.UNKNOWN, why, name in DECISIVE)
+            for name in COMPARED
         ]
     first, second = _Sample(old), _Sample(new)
     wanted = list(COMPARED.values())
     before, after = first.percentiles(wanted), second.percentiles(wanted)
     before_spread, after_spread = (sample.resampled(wanted, resamples, generator) for sample in (first, second))
-    return [
-        _judged(operation, name, before[at], after[at], before_spread[:, at], after_spread[:, at], tolerance)
-        for at, name in enumerate(COMPARED)
-    ]
+    requests = min(first.requests, second.requests)
+    found = []
+    for at, name in enumerate(COMPARED):
+        relative = (after_spread[:, at] - before_spread[:, at]) / before_spread[:, at]
+        made = _judged(operation, name, float(before[at]), float(after[at]), relative, tolerance, lateness[name])
+        found.append(_weighed(made, requests))
+    return found
 
 
 def _judged(
@@ -140,24 +164,36 @@ def _judged(
     name: str,
     before: float,
     after: float,
-    before_spread: NDArray[np.float64],
-    after_spread: NDArray[np.float64],
+    relative: NDArray[np.float64],
     tolerance: float,
+    lateness: float,
 ) -> Difference:
     tail = (1 - CONFIDENCE) / 2 * 100
-    relative = (after_spread - before_spread) / before_spread
     low, high = (float(end) for end in np.percentile(relative, [tail, 100 - tail]))
-    # What is allowed: the tolerance, or the floor where that is more.
+    # Allowed is the tolerance, or the floor where that is more; sure is what exceeds the generator's own doing too.
     allowed = max(tolerance, FLOOR_MS / before if before else tolerance)
-    if low > allowed:
+    sure = max(allowed, lateness / before if before else allowed)
+    change, why = Change.UNKNOWN, ""
+    if low > sure:
         change = Change.WORSE
-    elif high < -allowed:
+    elif high < -sure:
         change = Change.BETTER
     elif -allowed <= low and high <= allowed:
         change = Change.SAME
-    else:
-        change = Change.UNKNOWN
-    return Difference(operation, name, before, after, low, high, change)
+    elif low > allowed or high < -allowed:
+        why = f"the generator itself was up to {lateness:.1f} ms late"
+    return Difference(operation, name, before, after, low, high, change, why)
+
+
+def _weighed(difference: Difference, requests: int) -> Difference:
+    """The difference, decisive where it rests on enough requests."""
+    fewest = DECISIVE.get(difference.percentile)
+    if fewest is None:
+        return replace(difference, decisive=False)
+    if requests >= fewest:
+        return difference
+    why = f"decides nothing: {requests} requests, {fewest} are needed"
+    return replace(difference, decisive=False, why=difference.why or why)
 
 
 class _Sample:
@@ -171,6 +207,7 @@ class _Sample:
             matrix[row, np.searchsorted(index, at)] = counts
         self._matrix = matrix
         self._values = highest_values(index) / 1000.0
+        self.requests = int(matrix.sum())
 
     def percentiles(self, wanted: list[float]) -> NDArray[np.float64]:
         """In milliseconds, of all blocks together."""

@@ -22,7 +22,7 @@ from assay.load.recorder import Recorder  # noqa: E402
 from assay.load.scenario import Base, Call  # noqa: E402
 
 OPERATION = "fixed"
-_CALL = Call(OPERATION, "GET", b"GET /metrics HTTP/1.1\r\n", b"\r\n", frozenset({200}), b'"measurements"')
+CALL = Call(OPERATION, "GET", b"GET /metrics HTTP/1.1\r\n", b"\r\n", frozenset({200}), b'"measurements"')
 
 
 class Fixed(Base):
@@ -34,7 +34,7 @@ class Fixed(Base):
         self.parameters: dict[str, Any] = {}
 
     def call(self, number: int) -> Call:  # noqa: ARG002 - one request fits all
-        return _CALL
+        return CALL
 
 
 def drive(port: int, rate: float, seconds: float, part: int = 0, of: int = 1) -> dict[str, Any]:

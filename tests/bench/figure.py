@@ -1,4 +1,4 @@
-"""One measured figure and what it has to reach."""
+"""One measured figure and what it has to reach; a remark between figures."""
 
 from __future__ import annotations
 
@@ -25,4 +25,16 @@ class Figure:
         side = ">=" if self.at_least else "<="
         goal = "" if self.goal is None else f"   goal {side} {self.goal:g} {self.unit}"
         mark = "ok  " if self.reached else "MISS"
-        return f"{mark} {self.name:<58} {self.value:>10,.1f} {self.unit:<5}{goal}"
+        digits = 1 if self.unit else 2  # a figure without a unit is a ratio or a count
+        return f"{mark} {self.name:<58} {self.value:>10,.{digits}f} {self.unit:<5}{goal}"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line that is no figure: what was left out, and how to have it."""
+
+    text: str
+    reached: bool = True
+
+    def line(self) -> str:
+        return f"     {self.text}"

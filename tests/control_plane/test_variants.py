@@ -13,7 +13,7 @@ from assay.control_plane.assembly import assemble
 from assay.control_plane.options import Options
 from assay.control_plane.variants import VARIANTS
 from assay.errors import UsageError
-from tests.control_plane.harness import OUTSIDER, Harness, assert_documented
+from tests.control_plane.harness import COLLECTION, NOWHERE, OUTSIDER, Harness, assert_documented
 from tests.control_plane.variant_probes import MORE
 
 Probe = Callable[[Harness], Any]
@@ -186,6 +186,7 @@ def test_variants_combine() -> None:
         ({"port": 70000}, "--port 70000 is no port", "0"),
         ({"pace": -1}, "--pace -1", "0 to 1000"),
         ({"token_seconds": 0}, "--token-seconds 0", "at least 1"),
+        ({"latency": -1}, "--latency -1", "from 0 to 60"),
     ],
 )
 def test_wrong_options_say_what_is_right(options: dict[str, Any], message: str, hint: str) -> None:
@@ -193,3 +194,13 @@ def test_wrong_options_say_what_is_right(options: dict[str, Any], message: str, 
         assemble(Options(**options))
     assert message in raised.value.message
     assert hint in (raised.value.hint or "")
+
+
+def test_latency_delays_every_answer() -> None:
+    harness = Harness(latency=0.1)
+    assert "--latency=0.1" in Options(latency=0.1).arguments()
+    began = time.monotonic()
+    replies = [harness.send("GET", f"{COLLECTION}/{NOWHERE}").status for _ in range(3)]
+    # Three draws with a median of 100 ms: all of them below 20 ms happens in one of 10^20 runs.
+    assert time.monotonic() - began > 0.06
+    assert replies == [404, 404, 404]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,23 @@ def test_a_short_noisy_run_cannot_tell_rather_than_guess() -> None:
     ]
     assert said.count(Change.WORSE) + said.count(Change.BETTER) <= 1
     assert said.count(Change.UNKNOWN) >= 15
+
+
+def test_a_percentile_of_few_requests_is_shown_and_decides_nothing() -> None:
+    comparison = compare(measured(1, each=20), measured(2, each=20, slower=1.5))
+    decisive = {item.percentile: item.decisive for item in comparison.differences}
+    assert decisive == {"p50": True, "p95": False, "p99": False}
+    (p95,) = (item for item in comparison.differences if item.percentile == "p95")
+    assert "600 requests, 800 are needed" in p95.sentence()
+    assert [item.percentile for item in comparison.worse] == ["p50"]
+
+
+def test_what_the_generators_own_lateness_could_explain_is_not_blamed_on_the_target() -> None:
+    before, after = measured(1), replace(measured(2, slower=1.2), about={"start_lag_ms": {"p50": 9.0, "p95": 9.0}})
+    assert compare(before, measured(2, slower=1.2)).change is Change.WORSE
+    comparison = compare(before, after)
+    assert comparison.change is Change.UNKNOWN
+    assert "the generator itself was up to 9.0 ms late" in comparison.differences[0].sentence()
 
 
 def test_too_few_blocks_cannot_tell_and_say_so() -> None:
