@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup gate test lint types unit bench prove prove-shortcuts lawful contract lock clean
+.PHONY: help setup gate test lint types unit bench bench-peers prove prove-load prove-certify prove-shortcuts lawful contract lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -39,8 +39,17 @@ unit: $(STAMP)
 bench: $(STAMP) ## measure the embedded control plane and the engine
 	$(BIN)/python -m tests.bench
 
+bench-peers: $(STAMP) ## plain Schemathesis on the same defects, side by side with the gate (SAMPLE=60: hours)
+	$(BIN)/python -m tests.bench.peers --sample $(or $(SAMPLE),60)
+
 prove: $(STAMP) ## seed defects: which does the gate catch? fails below reports/baselines/detection.json
 	$(BIN)/assay prove --baseline reports/baselines/detection.json
+
+prove-load: $(STAMP) ## seed performance defects: does the gate's load part catch them? on a quiet machine (7 minutes)
+	$(BIN)/assay prove --family performance --baseline reports/baselines/detection.json
+
+prove-certify: $(STAMP) ## the same for certify, performance included (1 hour); its record is detection-certify.json
+	$(BIN)/assay prove --profile certify --baseline reports/baselines/detection-certify.json
 
 prove-shortcuts: $(STAMP) ## hold 40 of these answers against `assay gate` over a socket (20 minutes)
 	$(BIN)/assay prove --sample 40 --check-shortcuts 40

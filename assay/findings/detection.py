@@ -78,13 +78,14 @@ class Detection:
 
     ``shares`` is {family: {operation: share}}. ``effort`` is {family: {"requests": {"median", "p90"}, "seconds":
     {"median", "p90"}}}, to the first detection. ``equivalent`` counts, by reason, the defects that nobody could tell.
-    ``not_tried`` says why a family was left out. ``version`` and ``digest`` name the suite it was measured with.
+    ``not_tried`` says why a family was left out. ``version`` is that of the suite it was measured with, ``digests``
+    the state of that suite, by family: families may be measured one after the other.
     """
 
     profile: str
     seed: int
     version: str
-    digest: str
+    digests: Mapping[str, str]
     shares: Mapping[str, Mapping[str, Share]]
     effort: Mapping[str, Mapping[str, Mapping[str, float]]]
     survivors: Mapping[str, Survivor]
@@ -106,8 +107,8 @@ class Detection:
 
     @property
     def is_of_this_suite(self) -> bool:
-        """False when checks, tests or contract have changed since it was measured."""
-        return self.digest == suite_digest()
+        """False when checks, tests or contract have changed since any of it was measured."""
+        return set(self.digests.values()) == {suite_digest()}
 
     def to_json(self) -> dict[str, Any]:
         """The content of reports/baselines/detection*.json. ``total`` and ``operations`` are sums, for readers."""
@@ -115,7 +116,7 @@ class Detection:
             "schema": SCHEMA,
             "profile": self.profile,
             "seed": self.seed,
-            "suite": {"version": self.version, "digest": self.digest},
+            "suite": {"version": self.version},
             "total": self.total.to_json(),
             "operations": {name: share.to_json() for name, share in self.operations.items()},
             "families": {
@@ -123,6 +124,7 @@ class Detection:
                     **_sum(by_operation.values()).to_json(),
                     "operations": {role: share.to_json() for role, share in by_operation.items()},
                     "first_detection": self.effort.get(name),
+                    "suite_digest": self.digests[name],
                 }
                 for name, by_operation in self.shares.items()
             },
@@ -142,7 +144,7 @@ def from_json(data: Mapping[str, Any]) -> Detection:
         profile=data["profile"],
         seed=data["seed"],
         version=data["suite"]["version"],
-        digest=data["suite"]["digest"],
+        digests={name: family["suite_digest"] for name, family in families.items()},
         shares={
             name: {role: Share.from_json(share) for role, share in family["operations"].items()}
             for name, family in families.items()

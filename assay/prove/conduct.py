@@ -20,7 +20,7 @@ from assay.errors import EXIT_FAIL, EXIT_PASS, ReportError, SettingsError, Usage
 from assay.findings.detection import Detection, read_detection
 from assay.prove import report
 from assay.prove.plain import compare
-from assay.prove.score import TIMED, Score, check_joinable, chosen, joined, newly_surviving
+from assay.prove.score import TIMED, Score, check_joinable, chosen, joined, newly_surviving, reasons
 from assay.prove.trial import Outcome
 from assay.prove.trials import Trials
 
@@ -131,7 +131,10 @@ def _worse(request: Request, score: Score, record: Detection, console: Console) 
 def _to_record(request: Request, score: Score) -> dict[str, Any]:
     """The record to write: of this run, or the one in place with this run's families put into it."""
     now = score.record()
-    return (joined(read_detection(request.joins), now) if request.joins else now).to_json()
+    if request.joins is None:
+        return now.to_json()
+    every = catalogue(documents.load()).values()
+    return joined(read_detection(request.joins), now, reasons(every)).to_json()
 
 
 def _shortcuts_differ(request: Request, score: Score, console: Console) -> bool:

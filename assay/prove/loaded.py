@@ -14,6 +14,7 @@ from assay.prove.plain import Ran, run_command
 from assay.prove.trial import Outcome
 
 PART: Final = "load"
+_LIMIT: Final = "slo"
 TRIES: Final = 2
 """A run with a problem (the machine, not the target, was the bottleneck) is made again, so often in all."""
 
@@ -54,8 +55,9 @@ def _undecided(ran: Ran) -> bool:
 
 
 def _outcome(name: str, ran: Ran, new: Sequence[Mapping[str, Any]], began: float) -> Outcome:
-    # The verdict lists what weighs most first; the summary names the law, the stall or the limit that was missed.
-    finding = {key: str(new[0][key]) for key in ("id", "class", "kind", "summary")} if new else None
+    # What names the law or the stall says more than a limit that was missed because of it.
+    telling = sorted(new, key=lambda item: item["kind"] == _LIMIT)
+    finding = {key: str(telling[0][key]) for key in ("id", "class", "kind", "summary")} if new else None
     return Outcome(
         name,
         finding,
@@ -64,5 +66,5 @@ def _outcome(name: str, ran: Ran, new: Sequence[Mapping[str, Any]], began: float
         ran.requests,
         round(time.perf_counter() - began, 1),
         problem=ran.problems[0] if _undecided(ran) else None,
-        told=tuple(str(item["summary"]) for item in new),
+        told=tuple(str(item["summary"]) for item in telling),
     )

@@ -73,7 +73,7 @@ class Score:
             profile=self.profile,
             seed=self.seed,
             version=__version__,
-            digest=suite_digest(),
+            digests=dict.fromkeys(tried, suite_digest()),
             shares={
                 name: {role: self.share(members) for role, members in _grouped(each, "role").items()}
                 for name, each in tried.items()
@@ -83,7 +83,7 @@ class Score:
                 outcome.id: Survivor(self.defects[outcome.id].summary, outcome.tests, outcome.requests)
                 for outcome in self.survivors
             },
-            equivalent=Counter(d.equivalent for d in self.defects.values() if d.equivalent is not None),
+            equivalent=reasons(self.defects.values()),
             not_tried=dict(self.not_tried),
         )
 
@@ -97,6 +97,11 @@ class Score:
             "requests": _spread([outcome.requests for outcome in caught]),
             "seconds": _spread([outcome.seconds for outcome in caught]),
         }
+
+
+def reasons(defects: Iterable[Defect]) -> dict[str, int]:
+    """How many defects are equivalent for each reason."""
+    return dict(Counter(defect.equivalent for defect in defects if defect.equivalent is not None))
 
 
 def _grouped(defects: Iterable[Defect], by: str) -> dict[str, list[Defect]]:
@@ -126,23 +131,28 @@ def newly_surviving(score: Score, before: Detection) -> list[str]:
 
 
 def check_joinable(before: Detection, profile: str) -> None:
-    """SettingsError when ``before`` was measured with another profile or suite: one record speaks of one suite."""
-    if before.profile != profile or not before.is_of_this_suite:
+    """SettingsError when ``before`` was measured with another profile or version: one record speaks of one suite."""
+    if (before.profile, before.version) != (profile, __version__):
         raise SettingsError(
-            "the record is of another profile or state of the suite: no families of this run can be put into it",
+            f"the record is of {before.profile} in version {before.version}: no families of {profile} in version "
+            f"{__version__} can be put into it",
             hint="measure all families anew: leave --family out",
         )
 
 
-def joined(before: Detection, now: Detection) -> Detection:
-    """``before`` with the families that ``now`` holds put in their place; the rest as it was."""
+def joined(before: Detection, now: Detection, equivalent: Mapping[str, int]) -> Detection:
+    """``before`` with the families that ``now`` holds put in their place; the rest as it was.
+
+    ``equivalent`` counts, by reason, the equivalent defects of all families.
+    """
     kept = {name: item for name, item in before.survivors.items() if name.split("/", 1)[0] not in now.shares}
     return replace(
         now,
         shares={**before.shares, **now.shares},
+        digests={**before.digests, **now.digests},
         effort={**before.effort, **now.effort},
         survivors={**kept, **now.survivors},
-        equivalent=before.equivalent,
+        equivalent=equivalent,
         not_tried={name: why for name, why in before.not_tried.items() if name not in now.shares},
     )
 

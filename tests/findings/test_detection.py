@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,13 @@ import pytest
 from assay import house
 from assay.errors import SettingsError
 from assay.findings import detection
-from assay.findings.detection import Detection, Share, Survivor, from_json, read_detection, shipped, suite_digest
+from assay.findings.detection import Detection, Share, Survivor, read_detection, shipped, suite_digest
 
 RECORD = Detection(
     profile="gate",
     seed=1,
     version="0.1.0",
-    digest="sha256:0",
+    digests={"store": "sha256:0", "crash": "sha256:0"},
     shares={
         "store": {"read": Share(4, 3, 1, 1), "several": Share(2, 2, 0, 0)},
         "crash": {"read": Share(0, 0, 0, 2)},
@@ -82,4 +83,5 @@ def test_the_digest_changes_with_a_check_and_not_with_a_report(
 
 def test_a_record_of_another_suite_says_so() -> None:
     assert not RECORD.is_of_this_suite
-    assert from_json({**RECORD.to_json(), "suite": {"version": "0.1.0", "digest": suite_digest()}}).is_of_this_suite
+    assert replace(RECORD, digests=dict.fromkeys(RECORD.shares, suite_digest())).is_of_this_suite
+    assert not replace(RECORD, digests={**RECORD.digests, "store": suite_digest()}).is_of_this_suite

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ from rich.console import Console
 
 from assay.control_plane.defects.base import Defect
 from assay.errors import SettingsError, UsageError
-from assay.findings import detection
 from assay.findings.detection import Share, read_detection
 from assay.prove import report
 from assay.prove.conduct import Request, conduct
@@ -89,20 +89,18 @@ def test_a_record_of_another_profile_is_refused() -> None:
 
 def test_the_families_of_a_later_run_take_their_place_in_the_record() -> None:
     later = Score("gate", 1, {"a/two": outcome("a/two", "violation")}, {"a/two": DEFECTS["a/two"]})
-    record = joined(SCORE.record(), later.record())
+    record = joined(SCORE.record(), later.record(), {"nobody can tell the two apart": 1})
     assert record.families == {"a": Share(1, 1, 0, 0), "b": Share(1, 1, 1, 1)}
     assert record.survivors == {}
-    assert record.total.equivalent == 1
+    assert record.equivalent == {"nobody can tell the two apart": 1}
 
 
-def test_a_record_of_another_state_of_the_suite_takes_no_families(monkeypatch: pytest.MonkeyPatch) -> None:
-    record = SCORE.record()
-    check_joinable(record, "gate")
-    with pytest.raises(SettingsError, match="profile or state"):
-        check_joinable(record, "certify")
-    monkeypatch.setattr(detection, "suite_digest", lambda: "sha256:other")
-    with pytest.raises(SettingsError, match="profile or state"):
-        check_joinable(record, "gate")
+def test_a_record_of_another_profile_or_version_takes_no_families() -> None:
+    check_joinable(SCORE.record(), "gate")
+    with pytest.raises(SettingsError, match="of gate in version"):
+        check_joinable(SCORE.record(), "certify")
+    with pytest.raises(SettingsError, match=r"in version 0\.0\.9"):
+        check_joinable(replace(SCORE.record(), version="0.0.9"), "gate")
 
 
 def test_defects_are_chosen_by_family_and_by_steps_of_their_ids() -> None:

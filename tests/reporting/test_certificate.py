@@ -20,7 +20,7 @@ DETECTION = Detection(
     profile="certify",
     seed=1,
     version="0.1.0",
-    digest="sha256:0",
+    digests={"store": "sha256:0"},
     shares={"store": {"read": Share(4, 3, 1, 1)}},
     effort={"store": {"requests": {"median": 10, "p90": 99}, "seconds": {"median": 0.1, "p90": 1.5}}},
     survivors={"store/<b>stale": Survivor("reads are <i>stale</i>", 1361, 3390)},
@@ -57,7 +57,8 @@ def test_it_says_what_was_certified(certified: Path) -> None:
 def test_it_carries_the_score_of_the_suite(full: Run) -> None:
     said = certificate.to_json(full[0], DETECTION, {})["detection"]
     assert said["families"]["store"]["caught"] == 3
-    assert said["suite"] == {"version": "0.1.0", "digest": "sha256:0"}
+    assert said["suite"] == {"version": "0.1.0"}
+    assert said["families"]["store"]["suite_digest"] == "sha256:0"
     assert said["measured_with_this_suite"] is False
 
 
