@@ -46,6 +46,7 @@ _COMMANDS: Final = (
     ("verify", "assay.cli.verify", "verify"),
     ("benchmark", "assay.cli.benchmark", "benchmark"),
     ("compare", "assay.cli.compare", "compare"),
+    ("manifest", "assay.cli.manifest", "manifest"),
     ("serve", "assay.cli.serve", "serve"),
     ("doctor", "assay.cli.doctor", "doctor"),
     ("replay", "assay.cli.replay", "replay"),

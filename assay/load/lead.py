@@ -65,7 +65,7 @@ class _Run:
                 return self._led(crew)
         except AssayError as error:
             self._problem(error)
-            return error.exit_code
+            return EXIT_INCONCLUSIVE
 
     def _interrupt(self, coordinator: Coordinator) -> None:
         self._signalled = True
@@ -83,7 +83,6 @@ class _Run:
             self._journal.write("problem", what=crew.coordinator.interrupted)
         except AssayError as error:
             self._problem(error)
-            code = error.exit_code
         finally:
             # A target that is gone deletes nothing: what is left is in the ledger, for `assay cleanup`.
             left = crew.finish(_LOST_CLEANUP if self._target_lost else self._file.cleanup_seconds)

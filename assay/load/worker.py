@@ -28,7 +28,7 @@ SILENCE_SECONDS: Final = 15.0
 """A worker that hears nothing from its master for so long stops its load: nobody watches it any more. The master
 answers every second, and counts a worker as lost after 6 to 7 s."""
 
-LAST_SECONDS: Final = 20.0
+LAST_SECONDS: Final = 10.0
 """How long a worker whose master is gone takes to delete what it has created; the ledger has what stays."""
 
 logger = logging.getLogger(__name__)

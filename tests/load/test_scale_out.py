@@ -1,0 +1,289 @@
+"""A master and its workers, each with a state folder of its own as on machines of their own; and the loss of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped] # the stubs are not among the locked packages
+import pytest
+
+from assay.control_plane import embedded
+from assay.control_plane.embedded import Embedded
+from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE
+from assay.target.ledger import State, read_state
+from tests.load import namespaces
+from tests.load.namespaces import HUB, Machine
+from tests.run.whole import begin, end, place, wait_for, workloads
+
+PROFILES = """
+[short]
+stages = [{ name = "steady", duration = "3s" }]
+scenarios.create = { rate = 8 }
+scenarios.metrics = { rate = 40, samples = 5 }
+
+[long]
+stages = [{ name = "steady", duration = "12s" }]
+timeout = "2s"
+scenarios.create = { rate = 8, keep = 4 }
+scenarios.metrics = { rate = 40, samples = 5 }
+"""
+METRICS = "get_inference_workload_metrics"
+SECONDS, SHARE = 12, 20
+"""Of the profile ``long``: its length, and the metrics requests that each of two workers is due to send a second."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def here(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return function(*args, **kwargs)
+
+
+class Field:
+    """A plane, a master and two workers, in the folders ``master``, ``worker-0`` and ``worker-1``."""
+
+    def __init__(self, folder: Path, plane: Embedded, base_url: str, host: str, port: int) -> None:
+        self.folder = folder
+        self.plane = plane
+        self.base_url = base_url
+        self.host, self.port = host, port
+        self.processes: list[subprocess.Popen[str]] = []
+        (folder / "profiles.toml").write_text(PROFILES)
+
+    def _begin(self, name: str, *arguments: str) -> subprocess.Popen[str]:
+        (self.folder / name).mkdir(exist_ok=True)
+        process = begin(self.folder / name, "benchmark", *arguments, plane=self.plane)
+        self.processes.append(process)
+        return process
+
+    def master(self, profile: str, *more: str) -> subprocess.Popen[str]:
+        profiles = ("--profiles", str(self.folder / "profiles.toml"), "--profile", profile)
+        place_ = ("--base-url", self.base_url, *place(self.plane)[2:])
+        listening = ("--master-bind-host", self.host, "--master-port", str(self.port), "--expect-workers", "2")
+        return self._begin("master", "--master", *listening, *place_, *profiles, "--out", "out", *more)
+
+    def worker(self, number: int, *more: str) -> subprocess.Popen[str]:
+        where = ("--master-host", self.host, "--master-port", str(self.port), "--base-url", self.base_url)
+        return self._begin(f"worker-{number}", "--worker", *where, *more)
+
+    def ledger(self, name: str) -> State:
+        files = list((self.folder / name / "state").rglob("*.jsonl"))
+        return read_state(files[0]) if files else State()
+
+    def verdict(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = json.loads((self.folder / "master" / "out" / "verdict.json").read_text())
+        return found
+
+    def has_created(self, name: str) -> bool:
+        """True once the master knows of workloads that the worker ``name`` has created."""
+        own = self.ledger(name).workloads
+        return len(own) >= 6 and len(own.keys() & self.ledger("master").workloads.keys()) >= 6
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+@contextmanager
+def loopback(folder: Path) -> Iterator[Field]:
+    with embedded.start() as plane:
+        field = Field(folder, plane, plane.base_url, "127.0.0.1", free_port())
+        try:
+            yield field
+        finally:
+            field.close()
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    with loopback(tmp_path) as made:
+        yield made
+
+
+def load_process(worker: subprocess.Popen[str]) -> psutil.Process:
+    (child,) = psutil.Process(worker.pid).children()
+    return child
+
+
+def check_loss(field: Field) -> None:
+    """What the verdict says is right for what remained, and it says what is missing."""
+    verdict = field.verdict()
+    assert verdict["verdict"] == "inconclusive"
+    assert not verdict["findings"]
+    problems = "\n".join(verdict["problems"])
+    told = re.search(r"was lost after (\d+) s: what it did after second (\d+) is not in the figures", problems)
+    assert told, problems
+    assert "1 of 2 parts of the asked rate" in problems
+    heard = int(told[2])
+    result = verdict["load"][METRICS]
+    # The survivor's whole share, and of the lost one what it had reported: a report a second.
+    assert SECONDS * SHARE <= result["requests"] <= SECONDS * SHARE + (heard + 1) * SHARE
+    assert result["rate"] == pytest.approx(result["requests"] / SECONDS, rel=0.01)
+    assert result["errors"] == 0
+
+
+def check_nothing_left(field: Field, run: Callable[..., Any] = here) -> None:
+    assert not run(workloads, field.plane)
+    master = field.ledger("master")
+    assert master.finished
+    assert not master.live
+    assert not master.unresolved
+    assert not field.verdict()["resources"]["left_behind"]
+
+
+def test_two_workers_elsewhere_do_the_run(field: Field) -> None:
+    for _ in range(3):
+        workers = [field.worker(number) for number in range(2)]
+        master = field.master("short")
+        code, said = end(master)
+        ends = [end(worker) for worker in workers]
+        if "the load generator was the bottleneck" not in said:  # then this machine was too busy to tell
+            break
+    assert code == EXIT_PASS, said
+    assert [each[0] for each in ends] == [EXIT_PASS, EXIT_PASS], ends
+    results = field.verdict()["load"]
+    assert {name: (result["requests"], result["errors"]) for name, result in results.items()} == {
+        "create_inference1": (24, 0),
+        METRICS: (120, 0),
+    }
+    check_nothing_left(field)
+    # Both ledgers know the same: what a worker created is on its own disk and on the master's.
+    own = [field.ledger(f"worker-{number}") for number in range(2)]
+    assert all(ledger.finished and not ledger.unresolved for ledger in own)
+    assert all(len(ledger.workloads) >= 12 for ledger in own)
+    known = field.ledger("master").workloads.keys()
+    assert known == own[0].workloads.keys() | own[1].workloads.keys()
+
+
+def test_a_killed_worker_costs_the_verdict_and_leaves_nothing(field: Field) -> None:
+    workers = [field.worker(number) for number in range(2)]
+    master = field.master("long")
+    wait_for(lambda: field.has_created("worker-1"), master)
+    load_process(workers[1]).kill()
+    code, said = end(master)
+    assert code == EXIT_INCONCLUSIVE, said
+    assert end(workers[0])[0] == EXIT_PASS
+    check_loss(field)
+    check_nothing_left(field)
+    # Its machine's own ledger was left open, and a clean-up there finds that nothing is to be done.
+    assert not field.ledger("worker-1").finished
+    cleanup = begin(field.folder / "worker-1", "cleanup", "--base-url", field.base_url, "--yes", plane=field.plane)
+    assert end(cleanup)[0] == EXIT_PASS
+    assert field.ledger("worker-1").finished
+
+
+REASON = namespaces.why_not()
+
+
+@pytest.mark.skipif(bool(REASON), reason=REASON)
+def test_a_worker_whose_cable_is_pulled_costs_the_verdict_and_leaves_nothing(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        net = stack.enter_context(namespaces.network(2))
+        plane = net.hub.call(stack.enter_context, embedded.start())
+        stack.enter_context(forwarding(net.hub, plane))
+        field = Field(tmp_path, plane, f"http://{HUB}:8000", HUB, 5557)
+        stack.callback(field.close)
+        workers = [machine.call(field.worker, number) for number, machine in enumerate(net.spokes)]
+        master = net.hub.call(field.master, "long")
+        wait_for(lambda: field.has_created("worker-1"), master)
+        net.pull(1)
+        code, said = end(master)
+        assert code == EXIT_INCONCLUSIVE, said
+        assert end(workers[0])[0] == EXIT_PASS
+        check_loss(field)
+        check_nothing_left(field, net.hub.call)
+        assert field.ledger(
+            "worker-1"
+        ).live  # as far as it can know: it hears of nobody, and goes on until it notices
+
+
+@contextmanager
+def forwarding(hub: Machine, plane: Embedded) -> Iterator[None]:
+    """The plane, which listens on the hub's loopback alone, for the spokes too."""
+    port = plane.base_url.rpartition(":")[2]
+    command = [sys.executable, "-m", "tests.load.forward", HUB, "8000", port]
+    process = hub.call(subprocess.Popen, command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_an_interrupted_master_ends_its_workers_in_good_order(field: Field) -> None:
+    workers = [field.worker(number) for number in range(2)]
+    master = field.master("long")
+    wait_for(lambda: field.has_created("worker-0"), master)
+    master.send_signal(signal.SIGINT)
+    assert end(master)[0] == EXIT_INTERRUPTED
+    assert [end(worker)[0] for worker in workers] == [EXIT_PASS, EXIT_PASS]
+    check_nothing_left(field)
+    assert all(field.ledger(f"worker-{number}").finished for number in range(2))
+
+
+def test_a_worker_outlives_no_master(field: Field) -> None:
+    workers = [field.worker(number) for number in range(2)]
+    master = field.master("long", "--duration", "60s")
+    wait_for(lambda: field.has_created("worker-0"), master)
+    for process in (psutil.Process(master.pid), *psutil.Process(master.pid).children()):
+        process.kill()
+    ends = [end(worker) for worker in workers]
+    assert [code for code, _ in ends] == [EXIT_INCONCLUSIVE] * 2, ends
+    assert all("the master was silent" in said for _, said in ends)
+    assert not workloads(field.plane)
+    assert all(field.ledger(f"worker-{number}").finished for number in range(2))
+
+
+def test_workers_that_do_not_come_are_not_waited_for_for_ever(field: Field) -> None:
+    began = time.monotonic()
+    code, said = end(field.master("short", "--join-deadline", "1s"))
+    assert code == EXIT_INCONCLUSIVE
+    assert "0 of 2 load processes joined within 1 s" in said
+    assert "assay benchmark --worker --master-host" in said
+    assert time.monotonic() - began < 60
+
+
+def test_a_master_that_is_not_there_is_not_waited_for_for_ever(field: Field) -> None:
+    code, said = end(field.worker(0, "--join-deadline", "1s"))
+    assert code == EXIT_INCONCLUSIVE
+    assert f"no master answered at 127.0.0.1:{field.port} within 1 s" in said
+    assert "--master-bind-host" in said
+
+
+def test_a_master_host_without_address(field: Field) -> None:
+    field.host = "no-such-host.invalid"
+    code, said = end(field.worker(0))
+    assert code == EXIT_USAGE
+    assert "--master-host no-such-host.invalid has no address" in said
+
+
+def test_credentials_go_to_no_other_target_than_the_worker_was_told(field: Field) -> None:
+    workers = [field.worker(0), field.worker(1, "--base-url", "https://elsewhere.invalid")]
+    code, said = end(field.master("short"))
+    assert code == EXIT_INCONCLUSIVE
+    assert "may test https://elsewhere.invalid" in said
+    assert f"the master asks for {field.base_url}" in said
+    for worker in workers:
+        end(worker)
+    assert not workloads(field.plane)
