@@ -21,7 +21,7 @@ _OF_ROLE: Final[Mapping[Role | None, tuple[str, ...]]] = {
 }
 _OF_FAMILY: Final[Mapping[str, tuple[str, ...]]] = {
     "identity": ("access/",),
-    "store": ("lifecycle/", "neighbours/", "concurrency/"),
+    "store": ("lifecycle/", "fidelity/", "neighbours/", "concurrency/"),
     "lifecycle": ("lifecycle/",),
     "metrics": ("metrics/",),
     "crash": ("robustness/",),
@@ -30,6 +30,7 @@ _OF_FAMILY: Final[Mapping[str, tuple[str, ...]]] = {
 # Cheap areas first; Schemathesis takes as long as all the others together.
 _AREAS: Final = (
     "lifecycle",
+    "fidelity",
     "neighbours",
     "references",
     "access",

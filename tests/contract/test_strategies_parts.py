@@ -19,7 +19,7 @@ from assay.contract.strategies.couplings import SETTLE
 from assay.contract.strategies.dense import create_bodies, draws, update_bodies
 from assay.contract.strategies.genome import Plan, gene
 from assay.contract.strategies.samples import PLAIN_SPEC, pool, sample
-from assay.contract.strategies.violations import violations
+from assay.contract.strategies.violations import UNKNOWN, otherwise_spelt, violations
 
 CLUSTER: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000001"
 
@@ -163,6 +163,14 @@ def test_zero_bytes_are_the_simplest_value(oracle: Oracle) -> None:
 def test_violations_of_a_type_are_of_another_type(node: Node) -> None:
     assert [probe for probe in violations(node) if Validator(node).is_valid(probe.value)] == []
     assert {probe.keyword for probe in violations(node)} >= {"type"}
+
+
+@pytest.mark.parametrize(
+    ("members", "spelt"), [(["Never", "Always", None], "aLWAYS"), (["a", "A", "B"], "b"), (["1", "2"], UNKNOWN)]
+)
+def test_a_member_in_the_other_case_is_no_member(members: list[str], spelt: str) -> None:
+    assert otherwise_spelt(members) == spelt
+    assert spelt not in members
 
 
 def test_dense_bodies_are_broken_in_one_place(oracle: Oracle) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,7 +50,7 @@ def violations(node: Node) -> Iterator[Probe]:
     if not node.nullable:
         yield Probe("nullable", None)
     if node.enum is not None:
-        yield Probe("enum", UNKNOWN)
+        yield Probe("enum", otherwise_spelt(node.enum))
     if node.pattern is not None:
         yield from _unmatched(node.pattern)
     for keyword, beyond in _BEYOND.items():
@@ -59,6 +59,13 @@ def violations(node: Node) -> Iterator[Probe]:
     yield from _off_format(node)
     for name in sorted(node.required):
         yield Probe("required", ABSENT, name=name)
+
+
+def otherwise_spelt(members: Iterable[Json]) -> str:
+    """A member in the other case: refused by whoever reads the enumeration to the letter, taken by a lenient reader
+    and by one that does not look at all. UNKNOWN where case makes no difference."""
+    known = set(map(str, members))
+    return next((text.swapcase() for text in sorted(known) if text.swapcase() not in known), UNKNOWN)
 
 
 def _unmatched(pattern: str) -> Iterator[Probe]:

@@ -49,6 +49,7 @@ def _loosened(node: Node) -> Iterator[tuple[str, Loosened, str | None]]:
             yield "nullable", (_nullable, here), None
     if node.enum is not None:
         yield "enum", (lambda old: replace(old, enum=None), here), None
+        yield "enum-case", (_any_case, here), None
     if node.pattern is not None:
         yield "pattern", (lambda old: replace(old, pattern=None), here), None
     if node.format is not None:
@@ -61,6 +62,12 @@ def _loosened(node: Node) -> Iterator[tuple[str, Loosened, str | None]]:
 
 def _nullable(node: Node) -> Node:
     return replace(node, nullable=True, enum=None if node.enum is None else (*node.enum, None))
+
+
+def _any_case(node: Node) -> Node:
+    """Members are known in the other case too, as readers of enumerations that fold case know them."""
+    members = node.enum or ()
+    return replace(node, enum=(*members, *(text.swapcase() for text in members if isinstance(text, str))))
 
 
 def _unbound(bound: str) -> Callable[[Node], Node]:
@@ -109,15 +116,18 @@ def _format_is_moot(node: Node) -> str | None:
     return None
 
 
+_WHAT: Final = {"required": "is not required", "enum-case": "is compared without regard to case"}
+
+
 def _of_body(
     role: Role, node: Node, place: str, keyword: str, change: Callable[[Node], Node], equivalent: str | None
 ) -> Defect:
-    what = "is not required" if keyword == "required" else f"'{keyword}' is not enforced"
+    what = _WHAT.get(keyword, f"'{keyword}' is not enforced")
     return Defect(
         id=f"{FAMILY}/{role}/{dotted(place)}/{keyword}",
         family=FAMILY,
         summary=f"{role}: {dotted(place)} {what}",
-        place=f"{node.source}/{keyword}",
+        place=f"{node.source}/{keyword.removesuffix('-case')}",
         change=reshaped(role, "/body", node.pointer, change),
         role=role,
         equivalent=_NAMES_NOTHING if place in _LOOKED_UP and keyword != "required" else equivalent,

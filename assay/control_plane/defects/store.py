@@ -12,6 +12,7 @@ from assay.contract.documents import Contract
 from assay.contract.request import Json, Role
 from assay.control_plane import patching
 from assay.control_plane.behaviour import Behaviour, Change
+from assay.control_plane.defects import fidelity
 from assay.control_plane.defects.base import Defect
 from assay.control_plane.defects.trees import at_value
 from assay.control_plane.http import Answer, Call, Refusal, encode
@@ -313,8 +314,6 @@ def _stale_reads(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, operations=Remembering)
 
 
-_LISTS: Final = "whether an update replaces a list or adds to it is not said, and what was sent is there either way"
-_MOOT: Final = {"update-joins-lists": _LISTS}
 _OTHER_ID: Final = "0f6b1c1e-8a35-4d0e-9f5c-7d5a5c1e0001"
 
 _DEFECTS: Final[tuple[tuple[str, str, Change], ...]] = (
@@ -395,5 +394,5 @@ _DEFECTS: Final[tuple[tuple[str, str, Change], ...]] = (
 
 def defects(_: Contract) -> Iterator[Defect]:
     """``store/<what>``."""
-    for name, what, change in _DEFECTS:
-        yield Defect(f"store/{name}", "store", what, "/components/schemas/Inference1", change, None, _MOOT.get(name))
+    for name, what, change in (*_DEFECTS, *fidelity.rows()):
+        yield Defect(f"store/{name}", "store", what, "/components/schemas/Inference1", change)

@@ -1,0 +1,95 @@
+"""To the letter: silent on what is lawful, loud on each way to keep a value otherwise than it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from assay.checks import fidelity, siblings
+from assay.control_plane.defects.fidelity import rows
+from assay.prove import timing
+from tests.checks.scenes import Scenario, bench, blamed, live
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "printable": lambda probe: fidelity.texts(probe, "t", "printable"),
+    "beyond-ascii": lambda probe: fidelity.texts(probe, "t", "beyond-ascii"),
+    "order": lambda probe: fidelity.order(probe, "t"),
+    "one-prefix": lambda probe: siblings.of_one_prefix(probe, "t"),
+    "aged": lambda probe: siblings.aged(probe, "t"),
+    "renamed": lambda probe: siblings.renamed(probe, "t"),
+}
+BEYOND = {"ascii", "latin", "narrow", "cut-255", "cut-4096", "one-line", "untabbed"}
+BLAMED: dict[str, tuple[str, str]] = {
+    "value-empty-lost": ("beyond-ascii", "text-created"),
+    "pools-sorted": ("order", "read-echo"),
+    "prefix-not-random": ("one-prefix", "name-prefix-random"),
+    "delete-takes-namesakes": ("one-prefix", "delete-neighbour"),
+    "update-renews-created": ("aged", "update-metadata"),
+    "update-renames": ("renamed", "update-metadata"),
+    "update-joins-lists": ("printable", "entry-once-updated"),
+    "read-tells-other-createdAt": ("aged", "read-metadata"),
+}
+LAWFUL = (
+    "printable-strings",
+    "existing-references",
+    "lists-by-name",
+    "policy-entries",
+    "sets-reordered",
+    "section-overwrite",
+    "updates-show-late",
+    "creations-show-late",
+    "refuse-unknown",
+    "duplicate-conflict",
+    "whole-seconds",
+    "required-fields-only",
+    "delete-kept",
+    "no-neighbours",
+    "capital-ids",
+)
+
+
+@pytest.fixture(autouse=True)
+def real_time_afterwards() -> Iterator[None]:
+    yield
+    timing.uninstall()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_silent_on_the_reference_and_nothing_is_left(scenario: str) -> None:
+    stand = bench()
+    SCENARIOS[scenario](stand.probe)
+    assert [found for found in stand.notebook.findings.values() if found["class"] == "violation"] == []
+    assert stand.notebook.requests >= 3
+    assert live(stand) == []
+
+
+@pytest.mark.parametrize("variant", LAWFUL)
+def test_silent_on_what_is_lawful(variant: str) -> None:
+    assert {name: found for name, run in SCENARIOS.items() if (found := blamed(run, variant))} == {}
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in rows() if name.startswith("value-") and name not in BLAMED])
+def test_loud_on_each_altered_value(name: str) -> None:
+    group = "beyond-ascii" if name.removeprefix("value-") in BEYOND else "printable"
+    assert "text-created" in blamed(SCENARIOS[group], f"store/{name}")
+
+
+@pytest.mark.parametrize("name", BLAMED)
+def test_loud_on_what_moves(name: str) -> None:
+    scenario, check = BLAMED[name]
+    assert check in blamed(SCENARIOS[scenario], f"store/{name}")
+
+
+def test_every_defect_of_the_kind_is_tried() -> None:
+    assert {name for name, _, _ in rows() if not name.startswith("value-")} <= set(BLAMED)
+
+
+def test_an_update_alone_is_judged_too() -> None:
+    """What is created as sent and updated otherwise is told by the update's own check."""
+    kept = dict.fromkeys(("one", "two"), "x")
+    told = {"spec": {"environmentVariables": [{"name": "TEXT_0", "value": "x"}, {"name": "TEXT_1", "value": 2}]}}
+    found = list(fidelity.altered(kept, told, "updated"))
+    assert [(item.check, item.summary) for item in found] == [
+        ("text-updated", "a value is not told as it was updated: two")
+    ]
