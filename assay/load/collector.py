@@ -1,7 +1,7 @@
 """Adds up the reports of all load processes: histograms, series, errors, health. Memory stays bounded.
 
 Histograms merge exactly. The per-second series keeps its seconds as sparse histograms until no more answers can come
-for them, then only as one row of numbers; time blocks (for comparisons) keep sparse histograms, 60 at most.
+for them, then only as one row of numbers; time blocks (for comparisons) keep their counters, 60 blocks at most.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from assay.load.histogram import Histogram, merge, percentiles
+from assay.load.histogram import Histogram, Tally, merge, percentiles
 from assay.load.recorder import Outcome, Report
 
 MOST_BLOCKS: Final = 60
@@ -77,7 +77,7 @@ class Collector:
         self.answered = 0
         self.closed = 0
         self.block_seconds = max(seconds / MOST_BLOCKS, slot)
-        self.blocks: dict[str, dict[int, dict[int, int]]] = {}
+        self._blocks: dict[str, dict[int, Tally]] = {}
         self._measured = measured
         self._open: dict[tuple[str, int], _Second] = {}
         self._series: dict[str, Series] = {}
@@ -89,6 +89,14 @@ class Collector:
         seen = {key[0] for key in self.latency} | {key[0] for key in self.skipped}
         return sorted(seen)
 
+    @property
+    def blocks(self) -> dict[str, dict[int, dict[int, int]]]:
+        """Right answers of the measured stages: operation -> time block -> sparse histogram of latency."""
+        return {
+            operation: {at: tally.sparse() for at, tally in blocks.items()}
+            for operation, blocks in self._blocks.items()
+        }
+
     def add(self, source: str, report: Report) -> None:
         """Add one report of the process ``source``."""
         for operation, outcome, stage, slot, index, counts in report["tracks"]:
@@ -97,7 +105,10 @@ class Collector:
                 self._add_to_slot(operation, outcome, slot, index, counts)
             if outcome == "ok" and self._measured[stage]:
                 block = int(slot * self.slot / self.block_seconds)
-                merge(self.blocks.setdefault(operation, {}).setdefault(block, {}), index, counts)
+                blocks = self._blocks.setdefault(operation, {})
+                if block not in blocks:
+                    blocks[block] = Tally()
+                blocks[block].add_sparse(index, counts)
         for operation, outcome, stage, index, counts in report["service"]:
             _histogram(self.service, (operation, outcome, stage)).add_sparse(index, counts)
         for operation, stage, kind, count in report["errors"]:

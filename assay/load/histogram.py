@@ -31,6 +31,8 @@ PERCENTILES: Final[Mapping[str, float]] = {
 _HALF_MAGNITUDE: Final = 10
 _HALF: Final = 1 << _HALF_MAGNITUDE
 
+COUNTERS: Final = len(HdrHistogram(LOWEST, HIGHEST, DIGITS).counts)
+
 Counts = Mapping[int, int]
 """A sparse histogram: counter index -> count."""
 
@@ -62,6 +64,9 @@ def sparse(microseconds: NDArray[np.float64]) -> tuple[list[int], list[int]]:
 
 def merge(into: dict[int, int], index: Iterable[int], counts: Iterable[int]) -> None:
     """Add a sparse histogram to another one, exactly."""
+    if not into:
+        into.update(zip(index, counts, strict=True))
+        return
     for at, count in zip(index, counts, strict=True):
         into[at] = into.get(at, 0) + count
 
@@ -87,6 +92,22 @@ def percentiles_of(index: NDArray[np.int64], counts: NDArray[np.int64], wanted: 
     ranks = [max(int(percentile * total / 100 + 0.5), 1) for percentile in wanted]
     found = highest_values(index[np.searchsorted(reached, ranks)])
     return [float(value) / 1000 for value in found]
+
+
+class Tally:
+    """Nothing but counters: for merging thousands of sparse histograms (10 us each). Takes 190 kB."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(COUNTERS, dtype=np.int64)
+
+    def add_sparse(self, index: list[int], counts: list[int]) -> None:
+        """Merge a sparse histogram, exactly."""
+        self._counts[index] += counts
+
+    def sparse(self) -> dict[int, int]:
+        """The counters that are not zero."""
+        index = np.flatnonzero(self._counts)
+        return dict(zip(index.tolist(), self._counts[index].tolist(), strict=True))
 
 
 class Histogram:

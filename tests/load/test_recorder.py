@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-import tracemalloc
 
-import numpy as np
 import pytest
 
 from assay.load.collector import MOST_BLOCKS, Collector
 from assay.load.recorder import LATE_SECONDS, Recorder, Report
+from tests.bench import day
 
 
 def record(recorder: Recorder, due: float, latency: float, error: str | None = None, operation: str = "get") -> None:
@@ -135,28 +134,10 @@ def test_an_answer_after_its_second_was_closed_still_counts() -> None:
 
 
 def test_a_day_at_a_thousand_a_second_fits_into_300_mb() -> None:
-    """Simulated: the reports of every 120th second of 24 h, in a collector whose slots are those of all 86,400."""
-    seconds, rate, step = 86_400, 1000, 120
-    chance = np.random.default_rng(1)
-    reports: list[Report] = []
-    for _ in range(4):  # bucketing is the recorder's cost; four different seconds take turns
-        recorder = Recorder([float(seconds)])
-        for latency in chance.lognormal(-4, 1, rate):
-            record(recorder, 0.0, float(latency))
-        reports.append(recorder.drain())
-    tracemalloc.start()
-    collector = Collector((True,), seconds=float(seconds), patience=30.0)
-    for second in range(0, seconds, step):
-        report = reports[second // step % len(reports)]
-        collector.add("a", {**report, "tracks": [[*row[:3], second, *row[4:]] for row in report["tracks"]]})
-        collector.close_before(float(second))
-    collector.finish()
-    used, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert collector.merged("get", "ok").count == seconds // step * rate
-    assert len(collector.blocks["get"]) == MOST_BLOCKS
-    assert len(collector.series("get")) == seconds // step
-    # What grows with every second is its row of 48 bytes; the rest is there from the start.
-    rows = 48 * (seconds - seconds // step)
-    assert most + rows < 300e6
-    assert used + rows < 100e6
+    """All 86,400 seconds of it in simulated time, in a process that does nothing else: its peak, all included."""
+    result = day.run(day.DAY, fresh=False)
+    assert result["values"] == 86_400_000
+    assert result["rows"] == day.DAY
+    assert result["blocks"] == MOST_BLOCKS
+    assert result["p50_ms"] == pytest.approx(5, rel=0.05)
+    assert result["peak_mb"] < day.LIMIT_MB

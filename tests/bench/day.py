@@ -1,0 +1,94 @@
+"""A soak run's memory: 24 hours at 1,000 requests/s through recorder and collector, in simulated time.
+
+``python -m tests.bench.day [SECONDS [FRESH]]`` runs one and prints what it counted and the process's peak memory as
+JSON. Every one of the 86,400 seconds is merged and closed on its own. With FRESH each second has 1,000 latencies of
+its own, recorded one by one (86.4 million values, about ten minutes). Without it the reports of 32 seconds take turns,
+their latencies rounded to 0.1 ms, so that the collector alone is at work and ends within 20 s on an idle machine.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+
+from assay.load.collector import Collector
+from assay.load.recorder import Recorder, Report
+from tests.bench.figure import Figure
+
+DAY: Final = 86_400
+RATE: Final = 1_000
+OPERATION: Final = "get"
+DIFFERENT: Final = 32
+LIMIT_MB: Final = 300.0
+
+
+def figures() -> Iterator[Figure]:
+    """Peak memory of a process that did nothing else, every value fresh."""
+    result = run(DAY, fresh=True)
+    yield Figure("values recorded and merged, of 86.4 million", result["values"] / 1e6, "M", DAY * RATE / 1e6)
+    yield Figure("peak memory of the process", result["peak_mb"], "MB", LIMIT_MB, at_least=False)
+
+
+def run(seconds: int, *, fresh: bool) -> dict[str, Any]:
+    """What a process of its own says."""
+    command = [sys.executable, "-m", "tests.bench.day", str(seconds), *(["fresh"] if fresh else [])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def feed(seconds: int, *, fresh: bool) -> Collector:
+    """A run of so many seconds; a second's answers are drained one second later, as the reports of a run are."""
+    chance = np.random.default_rng(1)
+    collector = Collector((True,), seconds=float(seconds), patience=20.0)
+    recorder = Recorder([float(seconds)])
+    kept = [] if fresh else [_second(recorder, chance, 0, digits=4) for _ in range(DIFFERENT)]
+    for second in range(seconds):
+        report = _second(recorder, chance, second) if fresh else _moved(kept[second % DIFFERENT], second)
+        collector.add("one", report)
+        collector.close_before(float(second))
+    collector.finish()
+    return collector
+
+
+def _second(recorder: Recorder, chance: np.random.Generator, second: int, digits: int = 9) -> Report:
+    """One second of evenly spaced requests with log-normal latencies around 5 ms, recorded one after the other."""
+    latencies = chance.lognormal(np.log(0.005), 0.3, RATE).round(digits)
+    for number, latency in enumerate(latencies.tolist()):
+        due = second + number / RATE
+        recorder.started(due, due)
+        recorder.ended(OPERATION, due, due, due + latency, None)
+    recorder.cpu(float(second), 0.2)
+    recorder.loop_lag(0.0001, float(second))
+    return recorder.drain()
+
+
+def _moved(report: Report, second: int) -> Report:
+    """The same report, ``second`` seconds later."""
+    return {
+        **report,
+        "tracks": [[*row[:3], second, *row[4:]] for row in report["tracks"]],
+        "in_flight": [[second, most] for _, most in report["in_flight"]],
+    }
+
+
+def main(seconds: str = str(DAY), fresh: str = "") -> None:
+    collector = feed(int(seconds), fresh=bool(fresh))
+    result = {
+        "values": collector.merged(OPERATION, "ok").count,
+        "rows": len(collector.series(OPERATION)),
+        "blocks": len(collector.blocks[OPERATION]),
+        "p50_ms": collector.merged(OPERATION, "ok").percentiles([50.0])[0],
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    json.dump(result, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
