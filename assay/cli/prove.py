@@ -35,6 +35,10 @@ def prove(
     write_baseline: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the score as the new record; for a run of all defects.")
     ] = None,
+    after: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="For certify: the --json of a proof of the gate, whose tests it spares."),
+    ] = None,
     check_shortcuts: Annotated[
         int, typer.Option(min=0, help="Try so many of the defects the plain way too: `assay gate` over a socket.")
     ] = 0,
@@ -60,5 +64,6 @@ def prove(
         baseline=baseline,
         write_baseline=write_baseline,
         check_shortcuts=check_shortcuts,
+        after=after,
     )
     raise typer.Exit(conduct(request, Console(highlight=False), list_only=list_))

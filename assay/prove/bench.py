@@ -26,8 +26,9 @@ from assay.target.patience import Patience
 from assay.target.reach import Target, credentials_of
 from assay.target.settings import Settings, load_settings
 
-# Longer than any answer of a control plane in this process takes on a crowded machine.
-_TIMEOUT: Final = 10.0
+# Longer than any answer of a control plane in this process takes on a crowded machine: with a load of 10, and at the
+# lowest priority, one in 10,000 took more than 10 s, and a defect must not count as caught for that.
+_TIMEOUT: Final = 120.0
 # One test after the other cannot share what tests of a run share that go on at the same time: the reads after hostile
 # requests above all. Measured: 4,000 requests ended a trial on the defect-free plane shortly before its end, and
 # the gate itself sends 3,390.

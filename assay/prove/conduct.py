@@ -19,6 +19,7 @@ from assay.control_plane.defects.base import Defect
 from assay.errors import EXIT_FAIL, EXIT_PASS, ReportError, SettingsError, UsageError
 from assay.findings.detection import Detection, read_detection
 from assay.prove import report
+from assay.prove.earlier import caught_by_gate
 from assay.prove.plain import compare
 from assay.prove.score import TIMED, Score, check_joinable, chosen, joined, newly_surviving, reasons
 from assay.prove.trial import Outcome
@@ -42,12 +43,17 @@ class Request:
     baseline: Path | None = None
     write_baseline: Path | None = None
     check_shortcuts: int = 0
+    after: Path | None = None
 
     def check(self) -> None:
         """UsageError for an unknown family or options that contradict each other."""
         unknown = [name for name in self.families if name not in FAMILIES]
         if unknown:
             raise UsageError(f"there is no family '{unknown[0]}'", hint=f"the families are: {', '.join(FAMILIES)}")
+        if self.after is not None and self.profile != "certify":
+            raise SettingsError(
+                "--after is for --profile certify: it spares the gate's tests", hint="leave --after out"
+            )
         if self.write_baseline and (self.only or self.sample):
             raise SettingsError(
                 "--write-baseline records the score of whole families",
@@ -108,6 +114,7 @@ def _tried(
         processes=request.processes or os.cpu_count() or 1,
         say=lambda line: console.print(line, soft_wrap=True),
         expected=frozenset(record.survivors if record else ()),
+        earlier=caught_by_gate(request.after, request.seed) if request.after else {},
     )
     for outcome in trials.run(telling):
         outcomes[outcome.id] = outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -49,6 +49,12 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def outcome_from_json(data: Mapping[str, Any]) -> Outcome:
+    """The inverse of ``Outcome.to_json``; other keys are passed over. KeyError or TypeError when it is none."""
+    own = {item.name: data[item.name] for item in fields(Outcome)}
+    return Outcome(**{**own, "broken": tuple(own["broken"]), "told": tuple(own["told"])})
 
 
 @cache

@@ -28,14 +28,18 @@ Say = Callable[[str], None]
 
 @dataclass
 class Trials:
-    """One set of defects on trial. ``expected`` are the survivors on record. ``disagree`` names defects of the
-    sample that the gate's tests catch and certify's tests do not."""
+    """One set of defects on trial.
+
+    ``expected`` are the survivors on record, ``earlier`` what an earlier run of the gate's tests has caught.
+    ``disagree`` names defects of the sample that the gate's tests catch and certify's tests do not.
+    """
 
     profile: str
     seed: int
     processes: int
     say: Say
     expected: frozenset[str] = frozenset()
+    earlier: Mapping[str, Outcome] = field(default_factory=dict)
     disagree: list[str] = field(default_factory=list)
 
     def run(self, defects: Sequence[Defect]) -> Iterator[Outcome]:
@@ -60,8 +64,12 @@ class Trials:
         if self.profile != "certify":
             yield from self._again(shuffled)
             return
-        caught, left = [], []
-        for outcome in self._contract(shuffled, "gate"):
+        caught = [name for name in shuffled if name in self.earlier]
+        yield from (self.earlier[name] for name in caught)
+        asked = [name for name in shuffled if name not in self.earlier]
+        # An earlier run has shown what the gate's tests do not catch, too.
+        left = asked if self.earlier else []
+        for outcome in () if self.earlier else self._contract(asked, "gate"):
             if outcome.caught:
                 caught.append(outcome.id)
                 yield outcome

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assay.control_plane.defects.base import Defect
-from assay.errors import InconclusiveError
+from assay.errors import InconclusiveError, SettingsError
 from assay.prove import loaded, trials
+from assay.prove.earlier import caught_by_gate
 from assay.prove.plain import Ran
+from assay.prove.score import Score
 from assay.prove.trial import Outcome
 from assay.prove.trials import Trials
 
@@ -139,3 +143,51 @@ def test_one_that_never_decides_is_a_survivor_with_the_reason(monkeypatch: pytes
 def test_nothing_can_be_said_when_the_defect_free_plane_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InconclusiveError, match="bottleneck"):
         under_load(monkeypatch, {None: [NOISY] * loaded.TRIES})
+
+
+def test_what_an_earlier_proof_of_the_gate_has_caught_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = Suite(certify=[{"store/a", "store/b"}])
+    monkeypatch.setattr(trials, "try_all", suite.try_all)
+    tried = Trials("certify", 1, 1, lambda _: None, earlier={"store/a": outcome("store/a", True)})
+    found = {item.id: item for item in tried.run([defect("store/a"), defect("store/b")])}
+    assert all(item.caught for item in found.values())
+    assert suite.asked == [("certify", frozenset({"store/b"})), ("certify", frozenset({"store/a"}))]
+
+
+def report_of(**changes: Any) -> dict[str, Any]:
+    """The --json of a proof of the gate."""
+    outcomes = {name: outcome(name, name == "store/a") for name in ("store/a", "store/b")}
+    score = Score("gate", 1, outcomes, {name: defect(name) for name in outcomes})
+    return {**score.to_json(), **changes}
+
+
+def test_the_report_of_a_proof_can_be_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "prove.json"
+    file.write_text(json.dumps(report_of()))
+    assert caught_by_gate(file, 1) == {"store/a": outcome("store/a", True)}
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("no json", "no report"),
+        ("{}", "no report"),
+        (json.dumps(report_of(profile="certify")), "of the profile certify"),
+        (json.dumps(report_of(seed=2)), "seed 2"),
+    ],
+    ids=["text", "empty", "profile", "seed"],
+)
+def test_another_report_is_refused(tmp_path: Path, content: str, why: str) -> None:
+    file = tmp_path / "prove.json"
+    file.write_text(content)
+    with pytest.raises(SettingsError, match=why):
+        caught_by_gate(file, 1)
+
+
+def test_the_report_of_another_suite_is_refused(tmp_path: Path) -> None:
+    report = report_of()
+    report["families"]["store"]["suite_digest"] = "sha256:0"
+    file = tmp_path / "prove.json"
+    file.write_text(json.dumps(report))
+    with pytest.raises(SettingsError, match="another state"):
+        caught_by_gate(file, 1)
