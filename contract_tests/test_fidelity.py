@@ -21,6 +21,10 @@ def test_one_prefix(probe: Probe, test: str) -> None:
     siblings.of_one_prefix(probe, test)
 
 
+def test_after_a_refusal(probe: Probe, test: str) -> None:
+    siblings.after_a_refusal(probe, test)
+
+
 def test_aged(probe: Probe, test: str) -> None:
     siblings.aged(probe, test)
 

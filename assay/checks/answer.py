@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -40,6 +41,7 @@ class AnswerChecks:
         """Yield every deviation of ``answer`` that can be told without knowing the request."""
         operation = self._contract.operations[role]
         yield from self._echo(answer)
+        yield from _internals(operation, answer)
         if answer.status in BUSY:
             return
         if answer.status >= 500:
@@ -101,6 +103,35 @@ def _strict_json(body: bytes) -> Json:
         raise ValueError(f"{literal} is no JSON literal")
 
     return json.loads(body.decode("utf-8"), parse_constant=refuse)
+
+
+# How the traces of common languages, and the errors of common databases, begin.
+_INTERNALS: Final = re.compile(
+    r"Traceback \(most recent call last\)|File \"/[^\"]+\", line \d+|goroutine \d+ \["
+    r"|^[ \t]*at [\w.$<>]+\([\w.]+:\d+\)"
+    r"|\bat /\S+\.[jt]s:\d+:\d+|\b(?:java|javax|org\.springframework)\.[\w.]+Exception\b|SQLSTATE\b|\bORA-\d{5}\b",
+    re.MULTILINE,
+)
+
+_TOLD: Final = 20_000
+"""Bytes of an error that are looked at: some echo a megabyte that was sent."""
+
+
+def _internals(operation: Operation, answer: Answer) -> Iterator[Deviation]:
+    if answer.status < 400:
+        return
+    told = answer.body[:_TOLD].decode("utf-8", "replace")
+    # Within JSON the line breaks of a trace are escaped.
+    found = _INTERNALS.search(told.replace("\\n", "\n").replace("\\t", "\t").replace('\\"', '"'))
+    if found is not None:
+        yield Deviation(
+            Class.ADVISORY,
+            "internals-told",
+            None,
+            "/response/body",
+            f"{operation.id} tells the inside of the server in an error",
+            f"“{found[0].strip()[:60]}” helps nobody who calls, and whoever looks for a way in.",
+        )
 
 
 def _server_error(operation: Operation, answer: Answer) -> Deviation:

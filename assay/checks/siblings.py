@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Final
 
 from assay.checks import lifecycle
+from assay.checks.answer import BUSY
 from assay.checks.exchange import Exchange
-from assay.checks.probe import Probe, created_id
+from assay.checks.probe import PLAIN_SPEC, Probe, created_id
 from assay.contract.request import Expectation, Outcome, Request, Role
 
 _OPEN: Final = Expectation(Outcome.OPEN)
@@ -66,6 +68,31 @@ def _still_there(told: Exchange) -> Exchange:
             "/response/body",
             "deleting one workload has deleted another one of the same prefix",
             "A deletion names one workload, by its id.",
+        )
+    )
+
+
+def after_a_refusal(probe: Probe, test: str) -> None:
+    """The name of a refused creation is as free as it was before. Raises ContractBreachError."""
+    bad = probe.body({**PLAIN_SPEC, "priorityClass": "no-such-class"})
+    with probe.creating(Request(Role.CREATE, body=bad), test=test) as refused:
+        probe.verify(refused)
+        if refused.accepted:
+            return  # told by the rule's own test
+    good = {**bad, "spec": dict(PLAIN_SPEC)}
+    with probe.creating(Request(Role.CREATE, body=good), test=test, expectation=_OPEN) as created:
+        probe.verify(_free(replace(created, setup=(refused,))))
+
+
+def _free(created: Exchange) -> Exchange:
+    if created.accepted or created.status is None or not 400 <= created.status < 500 or created.status in BUSY:
+        return created
+    return created.with_deviations(
+        lifecycle.violation(
+            "refused-create-keeps-name",
+            "/response/status",
+            f"a name is refused ({created.status}) because a creation with it was refused before",
+            "A refused request has no effect: the same creation under another name is accepted.",
         )
     )
 

@@ -177,3 +177,27 @@ def test_nothing_drawn_at_random_is_in_the_place() -> None:
     two = judge(Role.READ, answer(200, {**WORKLOAD, "name": 123456, "spec": {"args": 99}}))
     assert one == two
     assert len(one) == 2
+
+
+TRACES = {
+    "python": 'Traceback (most recent call last):\n  File "/srv/app.py", line 3, in create\n',
+    "python-line": 'File "/srv/app.py", line 3',
+    "java": "boom\n\tat com.example.Store.put(Store.java:42)",
+    "java-exception": "java.lang.NullPointerException: spec",
+    "go": "panic: x\n\ngoroutine 7 [running]:",
+    "node": "TypeError: x\n    at /srv/app.js:12:7",
+    "database": "ERROR: SQLSTATE 23505 unique_violation",
+}
+
+
+@pytest.mark.parametrize("trace", TRACES.values(), ids=TRACES)
+def test_the_inside_of_the_server_is_worth_knowing(trace: str) -> None:
+    found = [one for one in deviations(Role.READ, error(404, details=trace)) if one.check == "internals-told"]
+    assert [one.cls for one in found] == [Class.ADVISORY]
+
+
+@pytest.mark.parametrize(
+    "told", ["the spec is wrong at line 3", "use File or Directory", "look at (docs) for more", "at 12:30:05"]
+)
+def test_plain_words_are_no_inside(told: str) -> None:
+    assert [one.check for one in deviations(Role.READ, error(404, details=told))] == []

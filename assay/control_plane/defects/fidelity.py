@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from assay.contract.request import Json, Role
 from assay.control_plane.behaviour import Behaviour, Change
-from assay.control_plane.http import Answer, Call, encode
+from assay.control_plane.http import Answer, Call, Refusal, encode
 from assay.control_plane.store import Workload
 
 Text = Callable[[str], str]
@@ -137,6 +137,26 @@ def _deletes_namesakes(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, store=Greedy)
 
 
+def _refusal_keeps_name(behaviour: Behaviour) -> Behaviour:
+    class Grudging(behaviour.operations):  # type: ignore[misc,name-defined]
+        def create(self, call: Call) -> Answer:
+            self.refused: set[str] = getattr(self, "refused", set())
+            try:
+                name = str(json.loads(call.body)["name"])
+            except (ValueError, KeyError, TypeError, RecursionError):
+                return super().create(call)  # type: ignore[no-any-return]
+            if name in self.refused:
+                raise Refusal(400, f"/name: the name '{name[:100]}' is already in use")
+            try:
+                return super().create(call)  # type: ignore[no-any-return]
+            except Refusal as refusal:
+                if refusal.status == 400:
+                    self.refused.add(name)
+                raise
+
+    return replace(behaviour, operations=Grudging)
+
+
 def _update_ages(behaviour: Behaviour) -> Behaviour:
     class Renewing(behaviour.operations):  # type: ignore[misc,name-defined]
         def update(self, call: Call) -> Answer:
@@ -168,6 +188,7 @@ _OTHERS: Final[tuple[tuple[str, str, Change], ...]] = (
     ("pools-sorted", "the prioritized list of node pools is stored in alphabetical order", _stored(_pools_sorted)),
     ("prefix-not-random", "the suffix of a prefix is always the same", _prefix_numbered),
     ("delete-takes-namesakes", "a deletion takes every workload of the same requested name", _deletes_namesakes),
+    ("refusal-keeps-name", "the name of a refused creation is taken", _refusal_keeps_name),
     ("update-renames", "an update takes a name that it holds beside the spec", _update_renames),
     ("update-renews-created", "an update sets createdAt to its own time", _update_ages),
 )
