@@ -24,14 +24,16 @@ from locust import User, constant, events, task
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
+from assay.contract.documents import load
 from assay.control_plane import embedded
 from assay.control_plane.embedded import Embedded
-from assay.errors import AssayError, InconclusiveError
+from assay.errors import AssayError, InconclusiveError, SettingsError
 from assay.load.clock import sleeper
 from assay.load.collector import Collector
 from assay.load.dispatch import Dispatcher, Lane
 from assay.load.histogram import PERCENTILES
 from assay.load.payload import specs
+from assay.load.profiles import available
 from assay.load.reaper import Reaper
 from assay.load.recorder import Recorder
 from assay.load.scenario import Base, load_scenario
@@ -67,6 +69,8 @@ class Session:
         """A process starts: find the target, or start the embedded control plane; join the workers' reports."""
         self._environment = environment
         runner = environment.runner
+        if not isinstance(runner, MasterRunner):
+            _warm_up()
         if isinstance(runner, WorkerRunner):
             runner.register_message("assay_target", self._told_target)
             environment.events.report_to_master.add_listener(self._report)
@@ -74,6 +78,7 @@ class Session:
             return
         if isinstance(runner, MasterRunner):
             runner.register_message("assay_target_wanted", self._tell_target)
+            runner.register_message("assay_failed", self._told_failure)
         self._given = self._find_target(environment)
         self._told.set()
         if isinstance(runner, MasterRunner):
@@ -82,8 +87,19 @@ class Session:
             gevent.spawn(self._report_locally)
 
     def test_start(self) -> None:
+        """A test starts, perhaps not the first one. The target stays the one that this process was started for."""
         self.collector = _collector()
         self._failed = None
+        host = (self._environment.host or "").rstrip("/")
+        if self._given and host and host != self._given["flags"]["base_url"].rstrip("/"):
+            # Anyone who reaches the web UI may type a host there, and it would be sent our credentials.
+            error = SettingsError(
+                f"the host {host} was typed in the web UI; the credentials here are for "
+                f"{self._given['flags']['base_url']}",
+                hint=f"start Locust with --host {host}",
+            )
+            self._failed = error
+            gevent.spawn(self._fail, error)
 
     def test_stop(self) -> None:
         """Delete what the test created, in every process that created something; take in the last answers."""
@@ -101,8 +117,9 @@ class Session:
             "project": getattr(options, "project", None) or None,
             "cluster": getattr(options, "cluster", None) or None,
         }
-        if load_settings(flags).base_url:
-            return {"flags": flags, "credentials": {}}
+        settings = load_settings(flags)
+        if settings.base_url:
+            return {"flags": {**flags, "base_url": settings.base_url}, "credentials": {}}
         plane = _KEPT.enter_context(embedded.start())
         environment.host = plane.base_url
         logger.info("no --host given: testing the embedded control plane at %s", plane.base_url)
@@ -206,19 +223,35 @@ class Session:
                 dispatcher.end()
             left = self._reaper.finish(CLEANUP_SECONDS)
             self.world.names.close()
-            if left:
-                logger.warning("%d workloads are left; `assay cleanup` removes them", left)
-            else:
-                self._site.ledger.finish()
+            if not self._site.conclude(left):
+                logger.warning("%d workloads are left or in doubt; `assay cleanup` looks after them", max(left, 1))
             self._site.close()
             self._site = None
             self._dispatchers = {}
 
     def _fail(self, error: AssayError) -> None:
-        logger.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
-        self._environment.process_exit_code = error.exit_code
-        if not isinstance(self._environment.runner, WorkerRunner) and self._environment.parsed_options.headless:
-            gevent.spawn(self._environment.runner.quit)
+        """Say why no test can be made, in the log and among the web UI's exceptions, and end it."""
+        said = f"{error.message} ({error.hint})" if error.hint else error.message
+        logger.error("%s", said)
+        runner = self._environment.runner
+        if isinstance(runner, WorkerRunner):
+            runner.send_message("assay_failed", {"said": said, "exit": error.exit_code})
+        else:
+            self._give_up(said, error.exit_code)
+
+    def _told_failure(self, environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG002 - Locust's signature
+        if self._environment.process_exit_code is None:
+            logger.error("a load process cannot take part: %s", msg.data["said"])
+        self._give_up(msg.data["said"], msg.data["exit"])
+
+    def _give_up(self, said: str, code: int) -> None:
+        runner = self._environment.runner
+        runner.log_exception("assay", said, "")
+        if self._environment.parsed_options.headless:
+            self._environment.process_exit_code = code
+            gevent.spawn(runner.quit)
+        else:
+            gevent.spawn(runner.stop)
 
     # reports -----------------------------------------------------------------------------------------------------
 
@@ -254,7 +287,16 @@ class Session:
             summary = self.collector.merged(operation, "ok").summary()
             if summary:
                 lines.append(f"{operation:<42}" + "".join(f"{value:>10.1f}" for value in summary.values()))
+        for (operation, _, reason), number in sorted(self.collector.skipped.items()):
+            lines.append(f"{operation}: {number} not started ({reason})")
         return "\n".join(lines) if len(lines) > 1 else ""
+
+
+def _warm_up() -> None:
+    """Read the contract and the scenarios now: a second's work, in which a running test would stand still."""
+    load()
+    for scenario in available():
+        load_scenario(scenario)
 
 
 def _collector() -> Collector:
@@ -326,6 +368,8 @@ def _init(environment: Environment, **_: Any) -> None:
     except AssayError as error:
         logger.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")  # noqa: TRY400 - a message, no trace
         raise SystemExit(error.exit_code) from None
+    # Locust sets its --run-time next, and gevent counts from when its loop last looked at the clock: seconds ago.
+    gevent.get_hub().loop.update_now()
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
