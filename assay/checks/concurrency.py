@@ -65,7 +65,11 @@ def updates(probe: Probe, test: str, spec: Mapping[str, Json]) -> None:
             if exchange.accepted:  # 409: the target serialises by refusing, and the client is told
                 wanted |= patch
         final = lifecycle.settled(
-            probe, test, workload, lambda body: not list(echo.differences(wanted, body.get("spec")))
+            probe,
+            test,
+            workload,
+            lambda body: not list(echo.differences(wanted, body.get("spec"))),
+            after=tuple(exchange for exchange in answered if exchange.accepted),
         )
         lost = list(echo.differences(wanted, final.object().get("spec")))
         probe.verify(final.with_deviations(*(_lost(pointer) for pointer in lost)))
@@ -103,7 +107,7 @@ def update_against_delete(probe: Probe, test: str) -> None:
 
         raced = at_once([update, delete, update_late])
         if raced[1].accepted:  # a second deletion would hide that an update has undone the first
-            probe.verify(*raced, lifecycle.await_deletion(probe, test, workload))
+            probe.verify(*raced, lifecycle.await_deletion(probe, test, workload, *raced))
         else:
             probe.verify(*raced, *lifecycle.delete_and_wait(probe, test, workload, second=True))
 

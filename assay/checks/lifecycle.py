@@ -28,7 +28,8 @@ def read(probe: Probe, test: str, workload: Workload, **options: Any) -> Exchang
     """Read a workload that exists."""
     request = Request(Role.READ, {"workloadId": workload.id})
     options.setdefault("expectation", _ACCEPT)
-    return probe.send(request, test=test, setup=(workload.created,), **options)
+    options.setdefault("setup", (workload.created,))
+    return probe.send(request, test=test, **options)
 
 
 def patch(probe: Probe, test: str, workload: Workload, spec: Mapping[str, Json]) -> Exchange:
@@ -94,12 +95,16 @@ def update_is_stored(
 ) -> None:
     """An update changes what it names and nothing else, is really stored, and may be repeated."""
     with probe.workload(test, before) as workload:
+        sent: tuple[Exchange, ...] = ()
         for step in ("update", "repeated-update")[: 2 if twice else 1]:
             answered = patch(probe, test, workload, change)
             probe.verify(same_metadata(workload.created.object(), answered, step) if answered.accepted else answered)
             if not answered.accepted:
                 return
-            final = settled(probe, test, workload, lambda body: not list(echo.differences(change, body.get("spec"))))
+            sent = (*sent, answered)
+            final = settled(
+                probe, test, workload, lambda body: not list(echo.differences(change, body.get("spec"))), after=sent
+            )
             if not final.accepted:
                 probe.verify(final)
                 return
@@ -137,9 +142,19 @@ def _bystanders(
         )
 
 
-def settled(probe: Probe, test: str, workload: Workload, done: Callable[[Mapping[str, Json]], bool]) -> Exchange:
-    """Read until ``done`` or until it is not worth waiting any longer; the last read is what counts."""
-    return settling.until(probe, test, workload.id, done, (workload.created,))
+def settled(
+    probe: Probe,
+    test: str,
+    workload: Workload,
+    done: Callable[[Mapping[str, Json]], bool],
+    *,
+    after: tuple[Exchange, ...],
+) -> Exchange:
+    """Read until ``done`` or until it is not worth waiting any longer; the last read is what counts.
+
+    ``after``: what was done to the workload since its creation, for whoever wants to see it again.
+    """
+    return settling.until(probe, test, workload.id, done, (workload.created, *after))
 
 
 def refused_update_changes_nothing(
@@ -150,7 +165,8 @@ def refused_update_changes_nothing(
         original = read(probe, test, workload)
         refused = patch(probe, test, workload, bad)
         probe.verify(refused)
-        now = same_metadata(original.object(), read(probe, test, workload), "refused-update")
+        now = read(probe, test, workload, setup=(workload.created, refused))
+        now = same_metadata(original.object(), now, "refused-update")
         spec = original.object().get("spec")
         changed = list(echo.differences(spec, now.object().get("spec"))) if isinstance(spec, Mapping) else []
         added = list(echo.differences(now.object().get("spec"), spec)) if isinstance(spec, Mapping) else []
@@ -204,18 +220,18 @@ def delete_and_wait(probe: Probe, test: str, workload: Workload, *, second: bool
     )
     if not deleted.accepted and deleted.status not in _GONE:
         return [deleted]
-    return [deleted, await_deletion(probe, test, workload)]
+    return [deleted, await_deletion(probe, test, workload, deleted)]
 
 
-def await_deletion(probe: Probe, test: str, workload: Workload) -> Exchange:
-    """Follow a workload whose deletion was accepted until it is gone or in a documented deleted state.
+def await_deletion(probe: Probe, test: str, workload: Workload, *done: Exchange) -> Exchange:
+    """Follow a workload whose deletion was accepted (``done``) until it is gone or in a documented deleted state.
 
     The last read is what counts; it deviates when the deletion has not taken effect by the deadline.
     """
     deadline = time.monotonic() + probe.target.settings.delete_deadline
     pause = _POLL_SECONDS
     while True:
-        exchange = read(probe, test, workload, also=frozenset({404, 410}))
+        exchange = read(probe, test, workload, also=frozenset({404, 410}), setup=(workload.created, *done))
         gone = exchange.status in {404, 410}
         if gone or _is_deleted(exchange.object()) or not exchange.accepted:
             return exchange
@@ -252,7 +268,9 @@ def deletion(probe: Probe, test: str) -> None:
             expectation=Expectation(Outcome.OPEN),
             setup=(workload.created, steps[0]),
         )
-        beside = same_metadata(neighbour.created.object(), read(probe, test, neighbour), "neighbour-delete")
+        before = (neighbour.created, workload.created, steps[0])
+        beside = read(probe, test, neighbour, setup=before)
+        beside = same_metadata(neighbour.created.object(), beside, "neighbour-delete")
         probe.verify(*steps, again, _still_lives(beside))
 
 
@@ -274,22 +292,22 @@ def after_deletion(probe: Probe, test: str, role: Role) -> None:
     with probe.workload(test, {"image": "registry.example/echo:1.0", "command": "serve"}) as workload:
         steps = delete_and_wait(probe, test, workload)
         probe.verify(*steps)
-        gone = _await_404(probe, test, workload)
+        gone = _await_404(probe, test, workload, steps[0])
         if gone is None:
             return  # kept as a record of a deleted workload: lawful, and nothing more is promised
         exchange = probe.send(_on_deleted(role, workload), test=test, expectation=_refusal(), setup=gone)
         time.sleep(_POLL_SECONDS)  # what comes back need not come back at once
-        back = read(probe, test, workload, expectation=_refusal())
+        back = read(probe, test, workload, expectation=_refusal(), setup=(*gone, exchange))
         probe.verify(_refused_when_gone(exchange, role), _refused_when_gone(back, Role.READ))
 
 
-def _await_404(probe: Probe, test: str, workload: Workload) -> tuple[Exchange, ...] | None:
+def _await_404(probe: Probe, test: str, workload: Workload, deleted: Exchange) -> tuple[Exchange, ...] | None:
     deadline = time.monotonic() + min(settling.SETTLE_SECONDS, probe.target.settings.delete_deadline)
     pause = _POLL_SECONDS
     while time.monotonic() < deadline:
-        exchange = read(probe, test, workload, also=frozenset({404, 410}))
+        exchange = read(probe, test, workload, also=frozenset({404, 410}), setup=(workload.created, deleted))
         if exchange.status == 404:
-            return (workload.created, exchange)
+            return (workload.created, deleted, exchange)
         if exchange.accepted and not _is_deleted(exchange.object()):
             probe.verify(exchange.with_deviations(_alive_again()))
         time.sleep(pause)

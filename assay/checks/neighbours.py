@@ -15,7 +15,8 @@ def update(probe: Probe, test: str) -> None:
     """An update of one workload changes nothing of another one."""
     with probe.workload(test, RICH) as neighbour, probe.workload(test) as workload:
         answered = lifecycle.patch(probe, test, workload, {"command": "assay-for-one-only", "args": "--one"})
-        probe.verify(answered, _untouched(lifecycle.read(probe, test, neighbour), neighbour))
+        told = lifecycle.read(probe, test, neighbour, setup=(neighbour.created, workload.created, answered))
+        probe.verify(answered, _untouched(told, neighbour))
 
 
 def _untouched(exchange: Exchange, workload: Workload) -> Exchange:

@@ -1,7 +1,8 @@
 """Follows the phases of a workload that nobody touches: some edges no control plane has a reason to take.
 
 The document lists the phases and says nothing of their order, so only what the words themselves exclude is judged: a
-workload that has left Creating is not created again, and one that nobody deletes is not being deleted.
+workload that has run is not created again, and one that nobody deletes is not being deleted. Others may come in any
+order: a workload may wait (Pending) before it is created in a cluster.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ def watch(probe: Probe, test: str) -> None:
 
 def judged(told: Sequence[Exchange]) -> Iterator[Exchange]:
     """The exchanges with the deviations of the edges that lead to them; ``told`` in the order they were answered."""
-    left_creating = False
+    has_run = False
     for exchange in told:
         phase = exchange.object().get("actualPhase") if exchange.accepted else None
         deviations = []
-        if phase == "Creating" and left_creating:
-            deviations.append(_unlawful(phase, "a workload that has left Creating is told to be in Creating again"))
+        if phase == "Creating" and has_run:
+            deviations.append(_unlawful(phase, "a workload that was Running is told to be in Creating again"))
         if phase in _DELETION:
             deviations.append(_unlawful(str(phase), f"a workload that nobody deletes is told to be {phase}"))
-        left_creating = left_creating or phase not in {None, "Creating"}
+        has_run = has_run or phase == "Running"
         yield exchange.with_deviations(*deviations)
 
 

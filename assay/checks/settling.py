@@ -90,7 +90,8 @@ def after_update(probe: Probe, exchange: Exchange, workload_id: str) -> tuple[Ex
     spec = sent.get("spec") if isinstance(sent, Mapping) else None
     told = exchange
     if exchange.accepted and [*_lacks(spec, exchange.object())]:
-        told = until(probe, exchange.test, workload_id, lambda body: not [*_lacks(spec, body)], exchange.setup)
+        before = (*exchange.setup, exchange)
+        told = until(probe, exchange.test, workload_id, lambda body: not [*_lacks(spec, body)], before)
     stored = told.object().get("spec")
     judged = (
         exchange.with_deviations(*told.deviations, *_lacks(spec, told.object())) if told is not exchange else exchange
