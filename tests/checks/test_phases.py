@@ -33,6 +33,7 @@ def blamed(*names: str | None) -> list[str]:
         ("Pending", "Running", "Pending", "Initializing", "Failed"),
         (None, None, None),
         ("Unknown", "Running", "Unknown"),
+        ("Pending", "Creating", "Initializing", "Running"),
     ],
 )
 def test_lawful_courses(course: tuple[str | None, ...]) -> None:
