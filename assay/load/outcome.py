@@ -11,6 +11,7 @@ from assay.contract.documents import Contract
 from assay.contract.request import Role
 from assay.findings.journal import Journal
 from assay.findings.model import Class, Finding
+from assay.findings.slo import stalls
 from assay.load import health
 from assay.load.collector import Collector
 from assay.load.coordinator import Leg
@@ -24,10 +25,6 @@ FEWEST: Final = 20
 
 MOST_POINTS: Final = 600
 """Points of a series in the journal; longer runs are thinned out by taking the worst of neighbouring points."""
-
-STALLING: Final = 10.0
-"""How many times the median a missed percentile is when few answers stall and most are quick. Measured: at most 1.6
-on servers that are slow all over, 600 with one answer in fifty held up for 3 s."""
 
 _TEST: Final = "load"
 
@@ -178,7 +175,7 @@ def _missed(result: Result, kept: Kept, objectives: Objectives) -> Finding:
     elif kept.name == "rate_ratio":
         detail = f" ({result.not_started} not started: {_told(result.skipped)})"
     elif kept.name.endswith("_ms") and kept.value is not None:
-        detail = _stalls(result, kept.value)
+        detail = stalls(kept.value, result.latency_ms.get("p50"))
     return Finding(
         cls=Class.VIOLATION,
         check="slo",
@@ -190,14 +187,6 @@ def _missed(result: Result, kept: Kept, objectives: Objectives) -> Finding:
         why=f"service level objective {kept.name} = {kept.limit:g} in {objectives.source}",
         test=_TEST,
     )
-
-
-def _stalls(result: Result, value: float) -> str:
-    """Says so when a percentile was missed by few answers that stall, while most are quick."""
-    median = result.latency_ms.get("p50")
-    if median is None or value < STALLING * median:
-        return ""
-    return f" (stalls: few answers are that late, half of them take at most {median:.3g} ms)"
 
 
 def _told(counts: dict[str, int]) -> str:
