@@ -38,22 +38,27 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 118},
 )
 
-# Command, module and function; the order is that of --help. Modules are small: what is heavy is imported when a
-# command runs.
+# Command, module, function, line in --help; in the order of --help. Modules are small: what is heavy is imported when
+# a command runs.
 _COMMANDS: Final = (
-    ("gate", "assay.cli.gate", "gate"),
-    ("certify", "assay.cli.certify", "certify"),
-    ("verify", "assay.cli.verify", "verify"),
-    ("benchmark", "assay.cli.benchmark", "benchmark"),
-    ("compare", "assay.cli.compare", "compare"),
-    ("manifest", "assay.cli.manifest", "manifest"),
-    ("serve", "assay.cli.serve", "serve"),
-    ("doctor", "assay.cli.doctor", "doctor"),
-    ("replay", "assay.cli.replay", "replay"),
-    ("cleanup", "assay.cli.cleanup", "cleanup"),
-    ("rules", "assay.cli.rules", "rules"),
-    ("waive", "assay.cli.waive", "waive"),
-    ("prove", "assay.cli.prove", "prove"),
+    ("gate", "assay.cli.gate", "gate", "May this build be merged? The contract and a short load."),
+    (
+        "certify",
+        "assay.cli.certify",
+        "certify",
+        "May this release go out? Ten times the examples, and a certificate.",
+    ),
+    ("verify", "assay.cli.verify", "verify", "Is a certification still what was written?"),
+    ("benchmark", "assay.cli.benchmark", "benchmark", "How fast is it, and slower than the baseline?"),
+    ("compare", "assay.cli.compare", "compare", "Two stored benchmark runs: better, same, worse?"),
+    ("manifest", "assay.cli.manifest", "manifest", "A benchmark for Locust's Kubernetes operator."),
+    ("serve", "assay.cli.serve", "serve", "Serve the embedded control plane until SIGTERM."),
+    ("doctor", "assay.cli.doctor", "doctor", "Can this target be tested at all? What is missing?"),
+    ("replay", "assay.cli.replay", "replay", "One finding again: still failing?"),
+    ("cleanup", "assay.cli.cleanup", "cleanup", "Remove what an earlier run left behind."),
+    ("rules", "assay.cli.rules", "rules", "What only the prose demands, with quote and place."),
+    ("waive", "assay.cli.waive", "waive", "Accept a finding, with a reason, until a date."),
+    ("prove", "assay.cli.prove", "prove", "Seeded defects: what does the suite catch?"),
 )
 
 
@@ -76,9 +81,10 @@ def _root(
 
 @cache
 def _register() -> None:
-    for name, module, function in _COMMANDS:
-        app.command(name)(getattr(import_module(module), function))
-    app.add_typer(import_module("assay.cli.contract").app, name="contract")
+    for name, module, function, line in _COMMANDS:
+        app.command(name, short_help=line)(getattr(import_module(module), function))
+    contract = import_module("assay.cli.contract").app
+    app.add_typer(contract, name="contract", short_help="Merge the published documents, show what is in force.")
 
 
 def main(arguments: list[str] | None = None) -> Any:
