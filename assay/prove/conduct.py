@@ -25,7 +25,7 @@ from assay.prove.score import TIMED, Score, check_joinable, chosen, joined, newl
 from assay.prove.trial import Outcome
 from assay.prove.trials import Trials
 
-_TIMED: Final = "it shows under load only; `assay prove --family performance` tries it, half a minute for each defect"
+_TIMED: Final = "it shows under load only; assay prove --family performance tries it, half a minute for each defect"
 _SAYS_EVERY: Final = 250  # outcomes between two lines of progress
 
 
