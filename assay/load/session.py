@@ -55,7 +55,10 @@ class Session:
 
     def __init__(self) -> None:
         self._told = Event()
-        self._opening = BoundedSemaphore(1)
+        self._closing = BoundedSemaphore(1)
+        self._opener: gevent.Greenlet | None = None
+        self._lane: Lane | None = None
+        self._keeper: gevent.Greenlet | None = None
         self._given: dict[str, Any] = {}
         self._environment: Any = None
         self._site: Site | None = None
@@ -161,17 +164,15 @@ class Session:
 
         Raises AssayError, the same one to every caller, when that is not possible.
         """
-        with self._opening:
-            if self._failed is not None:
-                raise self._failed
-            if self._site is None:
-                try:
-                    self._open()
-                except AssayError as error:
-                    self._failed = error
-                    self._fail(error)
-                    raise
-            return self.world
+        if self._failed is not None:
+            raise self._failed
+        if self._opener is None:
+            # Not in the user's own greenlet, which Locust may end at any moment: a creation must not be cut off.
+            self._opener = gevent.spawn(self._try_to_open)
+        self._opener.join()
+        if self._failed is not None:
+            raise self._failed
+        return self.world
 
     def dispatcher(self, scenario: str, parameters: Mapping[str, Any]) -> Dispatcher:
         """The dispatcher of a scenario in this process; AssayError as in ``join``."""
@@ -185,6 +186,20 @@ class Session:
     def authorization(self) -> dict[str, str]:
         """The header for those who send requests with Locust's own clients."""
         return {"Authorization": f"Bearer {self._site.token}"} if self._site is not None else {}
+
+    @property
+    def lane(self) -> Lane:
+        """Where requests are launched, once ``join`` has returned."""
+        assert self._lane is not None
+        return self._lane
+
+    def _try_to_open(self) -> None:
+        try:
+            self._open()
+        except AssayError as error:
+            self._failed = error
+            if not self._closing.locked():
+                self._fail(error)
 
     def _open(self) -> None:
         runner = self._environment.runner
@@ -200,7 +215,7 @@ class Session:
             logger.warning("%s", note)
         self.world.look_for_pods()
         self._recorder = Recorder([math.inf])
-        self.lane = Lane(site.client, self._recorder, time.monotonic(), IN_FLIGHT, TIMEOUT, self._listen)
+        self._lane = Lane(site.client, self._recorder, time.monotonic(), IN_FLIGHT, TIMEOUT, self._listen)
         self._keeper = gevent.spawn(self._keep)
 
     def _keep(self) -> None:
@@ -213,12 +228,19 @@ class Session:
 
     def close(self) -> None:
         """Delete what this process created and let go of the target."""
-        with self._opening:
+        with self._closing:
+            opener, self._opener = self._opener, None
+            if self._site is not None:
+                self.world.closing = True
+            if opener is not None:
+                opener.join(timeout=TIMEOUT)
             if self._site is None:
                 return
-            self.lane.stop()
-            self.lane.idle.wait(timeout=TIMEOUT)
-            gevent.kill(self._keeper)
+            if self._lane is not None:
+                self._lane.stop()
+                self._lane.idle.wait(timeout=TIMEOUT)
+            if self._keeper is not None:
+                gevent.kill(self._keeper)
             for dispatcher in self._dispatchers.values():
                 dispatcher.end()
             left = self._reaper.finish(CLEANUP_SECONDS)
@@ -226,7 +248,7 @@ class Session:
             if not self._site.conclude(left):
                 logger.warning("%d workloads are left or in doubt; `assay cleanup` looks after them", max(left, 1))
             self._site.close()
-            self._site = None
+            self._site = self._lane = self._keeper = None
             self._dispatchers = {}
 
     def _fail(self, error: AssayError) -> None:

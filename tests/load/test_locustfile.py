@@ -1,0 +1,184 @@
+"""`locust -f load_tests/...` as a Locust user starts it, who has never heard of assay."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from assay.control_plane import embedded
+from assay.control_plane.embedded import Embedded
+from tests.load.test_scale_out import free_port
+from tests.run.whole import PATIENCE, end, environment, place, wait_for, workloads
+
+ROOT: Final = Path(__file__).parents[2]
+OPEN: Final = ROOT / "load_tests" / "locustfile.py"
+CLOSED: Final = ROOT / "load_tests" / "closed_users.py"
+SHORT: Final = ("--headless", "-u", "20", "-r", "20", "-t", "5s")
+OPERATIONS: Final = {
+    "create_inference1": "POST",
+    "get_inference": "GET",
+    "get_inference_workload_metrics": "GET",
+    "get_inference_workload_pod_metrics": "GET",
+    "update_inference_spec": "PATCH",
+}
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[Embedded]:
+    with embedded.start() as running:
+        yield running
+
+
+def target(plane: Embedded) -> list[str]:
+    return ["--host", *place(plane)[1:]]
+
+
+def begin(folder: Path, locustfile: Path, *arguments: str, plane: Embedded | None = None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "locust", "-f", str(locustfile), *arguments],
+        env={**environment(folder, plane), "PYTHONPATH": str(ROOT)},
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def locust(folder: Path, locustfile: Path, *arguments: str, plane: Embedded | None = None) -> tuple[int, str]:
+    return end(begin(folder, locustfile, *arguments, plane=plane))
+
+
+def statistics(folder: Path) -> dict[str, tuple[str, int]]:
+    """What Locust itself says: request name to method and number, of a run that got no wrong answer."""
+    rows = json.loads((folder / "stats.json").read_text())
+    assert [row["num_failures"] for row in rows] == [0] * len(rows)
+    return {row["name"]: (row["method"], row["num_requests"]) for row in rows}
+
+
+def ledgers(folder: Path) -> list[Path]:
+    return list((folder / "state").rglob("*.jsonl"))
+
+
+def test_without_a_host_the_embedded_control_plane_is_tested(tmp_path: Path) -> None:
+    code, said = locust(tmp_path, OPEN, *SHORT, "--json-file", "stats")
+    assert code == 0, said
+    found = statistics(tmp_path)
+    assert {name: method for name, (method, _) in found.items()} == OPERATIONS
+    assert found["get_inference_workload_metrics"][1] > found["create_inference1"][1]
+    assert "operation (latency from when due, ms)" in said
+    assert not ledgers(tmp_path)
+
+
+def test_several_processes_on_a_host(tmp_path: Path, plane: Embedded) -> None:
+    arguments = (*target(plane), *SHORT, "--processes", "2", "--json-file", "stats")
+    code, said = locust(tmp_path, OPEN, *arguments, plane=plane)
+    assert code == 0, said
+    assert len(statistics(tmp_path)) >= 3
+    assert not workloads(plane)
+    assert len(ledgers(tmp_path)) == 2
+    assert all('"finished"' in file.read_text() for file in ledgers(tmp_path))
+
+
+@pytest.mark.parametrize("more", [(), ("--processes", "2")])
+def test_without_credentials_it_says_what_to_set(tmp_path: Path, plane: Embedded, more: tuple[str, ...]) -> None:
+    code, said = locust(tmp_path, OPEN, *target(plane), *SHORT, *more)
+    assert code == 2
+    assert "credentials are missing: ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET not set" in said
+
+
+def test_ctrl_c_removes_what_was_created(tmp_path: Path, plane: Embedded) -> None:
+    arguments = ("--headless", "-u", "20", "-r", "20", "--processes", "2")
+    process = begin(tmp_path, OPEN, *target(plane), *arguments, plane=plane)
+    wait_for(lambda: len(workloads(plane)) >= 4, process)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    code, said = end(process)
+    assert code == 0, said
+    assert not workloads(plane)
+
+
+def test_closed_users(tmp_path: Path, plane: Embedded) -> None:
+    code, said = locust(tmp_path, CLOSED, *target(plane), *SHORT, "--json-file", "stats", plane=plane)
+    assert code == 0, said
+    assert statistics(tmp_path).keys() == {"get_inference", "get_inference_workload_metrics"}
+    assert not workloads(plane)
+
+
+class Page:
+    """Locust's web UI, driven as a browser does."""
+
+    def __init__(self, port: int, process: subprocess.Popen[str]) -> None:
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30)
+        self._process = process
+        wait_for(self.is_there, process)
+
+    def is_there(self) -> bool:
+        try:
+            return "Locust" in self.http.get("/").text
+        except httpx.TransportError:
+            return False
+
+    def swarm(self, host: str) -> None:
+        answer = self.http.post("/swarm", data={"user_count": "20", "spawn_rate": "20", "host": host})
+        assert answer.json()["success"], answer.text
+
+    def stop(self) -> None:
+        assert self.http.post("/stop").json()["success"]
+
+    def stats(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.http.get("/stats/requests").json()
+        return found
+
+    def numbers(self) -> dict[str, int]:
+        return {row["name"]: row["num_requests"] for row in self.stats()["stats"]}
+
+    def is_busy(self) -> bool:
+        """A test runs (the figures of the last one are gone), and every operation has been asked for."""
+        asked = {name for name, number in self.numbers().items() if number}
+        return bool(self.stats()["state"] == "running" and asked >= OPERATIONS.keys())
+
+    def exceptions(self) -> str:
+        return self.http.get("/exceptions").text
+
+    def wait(self, condition: Any) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert self._process.poll() is None
+            assert time.monotonic() < deadline, self.http.get("/logs").text
+            time.sleep(0.2)
+
+
+def test_web_ui(tmp_path: Path, plane: Embedded) -> None:
+    port = free_port()
+    web = ("--web-host", "127.0.0.1", "--web-port", str(port))
+    process = begin(tmp_path, OPEN, *target(plane), *web, plane=plane)
+    try:
+        page = Page(port, process)
+        assert page.numbers() == {"Aggregated": 0}
+        page.swarm("https://elsewhere.invalid")
+        page.wait(lambda: "the host https://elsewhere.invalid was typed in the web UI" in page.exceptions())
+        page.wait(lambda: page.stats()["state"] == "stopped")
+        assert page.numbers() == {"Aggregated": 0}
+        for _ in range(2):  # a second test in the same process starts afresh
+            page.swarm(plane.base_url)
+            page.wait(page.is_busy)
+            page.stop()
+            page.wait(lambda: page.stats()["state"] == "stopped" and not workloads(plane))
+        page.http.close()
+        process.send_signal(signal.SIGTERM)
+        code, said = end(process)
+        assert code == 0, said
+    finally:
+        process.kill()
+        process.wait()
