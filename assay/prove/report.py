@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +12,9 @@ from assay.control_plane.defects.base import Defect
 from assay.findings.detection import Share
 from assay.prove.plain import Agreement
 from assay.prove.score import Score
+
+MOST_TOLD: Final = 3
+"""Findings of one run under load that are printed; a server that is slow all over misses every limit."""
 
 
 def show(score: Score, console: Console) -> None:
@@ -39,8 +43,10 @@ def show(score: Score, console: Console) -> None:
 def _show_under_load(score: Score, console: Console) -> None:
     """What was found under load, in the words of the findings."""
     for outcome in score.outcomes.values():
-        for told in outcome.told:
+        for told in outcome.told[:MOST_TOLD]:
             console.print(f"{outcome.id}: {told}", soft_wrap=True)
+        if len(outcome.told) > MOST_TOLD:
+            console.print(f"    and {len(outcome.told) - MOST_TOLD} more (--json lists them)", soft_wrap=True)
 
 
 def list_defects(defects: Iterable[Defect], console: Console) -> None:

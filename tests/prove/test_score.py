@@ -136,3 +136,14 @@ def test_survivors_and_disagreements_are_shown() -> None:
     assert "66.7" in text
     assert differing == 1
     assert "F-2" in text
+
+
+def test_what_was_found_under_load_is_told_in_its_own_words() -> None:
+    told = tuple(f"limit {number} was missed" for number in range(report.MOST_TOLD + 2))
+    slow = replace(outcome("a/one", "violation"), told=told)
+    console = Console(record=True, width=120, file=io.StringIO())
+    report.show(Score("gate", 1, {"a/one": slow}, {"a/one": DEFECTS["a/one"]}), console)
+    text = console.export_text()
+    assert "a/one: limit 0 was missed" in text
+    assert told[-1] not in text
+    assert "and 2 more" in text
