@@ -28,6 +28,7 @@ from assay.contract.strategies.plans import plans
 from assay.errors import AssayError, BudgetExhausted, TargetLostError, UsageError
 
 KEY = pytest.StashKey["ContractRun"]()
+_NOT_TESTED = pytest.StashKey[AssayError]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -150,7 +151,14 @@ class ContractRun:
         future = self._futures.get(pyfuncitem)
         if future is None:
             return None
-        pyfuncitem.user_properties.append(("seconds", round(future.result(), 4)))
+        try:
+            seconds = future.result()
+        except (BudgetExhausted, TargetLostError) as error:
+            # Told as a skip, whose report shows no source: pytest takes 30 ms to show that of an error, and once the
+            # target is lost more than a thousand tests end so.
+            pyfuncitem.stash[_NOT_TESTED] = error
+            pytest.skip(f"not tested: {error.message}")
+        pyfuncitem.user_properties.append(("seconds", round(seconds, 4)))
         return True
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -160,6 +168,8 @@ class ContractRun:
         with generating():  # a report parses source, which must not happen while a thread generates
             report = yield
         error = call.excinfo.value if call.excinfo is not None else None
+        if call.when == "call":
+            error = item.stash.get(_NOT_TESTED, error)
         if call.when != "call" and report.passed:
             return report
         self._journal(item, report, error)

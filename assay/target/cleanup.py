@@ -182,7 +182,8 @@ class _Sweep:
             time.sleep(pause)
             pause = min(pause * 2, _LAST_POLL)
             taken = taken and time.monotonic() - asked < _ASK_AGAIN
-        return self.why_unreachable or why
+        why = self.why_unreachable or why
+        return f"the target had agreed to delete it, which was not seen done: {why}" if entry.delete_taken else why
 
     def _ask(self, request: Request, auth: str) -> Answer | NoAnswer:
         try:

@@ -162,6 +162,16 @@ def test_a_target_that_is_gone_does_not_hold_up_the_sweep(reach: Open, plane: Pl
     assert all("does not answer: connection refused" in entry.why for entry in swept.left_behind)
 
 
+def test_what_a_lost_target_had_agreed_to_delete_is_told_apart(reach: Open) -> None:
+    target = reach(retry_cap=0.01)
+    agreed, kept = fill(target, 2)
+    delete(target, agreed)
+    target.client.transport.exchange = refused  # type: ignore[method-assign, assignment]
+    why = {entry.id: entry.why for entry in target.sweep(deadline=60).left_behind}
+    assert why[agreed].startswith("the target had agreed to delete it, which was not seen done: the target does not")
+    assert why[kept].startswith("the target does not answer")
+
+
 def refused(*_: Any) -> Any:
     from assay.target.exchange import NoAnswer
 
