@@ -48,6 +48,12 @@ def test_the_wheel_holds_the_package_and_no_test_of_the_project(wheel: set[str])
     assert any(name.endswith("entry_points.txt") for name in wheel)
 
 
+def test_the_wheel_holds_the_scores_that_reports_and_certificates_show(wheel: set[str]) -> None:
+    wanted = of_the_repository("reports/baselines")
+    assert "reports/baselines/detection.json" in wanted
+    assert {f"assay/_house/{name}" for name in wanted} <= wheel
+
+
 def test_in_a_clone_the_folders_lie_beside_the_package() -> None:
     assert {name: house.folder(name) for name in FOLDERS} == {name: ROOT / name for name in FOLDERS}
     assert all(house.folder(name).is_dir() for name in FOLDERS)
