@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import pytest
 
 from assay.checks import concurrency, stages
-from assay.prove import timing
 from tests.checks.scenes import Scenario, bench, blamed, live
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -39,12 +38,6 @@ LAWFUL = (
     "capital-ids",
     "drop-nulls",
 )
-
-
-@pytest.fixture(autouse=True)
-def real_time_afterwards() -> Iterator[None]:
-    yield
-    timing.uninstall()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

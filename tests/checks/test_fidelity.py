@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from assay.checks import fidelity, siblings
 from assay.control_plane.defects.fidelity import rows
-from assay.prove import timing
 from tests.checks.scenes import Scenario, bench, blamed, live
 
 SCENARIOS: Mapping[str, Scenario] = {
     "printable": lambda probe: fidelity.texts(probe, "t", "printable"),
     "beyond-ascii": lambda probe: fidelity.texts(probe, "t", "beyond-ascii"),
     "order": lambda probe: fidelity.order(probe, "t"),
+    "updated": lambda probe: fidelity.updated(probe, "t"),
     "one-prefix": lambda probe: siblings.of_one_prefix(probe, "t"),
     "after-a-refusal": lambda probe: siblings.after_a_refusal(probe, "t"),
     "aged": lambda probe: siblings.aged(probe, "t"),
@@ -24,6 +24,7 @@ BEYOND = {"ascii", "latin", "narrow", "cut-255", "cut-4096", "one-line", "untabb
 BLAMED: dict[str, tuple[str, str]] = {
     "value-empty-lost": ("beyond-ascii", "text-created"),
     "pools-sorted": ("order", "read-echo"),
+    **{f"update-ignores-{name}": ("updated", "update-echo") for name in fidelity.CHANGED},
     "prefix-not-random": ("one-prefix", "name-prefix-random"),
     "delete-takes-namesakes": ("one-prefix", "delete-neighbour"),
     "refusal-keeps-name": ("after-a-refusal", "refused-create-keeps-name"),
@@ -49,12 +50,6 @@ LAWFUL = (
     "no-neighbours",
     "capital-ids",
 )
-
-
-@pytest.fixture(autouse=True)
-def real_time_afterwards() -> Iterator[None]:
-    yield
-    timing.uninstall()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

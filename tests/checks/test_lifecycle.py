@@ -10,7 +10,6 @@ import pytest
 from assay.checks import lifecycle, stages
 from assay.contract.request import Role
 from assay.findings.model import Class
-from assay.prove import timing
 from tests.checks.scenes import Scenario, bench, blamed, live
 
 CHANGE = {change.id: change for change in stages.CHANGES}["several-at-once"]
@@ -75,12 +74,6 @@ LAWFUL = (
     "no-neighbours",
     "refuse-unknown",
 )
-
-
-@pytest.fixture(autouse=True)
-def real_time_afterwards() -> Iterator[None]:
-    yield
-    timing.uninstall()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

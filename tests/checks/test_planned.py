@@ -22,19 +22,12 @@ from assay.contract.strategies.plans import Plan, plans
 from assay.control_plane.behaviour import Behaviour
 from assay.control_plane.defects.rules import rule_off
 from assay.findings.model import Finding
-from assay.prove import timing
 from assay.prove.bench import Bench
 from assay.target.budget import Limits
 from tests.checks.scenes import live
 
 RULE = "compute/portion-limit-not-below-request"
 PRIORITY = "scheduling/priority-class-known"
-
-
-@pytest.fixture(autouse=True)
-def real_time_afterwards() -> Iterator[None]:
-    yield
-    timing.uninstall()
 
 
 @cache

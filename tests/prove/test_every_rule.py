@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from assay.checks.exchange import ContractBreachError
@@ -17,17 +15,10 @@ from assay.contract.strategies.plans import Plan, plans
 from assay.control_plane import patching
 from assay.control_plane.behaviour import Behaviour
 from assay.control_plane.defects.rules import rule_off
-from assay.prove import timing
 from assay.prove.bench import Bench
 
 JUDGED = {"rule-enforced", "accepts-valid", "schema-enforced"}
 BREAKABLE = [rule for rule in RULES if rule.rejects]
-
-
-@pytest.fixture(autouse=True)
-def real_time_afterwards() -> Iterator[None]:
-    yield
-    timing.uninstall()
 
 
 def of_area(rule: Rule) -> list[Plan]:

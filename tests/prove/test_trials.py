@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 
 from assay.contract import documents
 from assay.control_plane.defects import catalogue
-from assay.prove import timing
 from assay.prove.order import ordered
 from assay.prove.suite import SuiteTest, collect
 from assay.prove.trial import findings_of, try_defect
@@ -44,12 +43,6 @@ SAMPLE = (
 @cache
 def every_test() -> tuple[SuiteTest, ...]:
     return collect("gate")
-
-
-@pytest.fixture(autouse=True)
-def real_time_afterwards() -> Iterator[None]:
-    yield
-    timing.uninstall()
 
 
 def near(name: str) -> list[SuiteTest]:
