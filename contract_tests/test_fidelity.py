@@ -17,6 +17,10 @@ def test_order(probe: Probe, test: str) -> None:
     fidelity.order(probe, test)
 
 
+def test_updated(probe: Probe, test: str) -> None:
+    fidelity.updated(probe, test)
+
+
 def test_one_prefix(probe: Probe, test: str) -> None:
     siblings.of_one_prefix(probe, test)
 

@@ -8,13 +8,14 @@ from typing import Final
 from assay.checks.answer import BUSY
 from assay.checks.deviation import Deviation
 from assay.contract.documents import Operation
-from assay.contract.request import Expectation, Outcome, Reason, Source
+from assay.contract.request import Expectation, Outcome, Reason, Role, Source
 from assay.contract.rules.base import Strength
 from assay.contract.rules.catalogue import by_id
 from assay.findings.model import Class
 from assay.target.exchange import Answer
 
 _NO_FOCUS: Final = Reason(Source.SCHEMA, "valid", "/body", "")
+_UNKNOWN: Final = frozenset({404, 410})
 EXCLUDED: Final = "assumes-excluded"
 """What an accepted entry with ``exclude: true`` takes for granted (contract/unstated.py)."""
 
@@ -54,6 +55,16 @@ def _refused(operation: Operation, answer: Answer, expectation: Expectation, foc
             focus.location,
             f"{operation.id} refuses with {answer.status} what the contract allows ({what})",
             f"The contract sets no such limit, but the request takes for granted that {taken}.",
+        )
+    if answer.status in _UNKNOWN and operation.role is not Role.CREATE and focus is _NO_FOCUS:
+        return Deviation(
+            Class.VIOLATION,
+            "accepts-valid",
+            focus.id,
+            focus.location,
+            f"{operation.id} does not know ({answer.status}) a workload that was created and that nobody has deleted",
+            "Its creation was accepted, and nothing in this run has asked for its deletion: either it was lost, or "
+            "something else has removed it while the run went on.",
         )
     quote = f" The document says: “{focus.text}”" if focus.text else ""
     return Deviation(

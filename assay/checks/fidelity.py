@@ -16,7 +16,7 @@ from assay.checks.created import spec_echo
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
 from assay.checks.lifecycle import violation
-from assay.checks.probe import PLAIN_SPEC, Probe, created_id
+from assay.checks.probe import PLAIN_SPEC, Probe, Workload, created_id
 from assay.contract.request import Expectation, Json, Outcome, Request, Role
 
 _OPEN: Final = Expectation(Outcome.OPEN)
@@ -57,6 +57,15 @@ ORDERED: Final[Mapping[str, Json]] = {**PLAIN_SPEC, "nodePools": ["pool-b", "poo
 """Lists to whose order the document gives a meaning, in none that a sort would make."""
 
 
+CHANGED: Final[Mapping[str, Json]] = {
+    "nodePools": ["pool-c", "pool-a", "pool-b"],
+    "category": "assay-category",
+    "nodeType": "assay-node-type",
+    "compute": {"extendedResources": [{"resource": "example.com/assay", "quantity": "1"}]},
+}
+"""What an update may name beside plain values, each of which may be unknown to the target."""
+
+
 def texts(probe: Probe, test: str, group: str) -> None:
     """Create with a group of texts, then let each variable have another one's: both times all must be told again.
 
@@ -93,6 +102,27 @@ def order(probe: Probe, test: str) -> None:
         if identity is not None:
             told = _read(probe, test, identity, created)
             probe.verify(told.with_deviations(*_echoed(told)))
+
+
+def updated(probe: Probe, test: str) -> None:
+    """An update of what names other things is stored where it is taken. Raises ContractBreachError."""
+    with probe.workload(test) as workload:
+        for name, value in CHANGED.items():
+            change = {name: value}
+            request = Request(Role.UPDATE, {"workloadId": workload.id}, body={"spec": change})
+            answer = probe.send(request, test=test, expectation=_OPEN, setup=(workload.created,))
+            probe.verify(answer)
+            if answer.accepted:
+                probe.verify(_holding(probe, test, workload, change, answer))
+
+
+def _holding(probe: Probe, test: str, workload: Workload, change: Mapping[str, Json], answer: Exchange) -> Exchange:
+    def missing(body: Mapping[str, Json]) -> list[Deviation]:
+        return [*spec_echo(change, body, "update")]
+
+    setup = (workload.created, answer)
+    told = settling.until(probe, test, workload.id, lambda body: not missing(body), setup)
+    return told.with_deviations(*missing(told.object())) if told.accepted else told
 
 
 def _echoed(told: Exchange) -> Iterator[Deviation]:

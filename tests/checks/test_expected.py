@@ -68,6 +68,20 @@ def test_without_a_focus_the_request_as_a_whole_is_named() -> None:
     assert "a request that the contract allows" in found.summary
 
 
+@pytest.mark.parametrize(
+    ("role", "status", "lost"), [(Role.READ, 404, True), (Role.UPDATE, 410, True), (Role.READ, 400, False)]
+)
+def test_a_workload_that_is_not_known_is_told_as_such(role: Role, status: int, lost: bool) -> None:
+    (found,) = judge(load().operations[role], Answer(status), accept())
+    assert (found.cls, found.check, found.rule, found.location) == (
+        Class.VIOLATION,
+        "accepts-valid",
+        "valid",
+        "/body",
+    )
+    assert ("nobody has deleted" in found.summary) is lost
+
+
 def test_refusing_what_takes_something_for_granted_is_a_gap() -> None:
     (found,) = judged(400, accept(ASSUMED), focus=FOCUS)
     assert (found.cls, found.check) == (Class.GAP, "stricter-than-contract")

@@ -183,6 +183,18 @@ def _update_renames(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, operations=Renaming)
 
 
+def _ignores(name: str) -> Change:
+    def change(behaviour: Behaviour) -> Behaviour:
+        class Forgetful(behaviour.operations):  # type: ignore[misc,name-defined]
+            def patched(self, before: Json, patch: dict[str, Json]) -> Json:
+                kept = {key: value for key, value in patch.items() if key != name}
+                return super().patched(before, kept) if kept else before
+
+        return replace(behaviour, operations=Forgetful)
+
+    return change
+
+
 _OTHERS: Final[tuple[tuple[str, str, Change], ...]] = (
     ("value-empty-lost", "an empty value is not stored", _stored(_empty_values_lost)),
     ("pools-sorted", "the prioritized list of node pools is stored in alphabetical order", _stored(_pools_sorted)),
@@ -199,3 +211,5 @@ def rows() -> Iterator[tuple[str, str, Change]]:
     for name, what, text in _TEXTS:
         yield f"value-{name}", what, _stored(_on_values(text))
     yield from _OTHERS
+    for name in ("nodePools", "category", "nodeType", "compute"):
+        yield f"update-ignores-{name}", f"an update of {name} is accepted and not stored", _ignores(name)
