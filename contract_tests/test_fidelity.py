@@ -25,6 +25,10 @@ def test_one_prefix(probe: Probe, test: str) -> None:
     siblings.of_one_prefix(probe, test)
 
 
+def test_spelt(probe: Probe, test: str) -> None:
+    siblings.spelt(probe, test)
+
+
 def test_after_a_refusal(probe: Probe, test: str) -> None:
     siblings.after_a_refusal(probe, test)
 

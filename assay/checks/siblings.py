@@ -72,6 +72,24 @@ def _still_there(told: Exchange) -> Exchange:
     )
 
 
+def spelt(probe: Probe, test: str) -> None:
+    """A name with capitals, where it is taken, is the workload's name. Raises ContractBreachError."""
+    body = probe.body(name=f"{probe.name()}-CamelCase")
+    with probe.creating(Request(Role.CREATE, body=body), test=test, expectation=_OPEN) as created:
+        told = created.object()
+        if created.accepted and not told.get("name") == told.get("requestedName") == body["name"]:
+            created = created.with_deviations(
+                lifecycle.violation(
+                    "name-as-given",
+                    "/response/202/body/name",
+                    "a name with capitals is not the workload's name as it was given",
+                    "“If useGivenNameAsPrefix, in the creation request, is false, name and requestedName should be "
+                    "identical.”",
+                )
+            )
+        probe.verify(created)
+
+
 def after_a_refusal(probe: Probe, test: str) -> None:
     """The name of a refused creation is as free as it was before. Raises ContractBreachError."""
     bad = probe.body({**PLAIN_SPEC, "priorityClass": "no-such-class"})

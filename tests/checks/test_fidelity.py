@@ -17,6 +17,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "updated": lambda probe: fidelity.updated(probe, "t"),
     "one-prefix": lambda probe: siblings.of_one_prefix(probe, "t"),
     "after-a-refusal": lambda probe: siblings.after_a_refusal(probe, "t"),
+    "spelt": lambda probe: siblings.spelt(probe, "t"),
     "aged": lambda probe: siblings.aged(probe, "t"),
     "renamed": lambda probe: siblings.renamed(probe, "t"),
 }
@@ -28,6 +29,7 @@ BLAMED: dict[str, tuple[str, str]] = {
     "prefix-not-random": ("one-prefix", "name-prefix-random"),
     "delete-takes-namesakes": ("one-prefix", "delete-neighbour"),
     "refusal-keeps-name": ("after-a-refusal", "refused-create-keeps-name"),
+    "name-lowered": ("spelt", "name-as-given"),
     "update-renews-created": ("aged", "update-metadata"),
     "update-renames": ("renamed", "update-metadata"),
     "update-joins-lists": ("printable", "entry-once-updated"),
@@ -43,6 +45,7 @@ LAWFUL = (
     "updates-show-late",
     "creations-show-late",
     "refuse-unknown",
+    "label-names",
     "duplicate-conflict",
     "whole-seconds",
     "required-fields-only",
@@ -57,7 +60,7 @@ def test_silent_on_the_reference_and_nothing_is_left(scenario: str) -> None:
     stand = bench()
     SCENARIOS[scenario](stand.probe)
     assert [found for found in stand.notebook.findings.values() if found["class"] == "violation"] == []
-    assert stand.notebook.requests >= 2
+    assert stand.notebook.requests >= 2 or scenario == "spelt"
     assert live(stand) == []
 
 

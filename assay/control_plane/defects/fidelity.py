@@ -126,6 +126,14 @@ def _prefix_numbered(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, operations=Numbers, choices=replace(behaviour.choices, duplicate=None))
 
 
+def _name_lowered(behaviour: Behaviour) -> Behaviour:
+    class Lowers(behaviour.operations):  # type: ignore[misc,name-defined]
+        def final_name(self, body: Json) -> str:
+            return str(super().final_name(body)).lower()
+
+    return replace(behaviour, operations=Lowers)
+
+
 def _deletes_namesakes(behaviour: Behaviour) -> Behaviour:
     class Greedy(behaviour.store):  # type: ignore[misc,name-defined]
         def delete(self, workload: Workload, now: int, gone: int) -> None:
@@ -199,6 +207,7 @@ _OTHERS: Final[tuple[tuple[str, str, Change], ...]] = (
     ("value-empty-lost", "an empty value is not stored", _stored(_empty_values_lost)),
     ("pools-sorted", "the prioritized list of node pools is stored in alphabetical order", _stored(_pools_sorted)),
     ("prefix-not-random", "the suffix of a prefix is always the same", _prefix_numbered),
+    ("name-lowered", "a name is stored in small letters", _name_lowered),
     ("delete-takes-namesakes", "a deletion takes every workload of the same requested name", _deletes_namesakes),
     ("refusal-keeps-name", "the name of a refused creation is taken", _refusal_keeps_name),
     ("update-renames", "an update takes a name that it holds beside the spec", _update_renames),
