@@ -24,6 +24,7 @@ from tests.bench.peers import schemathesis_cli
 from tests.bench.peers.sample import stratified
 from tests.bench.peers.table import render
 
+_TOOLS: Final = ("assay gate", "schemathesis, published", "schemathesis, corrected")
 PLAIN_RUNS: Final = 2
 """Runs on the defect-free plane whose failures do not count: a second one, because ids and times differ each time."""
 
@@ -71,12 +72,19 @@ def main(arguments: list[str]) -> int:
         corrected = folder / "corrected.json"
         corrected.write_text(json.dumps(contract.document, default=str), encoding="utf-8")
         published = house.folder("openapi") / documents.DOCUMENT
-        tools = {
-            "assay gate": assay_gate(asked.seed),
-            "schemathesis, published": schemathesis(published, folder, asked.seed, asked.examples),
-            "schemathesis, corrected": schemathesis(corrected, folder, asked.seed, asked.examples),
-        }
-        rows = _compared(tools, defects, asked.json)
+        tools = dict(
+            zip(
+                _TOOLS,
+                (
+                    assay_gate(asked.seed),
+                    schemathesis(published, folder, asked.seed, asked.examples),
+                    schemathesis(corrected, folder, asked.seed, asked.examples),
+                ),
+                strict=True,
+            )
+        )
+        chosen = {name: see for name, see in tools.items() if not asked.tool or name in asked.tool}
+        rows = _compared(chosen, defects, asked.json)
     sys.stdout.write(render(rows))
     return 0
 
@@ -86,6 +94,7 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=60, help="defects, spread over the families (default 60)")
     parser.add_argument("--seed", type=int, default=1, help="draws the sample and what the tools draw")
     parser.add_argument("--examples", type=int, default=None, help="examples of Schemathesis (default: its own, 100)")
+    parser.add_argument("--tool", action="append", choices=_TOOLS, help="only this one; repeatable")
     parser.add_argument("--json", type=Path, default=None, help="write every outcome as it is known")
     return parser.parse_args(given)
 
