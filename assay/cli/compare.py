@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, SettingsError
 
 _RUNS = Path("reports") / "runs"
+_NONE = "–"
 
 
 def compare(
@@ -41,10 +43,10 @@ def compare(
         table.add_row(
             item.operation,
             item.percentile,
-            f"{item.before:.2f}",
-            f"{item.after:.2f}",
-            f"{item.relative:+.1%}",
-            f"{item.low:+.1%} to {item.high:+.1%}",
+            _number(item.before, ".2f"),
+            _number(item.after, ".2f"),
+            _number(item.relative, "+.1%"),
+            _NONE if math.isnan(item.low) else f"{item.low:+.1%} to {item.high:+.1%}",
             item.why or item.change.value,
         )
     # A table cut to a pipe's 80 columns would lose the numbers it is for.
@@ -55,6 +57,11 @@ def compare(
     console.print(f"{second.run} against {first.run}: {comparison.change.value}", markup=False)
     codes = {Change.WORSE: EXIT_FAIL, Change.UNKNOWN: EXIT_INCONCLUSIVE}
     raise typer.Exit(codes.get(comparison.change, EXIT_PASS))
+
+
+def _number(value: float, form: str) -> str:
+    """What was too short to compare has no numbers."""
+    return _NONE if math.isnan(value) else format(value, form)
 
 
 def find(run: str) -> Path:

@@ -184,6 +184,7 @@ def test_a_lawful_contract_is_shown(assay: Assay) -> None:
         "certify",
         "benchmark",
         "compare",
+        "manifest",
         "serve",
         "doctor",
         "replay",

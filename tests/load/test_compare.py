@@ -53,6 +53,13 @@ def test_too_little_to_tell(assay: Assay) -> None:
     assert "cannot tell" in said.out
 
 
+def test_too_short_to_compare_shows_no_numbers(assay: Assay, first: str) -> None:
+    said = assay("compare", first, keep("short.json", measured(2, blocks=3)))
+    assert said.code == 3
+    assert "3 time blocks, 8 are needed" in said.out
+    assert "nan" not in said.out
+
+
 def test_other_conditions_are_told(assay: Assay, first: str) -> None:
     other = keep("other.json", replace(measured(1), conditions={"profile": "soak"}))
     said = assay("compare", first, other)
