@@ -11,13 +11,14 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import gevent
 from gevent.event import Event
 
 from assay.load.client import Answer, Client, Failure
 from assay.load.clock import sleeper
+from assay.load.laws import POSITION
 from assay.load.reasons import IN_FLIGHT, STOPPED
 from assay.load.recorder import Recorder
 from assay.load.scenario import Base, Call, Skip
@@ -67,6 +68,13 @@ class Pulse:
         return f"no answer for {silent:.0f} s, {self.failures} failures in a row, the last one: {self.last_failure}"
 
 
+class Due(NamedTuple):
+    """A request of the schedule: when it is due, and the how-many-th it is of those due at the same moment."""
+
+    at: float
+    position: int = 1
+
+
 @dataclass(slots=True)
 class Lane:
     """What the requests of one process share: clock, cap, client, recorder.
@@ -81,7 +89,7 @@ class Lane:
     patience: float
     listener: Listener = deaf
     in_flight: int = 0
-    waiting: deque[tuple[Dispatcher, float]] = field(default_factory=deque)
+    waiting: deque[tuple[Dispatcher, Due]] = field(default_factory=deque)
     pulse: Pulse = field(default_factory=Pulse)
     halt: Event = field(default_factory=Event)
     idle: Event = field(default_factory=Event)
@@ -100,7 +108,7 @@ class Lane:
             self.cut_at = self.now()
         self.halt.set()
         for dispatcher, due in self.waiting:
-            self.recorder.skipped(dispatcher.operation, due, STOPPED)
+            self.recorder.skipped(dispatcher.operation, due.at, STOPPED)
         self.waiting.clear()
 
 
@@ -113,6 +121,7 @@ class Dispatcher:
         self._scenario = scenario
         self._arrivals = arrivals
         self._number = 0
+        self._bursts = False  # set once several are due at the same moment
 
     def end(self) -> None:
         """The run is over: let the scenario discard what it still holds."""
@@ -123,17 +132,23 @@ class Dispatcher:
         lane = self._lane
         timer = sleeper()
         try:
+            last, position = -1.0, 1
             for due in self._arrivals:
-                timer.until(lane.origin + due)
+                if due == last:
+                    position += 1
+                    self._bursts = True
+                else:
+                    last, position = due, 1
+                    timer.until(lane.origin + due)
                 if lane.halt.is_set():
                     return
-                self.launch(due)
+                self.launch(due, position)
         finally:
             timer.close()
 
-    def launch(self, due: float) -> None:
-        """Start the request that was due at ``due``, or queue it when the cap is reached."""
-        lane = self._lane
+    def launch(self, at: float, position: int = 1) -> None:
+        """Start the request that was due at ``at``, or queue it when the cap is reached."""
+        lane, due = self._lane, Due(at, position)
         if lane.in_flight >= lane.cap:
             lane.waiting.append((self, due))
             return
@@ -141,9 +156,9 @@ class Dispatcher:
         lane.idle.clear()
         gevent.spawn(_serve, lane, self, due)
 
-    def one(self, due: float, *, waited: bool) -> None:
-        """Prepare, send, judge and record the request that was due at ``due``."""
-        lane = self._lane
+    def one(self, request: Due, *, waited: bool) -> None:
+        """Prepare, send, judge and record one request."""
+        lane, due = self._lane, request.at
         number, self._number = self._number, self._number + 1
         call = self._scenario.call(number)
         if isinstance(call, Skip):
@@ -161,7 +176,8 @@ class Dispatcher:
             ended = lane.now()
             error = failure.kind
             lane.pulse.failed(error)
-        lane.recorder.ended(call.operation, due, begun, ended, error, call.level)
+        levels = (*call.levels, (POSITION, request.position)) if self._bursts else call.levels
+        lane.recorder.ended(call.operation, due, begun, ended, error, levels)
         self._tell(call, (ended - due) * 1000, answer, error)
         self._scenario.after(call, answer)
 
@@ -170,7 +186,7 @@ class Dispatcher:
         self._lane.listener(call.method, call.operation, milliseconds, length, error)
 
 
-def _serve(lane: Lane, dispatcher: Dispatcher, due: float) -> None:
+def _serve(lane: Lane, dispatcher: Dispatcher, due: Due) -> None:
     """Serve one request, then those that wait for its place."""
     waited = False
     try:
@@ -189,12 +205,12 @@ def _serve(lane: Lane, dispatcher: Dispatcher, due: float) -> None:
             lane.idle.set()
 
 
-def _next_waiting(lane: Lane) -> tuple[Dispatcher, float] | None:
+def _next_waiting(lane: Lane) -> tuple[Dispatcher, Due] | None:
     while lane.waiting:
         dispatcher, due = lane.waiting.popleft()
-        if lane.now() - due <= lane.patience:
+        if lane.now() - due.at <= lane.patience:
             return dispatcher, due
-        lane.recorder.skipped(dispatcher.operation, due, IN_FLIGHT)
+        lane.recorder.skipped(dispatcher.operation, due.at, IN_FLIGHT)
     return None
 
 

@@ -1,7 +1,8 @@
 """Does latency grow? With the number of samples, with live workloads, with time: fitted, with a confidence interval.
 
-A limit on a percentile says whether it is too slow today; a law says that it will be. Medians are fitted, because a
-single stall must not look like growth.
+A limit on a percentile says whether it is too slow today; a law says that it will be. What is fitted are medians over
+time, and at each level the mean of its middle half, weighted by its requests: a single stall must not look like
+growth, and a level at which the target is in one of two states (a deletion under way, or over) lies between the two.
 """
 
 from __future__ import annotations
@@ -27,14 +28,23 @@ ABSOLUTE_MS: Final = 5.0
 """Growth over the whole observed span, at the lower end of the interval, that is worth a finding: half of what it was
 at the start, and 5 ms. On an idle machine the embedded control plane shows less than 3 ms over 1,000 samples."""
 
+ABSOLUTE_POSITION_MS: Final = 20.0
+"""The same for a burst: on a crowded machine eight reads at once wait for the same processor."""
+
 PERCEPTIBLE: Final = 0.1
 """Growth steeper than an objective allows counts from a tenth on: less drowns in the differences between machines."""
+
+POSITION: Final = "position"
+"""The how-many-th a request is of those sent at the same moment: who serves one at a time makes each wait for the
+ones before it. Their number at any moment would not do: a slow target has more under way because it is slow."""
 
 UNITS: Final[Mapping[str, str]] = {
     "samples": "sample",
     "minutes": "minute of time range",
     "live": "live workload",
+    "present": "workload that is not yet gone",
     "time": "minute of running",
+    POSITION: "request sent just before it, as if served one at a time",
 }
 """The variables of laws, and what one more of each is called."""
 
@@ -62,7 +72,8 @@ class Law:
 
     def _grows_by(self, share: float) -> bool:
         growth = self.low * self.span
-        return growth > ABSOLUTE_MS and growth > share * max(self.base, 0.0)
+        least = ABSOLUTE_POSITION_MS if self.variable == POSITION else ABSOLUTE_MS
+        return growth > least and growth > share * max(self.base, 0.0)
 
     def sentence(self) -> str:
         """The law in words: "+2.10 ms per sample, 95 % CI 1.90 to 2.30"."""
@@ -73,18 +84,22 @@ class Law:
 def over_levels(
     operation: str, variable: str, levels: Mapping[int, Mapping[int, int]], *, seed: int = 0
 ) -> Law | None:
-    """Fit the medians at each value of ``variable`` (value: sparse histogram); None when there is too little."""
+    """Fit the middles at each value of ``variable`` (value: sparse histogram); None when there is too little.
+
+    ``base`` is the fit at 0: with no workload, no sample.
+    """
     usable = {value: counts for value, counts in levels.items() if sum(counts.values()) >= FEWEST_REQUESTS}
     if len(usable) < FEWEST_LEVELS:
         return None
     generator = np.random.default_rng(seed)
     values = np.array(sorted(usable), dtype=np.float64)
-    medians = np.array([percentiles(usable[int(value)], [50.0])[0] for value in values])
-    slope = _slopes(values, medians[None, :])
-    drawn = np.stack([_medians(usable[int(value)], generator) for value in values], axis=1)
-    low, high = _interval(_slopes(values, drawn))
-    first = float(values[0])
-    return Law(operation, variable, float(slope[0]), low, high, float(medians[0]), float(values[-1]) - first)
+    drawn = np.stack([_middles(usable[int(value)], generator) for value in values], axis=1)
+    # The first row is what was measured, the others are resamples.
+    weights = np.array([sum(usable[int(value)].values()) for value in values], dtype=np.float64)
+    slopes = _slopes(values, drawn, weights)
+    slope, (low, high) = float(slopes[0]), _interval(slopes[1:])
+    base = max(float(np.average(drawn[0], weights=weights) - slope * np.average(values, weights=weights)), 0.0)
+    return Law(operation, variable, slope, low, high, base, float(values[-1] - values[0]))
 
 
 def over_time(operation: str, blocks: Mapping[int, Mapping[int, int]], block_seconds: float) -> Law | None:
@@ -100,22 +115,24 @@ def over_time(operation: str, blocks: Mapping[int, Mapping[int, int]], block_sec
     return Law(operation, "time", float(fit[0]), float(fit[2]), float(fit[3]), base, span)
 
 
-def _slopes(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The slope of the least-squares line for every row of ``y`` at once."""
-    centred = x - x.mean()
-    slopes: NDArray[np.float64] = (y - y.mean(axis=1, keepdims=True)) @ centred / (centred @ centred)
+def _slopes(x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The slope of the weighted least-squares line for every row of ``y`` at once."""
+    centred = (x - np.average(x, weights=weights)) * weights
+    slopes: NDArray[np.float64] = (y @ centred) / (x @ centred)
     return slopes
 
 
-def _medians(counts: Mapping[int, int], generator: np.random.Generator) -> NDArray[np.float64]:
-    """Medians in milliseconds of ``RESAMPLES`` draws with replacement."""
+def _middles(counts: Mapping[int, int], generator: np.random.Generator) -> NDArray[np.float64]:
+    """The mean of the middle half in milliseconds: as measured, then of RESAMPLES draws with replacement."""
     index = np.array(sorted(counts), dtype=np.int64)
     weights = np.array([counts[int(at)] for at in index], dtype=np.float64)
     total = int(weights.sum())
-    drawn = generator.multinomial(total, weights / total, size=RESAMPLES)
+    drawn = np.vstack([weights, generator.multinomial(total, weights / total, size=RESAMPLES)])
     reached = np.cumsum(drawn, axis=1)
-    values: NDArray[np.float64] = highest_values(index)[np.argmax(reached >= total / 2, axis=1)] / 1000.0
-    return values
+    # How much of each counter lies between the first and the third quarter.
+    inside = np.minimum(reached, 0.75 * total) - np.maximum(reached - drawn, 0.25 * total)
+    middles: NDArray[np.float64] = np.clip(inside, 0.0, None) @ highest_values(index) / (0.5 * total) / 1000.0
+    return middles
 
 
 def _interval(slopes: NDArray[np.float64]) -> tuple[float, float]:

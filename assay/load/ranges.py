@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from assay.contract.documents import Contract
 from assay.contract.request import Role
-from assay.load.scenario import Option, options
+from assay.load.scenario import Level, Option, options
 
 SWEEPS: Final[Mapping[str, tuple[int, ...]]] = {"samples": (1, 100, 400, 1000), "minutes": (5, 60, 360, 1440)}
 """The values that a sweep goes through, by variable; the spread is what makes a law visible."""
@@ -34,17 +35,30 @@ def metric_query(contract: Contract, role: Role, parameters: Mapping[str, Any]) 
     return _query(_types(contract, role), int(time.time()), float(parameters["range"]), int(parameters["samples"]))
 
 
-def swept(number: int, parameters: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, int] | None]:
-    """The parameters of request ``number``, and which value of which variable it probes (see ``Call.level``)."""
+def swept(number: int, parameters: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[Level, ...]]:
+    """The parameters of request ``number``, and which value of which variable it probes (see ``Call.levels``)."""
     sweep = parameters["sweep"]
     if sweep == "none" or number % EVERY:
-        return parameters, None
+        return parameters, ()
     turn = number // EVERY
     variable = sweep if sweep != "both" else list(SWEEPS)[turn % len(SWEEPS)]
     values = SWEEPS[variable]
-    value = values[(turn // len(SWEEPS) if sweep == "both" else turn) % len(values)]
+    value = values[_shuffled(turn // len(SWEEPS) if sweep == "both" else turn, len(values))]
     changed = {"samples": value} if variable == "samples" else {"range": value * 60.0}
-    return {**parameters, **changed}, (variable, value)
+    return {**parameters, **changed}, ((variable, value),)
+
+
+def _shuffled(turn: int, size: int) -> int:
+    """Each of ``size`` numbers once in ``size`` turns, in an order that no other rhythm of the load can follow.
+
+    In a fixed order the same value always met the same panel of reads, and latency seemed to depend on it.
+    """
+    return _order(turn // size, size)[turn % size]
+
+
+@lru_cache(maxsize=64)
+def _order(group: int, size: int) -> list[int]:
+    return random.Random(group).sample(range(size), size)
 
 
 @lru_cache(maxsize=64)

@@ -11,10 +11,10 @@ from gevent.event import Event
 
 from assay.load.world import Workload, World
 
-_FIRST_LOOK: Final = 0.05
+_LOOKS: Final = ((1.0, 0.1), (2.0, 0.25), (4.0, 0.5))
+"""(seconds since the deletion, seconds to the next look): the slot of a quick deletion is soon free again."""
+
 _SLOWEST_LOOK: Final = 2.0
-_HASTE: Final = 2.0
-"""Seconds in which it is looked four times a second, so that the slot of a quick deletion is soon free again."""
 
 _SETTLED: Final = 1.0
 _RESEND: Final = 5.0
@@ -57,7 +57,6 @@ class Reaper:
             self._pick_up()
 
     def _reap(self, workload: Workload) -> None:
-        wait = _FIRST_LOOK
         sent = -_RESEND
         taken = False
         begun = time.monotonic()
@@ -69,8 +68,7 @@ class Reaper:
                 self._world.gone(workload)
                 self.deleted += 1
                 return
-            gevent.sleep(wait)
-            wait = min(wait * 2, 0.25 if now - begun < _HASTE else _SLOWEST_LOOK)
+            gevent.sleep(next((look for until, look in _LOOKS if now - begun < until), _SLOWEST_LOOK))
 
     def finish(self, deadline: float) -> int:
         """Delete everything that is left, for ``deadline`` seconds at most; returns how many workloads remain."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -95,7 +95,7 @@ class Recorder:
         start: float,
         end: float,
         error: str | None,
-        level: tuple[str, int] | None = None,
+        levels: Iterable[tuple[str, int]] = (),
     ) -> None:
         """Its answer was there at ``end``; ``error`` is a status or a kind of failure, None when it was right."""
         self._stalls.ended(end, self._in_flight)
@@ -111,8 +111,9 @@ class Recorder:
         track.service.append(end - start)
         if error:
             self._errors[operation, self.stage(due), error] += 1
-        elif level is not None and self._measured[self.stage(due)]:
-            self._levels.setdefault((operation, *level), array("d")).append(end - due)
+        elif levels and self._measured[self.stage(due)]:
+            for level in levels:
+                self._levels.setdefault((operation, *level), array("d")).append(end - due)
 
     def skipped(self, operation: str, due: float, reason: str) -> None:
         """A request was due and could not be started."""

@@ -35,14 +35,18 @@ class Answered(Protocol):
     def content_type(self) -> str: ...
 
 
+Level = tuple[str, int]
+"""A variable of a law (see ``laws.UNITS``) and its value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One prepared request.
 
     ``line`` is the request line, ``rest`` the headers of this request alone, the blank line and the body: raw HTTP,
     between which the client puts the headers that all requests share. ``expect`` are the documented success codes,
-    ``holds`` bytes that a right body contains. ``note`` is the scenario's own and comes back in ``after``. ``level``
-    names a variable that the latency may depend on, with its value for this request: ("samples", 100).
+    ``holds`` bytes that a right body contains. ``note`` is the scenario's own and comes back in ``after``. ``levels``
+    names variables that the latency may depend on, with their values for this request: ("samples", 100).
     """
 
     operation: str
@@ -52,7 +56,7 @@ class Call:
     expect: frozenset[int]
     holds: bytes = b""
     note: Any = None
-    level: tuple[str, int] | None = None
+    levels: tuple[Level, ...] = ()
 
     def wrong_with(self, answer: Answered) -> str | None:
         """What is wrong with the answer, in a word or a status code; None when it is right.

@@ -16,7 +16,7 @@ from assay.errors import InconclusiveError
 from assay.load.client import Answer, Client, Failure
 from assay.load.names import Names
 from assay.load.reasons import BUDGET, STOPPED
-from assay.load.scenario import Answered, Call, Skip
+from assay.load.scenario import Answered, Call, Level, Skip
 from assay.target.budget import Budget, LimitReached
 from assay.target.wire import to_wire
 
@@ -66,6 +66,7 @@ class World:
         self.part = part
         self.seed = seed
         self.workloads: list[Workload] = []
+        self.living = 0  # workloads that exist and were not asked to go; budget.live counts those on their way too
         self.closing = False  # set when the clean-up begins: nothing more is created
         self._doomed: deque[Workload] = deque()
         self._lost: deque[str] = deque()
@@ -79,9 +80,7 @@ class World:
         """The operation id, which is the key of every result."""
         return self.contract.operations[role].id
 
-    def call(
-        self, request: Request, *, holds: bytes = b"", note: Any = None, level: tuple[str, int] | None = None
-    ) -> Call:
+    def call(self, request: Request, *, holds: bytes = b"", note: Any = None, levels: tuple[Level, ...] = ()) -> Call:
         """Turn a request of the contract's vocabulary into a call ready to be sent."""
         wire = to_wire(self.contract, request)
         fields = "".join(f"{name}: {value}\r\n" for name, value in wire.headers)
@@ -95,7 +94,7 @@ class World:
             expect=self._expect[request.role],
             holds=holds,
             note=note,
-            level=level,
+            levels=levels,
         )
 
     def creation(self, spec: Any) -> tuple[str, Request] | Skip:
@@ -123,6 +122,7 @@ class World:
         identifier = _identifier(answer) if answer is not None and 200 <= answer.status < 300 else None
         if identifier is not None:
             self.names.ledger.created(name, identifier)
+            self.living += 1
             return Workload(identifier, name)
         if answer is not None and 400 <= answer.status < 500:
             self.names.ledger.refused(name)
@@ -155,6 +155,7 @@ class World:
         self.names.ledger.searched(name)
         for identifier in ids:
             self.names.ledger.created(name, identifier)
+            self.living += 1
             self.discard(Workload(identifier, name))
         if not ids:
             self.budget.give_back()
@@ -179,7 +180,7 @@ class World:
         for _ in range(number):
             self.workloads.append(self._create_one(spec))
         waiting = list(self.workloads)
-        while waiting and time.monotonic() < until:
+        while waiting and time.monotonic() < until and not self.closing:
             waiting = [workload for workload in waiting if self.phase(workload) not in READY_PHASES]
             if waiting:
                 sleep(_POLL)
@@ -275,6 +276,7 @@ class World:
             return False
         taken = status in (200, 202, 204, 404)
         if taken:
+            self.living -= 1
             self.names.ledger.delete_taken(workload.id)
         return taken
 

@@ -13,7 +13,7 @@ class Scenario(Base):
 
     def call(self, number: int) -> Call | Skip:
         workload = self.world.workloads[number % len(self.world.workloads)]
-        parameters, level = swept(number, self.parameters)
+        parameters, levels = swept(number, self.parameters)
         query = metric_query(self.world.contract, self.role, parameters)
         request = Request(self.role, path={"workloadId": workload.id}, query=query)
-        return self.world.call(request, holds=b'"measurements"', level=level)
+        return self.world.call(request, holds=b'"measurements"', levels=levels)

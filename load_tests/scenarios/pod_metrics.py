@@ -18,7 +18,7 @@ class Scenario(Base):
         if not pods:
             return Skip(self.world.operation(self.role), "the target lists no pods")
         workload, pod = pods[number % len(pods)]
-        parameters, level = swept(number, self.parameters)
+        parameters, levels = swept(number, self.parameters)
         query = metric_query(self.world.contract, self.role, parameters)
         request = Request(self.role, path={"workloadId": workload.id, "podId": pod}, query=query)
-        return self.world.call(request, holds=b'"measurements"', level=level)
+        return self.world.call(request, holds=b'"measurements"', levels=levels)

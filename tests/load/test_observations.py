@@ -99,6 +99,19 @@ def test_growth_beyond_the_objective_is_a_violation_and_below_it_an_advisory() -
     assert finding.id == observations.findings(observed, OBJECTIVES, 30.0)[0].id
 
 
+def test_what_grows_with_the_workloads_that_live_is_told_once() -> None:
+    """Counted in two ways: those being deleted may cost something still, or no longer."""
+    for true, other in (("live", "present"), ("present", "live")):
+        observed = collector()
+        for variable, slope in ((true, 40.0), (other, -8.0)):
+            for value in range(3, 8):
+                chance = np.random.default_rng(value)
+                index, counts = sparse((100 + slope * value) * 1000 * chance.lognormal(0, 0.05, 20))
+                observed.levels["create", variable, value] = dict(zip(index, counts, strict=True))
+        (finding,) = observations.findings(observed, OBJECTIVES, 30.0)
+        assert finding.rule == true
+
+
 # stalls ----------------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +186,70 @@ def test_stalls_become_a_violation_by_their_share() -> None:
     assert not observations.findings(observed, OBJECTIVES, 20.0)
 
 
+STALLS = [
+    # stalls, told on a quiet machine, told on a busy one
+    ([(2.0, 3.0)], 0, 0),
+    ([(2.0, 3.6)], 1, 1),
+    ([(2.0, 3.0), (12.0, 13.0)], 2, 0),
+    ([(2.0, 2.3), (6.0, 6.5), (9.0, 9.7)], 3, 0),
+    ([(2.0, 3.0), (7.0, 8.0), (12.0, 13.0), (15.0, 15.3)], 4, 3),
+]
+
+
+@pytest.mark.parametrize(("stalls", "quiet", "busy"), STALLS)
+def test_a_busy_machine_asks_for_more_evidence(stalls: list[tuple[float, float]], quiet: int, busy: int) -> None:
+    for late, expected in ((0.001, quiet), (0.015, busy)):
+        observed = collector()
+        observed.cpu = {"a": [0.1]}
+        observed.stalls = stalls
+        observed.lag.record(np.full(1000, late * 1e6))
+        told = [finding.summary for finding in observations.findings(observed, OBJECTIVES, 20.0)]
+        assert len(told) == (expected > 0)
+        assert all(f"stood still {expected} time" in summary for summary in told)
+
+
+def answers(milliseconds: list[float], operation: str = "get") -> Collector:
+    """A collector that has seen these right answers, evenly spaced."""
+    recorder, observed = Recorder([30.0]), collector()
+    for number, latency in enumerate(milliseconds):
+        due = number * 30.0 / len(milliseconds)
+        recorder.started(due, due)
+        recorder.ended(operation, due, due, due + latency / 1000, None)
+    observed.add("a", {**recorder.drain(), "stalls": []})
+    return observed
+
+
+def test_single_requests_that_stall_are_told_though_no_percentile_shows_them() -> None:
+    (finding,) = observations.findings(answers([5.0] * 990 + [3000.0] * 10), OBJECTIVES, 30.0)
+    assert (finding.cls, finding.check) == (Class.ADVISORY, "outliers")
+    assert "10 of 1000 answers (1.0%) took 3.0 to 3.0 s (10 of get)" in finding.summary
+
+
+@pytest.mark.parametrize(
+    "milliseconds",
+    [
+        [5.0] * 998 + [3000.0] * 2,  # two alone may be anything
+        [5.0] * 980 + [900.0] * 20,  # a second is the least
+        [100.0] * 980 + [1900.0] * 20,  # slow in general: 20 times the median is the least
+        [5.0] * 900 + [3000.0] * 100,  # that is for the limits to tell
+    ],
+)
+def test_what_is_no_outlier(milliseconds: list[float]) -> None:
+    assert not [f for f in observations.findings(answers(milliseconds), OBJECTIVES, 30.0) if f.check == "outliers"]
+
+
+def test_requests_served_one_at_a_time_are_named_and_a_short_queue_is_not() -> None:
+    for each, expected in ((10.0, ["position"]), (2.0, [])):
+        observed = collector()
+        for position in range(1, 9):
+            chance = np.random.default_rng(position)
+            index, counts = sparse((5 + each * position) * 1000 * chance.lognormal(0, 0.05, 20))
+            observed.levels["get", "position", position] = dict(zip(index, counts, strict=True))
+        found = observations.findings(observed, OBJECTIVES, 30.0)
+        assert [finding.rule for finding in found] == expected
+        assert all("as if served one at a time" in finding.summary for finding in found)
+
+
 # connections and crowding ------------------------------------------------------------------------------------------
 
 
@@ -222,7 +299,7 @@ def test_the_recorder_reports_levels_of_measured_right_answers_only() -> None:
     recorder = Recorder([10.0, 20.0], measured=[False, True])
     for due, error in ((5.0, None), (15.0, None), (16.0, "500")):
         recorder.started(due, due)
-        recorder.ended("get", due, due, due + 0.01, error, ("samples", 100))
+        recorder.ended("get", due, due, due + 0.01, error, (("samples", 100),))
     report = recorder.drain()
     ((operation, variable, value, _, counts),) = report["levels"]
     assert (operation, variable, value, sum(counts)) == ("get", "samples", 100, 1)
