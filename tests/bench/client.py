@@ -25,13 +25,15 @@ ROUNDS: Final = 5
 SECONDS: Final = 3.0
 TRY_SECONDS: Final = 1.0
 CONNECTIONS: Final = (5, 10, 20, 50, 100)
+NGINX_FLUSH_SECONDS: Final = 1
 BODY: Final = '{"measurements":[{"type":"THROUGHPUT","values":[]}]}'
 
 _CONFIGURATION: Final = """
 daemon off; worker_processes 1; pid FOLDER/pid; error_log FOLDER/errors;
 events { worker_connections 4096; }
 http {
-  access_log off; default_type application/json; keepalive_requests 1000000000; keepalive_timeout 300;
+  log_format moment $msec; access_log LOG; default_type application/json;
+  keepalive_requests 1000000000; keepalive_timeout 300;
   client_body_temp_path FOLDER/1; proxy_temp_path FOLDER/2; fastcgi_temp_path FOLDER/3;
   uwsgi_temp_path FOLDER/4; scgi_temp_path FOLDER/5;
   server { listen 127.0.0.1:PORT backlog=4096; location / { return 200 'BODY'; } }
@@ -82,11 +84,16 @@ def best_connections(generator: Generator, port: int, core: int | None) -> int:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, core: int | None) -> Iterator[int]:
-    """nginx in the foreground with one worker; yields its port."""
+def nginx(folder: Path, core: int | None, *, log: bool = False) -> Iterator[int]:
+    """nginx in the foreground with one worker; yields its port.
+
+    With ``log`` the moment of each request, in seconds, is a line of ``folder/arrivals``.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    text = _CONFIGURATION.replace("FOLDER", str(folder)).replace("PORT", str(port)).replace("BODY", BODY)
+    where = f"FOLDER/arrivals moment buffer=64k flush={NGINX_FLUSH_SECONDS}s" if log else "off"
+    text = _CONFIGURATION.replace("LOG", where).replace("FOLDER", str(folder))
+    text = text.replace("PORT", str(port)).replace("BODY", BODY)
     file = folder / "nginx.conf"
     file.write_text(text)
     folder.chmod(0o755)  # the worker is another user when started by root

@@ -2,7 +2,7 @@
 
 ``python -m tests.bench.day [SECONDS [FRESH]]`` runs one and prints what it counted and the process's peak memory as
 JSON. Every one of the 86,400 seconds is merged and closed on its own. With FRESH each second has 1,000 latencies of
-its own, recorded one by one (86.4 million values, about ten minutes). Without it the reports of 32 seconds take turns,
+its own, recorded one by one (86.4 million values, some ten minutes). Without it the reports of 32 seconds take turns,
 their latencies rounded to 0.1 ms, so that the collector alone is at work and ends within 20 s on an idle machine.
 """
 

@@ -1,13 +1,17 @@
 """A server of known latency: ``python -m tests.bench.truth_server freeze|lognormal RATE SECONDS``.
 
 ``freeze`` stops for one second in every five; whoever asks at a steady rate has a true p90/p95/p99 of 500/750/950 ms.
+Its freezes begin up to 20 ms later each time, for at 50/s every fifth second would find the same 50 waiting times,
+20 ms apart, and their percentiles would be off by up to those 20 ms whoever measures.
 ``lognormal`` delays each answer; the delays of a run are the evenly spaced quantiles of the distribution in random
-order, so that the sample's percentiles are the distribution's. It prints its port and serves until its input ends.
+order, so that the sample's percentiles are the distribution's. It prints its port and serves until its input ends;
+then it prints when each request arrived, in seconds, as one line of JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import random
 import statistics
@@ -15,6 +19,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 CYCLE, FROZEN = 5.0, 1.0
+DRIFT, GOLDEN = 0.020, 0.6180339887
 MEDIAN, SIGMA = 0.040, 0.6
 """Log-normal service time: a median of 40 ms, p99 of 162 ms."""
 
@@ -26,8 +31,9 @@ Delay = Callable[[float], float]
 
 
 def freeze_delay(now: float) -> float:
-    within = now % CYCLE
-    return FROZEN - within if within < FROZEN else 0.0
+    shift = DRIFT * (now // CYCLE * GOLDEN % 1.0)
+    within = now % CYCLE - shift
+    return FROZEN - within if 0 <= within < FROZEN else 0.0
 
 
 def lognormal_quantile(share: float) -> float:
@@ -78,9 +84,10 @@ class Later:
 
 
 class _Protocol(asyncio.Protocol):
-    def __init__(self, delay: Delay, later: Later) -> None:
+    def __init__(self, delay: Delay, later: Later, arrivals: list[float]) -> None:
         self._delay = delay
         self._later = later
+        self._arrivals = arrivals
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -89,7 +96,9 @@ class _Protocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for _ in range(data.count(b"\r\n\r\n")):
-            delay = self._delay(self._loop.time())
+            now = self._loop.time()
+            self._arrivals.append(now)
+            delay = self._delay(now)
             if delay > 0:
                 self._later.call(delay, self._answer)
             else:
@@ -103,10 +112,12 @@ class _Protocol(asyncio.Protocol):
 async def serve(delay: Delay) -> None:
     loop = asyncio.get_running_loop()
     later = Later(loop)
-    server = await loop.create_server(lambda: _Protocol(delay, later), "127.0.0.1", 0, backlog=4096)
+    arrivals: list[float] = []
+    server = await loop.create_server(lambda: _Protocol(delay, later, arrivals), "127.0.0.1", 0, backlog=4096)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await loop.run_in_executor(None, sys.stdin.read)
+    json.dump([round(moment, 6) for moment in arrivals], sys.stdout)
 
 
 def main(kind: str, rate: str = "200", seconds: str = "10") -> None:

@@ -21,8 +21,8 @@ BUSY_MS = 3.0
 def observe() -> dict[str, Collector]:
     """Both servers at once, one of them asked by two processes, so that a try takes 13 s and not 26."""
     with server("freeze", RATE, SECONDS) as freezing, server("lognormal", RATE, SECONDS) as lognormal:
-        first = start(freezing, RATE, SECONDS)
-        second = start(lognormal, RATE, SECONDS, processes=2)
+        first = start(freezing.port, RATE, SECONDS)
+        second = start(lognormal.port, RATE, SECONDS, processes=2)
         return {"freeze": finish(first, SECONDS)[0], "lognormal": finish(second, SECONDS)[0]}
 
 
@@ -70,6 +70,8 @@ def test_every_request_was_sent_when_due_and_none_twice(observed: dict[str, Coll
 
 
 def test_a_reading_off_by_more_than_promised_is_wrong() -> None:
-    assert Reading(95.0, 750.0 * 1.03 + 2.9, 750.0).right
-    assert not Reading(95.0, 750.0 * 1.03 + 3.1, 750.0).right
+    assert Reading(95.0, 750.0 * 1.029, 750.0).right
+    assert not Reading(95.0, 750.0 * 1.031, 750.0).right
     assert not Reading(95.0, 3.0, 750.0).right
+    assert Reading(50.0, 2.9, 0.0).right
+    assert not Reading(50.0, 3.1, 0.0).right
