@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup gate test lint types unit bench bench-peers prove prove-load prove-certify prove-shortcuts lawful contract lock clean
+.PHONY: help setup gate test lint types unit bench bench-comparison bench-day bench-peers prove prove-load prove-certify prove-shortcuts lawful contract lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -36,8 +36,14 @@ unit: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/load
 	$(BIN)/python -m pytest tests/load
 
-bench: $(STAMP) ## measure the embedded control plane and the engine
+bench: $(STAMP) ## measure the embedded control plane and the engine, other load generators beside it (15 minutes)
 	$(BIN)/python -m tests.bench
+
+bench-comparison: $(STAMP) ## does `assay compare` tell a slower build from the same one? 20 pairs of runs of either kind (20 minutes)
+	$(BIN)/python -m tests.bench comparison
+
+bench-day: $(STAMP) ## memory of 24 hours at 1,000 requests/s, in simulated time (10 minutes)
+	$(BIN)/python -m tests.bench day
 
 bench-peers: $(STAMP) ## plain Schemathesis on the same defects, side by side with the gate (SAMPLE=60: hours)
 	$(BIN)/python -m tests.bench.peers --sample $(or $(SAMPLE),60)

@@ -21,6 +21,7 @@ from assay.load.collector import Collector
 from assay.load.recorder import Recorder, Report
 from tests.bench.figure import Figure
 
+ON_REQUEST: Final = True
 DAY: Final = 86_400
 RATE: Final = 1_000
 OPERATION: Final = "get"
