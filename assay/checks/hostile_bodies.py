@@ -22,7 +22,8 @@ _JSON: Final = "application/json"
 
 # 1,000 levels are beyond Python's reader, 10,000 beyond Go's and Java's usual limits, 50,000 beyond most stacks.
 _DEPTHS: Final = (100, 1_000, 50_000)
-_MEGABYTE: Final = 1_000_000
+# A little more than 2**20, where proxies and frameworks have their limit by default.
+_MEGABYTE: Final = 1_100_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ RICH: Final[dict[str, Json]] = {
     "probes": {"readiness": {"periodSeconds": 10, "handler": {"httpGet": {"path": "/ready", "port": 8080}}}},
     "servingPort": {"container": 8080, "protocol": "http"},
     "security": {"runAsNonRoot": True, "capabilities": ["CHOWN"]},
+    "storage": {"emptyDirVolume": [{"path": "/scratch", "sizeLimit": "1Gi"}]},
+    "relatedUrls": [{"url": "https://wandb.example.com/run", "type": "wandb"}],
 }
 """A spec that fills many sections with plain values, so that a neighbour that an update loses is seen."""
 

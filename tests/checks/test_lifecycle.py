@@ -42,6 +42,8 @@ BLAMED: tuple[tuple[str, str, str], ...] = (
     ("store/update-undone-by-repetition", "update", "repeated-update-stored"),
     ("store/update-replaces-spec", "update", "update-bystander"),
     ("store/update-loses-labels", "update", "update-bystander"),
+    ("store/update-loses-storage", "update", "update-bystander"),
+    ("store/update-loses-relatedUrls", "update", "update-bystander"),
     ("store/update-tells-other-createdBy", "update", "update-metadata"),
     ("race/update-torn", "refused-update", "refused-update-changed"),
     ("store/refused-creation-stored", "refused-create", "refused-create-stored"),

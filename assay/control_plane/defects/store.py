@@ -329,7 +329,10 @@ _DEFECTS: Final[tuple[tuple[str, str, Change], ...]] = (
     ("update-resets-booleans", "an update turns unnamed truths off", _patching(_resets_booleans)),
     *(
         (f"update-loses-{name}", f"an update that does not name {name} drops it", _patching(_loses_bystander(name)))
-        for name in ("command", "environmentVariables", "labels", "security", "probes", "servingPort", "autoscaling")
+        for name in (
+            *("command", "environmentVariables", "labels", "security", "probes", "servingPort", "autoscaling"),
+            *("storage", "relatedUrls"),
+        )
     ),
     ("refused-update-applied", "a refused update is applied in part", _operating(_refused_update_applied)),
     ("refused-creation-stored", "a refused creation is stored all the same", _operating(_refused_creation_stored)),
