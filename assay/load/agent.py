@@ -81,6 +81,7 @@ class Agent:
         self._background: list[gevent.Greenlet] = []
         self._world: World | None = None
         self._relay: Relay | None = None
+        self._told_to_halt = False
         self._scenarios: list[tuple[Load, Base]] = []
         self._sequence = 0
         self._finished = False
@@ -113,6 +114,7 @@ class Agent:
         self._leg_over.clear()
         problem: str | None = None
         self._cut_at: float | None = None
+        self._told_to_halt = False
         try:
             problem = self._leg(data)
         except AssayError as error:
@@ -127,13 +129,15 @@ class Agent:
                 "problem": problem,
                 "reports": self._sequence,
                 "cut_at": self._cut_at,
+                "stopped": self._cut_at is not None and not (self._told_to_halt or problem),
             }
             if self._world is not None:
                 content["connections"] = [self._world.client.answered, self._world.client.closed]
             self._tell("assay_done", content)
 
-    def halt(self) -> None:
-        """Start no more requests; the leg ends when the last answers are there."""
+    def halt(self, *, told: bool = False) -> None:
+        """Start no more requests; the leg ends when the last answers are there. ``told``: by the coordinator."""
+        self._told_to_halt = self._told_to_halt or told
         if self._lane is not None:
             self._lane.stop()
 

@@ -183,6 +183,7 @@ class Coordinator:
         told = False
         meter = Meter(self.watch, leg.profile, leg.steps, self._legs)
         self._last_report = {}
+        cuts: dict[str, float] = {}
         deadline = began + seconds + RECOVER_SECONDS + 2 * (leg.profile.timeout + leg.profile.patience) + _GRACE
         while waiting:
             kind, source, data = self._next()
@@ -198,7 +199,7 @@ class Coordinator:
                 self._take_report(leg, meter, source, data, at)
             elif kind == "assay_done" and data["number"] == self._legs:
                 waiting.discard(source)
-                leg.cut_at = min(leg.cut_at, float(data["cut_at"] or math.inf))
+                cuts[source] = math.inf if data["cut_at"] is None else float(data["cut_at"])
                 self._check_complete(leg, source, data)
             self._notice_losses(leg, waiting, at)
             leg.collector.close_before(at)
@@ -206,6 +207,8 @@ class Coordinator:
             if time.monotonic() > deadline:
                 leg.problems.append(f"load processes did not end in time: {', '.join(sorted(waiting))}")
                 break
+        # The measured time goes as far as the last process that sent; one that stopped before is told as a problem.
+        leg.cut_at = min(leg.cut_at, max(cuts.values(), default=math.inf))
         if not self._alive():
             # Nobody was left to send: the measured time ends where the last one was heard of.
             leg.cut_at = min(leg.cut_at, max(self._last_report.values(), default=0.0))
@@ -230,6 +233,11 @@ class Coordinator:
         answered, closed = data.get("connections", (0, 0))
         leg.collector.answered += answered
         leg.collector.closed += closed
+        if data.get("stopped") and not leg.interrupted:
+            leg.problems.append(
+                f"load process {source} was stopped after {data['cut_at']:.0f} s: from then on the figures hold only "
+                "the parts of the others"
+            )
         if data["reports"] != self._reports.get(source, 0):
             leg.problems.append(
                 f"{data['reports'] - self._reports.get(source, 0)} reports of load process {source} were lost"

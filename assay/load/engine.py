@@ -94,7 +94,7 @@ def attach_agent(environment: Environment, runner: LocalRunner | WorkerRunner, s
     handlers: dict[str, Callable[[Mapping[str, Any]], None]] = {
         "assay_prepare": agent.prepare,
         "assay_leg": agent.leg,
-        "assay_halt": lambda _: agent.halt(),
+        "assay_halt": lambda _: agent.halt(told=True),
         "assay_finish": agent.finish,
         "assay_kept": agent.kept,
     }

@@ -38,10 +38,12 @@ def join(
         with _signals(running) as interrupted:
             for process in running:
                 process.start()
-            console.print(f"worker: {processes} load processes for the master at {host}:{port}", highlight=False)
+            console.print(
+                f"worker: {processes} load processes for the master at {host}:{port}", highlight=False, soft_wrap=True
+            )
             codes = _codes(running)
     code = EXIT_INTERRUPTED if interrupted else max(codes, key=_weight)
-    console.print(f"worker: {_SAID.get(code, 'a load process broke off')}", highlight=False)
+    console.print(f"worker: {_SAID.get(code, 'a load process broke off')}", highlight=False, soft_wrap=True)
     return code if code in _SAID else EXIT_INCONCLUSIVE
 
 

@@ -49,8 +49,9 @@ class Stage:
         content = {"number": 1, "sequence": 1, "report": recorder.drain()}
         self.coordinator.hear("assay_report", name, content)
 
-    def done(self, name: str, reports: int) -> None:
-        content = {"number": 1, "problem": None, "reports": reports, "cut_at": None}
+    def done(self, name: str, reports: int, cut_at: float | None = None) -> None:
+        stopped = cut_at is not None
+        content = {"number": 1, "problem": None, "reports": reports, "cut_at": cut_at, "stopped": stopped}
         self.coordinator.hear("assay_done", name, content)
 
     def until_lost(self, name: str) -> None:
@@ -136,6 +137,19 @@ def test_when_all_are_lost_the_measured_time_ends_with_the_last_report(stage: St
     leg = stage.leg(0.5, lambda: stage.report("a", 5), 0.2, stage.there.clear)
     assert len(leg.problems) == 2
     assert 0 < leg.measured_seconds < 60.0
+
+
+def test_one_that_is_stopped_by_hand_does_not_shorten_the_time_of_the_others(stage: Stage) -> None:
+    leg = stage.leg(lambda: stage.done("a", 0, cut_at=7.0), lambda: stage.done("b", 0))
+    assert leg.measured_seconds == 60.0
+    assert leg.problems == [
+        "load process a was stopped after 7 s: from then on the figures hold only the parts of the others"
+    ]
+
+
+def test_when_all_were_stopped_the_measured_time_ends_with_the_last(stage: Stage) -> None:
+    leg = stage.leg(lambda: stage.done("a", 0, cut_at=7.0), lambda: stage.done("b", 0, cut_at=9.0))
+    assert leg.measured_seconds == 9.0
 
 
 def test_an_interruption_halts_everybody_and_says_why(stage: Stage) -> None:
