@@ -1,0 +1,110 @@
+"""The dispatcher: requests start when they are due, the cap holds back, and a place in a burst is told."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gevent
+import pytest
+
+from assay.contract.request import Role
+from assay.load.client import Answer, Failure
+from assay.load.dispatch import Dispatcher, Lane, follow
+from assay.load.laws import POSITION
+from assay.load.reasons import IN_FLIGHT
+from assay.load.recorder import Recorder, Report
+from assay.load.scenario import Base, Call, Skip
+
+CALL = Call("get", "GET", b"GET / HTTP/1.1\r\n", b"\r\n", frozenset({200}))
+
+
+class Fixed(Base):
+    """The same request over and over; every ``skip``-th cannot be prepared."""
+
+    role = Role.READ
+
+    def __init__(self, skip: int = 0) -> None:
+        self.parameters: dict[str, Any] = {}
+        self._skip = skip
+
+    def call(self, number: int) -> Call | Skip:
+        return Skip("get", "no room") if self._skip and number % self._skip == 0 else CALL
+
+
+class Slow:
+    """A client whose answers take ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def send(self, *_: bytes) -> Answer:
+        gevent.sleep(self._seconds)
+        return Answer(200, {"content-type": "application/json"}, b"{}")
+
+
+class Broken:
+    def send(self, *_: bytes) -> Answer:
+        raise Failure("reset")
+
+
+def ran(arrivals: list[float], client: Any, *, cap: int = 100, patience: float = 10.0, skip: int = 0) -> Report:
+    recorder = Recorder([10.0])
+    lane = Lane(client, recorder, time.monotonic(), cap=cap, patience=patience)
+    assert follow(lane, [Dispatcher(lane, Fixed(skip), "get", iter(arrivals))], timeout=5.0) is None
+    return recorder.drain()
+
+
+def counted(report: Report, outcome: str = "ok") -> int:
+    return sum(sum(row[5]) for row in report["tracks"] if row[1] == outcome)
+
+
+def places(report: Report) -> dict[int, int]:
+    return {row[2]: sum(row[4]) for row in report["levels"] if row[1] == POSITION}
+
+
+def test_no_request_waits_for_an_earlier_answer() -> None:
+    began = time.monotonic()
+    report = ran([number * 0.001 for number in range(50)], Slow(0.3))
+    assert counted(report) == 50
+    assert max(most for _, most in report["in_flight"]) == 50
+    assert time.monotonic() - began < 50 * 0.3 / 2
+
+
+def test_the_cap_holds_back_and_who_waits_too_long_is_counted() -> None:
+    report = ran([0.0] * 6, Slow(0.2), cap=2, patience=0.3)
+    assert max(most for _, most in report["in_flight"]) == 2
+    # Two at once, two after 0.2 s; the last two would have waited for 0.4 s.
+    assert counted(report) == 4
+    assert report["skipped"] == [["get", 0, IN_FLIGHT, 2]]
+
+
+def test_latency_of_who_waited_for_the_cap_counts_from_when_it_was_due() -> None:
+    report = ran([0.0, 0.0], Slow(0.1), cap=1)
+    ((_, _, _, _, index, counts),) = report["tracks"]
+    assert sum(counts) == 2
+    assert len(index) == 2  # 0.1 s and 0.2 s
+    assert report["late"] == [1, 0]  # one start was on time, the other waited and is not called late
+
+
+def test_the_place_in_a_burst_is_told_where_there_are_bursts() -> None:
+    assert places(ran([0.0, 0.0, 0.0, 0.02, 0.02, 0.02], Slow(0.0))) == {1: 2, 2: 2, 3: 2}
+    assert places(ran([0.0, 0.01, 0.02], Slow(0.0))) == {}
+
+
+def test_failures_and_what_could_not_be_prepared_are_counted_by_their_reason() -> None:
+    broken = ran([0.0, 0.001], Broken())
+    assert broken["errors"] == [["get", 0, "reset", 2]]
+    skipping = ran([number * 0.001 for number in range(4)], Slow(0.0), skip=2)
+    assert skipping["skipped"] == [["get", 0, "no room", 2]]
+    assert counted(skipping) == 2
+
+
+def test_what_a_scenario_raises_ends_the_leg() -> None:
+    class Wrong(Fixed):
+        def call(self, number: int) -> Call | Skip:
+            raise RuntimeError(f"a mistake in request {number}")
+
+    lane = Lane(Any, Recorder([10.0]), time.monotonic(), cap=1, patience=1.0)  # type: ignore[arg-type] # never asked
+    with pytest.raises(RuntimeError, match="a mistake in request 0"):
+        follow(lane, [Dispatcher(lane, Wrong(), "get", iter([0.0]))], timeout=1.0)
