@@ -18,8 +18,9 @@ from gevent.lock import BoundedSemaphore
 from assay.errors import ReportError
 from assay.load.names import Book
 
-CONFIRM_SECONDS: Final = 10.0
-"""How long the master may take to confirm intents: one disk sync there (2 to 10 ms) and a round trip."""
+CONFIRM_SECONDS: Final = 20.0
+"""How long the master may take to confirm intents: one disk sync there (2 to 10 ms) and a round trip; more when its
+machine is so busy that it does not get its turn."""
 
 EVENTS: Final = ("intend", "created", "refused", "lost", "searched", "delete_sent", "delete_taken", "gone")
 
