@@ -17,6 +17,10 @@ _RANGE: Final = (
     ("end", "2024-01-01T01:00:00Z"),
     ("numberOfSamples", "1"),
 )
+_ASKED: Final = 3
+_MISSING: Final = frozenset({400, 403, 404, 422})
+"""What an API may answer to a workload that cannot exist."""
+_NOBODY: Final = "assay-no-such-workload"
 
 
 def unknown_workload(role: Role = Role.READ) -> Request:
@@ -28,10 +32,10 @@ def unknown_workload(role: Role = Role.READ) -> Request:
 def find_problem(client: Client, *, any_json: bool = False) -> str | None:
     """What stands in the way of testing this target at all, in one sentence, or None.
 
-    One documented error body among three different requests is enough: a target that is wrong in places must be
-    tested, not turned away. With ``any_json`` any JSON object will do: a stand-in for the API, whose answers are not
-    judged against the contract, can be measured all the same. Raises CredentialsError when the token is refused
-    with 401.
+    One documented error body among three different requests is enough, or the list of workloads, or JSON that tells
+    callers from strangers: a target that is wrong in places must be tested, not turned away. With ``any_json`` any
+    JSON object will do: a stand-in for the API, whose answers are not judged against the contract, can be measured
+    all the same. Raises CredentialsError when the token is refused with 401.
     """
     first = client.send(unknown_workload(), auth=MAIN)
     if isinstance(first, Answer) and first.status == 401 and is_error_body(first):
@@ -47,7 +51,20 @@ def find_problem(client: Client, *, any_json: bool = False) -> str | None:
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
     if any(is_error_body(answer) or (any_json and _is_object(answer)) for answer in answers):
         return None
+    if _knows_callers(outcomes) or _lists_workloads(client, first):
+        return None  # a Run:ai API all of whose errors have another shape, which is for the checks to tell
     return f"{client.base_url} cannot be tested: {what_answers(first)}; `assay doctor` tells more"
+
+
+def _knows_callers(outcomes: list[Answer | NoAnswer]) -> bool:
+    """Whether JSON says 401 to a stranger and something else to us, as an API does and a web site does not."""
+    known = [outcome.status for outcome in outcomes if isinstance(outcome, Answer) and _is_object(outcome)]
+    return len(known) == _ASKED and known[0] in _MISSING and known[-1] == 401
+
+
+def _lists_workloads(client: Client, first: Answer | NoAnswer) -> bool:
+    missing = isinstance(first, Answer) and first.status in _MISSING
+    return missing and client.find_by_name(_NOBODY) is not None
 
 
 def is_error_body(answer: Answer) -> bool:

@@ -18,7 +18,7 @@ from assay.target.reach import Target, open_target
 from assay.target.runs import unfinished_runs
 from tests.target.conftest import Configure, Open
 from tests.target.plane import CLUSTER, PROJECT, Plane
-from tests.target.servers import Reply, Server, always, error, free_port, serving
+from tests.target.servers import Reply, Script, Seen, Server, always, error, free_port, serving
 
 
 def creation(target: Target, name: str | None = None, **more: Any) -> Request:
@@ -276,6 +276,32 @@ def test_a_stand_in_that_answers_json_can_be_measured_and_nothing_else(
         assert not target.preflight(notes)
         target.close()
     assert "not as a Run:ai API does" in notes[0][1]
+
+
+def framework(seen: Seen) -> Reply:
+    """What frameworks answer by themselves: JSON, but none of it the contract's Error."""
+    known = "authorization" in seen.headers
+    return Reply(404 if known else 401, {"detail": "Not Found" if known else "Not authenticated"})
+
+
+def plain_text(seen: Seen) -> Reply:
+    """Errors in plain text, beside a list of workloads."""
+    if seen.path.startswith("/api/v1/workloads?"):
+        return Reply(200, {"workloads": []})
+    return Reply(404, raw=b"not found", headers={"Content-Type": "text/plain"})
+
+
+@pytest.mark.parametrize("script", [framework, plain_text])
+def test_preflight_passes_an_api_all_of_whose_errors_have_another_shape(
+    configure: Configure, contract: Contract, script: Script
+) -> None:
+    with serving(script) as server:
+        settings = configure().model_copy(update={"base_url": server.base_url, "token": configure().client_secret})
+        target = open_target(settings, contract, run_id="r")
+        notes = Notes()
+        assert target.preflight(notes)
+        target.close()
+    assert notes == []
 
 
 @pytest.mark.parametrize("what", ["html", "500", "hang up", "none"])
