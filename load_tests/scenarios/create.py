@@ -56,7 +56,7 @@ class Scenario(Base):
 
     def _let_go(self, left: int) -> None:
         """Have the oldest deleted until so many are left."""
-        while len(self._kept) > left:
+        while self._kept and len(self._kept) > left:
             self.world.discard(self._kept.popleft())
 
 
