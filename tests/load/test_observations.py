@@ -238,6 +238,13 @@ def test_what_is_no_outlier(milliseconds: list[float]) -> None:
     assert not [f for f in observations.findings(answers(milliseconds), OBJECTIVES, 30.0) if f.check == "outliers"]
 
 
+def test_a_busy_machine_asks_for_slower_outliers_too() -> None:
+    for seconds, told in ((1.3, 0), (3.0, 1)):
+        observed = answers([5.0] * 990 + [seconds * 1000] * 10)
+        observed.lag.record(np.full(2000, 15_000.0))  # most starts 15 ms late
+        assert len(observations.findings(observed, OBJECTIVES, 30.0)) == told
+
+
 def test_requests_served_one_at_a_time_are_named_and_a_short_queue_is_not() -> None:
     for each, expected in ((10.0, ["position"]), (2.0, [])):
         observed = collector()
