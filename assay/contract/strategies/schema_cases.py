@@ -119,9 +119,9 @@ def _on_the_bound(
     if alternatives[0].keyword not in {"minLength", "maxLength"} or not isinstance(accepted, PlannedCase):
         return
     if not accepted.assumed:
-        bound = [probe for probe in alternatives if len(probe.value) == node.bounds[probe.keyword]]
+        bound = [probe for probe in alternatives if len(str(probe.value)) == node.bounds[probe.keyword]]
         shown = places.get(accepted.body, _place(node, alternatives[0]))
-        if bound and len(shown) != node.bounds[bound[0].keyword]:
+        if bound and len(str(shown)) != node.bounds[bound[0].keyword]:
             odd = _accepted(hosts, node, [replace(probe, variant="on-the-bound") for probe in bound])
             if isinstance(odd, PlannedCase):
                 yield odd
