@@ -1,6 +1,7 @@
 """Asks a server at a steady rate with assay's engine, and prints what it measured as one line of JSON.
 
-``python -m tests.bench.drive PORT RATE SECONDS [PART OF]``. A process of its own, because gevent patches its host.
+``python -m tests.bench.drive PORT RATE SECONDS [PART OF BEGIN]``; BEGIN is the moment (``time.time()``) at which all
+parts begin. A process of its own, because gevent patches its host.
 """
 
 from __future__ import annotations
@@ -37,11 +38,12 @@ class Fixed(Base):
         return CALL
 
 
-def drive(port: int, rate: float, seconds: float, part: int = 0, of: int = 1) -> dict[str, Any]:
+def drive(port: int, rate: float, seconds: float, part: int = 0, of: int = 1, begin: float = 0.0) -> dict[str, Any]:
     """Returns the recorder's report with the CPU share of this process."""
     client = Client(f"http://127.0.0.1:{port}", timeout=10.0)
     recorder = Recorder([seconds])
-    lane = Lane(client, recorder, time.monotonic() + 0.2, cap=5000, patience=10.0)
+    origin = time.monotonic() + max(begin - time.time(), 0.2)
+    lane = Lane(client, recorder, origin, cap=5000, patience=10.0)
     schedule = Schedule((Stage("steady", rate, rate, seconds),))
     before, began = time.process_time(), time.monotonic()
     lost = follow(lane, [Dispatcher(lane, Fixed(), OPERATION, schedule.arrivals(part, of))], timeout=15.0)
@@ -52,4 +54,4 @@ def drive(port: int, rate: float, seconds: float, part: int = 0, of: int = 1) ->
 
 if __name__ == "__main__":
     port, rate, seconds, *split = sys.argv[1:]
-    json.dump(drive(int(port), float(rate), float(seconds), *map(int, split)), sys.stdout)
+    json.dump(drive(int(port), float(rate), float(seconds), *map(int, split[:2]), *map(float, split[2:])), sys.stdout)

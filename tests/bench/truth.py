@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,10 @@ from tests.bench.truth_server import freeze_truth, lognormal_truth
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 RELATIVE, ABSOLUTE_MS = 0.03, 3.0
 """What the engine promises: within 3 % or 3 ms of the truth, whichever is more."""
+
+
+START_SECONDS = 3.0
+"""How long the load processes have to start, so that their parts of the schedule begin together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,10 @@ def server(kind: str, rate: float, seconds: float) -> Iterator[Running]:
 def start(port: int, rate: float, seconds: float, processes: int = 1) -> list[subprocess.Popen[bytes]]:
     """Start the load processes; ``finish`` waits for them."""
     command = [sys.executable, "-m", "tests.bench.drive", str(port), str(rate), str(seconds)]
+    begin = str(time.time() + START_SECONDS)
     return [
-        subprocess.Popen([*command, str(part), str(processes)], stdout=subprocess.PIPE) for part in range(processes)
+        subprocess.Popen([*command, str(part), str(processes), begin], stdout=subprocess.PIPE)
+        for part in range(processes)
     ]
 
 
