@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from assay.contract.oracle import Oracle, World
-from assay.contract.request import ABSENT, Outcome, Role, Source
+from assay.contract.request import ABSENT, Json, Outcome, Role, Source
 from assay.contract.schema import INTEGER_RANGES, Node
 from assay.contract.strategies import places
 from assay.contract.strategies.cases import ACCEPT, REJECT, CaseList, Ids, PlannedCase, Subject, overlay, plain_body
@@ -128,6 +128,30 @@ def test_ids_are_unique_and_name_their_case(oracle: Oracle) -> None:
         assert f"{case.side}" in case.id.split("/")[-1 if case.id.startswith("schema") else -2]
 
 
+def surrounded(body: Json, place: str) -> tuple[str, list[Json]] | None:
+    """The list on the way to a place in which the wrong entry stands between others, and its entries."""
+    steps = place.split("/")
+    for number in [number for number, step in enumerate(steps) if step == "*"]:
+        entries = places.get(body, above := "/".join(steps[:number]))
+        if isinstance(entries, list) and len(entries) == 3:
+            return above, entries
+    return None
+
+
+@pytest.mark.parametrize("role", WRITES)
+def test_a_wrong_entry_stands_between_two_right_ones_that_differ(oracle: Oracle, role: Role) -> None:
+    judge = Judge(oracle, role)
+    seen = 0
+    for case in schema(oracle, role).cases:
+        place = case.reason.location.removeprefix("/body")
+        if case.side == REJECT and (found := surrounded(case.body, place)):
+            above, (before, _, after) = found
+            assert judge.accepts(places.put(case.body, above, [before, after])), case.id
+            assert before != after or not isinstance(before, dict) or not {"name", "path"} & set(before), case.id
+            seen += 1
+    assert seen >= 30
+
+
 @pytest.mark.parametrize("role", WRITES)
 def test_a_refused_body_is_valid_in_all_else(oracle: Oracle, role: Role) -> None:
     judge = Judge(oracle, role)
@@ -135,7 +159,10 @@ def test_a_refused_body_is_valid_in_all_else(oracle: Oracle, role: Role) -> None
     for case in schema(oracle, role).cases:
         place = case.reason.location.removeprefix("/body")
         if case.side == REJECT and case.reason.location.startswith("/body/"):
-            twin = complete(judge, places.put(case.body, place, sample(judge.node.find(place))))
+            body = case.body
+            if found := surrounded(body, place):
+                body = places.put(body, found[0], found[1][1:2])
+            twin = complete(judge, places.put(body, place, sample(judge.node.find(place))))
             if not judge.accepts(twin):
                 spoilt.add(case.id)
     assert spoilt == {case_id for case_id in NOT_OTHERWISE_ACCEPTED if case_id.startswith(f"schema/{role}/")}
@@ -299,10 +326,11 @@ def test_a_text_on_the_bound_is_sent_besides_where_a_longer_one_assumes_less(ora
     place = "schema/create/spec.storage.git.*.repository/minLength/accept"
     found = {case.id: case for case in schema(oracle, Role.CREATE).cases if case.id.startswith(place)}
     texts = {
-        name.removeprefix(place): case.body["spec"]["storage"]["git"][0]["repository"] for name, case in found.items()
+        name.removeprefix(place): places.get(case.body, "/spec/storage/git/*/repository")
+        for name, case in found.items()
     }
-    assert len(texts[""]) > 1
-    assert len(texts["-on-the-bound"]) == 1
+    assert len(str(texts[""])) > 1
+    assert len(str(texts["-on-the-bound"])) == 1
     assert found[place].assumed == ()
     assert found[f"{place}-on-the-bound"].assumed != ()
 

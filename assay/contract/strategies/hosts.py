@@ -70,7 +70,8 @@ class Hosts:
         """A body that is refused for ``subject`` because ``value`` stands at ``pointer``; ABSENT if there is none.
 
         Best is a body in which ``subject`` is the only reason and which is accepted with a plain value in that place,
-        so that it is valid in all else.
+        so that it is valid in all else. A list entry that is wrong stands between two that are right, where it may: a
+        target that looks at the first or the last one only takes it.
         """
         found: list[tuple[tuple[bool, bool], Json]] = []
         for body in self._bodies(pointer, value):
@@ -80,7 +81,21 @@ class Hosts:
                 found.append((flaws, body))
                 if not any(flaws):
                     break
-        return min(found, key=lambda item: item[0])[1] if found else ABSENT
+        return self._surrounded(min(found, key=lambda item: item[0])[1], pointer, subject) if found else ABSENT
+
+    def _surrounded(self, body: Json, pointer: str, subject: Subject) -> Json:
+        """The body with the entry that is wrong between two right ones: in the innermost list that allows for it."""
+        for place in _lists(pointer):
+            right = self._otherwise(pointer, body)
+            entry, wrong = places.get(right, f"{place}/*"), places.get(body, place)
+            if entry is ABSENT or not isinstance(wrong, list) or len(wrong) != 1 or not self.judge.accepts(right):
+                continue
+            before, after = (self._another(right, place, entry, number) for number in (1, 2))
+            among = places.put(body, place, [before, *wrong, after])
+            expectation = self.judge.expect(among)
+            if expectation.outcome is Outcome.REJECT and subject.alone_in(expectation.reasons):
+                return among
+        return body
 
     def accepted(self, pointer: str, value: Json | Absent) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
         """An accepted body with ``value`` at ``pointer`` and what its acceptance assumes; fewest assumptions first.
@@ -100,11 +115,28 @@ class Hosts:
                 best = None, tuple(f"{reason.id}: {reason.text}" for reason in expectation.reasons)
         return best
 
+    def _another(self, right: Json, place: str, entry: Json, number: int) -> Json:
+        """An entry like ``entry`` with other names and numbers wherever the list is still right with them.
+
+        Two entries of one name or path may be refused for that, and then nobody learns what the target thinks of the
+        wrong one between them.
+        """
+        if not isinstance(entry, dict):
+            return next(filter(lambda other: self._takes(right, place, other), _varied(entry, number)), entry)
+        for name, value in entry.items():
+            others = ({**entry, name: other} for other in _varied(value, number))
+            entry = next(filter(lambda other: self._takes(right, place, other), others), entry)
+        return entry
+
+    def _takes(self, right: Json, place: str, entry: Json) -> bool:
+        return self.judge.accepts(places.put(right, f"{place}/*", entry))
+
     def _accepted_otherwise(self, pointer: str, body: Json) -> bool:
-        if pointer == "":
-            return True
-        twin = complete(self.judge, places.put(body, pointer, sample(self.judge.node.find(pointer))))
-        return self.judge.accepts(twin)
+        return pointer == "" or self.judge.accepts(self._otherwise(pointer, body))
+
+    def _otherwise(self, pointer: str, body: Json) -> Any:
+        """The body with a plain value in that place."""
+        return complete(self.judge, places.put(body, pointer, sample(self.judge.node.find(pointer))))
 
     def _bodies(self, pointer: str, value: Json | Absent) -> Iterator[Any]:
         """The plain body, the contexts, an excluded entry, the catalogue's examples; each with ``value`` put in."""
@@ -130,6 +162,23 @@ class Hosts:
             yield places.put(bare, f"{item}/exclude", True)
         for fragment in _examples(self.judge, parent):
             yield {**self._plain, "spec": overlay(fragment)}
+
+
+def _varied(value: Json, number: int) -> Iterator[Json]:
+    """Other values of the same kind, the plainest first; none of a quantity, a truth value, an object or a list."""
+    if isinstance(value, str) and not value[:1].isdigit():
+        name, at, host = value.partition("@")
+        yield f"{name}{number}{at}{host}"
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield value + number
+
+
+def _lists(pointer: str) -> Iterator[str]:
+    """The lists on the way to a place, the innermost first: ``/spec/ports`` for ``/spec/ports/*/container``."""
+    steps = pointer.split("/")
+    for number in range(len(steps) - 1, 0, -1):
+        if steps[number] == "*":
+            yield "/".join(steps[:number])
 
 
 def _entry(pointer: str) -> str | None:
