@@ -128,3 +128,4 @@ class LoadResult:
     errors: int
     latency_ms: Mapping[str, float]
     slo: tuple[Mapping[str, Any], ...] = field(default=())  # {"name", "limit", "value", "ok"}
+    judged: bool = True  # False: the run cannot tell the target's doing from the generator's

@@ -153,6 +153,7 @@ class Record:
             errors=int(event["errors"]),
             latency_ms=latency,
             slo=tuple(clean.value(limit) for limit in event.get("slo") or ()),
+            judged=event.get("judged") is not False,
         )
 
     def _series(self, event: Event) -> None:

@@ -15,10 +15,13 @@ on servers that are slow all over, 600 with one answer in fifty held up for 3 s.
 
 
 def missed(record: Record) -> Iterator[Finding]:
-    """Yield a finding for each missed SLO, unless the run reported it itself (check ``slo``, rule its name)."""
+    """Yield a finding for each missed SLO, unless the run reported it itself (check ``slo``, rule its name).
+
+    A run that was itself the bottleneck is inconclusive, and accuses nobody.
+    """
     told = {(found.operation, found.rule) for found in record.findings.values() if found.check == CHECK}
     for operation, result in record.load.items():
-        for limit in result.slo:
+        for limit in result.slo if result.judged else ():
             name = str(limit.get("name"))
             if limit.get("ok") is False and limit.get("value") is not None and (operation, name) not in told:
                 yield _finding(operation, name, limit, result.latency_ms.get("p50"))

@@ -126,10 +126,10 @@ class _Run:
 
     def _report(self, leg: Leg) -> int:
         found = outcome.results(leg, self._contract, self._objectives)
-        outcome.write(self._journal, leg, found)
         expected = {self._contract.operations[load_scenario(load_.scenario).role].id for load_ in self._profile.loads}
         self._target_lost = any(reason.startswith("target lost") for reason in leg.problems)
         reasons = outcome.problems(leg, found, sorted(expected))
+        outcome.write(self._journal, leg, found, judged=not reasons)
         for reason in reasons:
             self._journal.write("problem", what=reason)
         if not reasons:

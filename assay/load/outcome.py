@@ -193,10 +193,13 @@ def _told(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} x {kind}" for kind, number in sorted(counts.items(), key=lambda item: -item[1]))
 
 
-def write(journal: Journal, leg: Leg, found: Iterable[Result]) -> None:
-    """Write results, series, what was not tested, and notes on the generator's health."""
+def write(journal: Journal, leg: Leg, found: Iterable[Result], *, judged: bool) -> None:
+    """Write results, series, what was not tested, and notes on the generator's health.
+
+    Not ``judged``: the run cannot tell the target's doing from its own, so a missed objective accuses nobody.
+    """
     for result in found:
-        journal.write("load", **result.to_json())
+        journal.write("load", **result.to_json(), judged=judged)
         points = leg.collector.series(result.operation)
         journal.write("series", operation=result.operation, points=thin(points))
         for reason, number in result.skipped.items():

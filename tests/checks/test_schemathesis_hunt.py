@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
 
 from assay.checks.exchange import ContractBreachError
-from assay.checks.fuzzing.hunt import Hunt, sample
+from assay.checks.fuzzing.hunt import Hunt, despite_answers, sample
 from assay.checks.generation import generating, sending
 from assay.errors import BudgetExhausted
 from assay.findings.model import Class, Finding
@@ -133,3 +134,37 @@ def test_one_thread_generates_while_another_sends() -> None:
             thread.join(5)
         order.append("held again")
     assert order == ["held", "generated meanwhile", "held again"]
+
+
+def _scenarios(flaky: set[int]) -> tuple[list[int], int]:
+    """The starts of 10 scenarios of which those numbered in ``flaky`` end their start; and how many are missing."""
+    starts: list[int] = []
+    begun = 0
+
+    def run(start: int, left: int) -> None:
+        nonlocal begun
+        starts.append(start)
+        for _ in range(left):
+            begun += 1
+            if begun in flaky:
+                raise FlakyStrategyDefinition("inconsistent")
+
+    return starts, despite_answers(run, lambda: begun, 10)
+
+
+def test_scenarios_begin_anew_where_one_cannot_be_repeated() -> None:
+    assert _scenarios(set()) == ([0], 0)
+    assert _scenarios({3, 7}) == ([0, 1, 2], 0)
+    assert _scenarios({10}) == ([0], 0)
+
+
+def test_scenarios_that_cannot_be_run_are_counted() -> None:
+    assert _scenarios(set(range(1, 9))) == ([0, 1, 2, 3, 4], 5)
+
+
+def test_a_fault_that_is_no_inconsistency_is_raised() -> None:
+    def run(start: int, left: int) -> None:
+        raise ValueError(f"start {start} of {left}")
+
+    with pytest.raises(ValueError, match="start 0 of 10"):
+        despite_answers(run, lambda: 0, 10)

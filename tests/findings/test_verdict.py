@@ -129,6 +129,11 @@ def test_a_missed_slo_fails_even_when_nobody_reported_a_finding() -> None:
     assert "45" in missed.summary
 
 
+def test_a_generator_that_was_the_bottleneck_accuses_nobody() -> None:
+    verdict = judge(load(ok=False, judged=False), {"t": "problem", "what": "the load generator was saturated"})
+    assert (verdict.decision, verdict.findings) == (Decision.INCONCLUSIVE, ())
+
+
 def test_a_missed_slo_that_was_reported_is_not_reported_twice() -> None:
     told = finding(check="slo", rule="p99", location="/elsewhere", test="load/create")
     assert [each.location for each in judge(load(ok=False), event(told)).findings] == ["/elsewhere"]

@@ -19,7 +19,7 @@ from schemathesis.generation.stateful.state_machine import normalize_name
 
 from assay.checks.exchange import Exchange
 from assay.checks.fuzzing.fitting import Fitter, Ids
-from assay.checks.fuzzing.hunt import SETTINGS, Hunt, Size
+from assay.checks.fuzzing.hunt import SETTINGS, Hunt, Size, despite_answers
 from assay.checks.fuzzing.mending import mend
 from assay.checks.fuzzing.sender import ALSO, Tally, expect, judged
 from assay.checks.fuzzing.sizes import Sizes
@@ -156,6 +156,7 @@ def _only_creations_begin(base: type[APIStateMachine], source: CaseSource) -> di
 def run_scenarios(probe: Probe, test: str, source: CaseSource, tally: Tally, size: Sizes, *, seed: int) -> None:
     """Run the state machine; raises one ContractBreachError with the smallest breach of each kind."""
     hunt = Hunt(size.shrinks * size.steps)
+    scenarios = 0
     with generating():
         base = source.state_machine()
 
@@ -163,6 +164,8 @@ def run_scenarios(probe: Probe, test: str, source: CaseSource, tally: Tally, siz
         """Schemathesis's machine with the probe as its transport and the oracle as its judge."""
 
         def setup(self) -> None:
+            nonlocal scenarios
+            scenarios += 1
             self.scenario = Scenario(probe, test, tally)
 
         def teardown(self) -> None:
@@ -180,6 +183,12 @@ def run_scenarios(probe: Probe, test: str, source: CaseSource, tally: Tally, siz
             """Judged already, when it was sent."""
 
     machine: type[APIStateMachine] = type("Scenarios", (Machine,), _only_creations_begin(base, source))
-    settings = hypothesis.settings(SETTINGS, max_examples=size.scenarios, stateful_step_count=size.steps)
-    hypothesis.seed(seed)(machine)
-    hunt.finish(lambda: run_state_machine_as_test(machine, settings=settings, _min_steps=2))
+
+    def run(start: int, left: int) -> None:
+        settings = hypothesis.settings(SETTINGS, max_examples=left, stateful_step_count=size.steps)
+        hypothesis.seed(seed + start)(machine)
+        hunt.finish(lambda: run_state_machine_as_test(machine, settings=settings, _min_steps=2))
+
+    missing = despite_answers(run, lambda: scenarios, size.scenarios)
+    if missing:
+        probe.not_tested(f"{test}: {missing} of {size.scenarios} scenarios", "the same steps were answered differently")
