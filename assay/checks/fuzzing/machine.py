@@ -191,4 +191,5 @@ def run_scenarios(probe: Probe, test: str, source: CaseSource, tally: Tally, siz
 
     missing = despite_answers(run, lambda: scenarios, size.scenarios)
     if missing:
-        probe.not_tested(f"{test}: {missing} of {size.scenarios} scenarios", "the same steps were answered differently")
+        told = f"{test}: {missing} of {size.scenarios} scenarios"
+        probe.not_tested(told, "the target answered the same steps differently")
