@@ -245,6 +245,17 @@ def test_a_busy_machine_asks_for_slower_outliers_too() -> None:
         assert len(observations.findings(observed, OBJECTIVES, 30.0)) == told
 
 
+def test_growth_with_time_on_a_busy_machine_is_told_by_its_limit_alone() -> None:
+    growing = over_time("get", blocks(600.0), 1.0)
+    assert growing is not None
+    for late, limit, told in ((1_000.0, 1e6, 1), (15_000.0, 1e6, 0), (15_000.0, 60.0, 1)):
+        objectives = Objectives(laws={"time": limit})
+        observed = answers([5.0] * 100)
+        observed.lag.record(np.full(2000, late))
+        found = observations._growth([growing], objectives, quiet=observations._quiet(observed))
+        assert len(found) == told
+
+
 def test_requests_served_one_at_a_time_are_named_and_a_short_queue_is_not() -> None:
     for each, expected in ((10.0, ["position"]), (2.0, [])):
         observed = collector()
