@@ -82,7 +82,11 @@ Corrections = Annotated[
 Yes = Annotated[bool | None, typer.Option("--yes", "-y", help="Do not ask before deleting.", rich_help_panel=_RUN)]
 MaxLive = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Workloads that may live at once (default 10).", rich_help_panel=_LIMITS),
+    typer.Option(
+        metavar="N",
+        help="Workloads that may live at once (default 10; 1,000 in a benchmark of the embedded control plane).",
+        rich_help_panel=_LIMITS,
+    ),
 ]
 MaxCreates = Annotated[
     int | None, typer.Option(metavar="N", help="Workloads that may be created in all.", rich_help_panel=_LIMITS)

@@ -129,6 +129,8 @@ class _Run:
         expected = {self._contract.operations[load_scenario(load_.scenario).role].id for load_ in self._profile.loads}
         self._target_lost = any(reason.startswith("target lost") for reason in leg.problems)
         reasons = outcome.problems(leg, found, sorted(expected))
+        if self._file.rate is not None:
+            reasons += outcome.held_back(found)
         outcome.write(self._journal, leg, found, judged=not reasons)
         for reason in reasons:
             self._journal.write("problem", what=reason)

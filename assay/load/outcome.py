@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,9 @@ from assay.load.slo import Kept, Objectives, judge
 
 FEWEST: Final = 20
 """Fewer measured requests than this say nothing about a percentile: a p95 would be the slowest request."""
+
+_HELD_BACK: Final = 0.02
+"""The share of due requests that the shipped objectives let a target miss, too (rate_ratio 0.98)."""
 
 MOST_POINTS: Final = 600
 """Points of a series in the journal; longer runs are thinned out by taking the worst of neighbouring points."""
@@ -147,6 +150,22 @@ def problems(leg: Leg, found: Iterable[Result], operations: Iterable[str]) -> li
             why = f" ({_told(result.skipped)} not started)" if result and result.skipped else ""
             reasons.append(f"too few requests to judge {operation}: {requests}, at least {FEWEST} are needed{why}")
     return reasons
+
+
+def held_back(found: Iterable[Result]) -> Iterator[str]:
+    """Where the run's own limits kept more than 2 % of the due requests from starting.
+
+    A profile takes what its target's limits allow, and says what was left out. Whoever asks for a rate would take the
+    figures of a lower one for an answer.
+    """
+    for result in found:
+        ours = {reason: number for reason, number in result.skipped.items() if reason.startswith(BUDGET)}
+        if sum(ours.values()) > _HELD_BACK * result.due:
+            limits = ", ".join(sorted(reason.removeprefix(BUDGET).replace("_", "-") for reason in ours))
+            yield (
+                f"the run's own limits kept {sum(ours.values()):,} of the {result.due:,} requests of "
+                f"{result.operation} from starting ({result.rate:.4g}/s were measured): allow more with --{limits}"
+            )
 
 
 def _too_few(result: Result) -> bool:

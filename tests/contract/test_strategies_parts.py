@@ -166,7 +166,8 @@ def test_violations_of_a_type_are_of_another_type(node: Node) -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "spelt"), [(["Never", "Always", None], "aLWAYS"), (["a", "A", "B"], "b"), (["1", "2"], UNKNOWN)]
+    ("members", "spelt"),
+    [(["Never", "Always", None], "nEVER"), (["a", "A", "B"], "b"), (["1", "2"], UNKNOWN), ([None], UNKNOWN)],
 )
 def test_a_member_in_the_other_case_is_no_member(members: list[str], spelt: str) -> None:
     assert otherwise_spelt(members) == spelt

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from assay.control_plane.embedded import Embedded
-from assay.errors import EXIT_FAIL, EXIT_PASS, EXIT_USAGE
+from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_USAGE
 from tests.cli.conftest import Assay, Said
 from tests.cli.conftest import assay as assay
 from tests.run.whole import assay as run_assay
@@ -78,6 +78,23 @@ def test_slower_than_the_baseline_beyond_the_tolerance_fails(tmp_path: Path, bas
     code, said = run_assay(tmp_path, "compare", "slow.json", str(baseline), "--tolerance", "0.5")
     assert code == EXIT_PASS, said
     assert "better" in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("live", "code"), [((), EXIT_PASS), (("--max-live", "2"), EXIT_INCONCLUSIVE)])
+def test_a_rate_is_asked_for_and_not_what_our_own_limits_leave_of_it(
+    tmp_path: Path, live: tuple[str, ...], code: int
+) -> None:
+    """On the embedded control plane, where workloads cost nothing, the limit is no shared cluster's ten."""
+    create = ("--profile", "smoke", "--scenario", "create", "--rate", "40", "--duration", "3s", "--out", "out", *live)
+    for _ in range(TRIES):
+        ended, said = run_assay(tmp_path, "benchmark", *create)
+        if ended == code or "the load generator was the bottleneck" not in said:
+            break
+    assert ended == code, said
+    problems = verdict(tmp_path / "out")["problems"]
+    assert any(
+        "of the 120 requests of create_inference1" in told and "--max-live" in told for told in problems
+    ) == bool(live)
 
 
 def refused(said: Said, *words: str) -> None:

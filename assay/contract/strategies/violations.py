@@ -63,9 +63,10 @@ def violations(node: Node) -> Iterator[Probe]:
 
 def otherwise_spelt(members: Iterable[Json]) -> str:
     """A member in the other case: refused by whoever reads the enumeration to the letter, taken by a lenient reader
-    and by one that does not look at all. UNKNOWN where case makes no difference."""
-    known = set(map(str, members))
-    return next((text.swapcase() for text in sorted(known) if text.swapcase() not in known), UNKNOWN)
+    and by one that does not look at all. UNKNOWN where case makes no difference. The last one, for the first is often
+    the one that asks for nothing, and refused by the prose in any other spelling."""
+    known = {member for member in members if isinstance(member, str)}
+    return next((text.swapcase() for text in sorted(known, reverse=True) if text.swapcase() not in known), UNKNOWN)
 
 
 def _unmatched(pattern: str) -> Iterator[Probe]:

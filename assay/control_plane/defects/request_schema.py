@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Final
 
 from assay.contract.documents import Contract, Parameter
-from assay.contract.request import Role
+from assay.contract.request import Json, Role
 from assay.contract.schema import INTEGER_RANGES, Node, build
 from assay.control_plane.behaviour import Behaviour, Change
 from assay.control_plane.defects.base import Defect
 from assay.control_plane.defects.queries import lenient
-from assay.control_plane.defects.trees import at_node, dotted
+from assay.control_plane.defects.trees import at_node, at_value, dotted
 
 FAMILY = "request-schema"
 
@@ -26,12 +26,17 @@ def bodies(contract: Contract) -> Iterator[tuple[Role, Node]]:
 
 
 def defects(contract: Contract) -> Iterator[Defect]:
-    """``request-schema/<operation>/<place>/<keyword>`` for every keyword of every property and parameter."""
+    """``request-schema/<operation>/<place>/<keyword>`` for every keyword of every property and parameter.
+
+    Besides, for every list, ``.../first-entry-only``.
+    """
     for role, body in bodies(contract):
         for node in body.walk():
             for keyword, loosened, equivalent in _loosened(node):
                 place = node.pointer if keyword != "required" else loosened[1]
                 yield _of_body(role, node, place, keyword, loosened[0], equivalent)
+            if node.items is not None:
+                yield _of_list(role, node)
     for role, operation in contract.operations.items():
         for parameter in operation.parameters:
             yield from _of_parameter(role, parameter)
@@ -132,6 +137,26 @@ def _of_body(
         role=role,
         equivalent=_NAMES_NOTHING if place in _LOOKED_UP and keyword != "required" else equivalent,
     )
+
+
+def _of_list(role: Role, node: Node) -> Defect:
+    class FirstEntryOnly:
+        def body(self, asked: Role, value: Json) -> None:
+            seen = at_value(value, node.pointer, _first) if asked is role else value
+            super().body(asked, seen)  # type: ignore[misc]
+
+    return Defect(
+        id=f"{FAMILY}/{role}/{dotted(node.pointer)}/first-entry-only",
+        family=FAMILY,
+        summary=f"{role}: of the list {dotted(node.pointer)} only the first entry is held to its schema",
+        place=f"{node.source}/items",
+        change=lambda behaviour: behaviour.mixing("validation", FirstEntryOnly),
+        role=role,
+    )
+
+
+def _first(entries: Json) -> Json:
+    return entries[:1] if isinstance(entries, list) else entries
 
 
 def reshaped(role: Role, where: str, pointer: str, change: Callable[[Node], Node]) -> Change:
