@@ -6,7 +6,7 @@ certify = command(
     "certify",
     """Pre-release certification: the gate's checks with ten times the examples and a longer load.
 
-    Takes 10 to 15 minutes on the embedded control plane and sends up to 40,000 requests. Same verdicts, exit codes
+    Takes 5 minutes on the embedded control plane and sends up to 40,000 requests (here 27,000). Same verdicts, exit codes
     and reports as the gate. A second identity (ASSAY_OUTSIDER_CLIENT_ID and ASSAY_OUTSIDER_CLIENT_SECRET) lets it
     judge access between projects.
 

@@ -20,6 +20,9 @@ from assay.control_plane.embedded import Embedded
 from tests.load.test_scale_out import free_port
 from tests.run.whole import PATIENCE, end, environment, place, wait_for, workloads
 
+# Several processes of plain Locust meet at one port, unless told another: one test after the other.
+pytestmark = pytest.mark.xdist_group("plain-locust")
+
 ROOT: Final = Path(__file__).parents[2]
 OPEN: Final = ROOT / "load_tests" / "locustfile.py"
 CLOSED: Final = ROOT / "load_tests" / "closed_users.py"
