@@ -161,11 +161,16 @@ def held_back(found: Iterable[Result]) -> Iterator[str]:
     for result in found:
         ours = {reason: number for reason, number in result.skipped.items() if reason.startswith(BUDGET)}
         if sum(ours.values()) > _HELD_BACK * result.due:
-            limits = ", ".join(sorted(reason.removeprefix(BUDGET).replace("_", "-") for reason in ours))
             yield (
-                f"the run's own limits kept {sum(ours.values()):,} of the {result.due:,} requests of "
-                f"{result.operation} from starting ({result.rate:.4g}/s were measured): allow more with --{limits}"
+                f"{sum(ours.values()):,} of the {result.due:,} requests of {result.operation} were not started "
+                f"({result.rate:.4g}/s were measured), because of {_limits(ours)}"
             )
+
+
+def _limits(reasons: Iterable[str]) -> str:
+    """The run's own limits that were in the way, and what to do about them."""
+    flags = sorted(f"--{reason.removeprefix(BUDGET).replace('_', '-')}" for reason in reasons)
+    return f"a limit of the run itself: allow more with {', '.join(flags)}"
 
 
 def _too_few(result: Result) -> bool:
@@ -226,7 +231,7 @@ def write(journal: Journal, leg: Leg, found: Iterable[Result], *, judged: bool) 
                 journal.write(
                     "not_tested",
                     what=f"{number} of {result.due} requests of {result.operation} under load",
-                    why=reason,
+                    why=_limits([reason]) if reason.startswith(BUDGET) else reason,
                 )
     journal.write("note", text=generator_note(leg.collector))
 
