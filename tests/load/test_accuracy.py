@@ -7,9 +7,6 @@ import pytest
 from assay.load.collector import Collector
 from tests.bench.truth import Reading, finish, readings, server, start
 
-# They share one measurement, which takes 12 s.
-pytestmark = pytest.mark.xdist_group("accuracy")
-
 RATE, SECONDS = 200.0, 10.0
 """Two whole cycles of the freezing server, 2,000 requests; their spacing of 5 ms is the resolution of percentiles."""
 

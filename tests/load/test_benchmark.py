@@ -17,9 +17,6 @@ from tests.cli.conftest import assay as assay
 from tests.run.whole import assay as run_assay
 from tests.run.whole import place, serving, verdict, workloads
 
-# They share one baseline, which takes 12 s to measure.
-pytestmark = pytest.mark.xdist_group("benchmark")
-
 METRICS = "get_inference_workload_metrics"
 SECONDS, REQUESTS = 9, 360
 """A comparison needs eight time blocks, of a second at least."""

@@ -20,9 +20,6 @@ from assay.control_plane.embedded import Embedded
 from tests.load.test_scale_out import free_port
 from tests.run.whole import PATIENCE, end, environment, place, wait_for, workloads
 
-# Several processes of plain Locust meet at one port, unless told another: one test after the other.
-pytestmark = pytest.mark.xdist_group("plain-locust")
-
 ROOT: Final = Path(__file__).parents[2]
 OPEN: Final = ROOT / "load_tests" / "locustfile.py"
 CLOSED: Final = ROOT / "load_tests" / "closed_users.py"
@@ -40,6 +37,12 @@ OPERATIONS: Final = {
 def plane() -> Iterator[Embedded]:
     with embedded.start() as running:
         yield running
+
+
+def two_processes() -> tuple[str, ...]:
+    """They meet at a port of their own: other tests run at the same time."""
+    port = str(free_port())
+    return ("--processes", "2", "--master-bind-port", port, "--master-port", port)
 
 
 def target(plane: Embedded) -> list[str]:
@@ -85,7 +88,7 @@ def test_without_a_host_the_embedded_control_plane_is_tested(tmp_path: Path) -> 
 
 
 def test_several_processes_on_a_host(tmp_path: Path, plane: Embedded) -> None:
-    arguments = (*target(plane), *SHORT, "--processes", "2", "--json-file", "stats")
+    arguments = (*target(plane), *SHORT, *two_processes(), "--json-file", "stats")
     code, said = locust(tmp_path, OPEN, *arguments, plane=plane)
     assert code == 0, said
     assert len(statistics(tmp_path)) >= 3
@@ -94,15 +97,16 @@ def test_several_processes_on_a_host(tmp_path: Path, plane: Embedded) -> None:
     assert all('"finished"' in file.read_text() for file in ledgers(tmp_path))
 
 
-@pytest.mark.parametrize("more", [(), ("--processes", "2")])
-def test_without_credentials_it_says_what_to_set(tmp_path: Path, plane: Embedded, more: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_without_credentials_it_says_what_to_set(tmp_path: Path, plane: Embedded, processes: int) -> None:
+    more = two_processes() if processes == 2 else ()
     code, said = locust(tmp_path, OPEN, *target(plane), *SHORT, *more)
     assert code == 2
     assert "credentials are missing: ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET not set" in said
 
 
 def test_ctrl_c_removes_what_was_created(tmp_path: Path, plane: Embedded) -> None:
-    arguments = ("--headless", "-u", "20", "-r", "20", "--processes", "2")
+    arguments = ("--headless", "-u", "20", "-r", "20", *two_processes())
     process = begin(tmp_path, OPEN, *target(plane), *arguments, plane=plane)
     wait_for(lambda: len(workloads(plane)) >= 4, process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
