@@ -34,7 +34,7 @@ types: $(STAMP)
 # Three at a time on two cores, for many wait more than they compute. Those that measure time come after the others.
 unit: $(STAMP)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/load
-	$(BIN)/python -m pytest -n 3 --dist loadfile tests/load
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/load
 
 bench: $(STAMP) ## measure the embedded control plane and the engine, other load generators beside it (15 minutes)
 	$(BIN)/python -m tests.bench
