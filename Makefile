@@ -63,7 +63,7 @@ prove-shortcuts: $(STAMP) ## hold 40 of these answers against `assay gate` over 
 lawful: $(STAMP) ## the gate on every lawful control plane: variants, combinations, seeds, settings (1.5 hours)
 	$(BIN)/python -m tests.lawful
 
-contract: $(STAMP) ## merge openapi/published into one document
+contract: $(STAMP) ## merge the published documents of openapi/2.22 into one document
 	$(BIN)/assay contract merge
 
 lock: $(STAMP) ## resolve requirements.lock anew

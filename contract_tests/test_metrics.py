@@ -13,8 +13,8 @@ from assay.checks.exchange import Exchange
 from assay.checks.metrics import TYPES, Asked
 from assay.checks.metrics_host import OPEN, SECOND, SHARED, SPAN, Measured, ask
 from assay.checks.probe import Probe
-from assay.contract.request import Request, Role
-from assay.target.exchange import Answer
+from assay.client.exchange import Answer
+from assay.contract.request import Request
 
 pytestmark = pytest.mark.concurrent
 
@@ -146,7 +146,7 @@ def test_malformed(probe: Probe, test: str, whose: str, case: metrics_refusal.Ch
     with served(probe, test, whose, running=False) as (host, pod):
         path = {"workloadId": host.workload.id} | ({"podId": pod} if pod else {})
         query = case(dict(host.asked(*TYPES, samples=5).query))
-        request = Request(Role.POD_METRICS if pod else Role.METRICS, path=path, query=tuple(query.items()))
+        request = Request("pod_metrics" if pod else "metrics", path=path, query=tuple(query.items()))
         probe.verify(probe.send(request, test=test, setup=(host.workload.created,)))
 
 
@@ -155,7 +155,7 @@ def test_unknown_workload(probe: Probe, test: str, whose: str, case: None) -> No
     end = datetime.now(UTC).replace(microsecond=0)
     path = {"workloadId": str(uuid.uuid4())} | ({"podId": str(uuid.uuid4())} if whose == "pod" else {})
     query = Asked(TYPES, end - timedelta(minutes=1), end).query
-    request = Request(Role.POD_METRICS if whose == "pod" else Role.METRICS, path=path, query=query)
+    request = Request("pod_metrics" if whose == "pod" else "metrics", path=path, query=query)
     probe.verify(probe.send(request, test=test, expectation=metrics_refusal.UNKNOWN_WORKLOAD))
 
 

@@ -19,8 +19,8 @@ from assay.checks.lending import Lending, readable
 from assay.checks.metrics import TYPES, Asked
 from assay.checks.opening import PROFILE
 from assay.checks.probe import Probe
-from assay.contract.request import Request, Role
-from assay.target.wire import Wire
+from assay.client.wire import Wire
+from assay.contract.request import Request
 
 pytestmark = pytest.mark.concurrent
 
@@ -36,14 +36,14 @@ def cases(table: Iterable[Any], name: Callable[[Any], str]) -> pytest.MarkDecora
     return pytest.mark.parametrize("case", [pytest.param(case, id=name(case)) for case in chosen])
 
 
-def bodies(role: Role) -> pytest.MarkDecorator:
+def bodies(role: str) -> pytest.MarkDecorator:
     """Those for ``role``: all of them in a certification, a choice of them in a gate."""
     table = [case for case in BODIES if role in case.roles and (EVERYTHING or case.in_gate(role))]
-    return cases(table, lambda case: f"{role.value}/{case.hostile.id}")
+    return cases(table, lambda case: f"{role}/{case.hostile.id}")
 
 
 def collection(probe: Probe) -> str:
-    return probe.oracle.contract.operations[Role.CREATE].path
+    return probe.oracle.contract.operations["create"].path
 
 
 def verify(
@@ -54,12 +54,12 @@ def verify(
 
 
 def blame(probe: Probe, case: Hostile, exchange: Exchange) -> Exchange:
-    return hostile.blame(exchange, case, probe.oracle.contract.operations[exchange.request.role].id)
+    return hostile.blame(exchange, case, probe.oracle.contract.operations[exchange.request.operation].id)
 
 
-@bodies(Role.CREATE)
+@bodies("create")
 def test_create(probe: Probe, test: str, case: HostileBody) -> None:
-    request = case.request(Role.CREATE, valid_body(Role.CREATE, probe.body()), {})
+    request = case.request("create", valid_body("create", probe.body()), {})
     stated = case.expectation(probe.oracle, request)
 
     def again() -> None:
@@ -70,10 +70,10 @@ def test_create(probe: Probe, test: str, case: HostileBody) -> None:
         verify(probe, test, case.hostile, blame(probe, case.hostile, exchange), None, again)
 
 
-@bodies(Role.UPDATE)
+@bodies("update")
 def test_update(probe: Probe, test: str, case: HostileBody) -> None:
     with SHARED.borrow(probe, test) as host:
-        request = case.request(Role.UPDATE, valid_body(Role.UPDATE, {}), {"workloadId": host.id})
+        request = case.request("update", valid_body("update", {}), {"workloadId": host.id})
         send = partial(
             probe.send,
             request,
@@ -85,11 +85,11 @@ def test_update(probe: Probe, test: str, case: HostileBody) -> None:
         verify(probe, test, case.hostile, blame(probe, case.hostile, send()), host.id, send)
 
 
-@cases(PATHS, lambda case: f"{case.role.value}/{case.hostile.id}")
+@cases(PATHS, lambda case: f"{case.operation}/{case.hostile.id}")
 def test_path(probe: Probe, test: str, case: HostilePath) -> None:
     with SHARED.borrow(probe, test) as host:
         wire = Wire("GET", collection(probe) + case.tail(host.id) + case.query, (), None)
-        send = partial(hostile.send_beside, probe, test, case.hostile, wire, case.role)
+        send = partial(hostile.send_beside, probe, test, case.hostile, wire, case.operation)
         exchange = send()
         exchange = exchange.with_deviations(*hostile.mistaken(exchange, host.id))
         verify(probe, test, case.hostile, exchange, host.id, send)
@@ -103,7 +103,7 @@ def test_method(probe: Probe, test: str, case: HostileMethod) -> None:
         path = collection(probe) + case.path.replace("{id}", str(uuid.uuid4()))
         content, headers = (None, ()) if case.open else (b"{}", (("Content-Type", "application/json"),))
         wire = Wire(case.method, path, headers, content)
-        send = partial(hostile.send_beside, probe, test, case.hostile, wire, case.role)
+        send = partial(hostile.send_beside, probe, test, case.hostile, wire, case.operation)
         exchange = send()
         extra = () if case.open else hostile.unknown_method(exchange, case.method)
         verify(probe, test, case.hostile, exchange.with_deviations(*extra), host.id, send)
@@ -115,7 +115,7 @@ def test_query(probe: Probe, test: str, case: HostileQuery) -> None:
         end = datetime.now(UTC).replace(microsecond=0)
         query = case.make(dict(Asked(TYPES, end - timedelta(minutes=1), end, 5).query))
         wire = Wire("GET", f"{collection(probe)}/{host.id}/metrics?{query}", (), None)
-        request = Request(Role.METRICS, path={"workloadId": host.id})
+        request = Request("metrics", path={"workloadId": host.id})
         send = partial(probe.send_raw, request, wire, test=test, expectation=OPEN)
         verify(probe, test, case.hostile, blame(probe, case.hostile, send()), host.id, send)
 
@@ -127,9 +127,9 @@ def test_headers(probe: Probe, test: str, case: HostileHeaders) -> None:
         verify(probe, test, case.hostile, blame(probe, case.hostile, send()), host.id, send)
 
 
-@cases(UNWANTED_BODIES, lambda case: f"{case.role.value}/{case.hostile.id}")
+@cases(UNWANTED_BODIES, lambda case: f"{case.operation}/{case.hostile.id}")
 def test_unwanted_body(probe: Probe, test: str, case: UnwantedBody) -> None:
     with SHARED.borrow(probe, test) as host:
-        target = host.id if case.role is Role.READ else str(uuid.uuid4())
+        target = host.id if case.operation == "read" else str(uuid.uuid4())
         send = partial(probe.send, case.request(target), test=test, expectation=OPEN, setup=(host.created,))
         verify(probe, test, case.hostile, blame(probe, case.hostile, send()), host.id, send)

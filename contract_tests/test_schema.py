@@ -4,7 +4,7 @@ import pytest
 
 from assay.checks.planned import run_cases
 from assay.checks.probe import Probe
-from assay.contract.strategies.plans import Plan
+from assay.generation.plans import Plan
 
 pytestmark = pytest.mark.concurrent
 

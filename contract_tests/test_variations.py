@@ -4,7 +4,7 @@ import pytest
 
 from assay.checks.planned import run_variation
 from assay.checks.probe import Probe
-from assay.contract.strategies.plans import Variation
+from assay.generation.plans import Variation
 
 pytestmark = pytest.mark.concurrent
 

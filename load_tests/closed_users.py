@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from locust import FastHttpUser, between, task
 
-from assay.contract.request import Request, Role
+from assay.client.wire import to_wire
+from assay.contract.request import Request
 from assay.load.ranges import metric_query
 from assay.load.session import SESSION
-from assay.target.wire import to_wire
 
 
 class Person(FastHttpUser):  # type: ignore[misc] # Locust is untyped
@@ -25,16 +25,16 @@ class Person(FastHttpUser):  # type: ignore[misc] # Locust is untyped
 
     @task(3)  # type: ignore[untyped-decorator]
     def read_inference(self) -> None:
-        self.ask(Request(Role.READ, path={"workloadId": self.workload()}))
+        self.ask(Request("read", path={"workloadId": self.workload()}))
 
     @task(2)  # type: ignore[untyped-decorator]
     def read_metrics(self) -> None:
-        query = metric_query(self.world.contract, Role.METRICS, {"samples": 20, "range": 3600.0})
-        self.ask(Request(Role.METRICS, path={"workloadId": self.workload()}, query=query))
+        query = metric_query(self.world.contract, "metrics", {"samples": 20, "range": 3600.0})
+        self.ask(Request("metrics", path={"workloadId": self.workload()}, query=query))
 
     def workload(self) -> str:
         return self.world.workloads[id(self) % len(self.world.workloads)].id
 
     def ask(self, request: Request) -> None:
         target = to_wire(self.world.contract, request).target
-        self.client.get(target, name=self.world.operation(request.role), headers=SESSION.authorization)
+        self.client.get(target, name=self.world.operation(request.operation), headers=SESSION.authorization)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from assay.contract.documents import load
+from assay.contract.oracle import Oracle
 from assay.prove import timing
 
 # Drawn the same way every time: a run in CI says something about the change, not about luck. Searching with fresh
@@ -18,3 +20,9 @@ def real_time_afterwards() -> Iterator[None]:
     """What one test tried on a shared clock, the next one waits for in real time."""
     yield
     timing.uninstall()
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Oracle:
+    """One oracle over the shipped contract."""
+    return Oracle(load())

@@ -10,17 +10,18 @@ import pytest
 import assay
 
 PACKAGE = Path(assay.__file__).parent
-COMMON = {"assay", "errors", "house"}
+COMMON = {"assay", "errors", "folders"}
 ALLOWED: dict[str, set[str]] = {
     "contract": set(),
-    "target": {"contract"},
-    "findings": {"contract", "target"},
-    "control_plane": {"contract"},
-    "checks": {"contract", "target", "findings", "control_plane"},
-    "load": {"contract", "target", "findings", "checks", "control_plane"},
-    "reporting": {"contract", "target", "findings", "load"},
-    "run": {"contract", "target", "findings", "checks", "load", "reporting", "control_plane"},
-    "prove": {"contract", "target", "findings", "checks", "load", "reporting", "control_plane", "run"},
+    "generation": {"contract"},
+    "client": {"contract"},
+    "findings": {"contract", "client"},
+    "reference": {"contract", "generation"},
+    "checks": {"contract", "generation", "client", "findings", "reference"},
+    "load": {"contract", "generation", "client", "findings", "checks", "reference"},
+    "reporting": {"contract", "generation", "client", "findings", "load"},
+    "run": {"contract", "generation", "client", "findings", "checks", "load", "reporting", "reference"},
+    "prove": {"contract", "generation", "client", "findings", "checks", "load", "reporting", "reference", "run"},
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] in ALLOWED)
 
@@ -63,4 +64,4 @@ def test_the_walker_sees_every_form_of_import() -> None:
 
 def test_every_part_is_listed() -> None:
     parts = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name.isidentifier()} - {"__pycache__"}
-    assert parts - {"_house"} == {*ALLOWED, "cli"}
+    assert parts - {"_bundled"} == {*ALLOWED, "cli"}

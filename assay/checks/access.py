@@ -9,9 +9,9 @@ from typing import Final
 from assay.checks.access_forgeries import Forgery
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
+from assay.client.exchange import Answer
 from assay.contract.request import Expectation, Json, Outcome, Reason, Source
 from assay.findings.model import Class
-from assay.target.exchange import Answer
 
 UNAUTHENTICATED: Final = Expectation(
     Outcome.REJECT, (Reason(Source.STATE, "unauthenticated", "/headers/authorization", "no valid credentials"),)

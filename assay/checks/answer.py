@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from assay.checks.deviation import Deviation
+from assay.client.exchange import Answer
+from assay.client.masking import Mask
 from assay.contract.documents import Contract, Operation
-from assay.contract.request import Json, Role
+from assay.contract.request import Json
 from assay.contract.schema import Validator, build
 from assay.findings.model import Class
-from assay.target.exchange import Answer
-from assay.target.masking import Mask
 
 # Client errors that HTTP itself defines for what a fuzzer sends. The document lists few of them; a server that
 # answers so is sensible, and the silence of the document is the gap.
@@ -29,7 +29,7 @@ class AnswerChecks:
     def __init__(self, contract: Contract, mask: Mask) -> None:
         self._contract = contract
         self._mask = mask
-        self._validators: dict[tuple[Role, int, str], Validator] = {}
+        self._validators: dict[tuple[str, int, str], Validator] = {}
         for role, operation in contract.operations.items():
             for status, response in operation.responses.items():
                 for kind, schema in response.content.items():
@@ -37,7 +37,7 @@ class AnswerChecks:
                         node = build(contract, schema, f"/paths/{operation.id}/responses/{status}")
                         self._validators[role, status, kind] = Validator(node, "/response/body")
 
-    def judge(self, role: Role, answer: Answer) -> Iterator[Deviation]:
+    def judge(self, role: str, answer: Answer) -> Iterator[Deviation]:
         """Yield every deviation of ``answer`` that can be told without knowing the request."""
         operation = self._contract.operations[role]
         yield from self._echo(answer)
@@ -70,7 +70,7 @@ class AnswerChecks:
                 f"The content type says application/json, but the body is not: {str(error)[:120]}",
             )
             return
-        validator = self._validators.get((operation.role, answer.status, "application/json"))
+        validator = self._validators.get((operation.name, answer.status, "application/json"))
         errors = validator.errors(body) if validator is not None else []
         for reason in errors:
             place = reason.location.removeprefix("/response/body") or "the whole body"
@@ -173,7 +173,7 @@ def _content_type(operation: Operation, answer: Answer, documented: tuple[str, .
 
 def _code(operation: Operation, answer: Answer, body: Mapping[str, Json]) -> Iterator[Deviation]:
     code = body.get("code")
-    is_status_body = answer.status >= 400 or operation.role is Role.DELETE
+    is_status_body = answer.status >= 400 or operation.name == "delete"
     if is_status_body and isinstance(code, int) and code != answer.status:
         yield Deviation(
             Class.VIOLATION,

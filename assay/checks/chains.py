@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from assay.checks.exchange import Exchange
-from assay.contract.request import Json, Outcome, Request, Role
-from assay.contract.strategies.cases import overlay
-from assay.contract.strategies.packing import Pack
+from assay.contract.request import Json, Outcome, Request
+from assay.generation.cases import overlay
+from assay.generation.packing import Pack
 
 if TYPE_CHECKING:
     from assay.checks.probe import Probe, Workload
@@ -77,7 +77,7 @@ class Chains:
             link = self._resting.pop() if self._resting else None
         if link is None:
             return None
-        request = Request(Role.UPDATE, {"workloadId": link.workload.id}, body=dict(pack.body))
+        request = Request("update", {"workloadId": link.workload.id}, body=dict(pack.body))
         promise = probe.expect(request, link.spec)
         if promise.outcome is Outcome.ACCEPT and bool(promise.assumes) == bool(pack.cases[0].assumed):
             return link

@@ -11,7 +11,7 @@ from assay.checks import echo, lifecycle
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
 from assay.checks.probe import Probe, Workload
-from assay.contract.request import Expectation, Json, Outcome, Request, Role
+from assay.contract.request import Expectation, Json, Outcome, Request
 from assay.findings.model import Class
 
 T = TypeVar("T")
@@ -89,9 +89,9 @@ def _lost(pointer: str) -> Deviation:
 def update_against_delete(probe: Probe, test: str) -> None:
     """Updates and a deletion at the same time: any order is lawful, but the workload ends deleted."""
     with probe.workload(test) as workload:
-        request = Request(Role.DELETE, {"workloadId": workload.id})
+        request = Request("delete", {"workloadId": workload.id})
         setup = (workload.created,)
-        change = Request(Role.UPDATE, {"workloadId": workload.id}, body={"spec": {"command": "late"}})
+        change = Request("update", {"workloadId": workload.id}, body={"spec": {"command": "late"}})
         late = threading.Event()
 
         def update() -> Exchange:

@@ -10,9 +10,9 @@ from typing import Final
 
 from assay.checks import echo
 from assay.checks.deviation import Deviation
+from assay.client.exchange import Answer
 from assay.contract.request import Json
 from assay.findings.model import Class
-from assay.target.exchange import Answer
 
 # Clocks of nodes behind one load balancer differ; five minutes is what Kerberos and most token checks tolerate.
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assay.checks.deviation import Deviation
+from assay.client.exchange import Answer, NoAnswer
+from assay.client.wire import Wire
 from assay.contract.request import Expectation, Json, Request
 from assay.findings.model import Class, Evidence, Finding
-from assay.target.exchange import Answer, NoAnswer
-from assay.target.wire import Wire
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Final
 
 from assay.checks.answer import BUSY
 from assay.checks.deviation import Deviation
+from assay.client.exchange import Answer
 from assay.contract.documents import Operation
-from assay.contract.request import Expectation, Outcome, Reason, Role, Source
+from assay.contract.request import Expectation, Outcome, Reason, Source
 from assay.contract.rules.base import Strength
 from assay.contract.rules.catalogue import by_id
 from assay.findings.model import Class
-from assay.target.exchange import Answer
 
 _NO_FOCUS: Final = Reason(Source.SCHEMA, "valid", "/body", "")
 _UNKNOWN: Final = frozenset({404, 410})
@@ -56,7 +56,7 @@ def _refused(operation: Operation, answer: Answer, expectation: Expectation, foc
             f"{operation.id} refuses with {answer.status} what the contract allows ({what})",
             f"The contract sets no such limit, but the request takes for granted that {taken}.",
         )
-    if answer.status in _UNKNOWN and operation.role is not Role.CREATE and focus is _NO_FOCUS:
+    if answer.status in _UNKNOWN and operation.name != "create" and focus is _NO_FOCUS:
         return Deviation(
             Class.VIOLATION,
             "accepts-valid",

@@ -17,7 +17,7 @@ from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
 from assay.checks.lifecycle import violation
 from assay.checks.probe import PLAIN_SPEC, Probe, Workload, created_id
-from assay.contract.request import Expectation, Json, Outcome, Request, Role
+from assay.contract.request import Expectation, Json, Outcome, Request
 
 _OPEN: Final = Expectation(Outcome.OPEN)
 _VALUES: Final = "/response/body/spec/environmentVariables/*/value"
@@ -73,7 +73,7 @@ def texts(probe: Probe, test: str, group: str) -> None:
     """
     wanted = TEXTS[group]
     spec = {**PLAIN_SPEC, "environmentVariables": _variables(list(wanted.values()))}
-    with probe.creating(Request(Role.CREATE, body=probe.body(spec)), test=test, expectation=_OPEN) as created:
+    with probe.creating(Request("create", body=probe.body(spec)), test=test, expectation=_OPEN) as created:
         identity = created_id(created.answer)
         if identity is None:
             return
@@ -84,7 +84,7 @@ def texts(probe: Probe, test: str, group: str) -> None:
 
 def _update(probe: Probe, test: str, created: Exchange, identity: str, wanted: Mapping[str, str]) -> None:
     change = {"environmentVariables": _variables(list(wanted.values()))}
-    request = Request(Role.UPDATE, {"workloadId": identity}, body={"spec": change})
+    request = Request("update", {"workloadId": identity}, body={"spec": change})
     updated = probe.send(request, test=test, expectation=_OPEN, setup=(created,))
     probe.verify(updated)
     if not updated.accepted:
@@ -97,7 +97,7 @@ def _update(probe: Probe, test: str, created: Exchange, identity: str, wanted: M
 
 def order(probe: Probe, test: str) -> None:
     """Where the order of a list has a meaning it is told as it was sent. Raises ContractBreachError."""
-    with probe.creating(Request(Role.CREATE, body=probe.body(ORDERED)), test=test, expectation=_OPEN) as created:
+    with probe.creating(Request("create", body=probe.body(ORDERED)), test=test, expectation=_OPEN) as created:
         identity = created_id(created.answer)
         if identity is not None:
             told = _read(probe, test, identity, created)
@@ -109,7 +109,7 @@ def updated(probe: Probe, test: str) -> None:
     with probe.workload(test) as workload:
         for name, value in CHANGED.items():
             change = {name: value}
-            request = Request(Role.UPDATE, {"workloadId": workload.id}, body={"spec": change})
+            request = Request("update", {"workloadId": workload.id}, body={"spec": change})
             answer = probe.send(request, test=test, expectation=_OPEN, setup=(workload.created,))
             probe.verify(answer)
             if answer.accepted:
@@ -134,7 +134,7 @@ def _variables(values: Sequence[str]) -> list[Json]:
 
 
 def _read(probe: Probe, test: str, identity: str, created: Exchange) -> Exchange:
-    request = Request(Role.READ, {"workloadId": identity})
+    request = Request("read", {"workloadId": identity})
     return probe.send(request, test=test, expectation=Expectation(Outcome.ACCEPT), setup=(created,))
 
 

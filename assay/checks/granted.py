@@ -10,9 +10,9 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from assay.checks.deviation import Deviation
-from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Role, Source
+from assay.client.budget import gpus_asked
+from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Source
 from assay.findings.model import Class
-from assay.target.budget import gpus_asked
 
 if TYPE_CHECKING:
     from assay.checks.exchange import Exchange
@@ -45,13 +45,13 @@ class Grants:
 
 def asks(request: Request) -> bool:
     """Whether a creation or an update asks for a GPU."""
-    return request.role in {Role.CREATE, Role.UPDATE} and gpus_asked(request.body) > 0
+    return request.operation in {"create", "update"} and gpus_asked(request.body) > 0
 
 
 def _asks(probe: Probe) -> bool:
     last: Exchange | None = None
     for compute in _PLAINEST:
-        request = Request(Role.CREATE, body=probe.body({"image": "registry.example/echo:1.0", "compute": compute}))
+        request = Request("create", body=probe.body({"image": "registry.example/echo:1.0", "compute": compute}))
         with probe.creating(request, test=_TEST, expectation=_OPEN) as exchange:
             if exchange.accepted:
                 return True

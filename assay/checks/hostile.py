@@ -11,10 +11,10 @@ from assay.checks.answer import BUSY
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
 from assay.checks.probe import Probe
-from assay.contract.request import Expectation, Outcome, Reason, Request, Role, Source
+from assay.client.exchange import Answer, NoAnswer
+from assay.client.wire import Wire
+from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.findings.model import Class
-from assay.target.exchange import Answer, NoAnswer
-from assay.target.wire import Wire
 
 OPEN: Final = Expectation(Outcome.OPEN)
 INJECTED: Final = "x-assay-injected"
@@ -161,7 +161,7 @@ _NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 
 
 def _plain_read(probe: Probe, test: str, after: Exchange, workload_id: str | None) -> Exchange:
-    read = Request(Role.READ, path={"workloadId": workload_id or _NOBODY})
+    read = Request("read", path={"workloadId": workload_id or _NOBODY})
     return probe.send(read, test=test, expectation=OPEN, setup=(after,))
 
 
@@ -188,7 +188,7 @@ def _is_broken(exchange: Exchange, *, alive: bool) -> bool:
     return status != 200 if alive else status == 400 and "code" not in exchange.object()
 
 
-def send_beside(probe: Probe, test: str, case: Hostile, wire: Wire, role: Role) -> Exchange:
+def send_beside(probe: Probe, test: str, case: Hostile, wire: Wire, role: str) -> Exchange:
     """Send what belongs to no operation (odd paths and methods); only failures, silence and injections are judged.
 
     ``role`` is the nearest operation, under which a finding is filed. 501 is lawful for a method (RFC 9110, 15.6.2).

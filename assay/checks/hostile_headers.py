@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from assay.checks.hostile import Hostile
-from assay.contract.request import Request, Role
+from assay.contract.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class HostileHeaders:
     headers: tuple[tuple[str, str], ...]
 
     def request(self, workload_id: str) -> Request:
-        return Request(Role.READ, path={"workloadId": workload_id}, headers=self.headers)
+        return Request("read", path={"workloadId": workload_id}, headers=self.headers)
 
 
 def _headers() -> Iterator[HostileHeaders]:
@@ -66,11 +66,11 @@ class UnwantedBody:
     """A body sent with an operation that has none; a DELETE goes to an id that nobody has."""
 
     hostile: Hostile
-    role: Role
+    operation: str
     raw: bytes
 
     def request(self, workload_id: str) -> Request:
-        return Request(self.role, path={"workloadId": workload_id}, raw=self.raw)
+        return Request(self.operation, path={"workloadId": workload_id}, raw=self.raw)
 
 
 def _unwanted() -> Iterator[UnwantedBody]:
@@ -80,9 +80,9 @@ def _unwanted() -> Iterator[UnwantedBody]:
         ("request", "a body that looks like a request", b"GET /api/v1/workloads HTTP/1.1\r\nHost: assay\r\n\r\n"),
         ("large", "a body of 200,000 bytes", b"a" * 200_000),
     )
-    for role in (Role.READ, Role.DELETE):
+    for role in ("read", "delete"):
         for name, what, raw in bodies:
-            hostile = Hostile(f"body-on-{role.value}-{name}", f"{what} where none belongs", http=True, large=True)
+            hostile = Hostile(f"body-on-{role}-{name}", f"{what} where none belongs", http=True, large=True)
             yield UnwantedBody(hostile, role, raw)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from assay.checks.hostile import INJECTED, Hostile
-from assay.contract.request import Role
 
 _INJECTION: Final = f"%0d%0a{INJECTED}:%20yes"
 # Servers refuse request lines of 8 kB (nginx, Apache) to 64 kB (httptools, Go); both sides of each are worth a try.
@@ -23,7 +22,7 @@ class HostilePath:
 
     hostile: Hostile
     tail: Callable[[str], str]
-    role: Role = Role.READ
+    operation: str = "read"
     query: str = ""
 
 
@@ -99,7 +98,7 @@ def _of_metrics(paths: tuple[HostilePath, ...]) -> Iterator[HostilePath]:
         name = path.hostile.id.removeprefix("path-")
         if name in _AGAIN:
             hostile = replace(path.hostile, id=f"path-metrics-{name}", what=f"{path.hostile.what} before metrics")
-            yield HostilePath(hostile, _before_metrics(path.tail), Role.METRICS, _QUESTION)
+            yield HostilePath(hostile, _before_metrics(path.tail), "metrics", _QUESTION)
 
 
 def _before_metrics(tail: Callable[[str], str]) -> Callable[[str], str]:
@@ -117,7 +116,7 @@ class HostileMethod:
     hostile: Hostile
     method: str
     path: str
-    role: Role
+    operation: str
     open: bool  # whether any success is lawful too (HEAD, OPTIONS, a list that later versions may have)
 
 
@@ -125,11 +124,11 @@ _ITEM: Final = "/{id}"
 _METRICS: Final = "/{id}/metrics"
 _POD: Final = "/{id}/pods/{id}/metrics"
 # DELETE and PATCH of the collection are left out on purpose: should a target have them, they are not for guessing.
-_METHODS: Final[Mapping[str, tuple[Role, tuple[str, ...]]]] = {
-    "": (Role.CREATE, ("GET", "PUT", "HEAD", "OPTIONS", "ASSAY")),
-    _ITEM: (Role.READ, ("POST", "PUT", "HEAD", "OPTIONS", "TRACE", "ASSAY", "get")),
-    _METRICS: (Role.METRICS, ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ASSAY")),
-    _POD: (Role.POD_METRICS, ("POST", "DELETE", "HEAD", "OPTIONS")),
+_METHODS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "": ("create", ("GET", "PUT", "HEAD", "OPTIONS", "ASSAY")),
+    _ITEM: ("read", ("POST", "PUT", "HEAD", "OPTIONS", "TRACE", "ASSAY", "get")),
+    _METRICS: ("metrics", ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ASSAY")),
+    _POD: ("pod_metrics", ("POST", "DELETE", "HEAD", "OPTIONS")),
 }
 _HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "get"})
 _NAMES: Final = {"": "collection", _ITEM: "item", _METRICS: "metrics", _POD: "pod-metrics"}

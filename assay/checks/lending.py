@@ -18,7 +18,7 @@ from typing import Final, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from assay.checks.probe import Probe, Workload
-from assay.contract.request import Expectation, Json, Outcome, Request, Role
+from assay.contract.request import Expectation, Json, Outcome, Request
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ _POLL: Final = 0.2
 def readable(probe: Probe, test: str, spec: Mapping[str, Json] | None = None, **meta: Json) -> Iterator[Workload]:
     """A live workload that can be read already; one that cannot be in time is handed out all the same."""
     with probe.workload(test, spec, **meta) as workload:
-        read = Request(Role.READ, path={"workloadId": workload.id})
+        read = Request("read", path={"workloadId": workload.id})
         deadline = time.monotonic() + _SHOWS_WITHIN
         while probe.send(read, test=test, expectation=Expectation(Outcome.OPEN)).status == 404:
             if time.monotonic() > deadline:

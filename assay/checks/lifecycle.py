@@ -11,7 +11,7 @@ from assay.checks.created import moment, spec_echo
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
 from assay.checks.probe import Probe, Workload
-from assay.contract.request import Expectation, Json, Outcome, Request, Role
+from assay.contract.request import Expectation, Json, Outcome, Request
 from assay.findings.model import Class
 
 META: Final = ("name", "requestedName", "workloadId", "projectId", "clusterId", "createdBy", "createdAt")
@@ -26,7 +26,7 @@ _POLL_SECONDS: Final = 0.2
 
 def read(probe: Probe, test: str, workload: Workload, **options: Any) -> Exchange:
     """Read a workload that exists."""
-    request = Request(Role.READ, {"workloadId": workload.id})
+    request = Request("read", {"workloadId": workload.id})
     options.setdefault("expectation", _ACCEPT)
     options.setdefault("setup", (workload.created,))
     return probe.send(request, test=test, **options)
@@ -34,7 +34,7 @@ def read(probe: Probe, test: str, workload: Workload, **options: Any) -> Exchang
 
 def patch(probe: Probe, test: str, workload: Workload, spec: Mapping[str, Json]) -> Exchange:
     """Update a workload; the oracle states the expectation against the spec it was created with."""
-    request = Request(Role.UPDATE, {"workloadId": workload.id}, body={"spec": dict(spec)})
+    request = Request("update", {"workloadId": workload.id}, body={"spec": dict(spec)})
     return probe.send(request, test=test, before=workload.spec, setup=(workload.created,))
 
 
@@ -187,7 +187,7 @@ def refused_update_changes_nothing(
 
 def refused_create_leaves_nothing(probe: Probe, test: str, body: Mapping[str, Json]) -> None:
     """A refused creation leaves no workload behind (needs the target's list of workloads)."""
-    with probe.creating(Request(Role.CREATE, body=dict(body)), test=test) as refused:
+    with probe.creating(Request("create", body=dict(body)), test=test) as refused:
         probe.verify(refused)
         found = probe.target.client.find_by_name(str(body["name"]))
     if found is None:
@@ -212,7 +212,7 @@ def delete_and_wait(probe: Probe, test: str, workload: Workload, *, second: bool
     ``second``: it was asked for before, so that 404 is as good an answer.
     """
     deleted = probe.send(
-        Request(Role.DELETE, {"workloadId": workload.id}),
+        Request("delete", {"workloadId": workload.id}),
         test=test,
         expectation=_ACCEPT,
         also=_GONE if second else frozenset(),
@@ -263,7 +263,7 @@ def deletion(probe: Probe, test: str) -> None:
     with probe.several(2), probe.workload(test) as neighbour, probe.workload(test) as workload:
         steps = delete_and_wait(probe, test, workload)
         again = probe.send(
-            Request(Role.DELETE, {"workloadId": workload.id}),
+            Request("delete", {"workloadId": workload.id}),
             test=test,
             expectation=Expectation(Outcome.OPEN),
             setup=(workload.created, steps[0]),
@@ -287,7 +287,7 @@ def _still_lives(exchange: Exchange) -> Exchange:
     )
 
 
-def after_deletion(probe: Probe, test: str, role: Role) -> None:
+def after_deletion(probe: Probe, test: str, role: str) -> None:
     """Once a deleted workload answers 404, every operation on it does, and it never comes back."""
     with probe.workload(test, {"image": "registry.example/echo:1.0", "command": "serve"}) as workload:
         steps = delete_and_wait(probe, test, workload)
@@ -298,7 +298,7 @@ def after_deletion(probe: Probe, test: str, role: Role) -> None:
         exchange = probe.send(_on_deleted(role, workload), test=test, expectation=_refusal(), setup=gone)
         time.sleep(_POLL_SECONDS)  # what comes back need not come back at once
         back = read(probe, test, workload, expectation=_refusal(), setup=(*gone, exchange))
-        probe.verify(_refused_when_gone(exchange, role), _refused_when_gone(back, Role.READ))
+        probe.verify(_refused_when_gone(exchange, role), _refused_when_gone(back, "read"))
 
 
 def _await_404(probe: Probe, test: str, workload: Workload, deleted: Exchange) -> tuple[Exchange, ...] | None:
@@ -328,21 +328,21 @@ def _refusal() -> Expectation:
     return Expectation(Outcome.OPEN)
 
 
-def _on_deleted(role: Role, workload: Workload) -> Request:
+def _on_deleted(role: str, workload: Workload) -> Request:
     path = {"workloadId": workload.id}
-    if role is Role.UPDATE:
+    if role == "update":
         return Request(role, path, body={"spec": {"command": "other"}})
-    if role in {Role.METRICS, Role.POD_METRICS}:
+    if role in {"metrics", "pod_metrics"}:
         query = (("metricType", "LATENCY"), ("start", "2026-01-01T00:00:00Z"), ("end", "2026-01-01T01:00:00Z"))
-        return Request(role, {**path, **({"podId": workload.id} if role is Role.POD_METRICS else {})}, query)
+        return Request(role, {**path, **({"podId": workload.id} if role == "pod_metrics" else {})}, query)
     return Request(role, path)
 
 
-def _refused_when_gone(exchange: Exchange, role: Role) -> Exchange:
-    if role is Role.UPDATE and exchange.status == 400:
+def _refused_when_gone(exchange: Exchange, role: str) -> Exchange:
+    if role == "update" and exchange.status == 400:
         return exchange.with_deviations(_missing_told_as_mistake())
     # Metrics of what once ran may outlive it, and a deletion may be answered as often as it is asked for.
-    if not exchange.accepted or role in {Role.METRICS, Role.POD_METRICS, Role.DELETE}:
+    if not exchange.accepted or role in {"metrics", "pod_metrics", "delete"}:
         return exchange
     return exchange.with_deviations(
         violation(

@@ -14,8 +14,8 @@ from assay.checks.exchange import Exchange
 from assay.checks.lending import Lending
 from assay.checks.metrics import TYPES, Asked, count_of, series_of
 from assay.checks.probe import PLAIN_SPEC, Probe, Workload
-from assay.contract.request import Expectation, Json, Outcome, Request, Role
-from assay.target.exchange import Answer
+from assay.client.exchange import Answer
+from assay.contract.request import Expectation, Json, Outcome, Request
 
 # Seconds until a workload must be Running. The embedded control plane takes 0.8 s; a cluster that has the image
 # takes 10 to 60 s, one that must pull it minutes, for which only a certification has the time.
@@ -115,7 +115,7 @@ def _wait(probe: Probe, test: str, workload: Workload, clock: _ServerClock) -> s
     """Wait until the workload serves; why it does not, or None."""
     patience = PATIENCE.get(probe.profile, PATIENCE["gate"])
     deadline = time.monotonic() + patience
-    read = Request(Role.READ, path={"workloadId": workload.id})
+    read = Request("read", path={"workloadId": workload.id})
     while True:
         exchange = probe.send(read, test=test, expectation=OPEN, setup=(workload.created,))
         phase = exchange.object().get("actualPhase")
@@ -164,7 +164,7 @@ def ask(
     """Send one metrics question for a workload, or for one of its pods; judge all but what the answer holds."""
     path = {"workloadId": workload.id} | ({"podId": pod} if pod is not None else {})
     request = Request(
-        Role.METRICS if pod is None else Role.POD_METRICS,
+        "metrics" if pod is None else "pod_metrics",
         path=path,
         query=asked.query,
         headers=(("Accept", accept),) if accept else (),

@@ -9,9 +9,9 @@ from assay.checks import metrics_csv
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
 from assay.checks.metrics import Asked, Series, count_of, series_of
+from assay.client.exchange import Answer
 from assay.contract.request import Expectation, Outcome, Reason, Source
 from assay.findings.model import Class
-from assay.target.exchange import Answer
 
 Change = Callable[[Mapping[str, str]], dict[str, str]]
 """Makes one thing wrong with the query of a valid question."""

@@ -13,14 +13,14 @@ from typing import Final
 
 from assay.checks.lending import end_rest, let_rest
 from assay.checks.probe import Probe
+from assay.client.orphan import end_with_parent, is_orphan
+from assay.client.session import Target, open_target
+from assay.client.settings import Settings, from_env, handed_over, load_settings
 from assay.contract import documents
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
-from assay.control_plane import embedded
 from assay.findings.journal import Journal
-from assay.target.orphan import end_with_parent, is_orphan
-from assay.target.reach import Target, open_target
-from assay.target.settings import Settings, from_env, handed_over, load_settings
+from assay.reference import embedded
 
 JOURNAL: Final = "ASSAY__JOURNAL"
 RUN_ID: Final = "ASSAY__RUN"

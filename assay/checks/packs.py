@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from assay.checks.chains import Chains
 from assay.checks.exchange import Exchange
 from assay.checks.settling import after_update
-from assay.contract.request import Reason, Request, Role, Source
+from assay.contract.request import Reason, Request, Source
 from assay.contract.rules.catalogue import by_id
-from assay.contract.strategies.cases import PLAIN_NAME, Ids, PlannedCase
-from assay.contract.strategies.packing import Pack
+from assay.generation.cases import PLAIN_NAME, Ids, PlannedCase
+from assay.generation.packing import Pack
 
 if TYPE_CHECKING:
     from assay.checks.probe import Probe
@@ -42,7 +42,7 @@ class Packs:
         state = self._of_case.get(case.id)
         if state is None or not probe.allows_gpus(state.pack.gpus):
             return False
-        if len(state.pack.cases) == 1 and state.pack.role is Role.CREATE:
+        if len(state.pack.cases) == 1 and state.pack.operation == "create":
             return False  # it would be sent just the same
         with state.lock:
             if state.settled is None:
@@ -58,13 +58,13 @@ class Packs:
         """Send a pack. Nothing is verified here: a deviation only means that its cases are sent one by one."""
         test = f"pack/{pack.cases[0].id}"
         focuses = tuple(focus(case) for case in pack.cases)
-        if pack.role is Role.CREATE:
+        if pack.operation == "create":
             body = {**pack.body, **_meta(pack, Ids(probe.project, probe.cluster), probe.name())}
-            with probe.creating(Request(Role.CREATE, body=body), test=test, focus=focuses) as exchange:
+            with probe.creating(Request("create", body=body), test=test, focus=focuses) as exchange:
                 return exchange
         with self._chains.link(probe, test, pack) as link:
             exchange = probe.send(
-                Request(Role.UPDATE, {"workloadId": link.workload.id}, body=dict(pack.body)),
+                Request("update", {"workloadId": link.workload.id}, body=dict(pack.body)),
                 test=test,
                 before=link.spec,
                 focus=focuses,

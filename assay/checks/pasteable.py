@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from assay.contract.request import Request, Role
+from assay.contract.request import Request
 
 if TYPE_CHECKING:
     from assay.checks.exchange import Exchange
-    from assay.target.client import Client
+    from assay.client.client import Client
 
 # No jq: sed is wherever a POSIX shell is.
 _ID: Final = r"""sed -n 's/.*"workloadId" *: *"\([^"]*\)".*/\1/p'"""
@@ -24,7 +24,7 @@ def script(client: Client, exchange: Exchange) -> str:
     before = []
     for step in exchange.setup:
         line = client.curl(step.sent, auth=step.auth, shell=step.shell, named=named)
-        made = step.object().get("workloadId") if step.request.role is Role.CREATE and step.accepted else None
+        made = step.object().get("workloadId") if step.request.operation == "create" and step.accepted else None
         if isinstance(made, str) and made and made not in named:
             named[made] = f"W{len(named) + 1}"
             before.append(f"{named[made]}=$({line} | {_ID})")
@@ -32,7 +32,7 @@ def script(client: Client, exchange: Exchange) -> str:
             before.append(f"{line} >/dev/null")
     failing = client.curl(exchange.sent, auth=exchange.auth, shell=exchange.shell, named=named)
     after = [
-        f"{client.curl(Request(Role.DELETE, {'workloadId': known}), named={known: name})} >/dev/null"
+        f"{client.curl(Request('delete', {'workloadId': known}), named={known: name})} >/dev/null"
         for known, name in named.items()
     ]
     return "\n".join([*before, failing, *after])

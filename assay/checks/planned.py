@@ -15,8 +15,7 @@ from assay.checks.lending import Lending
 from assay.checks.packs import Packs, focus
 from assay.checks.probe import Probe, Workload
 from assay.checks.settling import after_update
-from assay.contract.request import Role
-from assay.contract.strategies.cases import ACCEPT, Ids, PlannedCase, overlay
+from assay.generation.cases import ACCEPT, Ids, PlannedCase, overlay
 
 # Draws for each side of a rule that varies. The fixed cases hold every boundary we know of; draws are for the rest.
 _VARIATIONS: Final = {"gate": 2, "certify": 60}
@@ -31,7 +30,7 @@ def run_cases(probe: Probe, test: str, cases: Iterable[PlannedCase], packs: Pack
     """
     exchanges: list[Exchange] = []
     for group in _groups(probe, test, [case for case in cases if not packs.settles(probe, case)]):
-        if group[0].role is Role.CREATE:
+        if group[0].operation == "create":
             exchanges += [_create(probe, test, case) for case in group]
         else:
             exchanges += _on_workload(probe, test, group)
@@ -81,11 +80,11 @@ def _affords(probe: Probe, case: PlannedCase) -> bool:
 
 
 def _may_share(one: PlannedCase, two: PlannedCase) -> bool:
-    if one.role is not two.role:
+    if one.operation != two.operation:
         return False
-    if one.role is Role.UPDATE:
+    if one.operation == "update":
         return one.side != ACCEPT and two.side != ACCEPT and one.before == two.before
-    return one.role is not Role.DELETE
+    return one.operation != "delete"
 
 
 def _create(probe: Probe, test: str, case: PlannedCase) -> Exchange:
@@ -99,7 +98,7 @@ def _on_workload(probe: Probe, test: str, group: list[PlannedCase]) -> list[Exch
         return _on_its_own(probe, test, group)
     with _PLAIN.borrow(probe, test) as workload:
         exchanges = [_send(probe, test, case, workload) for case in group]
-    taken = [exchange.request.role is Role.UPDATE and exchange.accepted for exchange in exchanges]
+    taken = [exchange.request.operation == "update" and exchange.accepted for exchange in exchanges]
     if not any(taken):
         return exchanges
     # The shared workload is no longer plain, and perhaps was not when this was sent: what counts is what a fresh one
@@ -110,7 +109,7 @@ def _on_workload(probe: Probe, test: str, group: list[PlannedCase]) -> list[Exch
 
 
 def _changes(case: PlannedCase) -> bool:
-    return case.role is Role.DELETE or (case.role is Role.UPDATE and case.side == ACCEPT)
+    return case.operation == "delete" or (case.operation == "update" and case.side == ACCEPT)
 
 
 def _on_its_own(probe: Probe, test: str, group: list[PlannedCase]) -> list[Exchange]:
@@ -122,7 +121,7 @@ def _on_its_own(probe: Probe, test: str, group: list[PlannedCase]) -> list[Excha
             while rest:
                 exchange = _send(probe, test, rest.pop(0), workload)
                 exchanges.append(exchange)
-                if exchange.request.role is Role.UPDATE and exchange.accepted:
+                if exchange.request.operation == "update" and exchange.accepted:
                     break
     return exchanges
 
@@ -137,10 +136,10 @@ _PLAIN: Final = Lending(_plain_workload)
 def _send(probe: Probe, test: str, case: PlannedCase, workload: Workload) -> Exchange:
     ids = Ids(probe.project, probe.cluster, workload=workload.id)
     request = case.build(ids, workload.name)
-    also = frozenset({404}) if case.role in {Role.METRICS, Role.POD_METRICS} else frozenset()
+    also = frozenset({404}) if case.operation in {"metrics", "pod_metrics"} else frozenset()
     exchange = probe.send(
         request, test=test, before=workload.spec, focus=(focus(case),), also=also, setup=(workload.created,)
     )
-    if case.role is Role.UPDATE and case.side == ACCEPT:
+    if case.operation == "update" and case.side == ACCEPT:
         exchange, _ = after_update(probe, exchange, workload.id)
     return exchange

@@ -17,17 +17,17 @@ from assay.checks.exchange import ContractBreachError, Exchange, as_findings, vi
 from assay.checks.granted import ASSUMED, Grants, asks
 from assay.checks.packs import Packs
 from assay.checks.settling import Visibility
+from assay.client.budget import gpus_asked
+from assay.client.exchange import Answer, NoAnswer
+from assay.client.session import Target
+from assay.client.wire import Wire
 from assay.contract.oracle import Oracle
-from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Role, Source
+from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Source
 from assay.contract.rules.base import Spec
-from assay.contract.strategies.plans import plans
 from assay.errors import AssayError, BudgetExhausted, TargetLostError
 from assay.findings.journal import Journal
 from assay.findings.model import Class, Finding
-from assay.target.budget import gpus_asked
-from assay.target.exchange import Answer, NoAnswer
-from assay.target.reach import Target
-from assay.target.wire import Wire
+from assay.generation.plans import plans
 
 PLAIN_SPEC: Final[Mapping[str, Json]] = {"image": "registry.example/echo:1.0"}
 """The smallest valid spec: the one mandatory field, no GPU."""
@@ -207,7 +207,7 @@ class Probe:
     def workload(self, test: str, spec: Mapping[str, Json] | None = None, **meta: Json) -> Iterator[Workload]:
         """A live workload for the block. Fails the test when it cannot be created: nothing else could be judged."""
         body = self.body(spec, **meta)
-        request = Request(Role.CREATE, body=body)
+        request = Request("create", body=body)
         with self.creating(request, test=test) as exchange:
             self.verify(exchange)
             answer = exchange.object()
@@ -217,7 +217,7 @@ class Probe:
 
     def delete(self, workload_id: str, *, test: str, setup: tuple[Exchange, ...] = ()) -> Exchange:
         """Delete a workload of this run. Already gone (404) is as good: a test may have deleted it itself."""
-        request = Request(Role.DELETE, path={"workloadId": workload_id})
+        request = Request("delete", path={"workloadId": workload_id})
         answer = self._send_deletion(request, workload_id)
         exchange = self._judged(request, Expectation(Outcome.ACCEPT), answer, test, (), _GONE_OR_GOING, setup, "main")
         self.record(exchange)
@@ -254,13 +254,13 @@ class Probe:
         setup: tuple[Exchange, ...],
         auth: str | None,
     ) -> Exchange:
-        operation = self.oracle.contract.operations[request.role]
+        operation = self.oracle.contract.operations[request.operation]
         deviations: list[Deviation] = []
         if isinstance(answer, NoAnswer):
             self._see_that_it_lives(answer)
             deviations.append(_no_answer(operation.id, answer))
         else:
-            deviations += self._checks.judge(request.role, answer)
+            deviations += self._checks.judge(request.operation, answer)
             deviations += expected.judge(operation, answer, stated, focus[0] if focus else None, also)
         exchange = Exchange(request, stated, answer, tuple(deviations), test, setup, auth)
         self._note(exchange, focus)
@@ -268,7 +268,7 @@ class Probe:
 
     def _see_that_it_lives(self, silence: NoAnswer) -> None:
         """Raise TargetLostError unless a plain read is answered: that a dead target is silent is no finding."""
-        answer = self.target.send(Request(Role.READ, path={"workloadId": _NOBODY}))
+        answer = self.target.send(Request("read", path={"workloadId": _NOBODY}))
         if isinstance(answer, NoAnswer):
             raise TargetLostError(
                 f"{self.target.client.base_url} does not answer any more: {silence.detail}, then {answer.detail}",
@@ -281,7 +281,7 @@ class Probe:
         answer = exchange.answer
         self.journal.write(
             "exchange",
-            operation=self.oracle.contract.operations[exchange.request.role].id,
+            operation=self.oracle.contract.operations[exchange.request.operation].id,
             status=exchange.status,
             ms=round(answer.seconds * 1000, 2) if isinstance(answer, Answer) else None,
             expected=side,
@@ -295,7 +295,7 @@ class Probe:
             self._note_busy(exchange)
 
     def _note_busy(self, exchange: Exchange) -> None:
-        operation = self.oracle.contract.operations[exchange.request.role].id
+        operation = self.oracle.contract.operations[exchange.request.operation].id
         with self._lock:
             known = operation in self._busy
             self._busy.add(operation)
@@ -305,7 +305,7 @@ class Probe:
     def findings(self, exchange: Exchange) -> tuple[Finding, ...]:
         if not exchange.deviations:
             return ()
-        operation = self.oracle.contract.operations[exchange.request.role]
+        operation = self.oracle.contract.operations[exchange.request.operation]
         curl = pasteable.script(self.target.client, exchange)
         return as_findings(exchange, operation.id, curl, self._describe, self.target.client.describe_answer)
 

@@ -24,8 +24,8 @@ from assay.checks.exchange import ContractBreachError
 from assay.checks.generation import generating
 from assay.checks.opening import ContractSession, contract_in_force, open_session
 from assay.checks.probe import Probe
-from assay.contract.strategies.plans import plans
 from assay.errors import AssayError, BudgetExhausted, TargetLostError, UsageError
+from assay.generation.plans import plans
 
 KEY = pytest.StashKey["ContractRun"]()
 _NOT_TESTED = pytest.StashKey[AssayError]()

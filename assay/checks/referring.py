@@ -15,8 +15,8 @@ from assay.checks.created import spec_echo
 from assay.checks.generation import generating
 from assay.checks.probe import Probe, created_id
 from assay.checks.stages import leaves
-from assay.contract.request import Expectation, Json, Outcome, Request, Role
-from assay.contract.strategies.dense import create_bodies, draws
+from assay.contract.request import Expectation, Json, Outcome, Request
+from assay.generation.dense import create_bodies, draws
 
 SPECS: Final = 12
 """With greedy choice, twelve of 200 draws hold every leaf that 200 draws hold at all."""
@@ -41,13 +41,13 @@ def read_back(probe: Probe, test: str, number: int) -> None:
     sent = spec(probe, number)
     if not sent:
         return
-    request = Request(Role.CREATE, body=probe.body(sent))
+    request = Request("create", body=probe.body(sent))
     with probe.creating(request, test=test, expectation=_OPEN) as created:
         identity = created_id(created.answer)
         if not created.accepted or identity is None:
             return
         told = probe.send(
-            Request(Role.READ, {"workloadId": identity}),
+            Request("read", {"workloadId": identity}),
             test=test,
             expectation=Expectation(Outcome.ACCEPT),
             setup=(created,),

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from assay.checks.created import spec_echo
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
-from assay.contract.request import Expectation, Json, Outcome, Request, Role
+from assay.contract.request import Expectation, Json, Outcome, Request
 
 if TYPE_CHECKING:
     from assay.checks.probe import Probe
@@ -64,7 +64,7 @@ def until(
     began = time.monotonic()
     pause = max(learned.longest, _POLL_SECONDS)  # where updates show late, one read more is enough as a rule
     while True:
-        request = Request(Role.READ, {"workloadId": workload_id})
+        request = Request("read", {"workloadId": workload_id})
         exchange = probe.send(request, test=test, expectation=_ACCEPT, setup=setup)
         waited = time.monotonic() - began
         if not exchange.accepted:
@@ -130,7 +130,7 @@ class Visibility:
 def _first_sight(probe: Probe, creation: Exchange, workload_id: str) -> float | None:
     """Seconds until the workload was seen; None when it was not seen at all."""
     began = time.monotonic()
-    request = Request(Role.READ, {"workloadId": workload_id})
+    request = Request("read", {"workloadId": workload_id})
     met_404 = False
     while True:
         exchange = probe.send(request, test=creation.test, expectation=_OPEN, setup=(creation,))

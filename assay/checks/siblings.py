@@ -10,7 +10,7 @@ from assay.checks import lifecycle
 from assay.checks.answer import BUSY
 from assay.checks.exchange import Exchange
 from assay.checks.probe import PLAIN_SPEC, Probe, created_id
-from assay.contract.request import Expectation, Outcome, Request, Role
+from assay.contract.request import Expectation, Outcome, Request
 
 _OPEN: Final = Expectation(Outcome.OPEN)
 _SETTLES: Final = 0.2
@@ -27,21 +27,21 @@ def of_one_prefix(probe: Probe, test: str) -> None:
     body = probe.body(useGivenNameAsPrefix=True)
     with (
         probe.several(2),
-        probe.creating(Request(Role.CREATE, body=body), test=test, expectation=_OPEN) as one,
-        probe.creating(Request(Role.CREATE, body=body), test=test, expectation=_OPEN) as two,
+        probe.creating(Request("create", body=body), test=test, expectation=_OPEN) as one,
+        probe.creating(Request("create", body=body), test=test, expectation=_OPEN) as two,
     ):
         first, second = created_id(one.answer), created_id(two.answer)
         if first is None or second is None:
             return  # whether a prefix may be used twice at a time is not said
         probe.verify(_named_apart(one, two))
         _delete(probe, test, second, two)
-        left = Request(Role.READ, {"workloadId": first})
+        left = Request("read", {"workloadId": first})
         told = probe.send(left, test=test, expectation=Expectation(Outcome.ACCEPT), setup=(one, two))
         probe.verify(_still_there(lifecycle.same_metadata(one.object(), told, "neighbour-delete")))
 
 
 def _delete(probe: Probe, test: str, identity: str, created: Exchange) -> None:
-    request = Request(Role.DELETE, {"workloadId": identity})
+    request = Request("delete", {"workloadId": identity})
     probe.verify(probe.send(request, test=test, expectation=_OPEN, setup=(created,)))
 
 
@@ -75,7 +75,7 @@ def _still_there(told: Exchange) -> Exchange:
 def spelt(probe: Probe, test: str) -> None:
     """A name with capitals, where it is taken, is the workload's name. Raises ContractBreachError."""
     body = probe.body(name=f"{probe.name()}-CamelCase")
-    with probe.creating(Request(Role.CREATE, body=body), test=test, expectation=_OPEN) as created:
+    with probe.creating(Request("create", body=body), test=test, expectation=_OPEN) as created:
         told = created.object()
         if created.accepted and not told.get("name") == told.get("requestedName") == body["name"]:
             created = created.with_deviations(
@@ -93,12 +93,12 @@ def spelt(probe: Probe, test: str) -> None:
 def after_a_refusal(probe: Probe, test: str) -> None:
     """The name of a refused creation is as free as it was before. Raises ContractBreachError."""
     bad = probe.body({**PLAIN_SPEC, "priorityClass": "no-such-class"})
-    with probe.creating(Request(Role.CREATE, body=bad), test=test) as refused:
+    with probe.creating(Request("create", body=bad), test=test) as refused:
         probe.verify(refused)
         if refused.accepted:
             return  # told by the rule's own test
     good = {**bad, "spec": dict(PLAIN_SPEC)}
-    with probe.creating(Request(Role.CREATE, body=good), test=test, expectation=_OPEN) as created:
+    with probe.creating(Request("create", body=good), test=test, expectation=_OPEN) as created:
         probe.verify(_free(replace(created, setup=(refused,))))
 
 
@@ -139,7 +139,7 @@ def renamed(probe: Probe, test: str) -> None:
             "createdBy": "nobody",
             "createdAt": "2020-01-01T00:00:00Z",
         }
-        request = Request(Role.UPDATE, {"workloadId": workload.id}, body={**beside, "spec": {"command": "serve"}})
+        request = Request("update", {"workloadId": workload.id}, body={**beside, "spec": {"command": "serve"}})
         updated = probe.send(request, test=test, expectation=_OPEN, setup=(workload.created,))
         probe.verify(updated)
         time.sleep(_SETTLES)

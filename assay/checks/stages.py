@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from assay.checks.generation import generating
 from assay.checks.probe import Probe
 from assay.contract.request import Json
-from assay.contract.strategies.dense import create_bodies, draws
+from assay.generation.dense import create_bodies, draws
 
 DENSE_SPECS: Final = 10
 """Dense specs that are created and read back: with greedy choice ten of 200 draws hold every leaf that needs nothing

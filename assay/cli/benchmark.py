@@ -12,8 +12,8 @@ from assay.cli import options as opt
 from assay.cli import scale_out
 
 if TYPE_CHECKING:
+    from assay.client.settings import Settings
     from assay.run.plan import LoadPlan
-    from assay.target.settings import Settings
 
 _LOAD = "Load"
 _COMPARISON = "Comparison"
@@ -122,10 +122,10 @@ def benchmark(
     """
     from rich.console import Console
 
+    from assay.client.settings import load_settings
     from assay.run.conduct import conduct
     from assay.run.join import join
     from assay.run.plan import LoadPlan, plan
-    from assay.target.settings import load_settings
 
     told = locals()
     scale_out.check_together(told)

@@ -10,14 +10,14 @@ from typing import Final
 import typer
 
 from assay.cli import options as opt
+from assay.client.cleanup import sweep
+from assay.client.client import Client
+from assay.client.ledger import Ledger
+from assay.client.runs import Unfinished, unfinished_runs
+from assay.client.session import open_client
+from assay.client.settings import Settings, load_settings
 from assay.contract import documents
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_PASS, UsageError
-from assay.target.cleanup import sweep
-from assay.target.client import Client
-from assay.target.ledger import Ledger
-from assay.target.reach import open_client
-from assay.target.runs import Unfinished, unfinished_runs
-from assay.target.settings import Settings, load_settings
 
 _SHOWN: Final = 10  # workloads listed by name before the question
 

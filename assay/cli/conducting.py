@@ -50,9 +50,9 @@ def conduct_command(name: str, flags: Mapping[str, object], config: Path | None)
     # Imported late: what a run needs takes 0.6 s to import, which --help and serve need not pay.
     from rich.console import Console
 
+    from assay.client.settings import load_settings
     from assay.run.conduct import conduct
     from assay.run.plan import plan
-    from assay.target.settings import load_settings
 
     given = {key: value for key, value in flags.items() if key not in {"name", "text"}}
     settings = load_settings(given, config=config)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from assay import house
 from assay.contract import documents
 from assay.contract.merge import dump, merge, read_published
 from assay.errors import UsageError
@@ -23,10 +22,14 @@ app = typer.Typer(
 def merge_documents(
     published: Annotated[
         Path | None,
-        typer.Option(help="Folder of the published documents, one operation each.", show_default="openapi/published"),
+        typer.Option(
+            help="Folder of the published documents, one operation each.",
+            show_default=f"openapi/{documents.VERSION}/published",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write.", show_default=f"openapi/{documents.DOCUMENT}")
+        Path | None,
+        typer.Option(help="File to write.", show_default=f"openapi/{documents.VERSION}/{documents.DOCUMENT}"),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 2 when the file is out of date.")
@@ -36,8 +39,8 @@ def merge_documents(
 
     Two differing definitions of one name are an error that names both places.
     """
-    source = published or house.folder("openapi") / "published"
-    target = out or house.folder("openapi") / documents.DOCUMENT
+    source = published or documents.version_folder() / "published"
+    target = out or documents.version_folder() / documents.DOCUMENT
     text = dump(merge(read_published(source)))
     if check:
         if not target.is_file() or target.read_text(encoding="utf-8") != text:

@@ -9,11 +9,11 @@ from typing import Final
 import typer
 
 from assay.cli import options as opt
+from assay.client.diagnosis.diagnose import diagnose
+from assay.client.diagnosis.steps import State, Step
+from assay.client.settings import Settings, load_settings
 from assay.contract import documents
 from assay.errors import EXIT_PASS
-from assay.target.diagnosis.diagnose import diagnose
-from assay.target.diagnosis.steps import State, Step
-from assay.target.settings import Settings, load_settings
 
 _COLOURS: Final = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red", State.SKIPPED: "bright_black"}
 _TIMEOUT: Final = 10.0  # seconds; a doctor that takes longer for one question is not asked twice
@@ -79,7 +79,7 @@ def _print(step: Step) -> None:
 
 
 def _with_embedded(settings: Settings, stack: ExitStack) -> Settings:
-    from assay.control_plane import embedded
+    from assay.reference import embedded
 
     plane = stack.enter_context(embedded.start())
     main, outsider = plane.clients[0], plane.clients[1]

@@ -42,10 +42,10 @@ def manifest(
     `assay manifest --base-url URL --project ID --cluster UUID --image IMAGE | kubectl apply -f -`. Credentials are
     never part of it: they come from a Secret.
     """
+    from assay.client.settings import load_settings
     from assay.load.manifest import VERSIONS, Wanted
     from assay.load.manifest import manifest as made
     from assay.load.toml_file import parse_duration
-    from assay.target.settings import load_settings
 
     if operator not in VERSIONS:
         raise SettingsError(f"--operator {operator} is none of: {', '.join(VERSIONS)}")

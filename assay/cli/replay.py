@@ -82,9 +82,9 @@ def selection(test: str) -> str:
 
 
 def _again(verdict: dict[str, Any], found: dict[str, Any], flags: dict[str, object], config: Path | None) -> int:
+    from assay.client.settings import load_settings
     from assay.run.conduct import conduct
     from assay.run.plan import plan
-    from assay.target.settings import load_settings
 
     target = verdict["target"]["base_url"]
     if "base_url" not in flags and target.startswith("http"):

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from assay.contract import documents
-from assay.contract.request import Role
 from assay.contract.rules.base import Contradiction, Quote, Rule
 from assay.contract.rules.catalogue import AREAS, CONTRADICTIONS, RULES, lost_quotes
 from assay.errors import ContractError, UsageError
@@ -137,8 +136,8 @@ def _strength(rule: Rule) -> str:
     return rule.strength.value if rule.rejects else "permit"
 
 
-def _applies(roles: frozenset[Role]) -> list[str]:
-    return sorted(role.value for role in roles)
+def _applies(roles: frozenset[str]) -> list[str]:
+    return sorted(roles)
 
 
 def _quotes(quotes: Iterable[Quote]) -> list[dict[str, str]]:

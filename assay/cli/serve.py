@@ -31,8 +31,8 @@ def serve(
     One JSON line on standard output says when it is ready, where it is, and the credentials of its two clients:
     {"base_url", "projects", "cluster", "clients"}. Everything is kept in memory and gone afterwards.
     """
-    from assay.control_plane.options import Options
-    from assay.control_plane.server import serve as run
+    from assay.reference.options import Options
+    from assay.reference.server import serve as run
 
     run(
         Options(

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-import yaml
-
-from assay import house
+from assay import folders
+from assay.contract.operations import TABLE, Kind, Resource, Row, Table, read_table
 from assay.contract.overlay import apply_overlay
-from assay.contract.request import Json, Role
+from assay.contract.request import Json
 from assay.contract.soundness import check_document, check_schemas
+from assay.contract.yaml_file import read_yaml
 from assay.errors import ContractError
 
-DOCUMENT: Final = "inferences-2.22.yaml"
-CORRECTIONS: Final = "corrections-2.22.yaml"
+VERSION: Final = "2.22"
+"""The version that is in force unless a document is named."""
 
-_COLLECTION = "/workloads/inferences"
-_ROLES: Final[dict[tuple[str, str], Role]] = {
-    ("post", _COLLECTION): Role.CREATE,
-    ("get", _COLLECTION + "/{}"): Role.READ,
-    ("delete", _COLLECTION + "/{}"): Role.DELETE,
-    ("patch", _COLLECTION + "/{}"): Role.UPDATE,
-    ("get", _COLLECTION + "/{}/metrics"): Role.METRICS,
-    ("get", _COLLECTION + "/{}/pods/{}/metrics"): Role.POD_METRICS,
-}
+DOCUMENT: Final = "inferences.yaml"
+CORRECTIONS: Final = "corrections.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +46,12 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the contract."""
+    """One operation of the contract: its row in the table, and what the document says of it.
 
-    role: Role
+    ``name`` is the table's, by which everything of ours calls it; ``id`` the document's, which reports show.
+    """
+
+    row: Row
     id: str
     method: str  # upper case
     path: str  # template as in the document
@@ -65,6 +60,14 @@ class Operation:
     body_required: bool
     responses: Mapping[int, Response]
 
+    @property
+    def name(self) -> str:
+        return self.row.name
+
+    @property
+    def kind(self) -> Kind:
+        return self.row.kind
+
 
 @dataclass(frozen=True, eq=False)
 class Contract:
@@ -72,7 +75,8 @@ class Contract:
 
     document: Mapping[str, Json]
     published: Mapping[str, Json]
-    operations: Mapping[Role, Operation]
+    operations: Mapping[str, Operation]  # by name
+    resources: Mapping[str, Resource]
     source: Path
 
     @property
@@ -122,29 +126,15 @@ def read_document(file: Path) -> dict[str, Json]:
     return loaded
 
 
-def read_yaml(file: Path) -> Json:
-    """Read YAML or JSON; ContractError names file, line and column of a syntax error."""
-    try:
-        text = file.read_text(encoding="utf-8")
-        return json.loads(text) if file.suffix == ".json" else yaml.load(text, Loader=_loader())  # noqa: S506 - a safe loader
-    except FileNotFoundError as error:
-        raise ContractError(f"{file} does not exist") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ContractError(f"{file} cannot be read: {error}") from error
-    except json.JSONDecodeError as error:
-        raise ContractError(f"{file}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from error
-    except RecursionError as error:
-        raise ContractError(f"{file} is nested too deeply to be read") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        cause = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ContractError(f"{file}{place}: not YAML: {cause}") from error
+def version_folder(version: str = VERSION) -> Path:
+    """The folder of a shipped version: its document, corrections and published parts."""
+    return folders.top("openapi") / version
 
 
-def _loader() -> type[yaml.SafeLoader]:
-    # libyaml reads the document in 60 ms, the Python loader in 900 ms; both give the same values.
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+@cache
+def table(version: str = VERSION) -> Table:
+    """The operations of a shipped version."""
+    return read_table(version_folder(version) / TABLE)
 
 
 def load(document: Path | None = None, corrections: Path | None = None) -> Contract:
@@ -154,7 +144,7 @@ def load(document: Path | None = None, corrections: Path | None = None) -> Contr
     corrections unless they are named too. Raises ContractError.
     """
     if document is None:
-        shipped = house.folder("openapi")
+        shipped = version_folder()
         return _load(shipped / DOCUMENT, corrections or shipped / CORRECTIONS, trusted=corrections is None)
     return _load(document, corrections, trusted=False)
 
@@ -167,41 +157,30 @@ def _load(document: Path, corrections: Path | None, *, trusted: bool) -> Contrac
         corrected = apply_overlay(corrected, read_yaml(corrections), corrections)
     if not trusted:  # the shipped pair is held valid by the project's own tests
         check_document(corrected, str(document) if corrections is None else f"{document} with {corrections}")
-    contract = Contract(corrected, published, _operations(corrected, document), document)
+    operations = _operations(corrected, document, table())
+    contract = Contract(corrected, published, operations, table().resources, document)
     if not trusted:
         check_schemas(contract)
     return contract
 
 
-def _operations(document: dict[str, Json], source: Path) -> dict[Role, Operation]:
-    operations: dict[Role, Operation] = {}
+def _operations(document: dict[str, Json], source: Path, known: Table) -> dict[str, Operation]:
+    operations: dict[str, Operation] = {}
     for path, item in document["paths"].items():
         for method, raw in item.items():
-            if method not in {"get", "post", "put", "patch", "delete"}:
-                continue
-            role = _role(method, path)
-            if role is not None:
-                operations[role] = _operation(document, source, role, method, path, item, raw)
-    missing = [role.value for role in Role if role not in operations]
+            row = next((row for row in known.rows.values() if row.is_at(method, path)), None)
+            if row is not None:
+                operations[row.name] = _operation(document, source, row, path, item, raw)
+    missing = [name for name in known.rows if name not in operations]
     if missing:
         raise ContractError(
             f"{source} lacks the inference operations {', '.join(missing)}",
-            hint="assay needs all six operations below .../workloads/inferences",
+            hint=f"assay needs all {len(known.rows)} operations below .../workloads/inferences",
         )
     return operations
 
 
-def _role(method: str, path: str) -> Role | None:
-    shape = "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
-    for (wanted, suffix), role in _ROLES.items():
-        if method == wanted and shape.endswith(suffix):
-            return role
-    return None
-
-
-def _operation(
-    document: dict[str, Json], source: Path, role: Role, method: str, path: str, item: Json, raw: Json
-) -> Operation:
+def _operation(document: dict[str, Json], source: Path, row: Row, path: str, item: Json, raw: Json) -> Operation:
     def resolved(value: Json) -> Json:
         while "$ref" in value:
             value = look_up(document, value["$ref"], source)
@@ -232,9 +211,9 @@ def _operation(
                 int(status), {kind: media.get("schema") for kind, media in content.items()}
             )
     return Operation(
-        role=role,
-        id=raw.get("operationId", role.value),
-        method=method.upper(),
+        row=row,
+        id=raw.get("operationId", row.name),
+        method=row.method.upper(),
         path=path,
         parameters=tuple(parameters),
         body=body.get("content", {}).get("application/json", {}).get("schema"),

@@ -12,7 +12,7 @@ from assay.contract.request import Json
 from assay.errors import ContractError
 
 HEADER = """\
-# Merged from openapi/published/ by `assay contract merge`. Do not edit: corrections belong into the overlay.
+# Merged from published/ by `assay contract merge`. Do not edit: corrections belong into the overlay.
 """
 
 

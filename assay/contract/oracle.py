@@ -18,13 +18,13 @@ from uuid import UUID
 
 from assay.contract import parameters
 from assay.contract.documents import Contract
-from assay.contract.request import ABSENT, Expectation, Json, Outcome, Reason, Request, Role, Source
+from assay.contract.request import ABSENT, Expectation, Json, Outcome, Reason, Request, Source
 from assay.contract.rules.base import CREATE, Broken, Rule, Spec, Unclear, never
 from assay.contract.rules.catalogue import CONTRADICTIONS, RULES, effective, judgements
 from assay.contract.schema import Node, Validator, build
 from assay.contract.unstated import Unstated
 
-_WRITES: Final = frozenset({Role.CREATE, Role.UPDATE})
+_WRITES: Final = frozenset({"create", "update"})
 # How the validator's message begins that tells of a value off its format.
 _QUOTED_ID: Final = re.compile(r'"([^"]{32,45})" is not a "uuid"')
 # RFC 8259, 8.1: JSON is UTF-8 without a byte order mark; but a reader may ignore the mark, or heed it.
@@ -54,9 +54,9 @@ class Oracle:
         # By role once: asking each rule of 89 whether it applies was a tenth of an evaluation.
         self._rules = {role: tuple(rule for rule in self.rules if role in rule.applies) for role in _WRITES}
         self._only_on_create = tuple(rule for rule in self.rules if rule.applies == CREATE)
-        self.bodies: dict[Role, Node] = {}
-        self._validators: dict[Role, Validator] = {}
-        self._unstated: dict[Role, Unstated] = {}
+        self.bodies: dict[str, Node] = {}
+        self._validators: dict[str, Validator] = {}
+        self._unstated: dict[str, Unstated] = {}
         for role in _WRITES:
             operation = contract.operations[role]
             if operation.body is not None:
@@ -71,16 +71,16 @@ class Oracle:
         ``before`` is the stored spec of the workload an update goes to (rules hold for the merged spec); without it
         no rule is decided for an update. ``world`` decides whether the named workload exists.
         """
-        operation = self.contract.operations[request.role]
+        operation = self.contract.operations[request.operation]
         reasons = list(parameters.judge(operation, request))
         assumes: list[Reason] = []
-        if request.role in _WRITES:
+        if request.operation in _WRITES:
             body, problems = _body(request)
             reasons += problems
             if body is not ABSENT:
-                questions, assumes = self._unstated[request.role].questions_and_assumptions(body)
+                questions, assumes = self._unstated[request.operation].questions_and_assumptions(body)
                 reasons += questions
-                reasons += self._judge_deep_body(request.role, body, before)
+                reasons += self._judge_deep_body(request.operation, body, before)
             elif not problems:
                 reasons += _absent(operation.body_required)
         elif request.body is not ABSENT or request.raw:
@@ -89,17 +89,17 @@ class Oracle:
             reasons += _judge_state(request, world)
         return _decide(reasons, assumes)
 
-    def _judge_deep_body(self, role: Role, body: Json, before: Spec | None) -> list[Reason]:
+    def _judge_deep_body(self, role: str, body: Json, before: Spec | None) -> list[Reason]:
         try:
             return list(self._judge_body(role, body, before))
         except RecursionError:
             text = "nested deeper than common JSON readers go"
             return [Reason(Source.SILENCE, "not-representable", "/body", text)]
 
-    def _judge_body(self, role: Role, body: Json, before: Spec | None) -> Iterator[Reason]:
+    def _judge_body(self, role: str, body: Json, before: Spec | None) -> Iterator[Reason]:
         yield from _schema_errors(self._validators[role], body)
         spec = body.get("spec") if isinstance(body, Mapping) else None
-        if role is Role.UPDATE:
+        if role == "update":
             if not isinstance(spec, Mapping) or not spec:
                 yield Reason(Source.SILENCE, "empty-update", _SPEC, "an update that names nothing")
             else:
@@ -107,7 +107,7 @@ class Oracle:
         elif isinstance(spec, Mapping) or (isinstance(body, Mapping) and "spec" in body and spec is None):
             yield from self._judge_spec(spec or {}, role)
 
-    def _judge_spec(self, spec: Spec, role: Role) -> Iterator[Reason]:
+    def _judge_spec(self, spec: Spec, role: str) -> Iterator[Reason]:
         spec = effective(spec)
         for rule in self._rules[role]:
             if rule.needs is None or rule.needs in spec:
@@ -121,7 +121,7 @@ class Oracle:
         """Rules hold for the merged spec. How it is merged the document does not say: what all lawful ways of
         merging agree on is decided, the rest is open."""
         if before is None:
-            for reason in self._judge_spec(patch, Role.UPDATE):
+            for reason in self._judge_spec(patch, "update"):
                 yield _as_open(reason, "the spec before the update is not known")
             return
         distinct: list[Spec] = []
@@ -134,9 +134,9 @@ class Oracle:
             yield reason if reason in common else _as_open(reason, "depends on how an update is merged")
 
     def _judge_merged(self, merged: Spec) -> Iterator[Reason]:
-        yield from self._judge_spec(merged, Role.UPDATE)
+        yield from self._judge_spec(merged, "update")
         # A creation cannot be without its image. Whether an update may clear it is not said; so for all such rules.
-        for rule, judgement in judgements(merged, Role.CREATE, self._only_on_create):
+        for rule, judgement in judgements(merged, "create", self._only_on_create):
             reason = _of_judgement(rule, judgement)
             yield _as_open(reason, "the rule is stated for creations; whether it binds an update is not said")
 
@@ -266,7 +266,7 @@ def _judge_state(request: Request, world: World) -> Iterator[Reason]:
             yield Reason(Source.SILENCE, "spelling", "/path/workloadId", "a known workload's id in other letters")
         else:
             yield Reason(Source.STATE, "unknown-workload", "/path/workloadId", "no such workload exists")
-    if request.role is Role.CREATE and isinstance(request.body, Mapping):
+    if request.operation == "create" and isinstance(request.body, Mapping):
         for name, word, known in (
             ("projectId", "project", world.projects),
             ("clusterId", "cluster", world.clusters),

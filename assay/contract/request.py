@@ -1,4 +1,4 @@
-"""The vocabulary of one exchange before it happens: the role of the operation, the request, the expectation."""
+"""The vocabulary of one exchange before it happens: the request, the expectation."""
 
 from __future__ import annotations
 
@@ -25,27 +25,16 @@ class Absent:
 ABSENT: Final = Absent()
 
 
-class Role(StrEnum):
-    """What an operation is for. Roles are found by method and path, so they survive renamed operation ids."""
-
-    CREATE = "create"
-    READ = "read"
-    UPDATE = "update"
-    DELETE = "delete"
-    METRICS = "metrics"
-    POD_METRICS = "pod_metrics"
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to one of the six operations.
+    """One request to one operation of the contract, named as in its table (``create``, ``read`` ...).
 
     ``path`` holds the raw (not yet percent-encoded) path parameters, ``query`` the raw pairs in order,
     ``headers`` only what goes beyond the client's own, ``body`` a JSON value or ABSENT. ``raw``, when given,
     is sent instead of ``body`` byte for byte (robustness cases).
     """
 
-    role: Role
+    operation: str
     path: Mapping[str, str] = field(default_factory=dict)
     query: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from assay import house
+from assay import folders
 from assay.errors import SettingsError
 
 SCHEMA: Final = "assay/detection/2"
@@ -184,7 +184,7 @@ def shipped(command: str) -> Detection | None:
     name = {"gate": "detection.json", "certify": "detection-certify.json"}.get(command)
     if name is None:
         return None
-    file = house.folder("reports") / "baselines" / name
+    file = folders.top("reports") / "baselines" / name
     try:
         return read_detection(file)
     except SettingsError:
@@ -206,7 +206,7 @@ def suite_digest() -> str:
 def _judging_files() -> Iterable[tuple[str, bytes]]:
     package = Path(__file__).resolve().parents[1]
     roots = {f"assay/{part}": package / part for part in _JUDGING}
-    roots |= {name: house.folder(name) for name in _FOLDERS}
+    roots |= {name: folders.top(name) for name in _FOLDERS}
     for name, root in roots.items():
         for file in root.rglob("*"):
             if file.suffix in _SUFFIXES and file.is_file():

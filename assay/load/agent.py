@@ -28,7 +28,6 @@ from typing import Any, Final
 import gevent
 from gevent.event import Event
 
-from assay.contract.request import Role
 from assay.errors import AssayError, CredentialsError
 from assay.load import health
 from assay.load.dispatch import Dispatcher, Lane, Listener, Pulse, deaf, follow
@@ -209,7 +208,7 @@ class Agent:
             deadline=READY_SECONDS,
             sleep=gevent.sleep,
         )
-        if any(kind.role is Role.POD_METRICS for _, kind in kinds):
+        if any(kind.operation == "pod_metrics" for _, kind in kinds):
             world.look_for_pods()
             self._background.append(gevent.spawn(self._keep_pods, world))
         self._scenarios = [(load, kind(world, load.parameters)) for load, kind in kinds]
@@ -244,7 +243,7 @@ class Agent:
             Dispatcher(
                 lane,
                 scenario,
-                world.operation(scenario.role),
+                world.operation(scenario.operation),
                 profile.schedule(load, self._seed + number).arrivals(self._part, self._of),
             )
             for number, (load, scenario) in enumerate(self._scenarios)

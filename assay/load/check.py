@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assay.client.settings import Settings
 from assay.errors import SettingsError
 from assay.load.plan import RunFile
 from assay.load.profiles import Profile, load_profile
 from assay.load.scenario import load_scenario, read_parameters
 from assay.load.slo import Objectives, load_objectives
 from assay.load.stored import Stored, read_stored
-from assay.target.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from typing import Any, Final, Self
 
 from locust.runners import LocalRunner, MasterRunner
 
+from assay.client.ledger import Ledger
+from assay.client.settings import Settings
 from assay.errors import SettingsError
 from assay.findings.journal import Journal
 from assay.load.coordinator import Coordinator
@@ -17,8 +19,6 @@ from assay.load.ports import refuse_taken
 from assay.load.profiles import Profile
 from assay.load.site import given_target
 from assay.load.worker import start_workers, watch_children
-from assay.target.ledger import Ledger
-from assay.target.settings import Settings
 
 _STOP_WORKERS: Final = 5.0
 

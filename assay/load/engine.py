@@ -16,13 +16,13 @@ from locust.opentelemetry import setup_opentelemetry
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from assay import __version__
+from assay.client.settings import Settings, from_env, load_settings
 from assay.errors import AssayError
 from assay.load.agent import Agent
 from assay.load.coordinator import Coordinator
 from assay.load.names import Book
 from assay.load.relay import keep
 from assay.load.site import Site, at_target
-from assay.target.settings import Settings, from_env, load_settings
 
 _TO_COORDINATOR: Final = ("assay_here", "assay_ready", "assay_report", "assay_done", "assay_finished")
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from assay.client.settings import Settings
 from assay.errors import EXIT_INTERRUPTED
 from assay.load.plan import RunFile
-from assay.target.settings import Settings
 
 STOP_SECONDS: Final = 45.0
 """How long an interrupted load process may take to end: last answers (10 s), then the clean-up (30 s)."""

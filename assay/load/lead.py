@@ -7,6 +7,7 @@ from typing import Final
 
 import gevent
 
+from assay.client.settings import Settings
 from assay.contract.documents import Contract, load
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, AssayError
 from assay.findings.journal import Journal
@@ -20,7 +21,6 @@ from assay.load.engine import settings_at_hand
 from assay.load.plan import RunFile
 from assay.load.scenario import load_scenario
 from assay.load.search import Bisection, steps_at
-from assay.target.settings import Settings
 
 _LOST_CLEANUP: Final = 3.0
 
@@ -126,7 +126,9 @@ class _Run:
 
     def _report(self, leg: Leg) -> int:
         found = outcome.results(leg, self._contract, self._objectives)
-        expected = {self._contract.operations[load_scenario(load_.scenario).role].id for load_ in self._profile.loads}
+        expected = {
+            self._contract.operations[load_scenario(load_.scenario).operation].id for load_ in self._profile.loads
+        }
         self._target_lost = any(reason.startswith("target lost") for reason in leg.problems)
         reasons = outcome.problems(leg, found, sorted(expected))
         if self._file.rate is not None:

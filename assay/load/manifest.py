@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from assay import house
+from assay import folders
 
 VERSIONS: Final = ("v2", "v1")
 
@@ -139,7 +139,7 @@ def _variables(values: dict[str, str]) -> list[dict[str, str]]:
 
 
 def _locustfile() -> str:
-    return (house.folder("load_tests") / "locustfile.py").read_text(encoding="utf-8")
+    return (folders.top("load_tests") / "locustfile.py").read_text(encoding="utf-8")
 
 
 class _Readable(yaml.SafeDumper):

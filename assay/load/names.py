@@ -14,7 +14,7 @@ BATCH: Final = 64
 
 
 class Book(Protocol):
-    """The part of ``assay.target.ledger.Ledger`` that load needs."""
+    """The part of ``assay.client.ledger.Ledger`` that load needs."""
 
     def intend(self, *names: str) -> None: ...
 

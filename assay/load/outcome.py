@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from assay.contract.documents import Contract
-from assay.contract.request import Role
 from assay.findings.journal import Journal
 from assay.findings.model import Class, Finding
 from assay.findings.slo import stalls
@@ -37,7 +36,7 @@ class Result:
     """One operation in the measured stages of a leg. ``due`` is what the schedule asked for."""
 
     operation: str
-    role: Role
+    name: str
     rate: float
     due: int
     requests: int
@@ -76,7 +75,7 @@ def results(leg: Leg, contract: Contract, objectives: Objectives) -> list[Result
     return [_result(leg, operation, roles[operation], seconds, objectives) for operation in leg.collector.operations]
 
 
-def _result(leg: Leg, operation: str, role: Role, seconds: float, objectives: Objectives) -> Result:
+def _result(leg: Leg, operation: str, role: str, seconds: float, objectives: Objectives) -> Result:
     collector = leg.collector
     measured = {number for number, step in enumerate(leg.steps) if step.measured}
     ok = collector.merged(operation, "ok")
@@ -96,7 +95,7 @@ def _result(leg: Leg, operation: str, role: Role, seconds: float, objectives: Ob
     )
     return Result(
         operation=operation,
-        role=role,
+        name=role,
         rate=requests / seconds if seconds else 0.0,
         due=due,
         requests=requests,

@@ -21,7 +21,7 @@ def specs(contract: Contract, kind: str, seed: int, *, update: bool = False) -> 
         return [{"environmentVariables": [{"name": "ASSAY", "value": "1"}]}] if update else [{}]
     # Imported late: Hypothesis takes 0.3 s to load and plain payloads do without it.
     from assay.contract.oracle import Oracle
-    from assay.contract.strategies.dense import create_bodies, draws, update_bodies
+    from assay.generation.dense import create_bodies, draws, update_bodies
 
     oracle = Oracle(contract)
     bodies = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from assay import house
+from assay import folders
 from assay.errors import SettingsError
 from assay.load.arrivals import Schedule, Stage
 from assay.load.toml_file import Table, read
@@ -136,7 +136,7 @@ def _stretched(steps: tuple[Step, ...], duration: float) -> tuple[Step, ...]:
 
 def load_profile(name: str, file: Path | None = None) -> Profile:
     """Read one profile, from the shipped file or the user's own; SettingsError names line, value, allowed values."""
-    file = file or house.folder("load_tests") / FILE
+    file = file or folders.top("load_tests") / FILE
     whole = read(file)
     if name not in whole:
         near = difflib.get_close_matches(name, list(whole), n=1)
@@ -180,7 +180,7 @@ def _scenarios(table: Table) -> Table:
 
 def available() -> list[str]:
     """The names of the shipped scenarios: the files of load_tests/scenarios."""
-    files = (house.folder("load_tests") / "scenarios").glob("*.py")
+    files = (folders.top("load_tests") / "scenarios").glob("*.py")
     return sorted(file.stem for file in files if not file.stem.startswith("_"))
 
 

@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 from assay.contract.documents import Contract
-from assay.contract.request import Role
 from assay.load.scenario import Level, Option, options
 
 SWEEPS: Final[Mapping[str, tuple[int, ...]]] = {"samples": (1, 100, 400, 1000), "minutes": (5, 60, 360, 1440)}
@@ -30,7 +29,7 @@ METRIC_OPTIONS: Final = options(
 Query = tuple[tuple[str, str], ...]
 
 
-def metric_query(contract: Contract, role: Role, parameters: Mapping[str, Any]) -> Query:
+def metric_query(contract: Contract, role: str, parameters: Mapping[str, Any]) -> Query:
     """All metric types of the operation, over the last ``range`` seconds up to the full second."""
     return _query(_types(contract, role), int(time.time()), float(parameters["range"]), int(parameters["samples"]))
 
@@ -75,10 +74,10 @@ def _iso(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-_known: dict[tuple[int, Role], str] = {}
+_known: dict[tuple[int, str], str] = {}
 
 
-def _types(contract: Contract, role: Role) -> str:
+def _types(contract: Contract, role: str) -> str:
     """The metric types that the contract's parameter admits, as the comma-separated list it asks for."""
     key = (id(contract), role)
     if key not in _known:

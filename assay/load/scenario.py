@@ -16,8 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
-from assay import house
-from assay.contract.request import Role
+from assay import folders
 from assay.errors import SettingsError
 from assay.load.toml_file import parse_duration
 
@@ -115,7 +114,7 @@ def options(**named: Option) -> Mapping[str, Option]:
 class Base(ABC):
     """A scenario. ``role`` is the operation it is named after, ``options`` its parameters."""
 
-    role: ClassVar[Role]
+    operation: ClassVar[str]
     options: ClassVar[Mapping[str, Option]] = MappingProxyType({})
 
     def __init__(self, world: World, parameters: Mapping[str, Any]) -> None:
@@ -157,7 +156,7 @@ _MODULES: Final = "assay_scenarios."
 
 def load_scenario(name: str, folder: Path | None = None) -> type[Base]:
     """Load the scenario of that name from ``load_tests/scenarios``; SettingsError when there is none."""
-    folder = folder or house.folder("load_tests") / "scenarios"
+    folder = folder or folders.top("load_tests") / "scenarios"
     file = folder / f"{name}.py"
     names = sorted(other.stem for other in folder.glob("*.py") if not other.stem.startswith("_"))
     if name not in names:

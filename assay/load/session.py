@@ -24,9 +24,8 @@ from locust import User, constant, events, task
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
+from assay.client.settings import Settings, load_settings
 from assay.contract.documents import load
-from assay.control_plane import embedded
-from assay.control_plane.embedded import Embedded
 from assay.errors import AssayError, InconclusiveError, SettingsError
 from assay.load.clock import sleeper
 from assay.load.collector import Collector
@@ -39,7 +38,8 @@ from assay.load.recorder import Recorder
 from assay.load.scenario import Base, load_scenario
 from assay.load.site import Site
 from assay.load.world import World
-from assay.target.settings import Settings, load_settings
+from assay.reference import embedded
+from assay.reference.embedded import Embedded
 
 POPULATION: Final = 3
 IN_FLIGHT: Final = 1000
@@ -179,7 +179,7 @@ class Session:
         world = self.join()
         if scenario not in self._dispatchers:
             made: Base = load_scenario(scenario)(world, parameters)
-            self._dispatchers[scenario] = Dispatcher(self.lane, made, world.operation(made.role), iter(()))
+            self._dispatchers[scenario] = Dispatcher(self.lane, made, world.operation(made.operation), iter(()))
         return self._dispatchers[scenario]
 
     @property

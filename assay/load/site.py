@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from assay.client.budget import Budget, Limits
+from assay.client.identity import Credentials, Identity
+from assay.client.ledger import Ledger
+from assay.client.settings import Settings
+from assay.client.transport import Transport
 from assay.contract.documents import Contract, load
-from assay.contract.strategies.samples import PLAIN_IMAGE
 from assay.errors import SettingsError
+from assay.generation.samples import PLAIN_IMAGE
 from assay.load.client import Client
 from assay.load.names import Book, Names
 from assay.load.world import Place, World
-from assay.target.budget import Budget, Limits
-from assay.target.identity import Credentials, Identity
-from assay.target.ledger import Ledger
-from assay.target.settings import Settings
-from assay.target.transport import Transport
 
 
 class Site:

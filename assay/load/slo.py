@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from assay import house
-from assay.contract.request import Role
+from assay import folders
+from assay.contract.documents import table as operations_table
 from assay.load.laws import UNITS
 from assay.load.toml_file import Table, read
 
@@ -18,7 +18,7 @@ LATENCIES: Final = {"p50_ms": "p50", "p90_ms": "p90", "p95_ms": "p95", "p99_ms":
 """Key in the file -> key among the measured percentiles."""
 
 _RATIOS: Final = ("error_ratio", "rate_ratio")
-_TOP: Final = ("default", "targets", "laws", "stalls", *(role.value for role in Role))
+_TOP: Final = ("default", "targets", "laws", "stalls", *operations_table().rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Objectives:
     the time in which nothing at all is answered.
     """
 
-    by_role: Mapping[Role, Mapping[str, float]] = field(default_factory=dict)
+    by_role: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     source: str = ""
     laws: Mapping[str, float] = field(default_factory=dict)
     stall_share: float = 1.0
@@ -50,7 +50,7 @@ class Kept:
 
 def load_objectives(file: Path | None = None, *, base_url: str | None = None) -> Objectives:
     """Read the objectives; those of ``[targets."BASE URL"]`` go before the general ones, these before [default]."""
-    file = file or house.folder("load_tests") / FILE
+    file = file or folders.top("load_tests") / FILE
     table = read(file)
     table.only(_TOP)
     layers = [table]
@@ -61,10 +61,10 @@ def load_objectives(file: Path | None = None, *, base_url: str | None = None) ->
         if base_url is not None and name.rstrip("/") == base_url.rstrip("/"):
             layers.append(layer)
     by_role = {}
-    for role in Role:
+    for role in operations_table().rows:
         limits: dict[str, float] = {}
         for layer in layers:
-            limits |= _limits(layer.table("default")) | _limits(layer.table(role.value))
+            limits |= _limits(layer.table("default")) | _limits(layer.table(role))
         by_role[role] = limits
     laws: dict[str, float] = {}
     share = 1.0

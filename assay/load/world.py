@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
+from assay.client.budget import Budget, LimitReached
+from assay.client.wire import to_wire
 from assay.contract.documents import Contract
-from assay.contract.request import ABSENT, Request, Role
+from assay.contract.request import ABSENT, Request
 from assay.errors import InconclusiveError
 from assay.load.client import Answer, Client, Failure
 from assay.load.names import Names
 from assay.load.reasons import BUDGET, STOPPED
 from assay.load.scenario import Answered, Call, Level, Skip
-from assay.target.budget import Budget, LimitReached
-from assay.target.wire import to_wire
 
 READY_PHASES: Final = frozenset({"Running"})
 LEAVING_PHASES: Final = frozenset({"Deleting", "Terminating"})
@@ -76,7 +76,7 @@ class World:
             for role, operation in contract.operations.items()
         }
 
-    def operation(self, role: Role) -> str:
+    def operation(self, role: str) -> str:
         """The operation id, which is the key of every result."""
         return self.contract.operations[role].id
 
@@ -87,11 +87,11 @@ class World:
         body = wire.content or b""
         length = f"Content-Length: {len(body)}\r\n" if request.body is not ABSENT or request.raw else ""
         return Call(
-            operation=self.operation(request.role),
+            operation=self.operation(request.operation),
             method=wire.method,
             line=f"{wire.method} {self.client.path}{wire.target} HTTP/1.1\r\n".encode("ascii"),
             rest=f"{fields}{length}\r\n".encode("latin-1") + body,
-            expect=self._expect[request.role],
+            expect=self._expect[request.operation],
             holds=holds,
             note=note,
             levels=levels,
@@ -100,11 +100,11 @@ class World:
     def creation(self, spec: Any) -> tuple[str, Request] | Skip:
         """A create request under a name whose intent is on disk; Skip when the budget has no room right now."""
         if self.closing:
-            return Skip(self.operation(Role.CREATE), STOPPED)
+            return Skip(self.operation("create"), STOPPED)
         try:
             self.budget.take(patience=0.0)
         except LimitReached as reached:
-            return Skip(self.operation(Role.CREATE), f"{BUDGET}{reached.limit}")
+            return Skip(self.operation("create"), f"{BUDGET}{reached.limit}")
         name = self.names.take()
         body = {
             "name": name,
@@ -112,7 +112,7 @@ class World:
             "clusterId": self.place.cluster,
             "spec": {"image": self.place.image, **spec},
         }
-        return name, Request(Role.CREATE, body=body)
+        return name, Request("create", body=body)
 
     def created(self, name: str, answer: Answered | None) -> Workload | None:
         """Note in the ledger what became of a creation; returns the workload when there is one.
@@ -222,7 +222,7 @@ class World:
 
         Gone is what answers 404, or what was deleted and is no longer on its way: records may outlive a deletion.
         """
-        call = self.call(Request(Role.READ, path={"workloadId": workload.id}))
+        call = self.call(Request("read", path={"workloadId": workload.id}))
         try:
             answer = self.client.send(call.line, call.rest)
         except Failure:
@@ -269,7 +269,7 @@ class World:
     def delete(self, workload: Workload) -> bool:
         """Ask for the deletion once; True when the target took it (or the workload is already gone)."""
         self.names.ledger.delete_sent(workload.id)
-        call = self.call(Request(Role.DELETE, path={"workloadId": workload.id}))
+        call = self.call(Request("delete", path={"workloadId": workload.id}))
         try:
             status = self.client.send(call.line, call.rest).status
         except Failure:

@@ -6,25 +6,25 @@ from pathlib import Path
 from typing import Any, Final
 
 from assay.checks.probe import Probe
+from assay.client.budget import Budget, Limits
+from assay.client.client import Client
+from assay.client.identity import Identity
+from assay.client.ledger import Ledger
+from assay.client.masking import Mask
+from assay.client.patience import Patience
+from assay.client.session import Target, credentials_of
+from assay.client.settings import Settings, load_settings
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.contract.rules.catalogue import RULES
-from assay.control_plane import tenant
-from assay.control_plane.app import App
-from assay.control_plane.behaviour import Behaviour
-from assay.control_plane.plane import Plane, World
 from assay.findings.journal import Journal
 from assay.prove.inprocess import URL, InProcess
 from assay.prove.timing import SharedTime
+from assay.reference import tenant
+from assay.reference.app import App
+from assay.reference.behaviour import Behaviour
+from assay.reference.plane import Plane, World
 from assay.run.plan import plan
-from assay.target.budget import Budget, Limits
-from assay.target.client import Client
-from assay.target.identity import Identity
-from assay.target.ledger import Ledger
-from assay.target.masking import Mask
-from assay.target.patience import Patience
-from assay.target.reach import Target, credentials_of
-from assay.target.settings import Settings, load_settings
 
 # Longer than any answer of a control plane in this process takes on a crowded machine: with a load of 10, and at the
 # lowest priority, one in 10,000 took more than 10 s, and a defect must not count as caught for that.

@@ -14,8 +14,6 @@ from typing import Any, Final
 from rich.console import Console
 
 from assay.contract import documents
-from assay.control_plane.defects import FAMILIES, catalogue
-from assay.control_plane.defects.base import Defect
 from assay.errors import EXIT_FAIL, EXIT_PASS, ReportError, SettingsError, UsageError
 from assay.findings.detection import Detection, read_detection
 from assay.prove import report
@@ -24,6 +22,8 @@ from assay.prove.plain import compare
 from assay.prove.score import TIMED, Score, check_joinable, chosen, joined, newly_surviving, reasons
 from assay.prove.trial import Outcome
 from assay.prove.trials import Trials
+from assay.reference.defects import FAMILIES, catalogue
+from assay.reference.defects.base import Defect
 
 _TIMED: Final = "it shows under load only; assay prove --family performance tries it, half a minute for each defect"
 _SAYS_EVERY: Final = 250  # outcomes between two lines of progress

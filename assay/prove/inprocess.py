@@ -10,9 +10,9 @@ from email.utils import formatdate
 from functools import cache
 from typing import Any, Final
 
-from assay.control_plane.app import App
-from assay.target.exchange import Answer, NoAnswer
-from assay.target.transport import Field, Transport
+from assay.client.exchange import Answer, NoAnswer
+from assay.client.transport import Field, Transport
+from assay.reference.app import App
 
 URL: Final = "http://127.0.0.1:1"
 """What stands for the base URL; nothing is ever sent there."""

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from assay.contract.request import Role
-from assay.control_plane.defects.base import Defect
 from assay.prove.suite import SuiteTest
+from assay.reference.defects.base import Defect
 
 # The cheapest tests that meet both a success and a refusal of an operation.
-_OF_ROLE: Final[Mapping[Role | None, tuple[str, ...]]] = {
+_OF_ROLE: Final[Mapping[str | None, tuple[str, ...]]] = {
     None: (),
-    Role.CREATE: ("lifecycle/names", "lifecycle/refused-create", "access/create/no-token", "access/create/outsider"),
-    Role.READ: ("lifecycle/read-your-writes", "schema/read/", "access/read/", "lifecycle/gone-read"),
-    Role.UPDATE: ("lifecycle/update-", "lifecycle/refused-update", "access/update/", "lifecycle/gone-update"),
-    Role.DELETE: ("lifecycle/deletion", "schema/delete/", "access/delete/", "lifecycle/gone-delete"),
-    Role.METRICS: ("metrics/workload/", "schema/metrics/", "access/metrics/", "lifecycle/gone-metrics"),
-    Role.POD_METRICS: ("metrics/pod/", "schema/pod_metrics/", "access/pod-metrics/", "lifecycle/gone-pod"),
+    "create": ("lifecycle/names", "lifecycle/refused-create", "access/create/no-token", "access/create/outsider"),
+    "read": ("lifecycle/read-your-writes", "schema/read/", "access/read/", "lifecycle/gone-read"),
+    "update": ("lifecycle/update-", "lifecycle/refused-update", "access/update/", "lifecycle/gone-update"),
+    "delete": ("lifecycle/deletion", "schema/delete/", "access/delete/", "lifecycle/gone-delete"),
+    "metrics": ("metrics/workload/", "schema/metrics/", "access/metrics/", "lifecycle/gone-metrics"),
+    "pod_metrics": ("metrics/pod/", "schema/pod_metrics/", "access/pod-metrics/", "lifecycle/gone-pod"),
 }
 _OF_FAMILY: Final[Mapping[str, tuple[str, ...]]] = {
     "identity": ("access/",),
@@ -47,7 +46,7 @@ _AREAS: Final = (
 
 def ordered(defect: Defect, tests: Sequence[SuiteTest], *, near: bool = False) -> list[SuiteTest]:
     """``tests``, those first that are about the place of ``defect``; with ``near`` only these."""
-    first = (*_of_place(defect), *_OF_FAMILY.get(defect.family, ()), *_OF_ROLE[defect.role])
+    first = (*_of_place(defect), *_OF_FAMILY.get(defect.family, ()), *_OF_ROLE[defect.operation])
     found = sorted(tests, key=lambda test: _rank(test, first))
     return [test for test in found if _rank(test, first)[0] < len(first)] if near else found
 

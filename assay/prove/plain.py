@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from assay.control_plane import embedded
-from assay.control_plane.options import Options
 from assay.errors import InconclusiveError
 from assay.prove.trial import Outcome
+from assay.reference import embedded
+from assay.reference.options import Options
 
 # A gate's contract part takes 25 s on two idle cores.
 _LONGEST: Final = 900.0

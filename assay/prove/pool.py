@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from assay.contract import documents
-from assay.control_plane.defects import catalogue
-from assay.control_plane.defects.base import Defect
 from assay.errors import InconclusiveError
 from assay.prove.suite import SuiteTest, collect
 from assay.prove.trial import Outcome, findings_of, try_defect
+from assay.reference.defects import catalogue
+from assay.reference.defects.base import Defect
 
 _LOOK_SECONDS: Final = 0.5
 

@@ -8,10 +8,10 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from assay.control_plane.defects.base import Defect
 from assay.findings.detection import Share
 from assay.prove.plain import Agreement
 from assay.prove.score import Score
+from assay.reference.defects.base import Defect
 
 MOST_TOLD: Final = 3
 """Findings of one run under load that are printed; a server that is slow all over misses every limit."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from assay import __version__
-from assay.control_plane.defects.base import Defect
 from assay.errors import SettingsError
 from assay.findings.detection import Detection, Share, Survivor, suite_digest
 from assay.prove.trial import Outcome
+from assay.reference.defects.base import Defect
 
 TIMED: Final = "performance"
 """The family that shows only under load: it meets the load part, all others the contract part."""
@@ -47,7 +47,7 @@ class Score:
         return {name: self.share(members) for name, members in _grouped(self.defects.values(), "family").items()}
 
     def by_operation(self) -> dict[str, Share]:
-        return {name: self.share(members) for name, members in _grouped(self.defects.values(), "role").items()}
+        return {name: self.share(members) for name, members in _grouped(self.defects.values(), "operation").items()}
 
     @property
     def survivors(self) -> list[Outcome]:
@@ -75,7 +75,7 @@ class Score:
             version=__version__,
             digests=dict.fromkeys(tried, suite_digest()),
             shares={
-                name: {role: self.share(members) for role, members in _grouped(each, "role").items()}
+                name: {role: self.share(members) for role, members in _grouped(each, "operation").items()}
                 for name, each in tried.items()
             },
             effort={name: found for name, each in tried.items() if (found := self.effort(each)) is not None},

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from assay import house
+from assay import folders
 from assay.checks.opening import PROFILE
 from assay.checks.probe import Probe
 from assay.checks.pytest_plugin import test_id
@@ -44,7 +44,7 @@ class SuiteTest:
 def collect(profile: str = "gate") -> tuple[SuiteTest, ...]:
     """Every contract test in the order of a run. InconclusiveError when pytest cannot collect them."""
     os.environ[PROFILE] = profile  # the modules choose their cases by it when they are imported
-    folder = house.folder("contract_tests")
+    folder = folders.top("contract_tests")
     collector = _Collector()
     with contextlib.redirect_stdout(io.StringIO()) as out:
         code = pytest.main(

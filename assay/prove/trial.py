@@ -14,12 +14,12 @@ import pytest
 from assay.checks.pytest_plugin import sort_errors
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
-from assay.control_plane.behaviour import Behaviour
-from assay.control_plane.defects.base import Defect
 from assay.errors import AssayError
 from assay.prove.bench import Bench
 from assay.prove.order import ordered
 from assay.prove.suite import SuiteTest
+from assay.reference.behaviour import Behaviour
+from assay.reference.defects.base import Defect
 
 
 @dataclass(frozen=True, slots=True)

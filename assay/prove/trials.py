@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from assay.control_plane.defects.base import Defect
 from assay.prove.loaded import try_under_load
 from assay.prove.pool import try_all
 from assay.prove.score import TIMED
 from assay.prove.trial import Outcome
+from assay.reference.defects.base import Defect
 
 TRIES: Final = 3
 """A survivor that the record does not list is tried so often: the moment at which two calls meet is nobody's to

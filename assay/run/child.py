@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from assay.target.orphan import PARENT
+from assay.client.orphan import PARENT
 
 # Enough for a part to delete ten live workloads on a target that takes 2 s for each answer.
 GRACE_SECONDS: Final = 25.0

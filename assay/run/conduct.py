@@ -16,15 +16,17 @@ from types import FrameType
 
 from rich.console import Console
 
+from assay.client.session import Target, open_target
+from assay.client.settings import Settings
 from assay.contract import documents
 from assay.contract.documents import Contract
-from assay.control_plane import embedded
 from assay.errors import EXIT_INTERRUPTED, AssayError, InconclusiveError
 from assay.findings import journal as journals
 from assay.findings.journal import Journal
 from assay.findings.model import Class
 from assay.findings.verdict import Verdict, build
 from assay.findings.waivers import Waiver, read_waivers
+from assay.reference import embedded
 from assay.reporting import certificate, terminal
 from assay.reporting.write_all import write_all
 from assay.run import parts
@@ -32,8 +34,6 @@ from assay.run.info import run_info
 from assay.run.plan import Plan
 from assay.run.progress import Progress
 from assay.run.space import Space, open_space
-from assay.target.reach import Target, open_target
-from assay.target.settings import Settings
 
 
 @dataclass

@@ -11,13 +11,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from assay import __version__, house
+from assay import __version__
+from assay.client.settings import Settings
 from assay.contract import documents
 from assay.contract.documents import Contract
 from assay.contract.rules.catalogue import RULES
 from assay.findings.run import RunInfo
 from assay.run.plan import Plan
-from assay.target.settings import Settings
 
 _PACKAGES: Final = ("schemathesis", "hypothesis", "locust", "pytest", "httpx", "allure-pytest", "jsonschema-rs")
 
@@ -53,7 +53,7 @@ def contract_digests(contract: Contract, corrections: Path | None) -> dict[str, 
 
     A document of the user's own was merged elsewhere, so it has no published parts here.
     """
-    shipped = house.folder("openapi")
+    shipped = documents.version_folder()
     is_shipped = contract.source == shipped / documents.DOCUMENT
     applied = corrections or (shipped / documents.CORRECTIONS if is_shipped else None)
     parts = sorted((shipped / "published").iterdir()) if is_shipped else []

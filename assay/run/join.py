@@ -13,9 +13,9 @@ from typing import Final
 
 from rich.console import Console
 
+from assay.client.settings import Settings
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS
 from assay.load.launch import LoadProcess
-from assay.target.settings import Settings
 
 _POLL_SECONDS: Final = 0.2
 

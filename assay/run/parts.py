@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from assay import house
+from assay import folders
 from assay.errors import SettingsError
 from assay.load.plan import RunFile
 from assay.run import child
@@ -29,7 +29,7 @@ _LOAD_RESULTS: Final = frozenset({0, 3})
 
 def contract(run: Run) -> None:
     """Run contract_tests under pytest."""
-    tests = house.folder("contract_tests")
+    tests = folders.top("contract_tests")
     settings = run.settings
     arguments = [
         "-m",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from assay import house
+from assay import folders
 from assay.errors import SettingsError
 from assay.load.plan import JOIN_SECONDS, LOOPBACK, MASTER_PORT, UI_PORT
 
@@ -96,7 +96,7 @@ def _check_prefix(value: str) -> None:
     """SettingsError when no test id can begin so; whether one does is known only when the tests are collected."""
     if not value.strip("/"):
         raise SettingsError("--only needs contract, load or a test-id prefix such as rules/compute")
-    areas = sorted(file.stem.removeprefix("test_") for file in house.folder("contract_tests").glob("test_*.py"))
+    areas = sorted(file.stem.removeprefix("test_") for file in folders.top("contract_tests").glob("test_*.py"))
     first, more, _ = value.partition("/")
     if not any(area == first if more else area.startswith(first) for area in areas):
         near = difflib.get_close_matches(first, [*PARTS, *areas], n=1)

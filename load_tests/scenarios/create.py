@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from assay.contract.request import Role
 from assay.load.payload import PAYLOAD, specs
 from assay.load.scenario import Answered, Base, Call, Option, Skip, options
 from assay.load.world import Workload, World
@@ -23,7 +22,7 @@ STEP: Final = 8
 
 
 class Scenario(Base):
-    role = Role.CREATE
+    operation = "create"
     options = options(
         payload=PAYLOAD, keep=Option(1, "let the number of workloads left alive go up and down below this", least=1)
     )

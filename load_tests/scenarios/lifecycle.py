@@ -9,7 +9,6 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from assay.contract.request import Role
 from assay.load.payload import PAYLOAD
 from assay.load.ranges import METRIC_OPTIONS
 from assay.load.scenario import Answered, Base, Call, Option, Skip, load_scenario, options
@@ -19,7 +18,7 @@ _PARTS = ("create", "read", "update", "metrics")
 
 
 class Scenario(Base):
-    role = Role.CREATE
+    operation = "create"
     options = options(
         create=Option(10, "weight of creations"),
         read=Option(50, "weight of reads"),
@@ -47,7 +46,7 @@ class Scenario(Base):
 
     def after(self, call: Call, answer: Answered | None) -> None:
         for part in self._parts:
-            if self.world.operation(part.role) == call.operation:
+            if self.world.operation(part.operation) == call.operation:
                 part.after(call, answer)
 
     def end(self) -> None:

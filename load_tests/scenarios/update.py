@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from assay.contract.request import Request, Role
+from assay.contract.request import Request
 from assay.load.payload import PAYLOAD, specs
 from assay.load.scenario import Base, Call, Option, Skip, options
 from assay.load.world import World
 
 
 class Scenario(Base):
-    role = Role.UPDATE
+    operation = "update"
     options = options(payload=PAYLOAD, population=Option(3, "workloads to update, in turn", least=1))
 
     def __init__(self, world: World, parameters: Mapping[str, Any]) -> None:
@@ -26,4 +26,4 @@ class Scenario(Base):
     def call(self, number: int) -> Call | Skip:
         place = number % len(self.world.workloads)
         workload, spec = self.world.workloads[place], self._specs[place % len(self._specs)]
-        return self.world.call(Request(self.role, path={"workloadId": workload.id}, body={"spec": spec}))
+        return self.world.call(Request(self.operation, path={"workloadId": workload.id}, body={"spec": spec}))

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from assay.control_plane.embedded import start
-from assay.control_plane.options import Options
 from assay.load.comparison import Change, compare
 from assay.load.stored import read_stored
+from assay.reference.embedded import start
+from assay.reference.options import Options
 from tests.bench.figure import Figure, Note
 
 ON_REQUEST: Final = True

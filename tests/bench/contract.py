@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from assay.contract.documents import load
 from assay.contract.oracle import Oracle
-from assay.contract.request import Request, Role
-from assay.contract.strategies import places
-from assay.contract.strategies.cases import CaseList, plain_body
-from assay.contract.strategies.combinations import combination_cases
-from assay.contract.strategies.dense import create_bodies, draws, update_bodies
-from assay.contract.strategies.rule_cases import rule_cases
-from assay.contract.strategies.schema_cases import schema_cases
+from assay.contract.request import Request
+from assay.generation import places
+from assay.generation.cases import CaseList, plain_body
+from assay.generation.combinations import combination_cases
+from assay.generation.dense import create_bodies, draws, update_bodies
+from assay.generation.rule_cases import rule_cases
+from assay.generation.schema_cases import schema_cases
 from tests.bench.figure import Figure
 
 DRAWS: Final = 500
@@ -32,34 +32,34 @@ def figures() -> Iterator[Figure]:
     patches = update_bodies(oracle)
     yield Figure("dense creation bodies drawn", _rate(DRAWS, lambda: draws(dense, DRAWS, 1)), "/s", 150)
     yield Figure("dense update bodies drawn", _rate(DRAWS, lambda: draws(patches, DRAWS, 1)), "/s", 150)
-    yield from _leaves(oracle, Role.CREATE, draws(dense, DRAWS, 1))
-    yield from _leaves(oracle, Role.UPDATE, draws(patches, DRAWS, 1))
+    yield from _leaves(oracle, "create", draws(dense, DRAWS, 1))
+    yield from _leaves(oracle, "update", draws(patches, DRAWS, 1))
     yield from _evaluations(oracle, draws(dense, DRAWS, 2), draws(patches, DRAWS, 2))
     yield from _planning(oracle)
 
 
 def _evaluations(oracle: Oracle, bodies: list[dict[str, Any]], patches: list[dict[str, Any]]) -> Iterator[Figure]:
-    creations = [Request(Role.CREATE, body=body) for body in bodies]
-    updates = [Request(Role.UPDATE, PATH, body=body) for body in patches]
-    before = plain_body(Role.CREATE)["spec"]
+    creations = [Request("create", body=body) for body in bodies]
+    updates = [Request("update", PATH, body=body) for body in patches]
+    before = plain_body("create")["spec"]
     rate = _rate(DRAWS, lambda: [oracle.expect(request) for request in creations])
     yield Figure("oracle: dense creations judged", rate, "/s", 2_000)
     rate = _rate(DRAWS, lambda: [oracle.expect(request, before) for request in updates])
     yield Figure("oracle: dense updates judged, under every way of merging", rate, "/s")
-    plain = [Request(Role.CREATE, body=plain_body(Role.CREATE))] * DRAWS
+    plain = [Request("create", body=plain_body("create"))] * DRAWS
     yield Figure("oracle: plain creations judged", _rate(DRAWS, lambda: [oracle.expect(it) for it in plain]), "/s")
 
 
-def _leaves(oracle: Oracle, role: Role, bodies: list[dict[str, Any]]) -> Iterator[Figure]:
+def _leaves(oracle: Oracle, role: str, bodies: list[dict[str, Any]]) -> Iterator[Figure]:
     counts = Counter(pointer for body in bodies for pointer in set(places.keys(body)))
     rarest = min(counts[leaf.pointer] for leaf in oracle.bodies[role].leaves())
-    yield Figure(f"rarest leaf of an {'inference' if role is Role.CREATE else 'update'} in 500 draws", rarest, "", 20)
+    yield Figure(f"rarest leaf of an {'inference' if role == 'create' else 'update'} in 500 draws", rarest, "", 20)
 
 
 def _planning(oracle: Oracle) -> Iterator[Figure]:
     plans: dict[str, Callable[[], list[CaseList]]] = {
         "rules": lambda: [rule_cases(oracle, rule) for rule in oracle.rules],
-        "schema": lambda: [schema_cases(oracle, role) for role in Role],
+        "schema": lambda: [schema_cases(oracle, role) for role in oracle.contract.operations],
         "combinations": lambda: [combination_cases(oracle)],
     }
     for name, plan in plans.items():

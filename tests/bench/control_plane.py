@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from assay.control_plane.embedded import Embedded, start
+from assay.reference.embedded import Embedded, start
 from tests.bench.figure import Figure
 from tests.bench.loopback import PLACE
 

@@ -15,7 +15,6 @@ import sys  # noqa: E402
 import time  # noqa: E402
 from typing import Any  # noqa: E402
 
-from assay.contract.request import Role  # noqa: E402
 from assay.load.arrivals import Schedule, Stage  # noqa: E402
 from assay.load.client import Client  # noqa: E402
 from assay.load.dispatch import Dispatcher, Lane, follow  # noqa: E402
@@ -29,7 +28,7 @@ CALL = Call(OPERATION, "GET", b"GET /metrics HTTP/1.1\r\n", b"\r\n", frozenset({
 class Fixed(Base):
     """The same request over and over."""
 
-    role = Role.METRICS
+    operation = "metrics"
 
     def __init__(self) -> None:
         self.parameters: dict[str, Any] = {}

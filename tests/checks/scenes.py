@@ -8,10 +8,10 @@ from functools import cache
 from assay.checks.exchange import ContractBreachError
 from assay.checks.probe import Probe
 from assay.contract import documents
-from assay.control_plane.behaviour import Behaviour, Change
-from assay.control_plane.defects import life, races, store
-from assay.control_plane.variants import VARIANTS
 from assay.prove.bench import Bench
+from assay.reference.behaviour import Behaviour, Change
+from assay.reference.defects import life, races, store
+from assay.reference.variants import VARIANTS
 
 Scenario = Callable[[Probe], None]
 

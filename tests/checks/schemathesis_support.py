@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from assay.checks.probe import Probe
+from assay.client.session import open_target
+from assay.client.settings import load_settings
 from assay.contract import documents
 from assay.contract.oracle import Oracle
-from assay.control_plane import embedded
-from assay.control_plane.options import Options
 from assay.findings import journal
-from assay.target.reach import open_target
-from assay.target.settings import load_settings
+from assay.reference import embedded
+from assay.reference.options import Options
 
 
 @contextmanager

@@ -14,25 +14,25 @@ import pytest
 from assay.checks import lending, metrics_host, probe
 from assay.checks.exchange import ContractBreachError
 from assay.checks.probe import Probe
+from assay.client.budget import Budget, Limits
+from assay.client.client import Client
+from assay.client.exchange import Answer, NoAnswer
+from assay.client.identity import Credentials, Identity
+from assay.client.ledger import Ledger
+from assay.client.masking import Mask
+from assay.client.patience import Patience
+from assay.client.session import Target
+from assay.client.settings import load_settings
+from assay.client.transport import Field, Transport
 from assay.contract import documents
 from assay.contract.oracle import Oracle
 from assay.contract.rules.catalogue import RULES
-from assay.control_plane import tenant
-from assay.control_plane.app import App
-from assay.control_plane.behaviour import Behaviour
-from assay.control_plane.plane import Plane, World
 from assay.findings.journal import Journal, read
 from assay.findings.model import Class
-from assay.target.budget import Budget, Limits
-from assay.target.client import Client
-from assay.target.exchange import Answer, NoAnswer
-from assay.target.identity import Credentials, Identity
-from assay.target.ledger import Ledger
-from assay.target.masking import Mask
-from assay.target.patience import Patience
-from assay.target.reach import Target
-from assay.target.settings import load_settings
-from assay.target.transport import Field, Transport
+from assay.reference import tenant
+from assay.reference.app import App
+from assay.reference.behaviour import Behaviour
+from assay.reference.plane import Plane, World
 
 URL = "http://127.0.0.1:1"
 PROJECT = next(iter(tenant.PROJECTS))

@@ -14,16 +14,15 @@ import jwt
 import pytest
 
 from assay.checks.access_forgeries import FORGERIES, Forgery, OpaqueTokenError
-from assay.contract.request import Role
-from assay.control_plane.behaviour import Behaviour
-from assay.control_plane.http import Answer as PlaneAnswer
-from assay.control_plane.http import Call
-from assay.control_plane.identity import Client, Identity
-from assay.control_plane.plane import Plane
-from assay.control_plane.tenant import CLIENT_PROJECTS
-from assay.control_plane.variants import VARIANTS
+from assay.client.exchange import Answer
 from assay.findings.model import Class
-from assay.target.exchange import Answer
+from assay.reference.behaviour import Behaviour
+from assay.reference.http import Answer as PlaneAnswer
+from assay.reference.http import Call
+from assay.reference.identity import Client, Identity
+from assay.reference.plane import Plane
+from assay.reference.tenant import CLIENT_PROJECTS
+from assay.reference.variants import VARIANTS
 from contract_tests import test_access as contract
 from tests.checks.stage import InProcess, Stage, stage
 
@@ -32,14 +31,14 @@ __all__ = ["stage"]
 Make = Callable[..., Stage]
 BY_ID = {forgery.id: forgery for forgery in FORGERIES}
 FORGED_TESTS = {
-    Role.READ: contract.test_forged_read,
-    Role.METRICS: contract.test_forged_read,
-    Role.POD_METRICS: contract.test_forged_read,
-    Role.UPDATE: contract.test_forged_update,
-    Role.DELETE: contract.test_forged_delete,
-    Role.CREATE: contract.test_forged_create,
+    "read": contract.test_forged_read,
+    "metrics": contract.test_forged_read,
+    "pod_metrics": contract.test_forged_read,
+    "update": contract.test_forged_update,
+    "delete": contract.test_forged_delete,
+    "create": contract.test_forged_create,
 }
-OUTSIDER_ROLES = (Role.READ, Role.METRICS, Role.POD_METRICS, Role.UPDATE, Role.DELETE)
+OUTSIDER_ROLES = ("read", "metrics", "pod_metrics", "update", "delete")
 JWTS = (
     "tampered-signature",
     "alg-none",
@@ -83,7 +82,7 @@ class RightsForAll(Identity):
 
 
 @pytest.mark.parametrize("role", FORGED_TESTS)
-def test_a_lawful_plane_refuses_every_forgery(stage: Make, role: Role) -> None:
+def test_a_lawful_plane_refuses_every_forgery(stage: Make, role: str) -> None:
     lawful = stage()
     for forgery in FORGERIES:
         assert lawful.run(FORGED_TESTS[role], role, forgery) == set()
@@ -92,7 +91,7 @@ def test_a_lawful_plane_refuses_every_forgery(stage: Make, role: Role) -> None:
 
 
 @pytest.mark.parametrize("role", FORGED_TESTS)
-def test_a_plane_that_trusts_everyone_is_caught(stage: Make, role: Role) -> None:
+def test_a_plane_that_trusts_everyone_is_caught(stage: Make, role: str) -> None:
     broken = stage(Behaviour(identity=TrustsEveryone))
     for forgery in FORGERIES:
         assert f"access-{forgery.id}" in broken.run(FORGED_TESTS[role], role, forgery)
@@ -112,26 +111,26 @@ def test_no_lawful_variant_is_failed(stage: Make, name: str) -> None:
 @pytest.mark.parametrize("name", JWTS)
 def test_unverified_claims_are_caught(stage: Make, name: str) -> None:
     broken = stage(Behaviour(identity=TrustsClaims))
-    assert broken.run(contract.test_forged_read, Role.READ, BY_ID[name]) == {f"access-{name}"}
+    assert broken.run(contract.test_forged_read, "read", BY_ID[name]) == {f"access-{name}"}
 
 
 def test_a_token_under_any_scheme_is_caught(stage: Make) -> None:
     broken = stage(Behaviour(identity=IgnoresScheme))
-    assert broken.run(contract.test_forged_read, Role.READ, BY_ID["token-as-basic"]) == {"access-token-as-basic"}
-    assert broken.run(contract.test_forged_read, Role.READ, BY_ID["alg-none"]) == set()
+    assert broken.run(contract.test_forged_read, "read", BY_ID["token-as-basic"]) == {"access-token-as-basic"}
+    assert broken.run(contract.test_forged_read, "read", BY_ID["alg-none"]) == set()
 
 
 @pytest.mark.parametrize("role", OUTSIDER_ROLES)
-def test_another_identity_is_refused_or_caught(stage: Make, role: Role) -> None:
+def test_another_identity_is_refused_or_caught(stage: Make, role: str) -> None:
     assert stage().run(contract.test_outsider, role) == set()
     assert stage(Behaviour().choosing(foreign=404)).run(contract.test_outsider, role) == set()
     assert "access-foreign" in stage(Behaviour(identity=RightsForAll)).run(contract.test_outsider, role)
 
 
 def test_a_foreign_creation_is_caught_and_removed(stage: Make) -> None:
-    assert stage().run(contract.test_outsider_create, Role.CREATE) == set()
+    assert stage().run(contract.test_outsider_create, "create") == set()
     broken = stage(Behaviour(identity=RightsForAll))
-    assert broken.run(contract.test_outsider_create, Role.CREATE) == {"access-foreign"}
+    assert broken.run(contract.test_outsider_create, "create") == {"access-foreign"}
     assert broken.live() == []
 
 
@@ -149,7 +148,7 @@ def test_a_refusal_that_tells_of_the_workload_is_caught(stage: Make, told: str) 
             answer.content["details"] = f"you may not see {words[told]}."
         return answer
 
-    assert stage(Behaviour().then(tell)).run(contract.test_outsider, Role.READ) == {"access-leak"}
+    assert stage(Behaviour().then(tell)).run(contract.test_outsider, "read") == {"access-leak"}
 
 
 def resend_as_owner(transport: InProcess, method: str, target: str, answer: Answer) -> None:
@@ -161,16 +160,16 @@ def resend_as_owner(transport: InProcess, method: str, target: str, answer: Answ
         assert transport.ask(method, target.encode(), fields, content).status == 202
 
 
-@pytest.mark.parametrize("role", [Role.UPDATE, Role.DELETE])
-def test_a_refusal_with_an_effect_is_caught(stage: Make, role: Role) -> None:
+@pytest.mark.parametrize("role", ["update", "delete"])
+def test_a_refusal_with_an_effect_is_caught(stage: Make, role: str) -> None:
     broken = stage(tamper=resend_as_owner)
     assert broken.run(FORGED_TESTS[role], role, BY_ID["garbage"]) == {"access-side-effect"}
 
 
 def test_a_refused_creation_that_exists_is_caught_and_removed(stage: Make) -> None:
     broken = stage(tamper=resend_as_owner)
-    broken.run(contract.test_forged_read, Role.READ, BY_ID["garbage"])  # so that the owner's token is known
-    assert broken.run(contract.test_forged_create, Role.CREATE, BY_ID["garbage"]) == {"access-side-effect"}
+    broken.run(contract.test_forged_read, "read", BY_ID["garbage"])  # so that the owner's token is known
+    assert broken.run(contract.test_forged_create, "create", BY_ID["garbage"]) == {"access-side-effect"}
     assert broken.live() == []
 
 
@@ -195,14 +194,14 @@ def answering(status: int) -> Callable[..., Answer | None]:
 )
 def test_other_refusals_are_weighed(stage: Make, status: int, name: str, cls: Class) -> None:
     other = stage(tamper=answering(status))
-    found = other.run(contract.test_forged_read, Role.METRICS, BY_ID[name])
+    found = other.run(contract.test_forged_read, "metrics", BY_ID[name])
     assert found == ({"access-refusal-status"} if cls is Class.VIOLATION else set())
     assert cls is Class.VIOLATION or "access-refusal-status" in other.journaled(Class.GAP)
 
 
 def test_without_a_second_identity_it_is_not_tested(stage: Make) -> None:
     with pytest.raises(pytest.skip.Exception, match="no second identity"):
-        stage(outsider=False).run(contract.test_outsider, Role.READ)
+        stage(outsider=False).run(contract.test_outsider, "read")
 
 
 def test_a_second_identity_that_nobody_knows_proves_nothing(stage: Make) -> None:
@@ -212,7 +211,7 @@ def test_a_second_identity_that_nobody_knows_proves_nothing(stage: Make) -> None
             return client if client.id == next(iter(CLIENT_PROJECTS)) else super().verify("unknown")
 
     with pytest.raises(pytest.skip.Exception, match="refused everywhere"):
-        stage(Behaviour(identity=KnowsNoOutsider)).run(contract.test_outsider, Role.READ)
+        stage(Behaviour(identity=KnowsNoOutsider)).run(contract.test_outsider, "read")
 
 
 TOKEN = jwt.encode({"sub": "someone", "exp": 4_000_000_000}, "k" * 32, algorithm="HS256")
@@ -269,7 +268,7 @@ def _evidence(broken: Stage) -> dict[str, Any]:
     from assay.checks.exchange import ContractBreachError
 
     with pytest.raises(ContractBreachError) as breach:
-        contract.test_forged_read(broken.probe, "test", Role.READ, BY_ID["alg-none"])
+        contract.test_forged_read(broken.probe, "test", "read", BY_ID["alg-none"])
     evidence = breach.value.findings[0].evidence
     assert evidence is not None
     return dataclasses.asdict(evidence)

@@ -13,15 +13,15 @@ from assay.checks import hostile
 from assay.checks.aftermath import Aftermath, Round, aftermath
 from assay.checks.exchange import Exchange
 from assay.checks.hostile import Hostile
-from assay.contract.request import Expectation, Outcome, Request, Role
-from assay.target.exchange import Answer, NoAnswer
+from assay.client.exchange import Answer, NoAnswer
+from assay.contract.request import Expectation, Outcome, Request
 
 LIVE = "5b0a0f6e-0000-4000-8000-000000000001"
 
 
 def read(status: int | None) -> Exchange:
     answer = Answer(status, {}, b"{}") if status is not None else NoAnswer("reset", "closed", 0.1)
-    return Exchange(Request(Role.READ), Expectation(Outcome.OPEN), answer)
+    return Exchange(Request("read"), Expectation(Outcome.OPEN), answer)
 
 
 def test_those_who_come_during_a_read_share_the_next_one() -> None:

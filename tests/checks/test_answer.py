@@ -10,11 +10,10 @@ import pytest
 
 from assay.checks.answer import SENSIBLE, AnswerChecks
 from assay.checks.deviation import Deviation
+from assay.client.exchange import Answer
+from assay.client.masking import Mask
 from assay.contract.documents import load
-from assay.contract.request import Role
 from assay.findings.model import Class
-from assay.target.exchange import Answer
-from assay.target.masking import Mask
 
 SECRET = "canary-secret-7f3a"
 ID = "71f69d83-ba66-4822-adf5-55ce55efd210"
@@ -45,37 +44,37 @@ def error(status: int, code: Any = None, **more: Any) -> Answer:
     return answer(status, {"code": status if code is None else code, "message": "no", **more})
 
 
-def judge(role: Role, given: Answer) -> list[tuple[str, str | None, str]]:
+def judge(role: str, given: Answer) -> list[tuple[str, str | None, str]]:
     return [(one.check, one.rule, one.location) for one in deviations(role, given)]
 
 
-def deviations(role: Role, given: Answer) -> list[Deviation]:
+def deviations(role: str, given: Answer) -> list[Deviation]:
     return list(checks().judge(role, given))
 
 
 LAWFUL = {
-    "read": (Role.READ, answer(200, WORKLOAD)),
-    "charset": (Role.READ, answer(200, WORKLOAD, "application/json; charset=utf-8")),
-    "capitals": (Role.READ, answer(200, WORKLOAD, "Application/JSON")),
-    "unknown-fields": (Role.READ, answer(200, {**WORKLOAD, "etag": "x", "spec": {"image": "i", "more": 1}})),
-    "nulls": (Role.READ, answer(200, {**WORKLOAD, "deletedAt": None, "spec": {"image": "i", "compute": None}})),
-    "without-optional": (Role.READ, answer(200, {k: v for k, v in WORKLOAD.items() if k != "spec"})),
-    "offset": (Role.READ, answer(200, {**WORKLOAD, "createdAt": "2026-01-01T05:30:00+05:30"})),
-    "created": (Role.CREATE, answer(202, WORKLOAD)),
-    "deleted": (Role.DELETE, answer(202, {"code": 202, "message": "accepted"})),
-    "refused": (Role.CREATE, error(400)),
-    "details": (Role.CREATE, error(400, details="because")),
-    "extra-in-error": (Role.CREATE, error(400, trace="7")),
-    "empty-metrics": (Role.METRICS, answer(200, {"measurements": []})),
-    "csv-has-no-schema": (Role.METRICS, answer(200, b"anything", "text/csv")),
-    "busy": (Role.READ, answer(503, b"<html>", "text/html")),
-    "throttled": (Role.READ, answer(429, b"", "text/plain")),
-    "a-code-that-is-no-status": (Role.READ, answer(200, {**WORKLOAD, "code": 7})),
+    "read": ("read", answer(200, WORKLOAD)),
+    "charset": ("read", answer(200, WORKLOAD, "application/json; charset=utf-8")),
+    "capitals": ("read", answer(200, WORKLOAD, "Application/JSON")),
+    "unknown-fields": ("read", answer(200, {**WORKLOAD, "etag": "x", "spec": {"image": "i", "more": 1}})),
+    "nulls": ("read", answer(200, {**WORKLOAD, "deletedAt": None, "spec": {"image": "i", "compute": None}})),
+    "without-optional": ("read", answer(200, {k: v for k, v in WORKLOAD.items() if k != "spec"})),
+    "offset": ("read", answer(200, {**WORKLOAD, "createdAt": "2026-01-01T05:30:00+05:30"})),
+    "created": ("create", answer(202, WORKLOAD)),
+    "deleted": ("delete", answer(202, {"code": 202, "message": "accepted"})),
+    "refused": ("create", error(400)),
+    "details": ("create", error(400, details="because")),
+    "extra-in-error": ("create", error(400, trace="7")),
+    "empty-metrics": ("metrics", answer(200, {"measurements": []})),
+    "csv-has-no-schema": ("metrics", answer(200, b"anything", "text/csv")),
+    "busy": ("read", answer(503, b"<html>", "text/html")),
+    "throttled": ("read", answer(429, b"", "text/plain")),
+    "a-code-that-is-no-status": ("read", answer(200, {**WORKLOAD, "code": 7})),
 }
 
 
 @pytest.mark.parametrize(("role", "given"), LAWFUL.values(), ids=LAWFUL)
-def test_lawful(role: Role, given: Answer) -> None:
+def test_lawful(role: str, given: Answer) -> None:
     assert judge(role, given) == []
 
 
@@ -83,70 +82,70 @@ def without(name: str) -> dict[str, Any]:
     return {key: value for key, value in WORKLOAD.items() if key != name}
 
 
-UNLAWFUL: dict[str, tuple[Role, Answer, tuple[str, str | None, str]]] = {
-    "server-error": (Role.READ, error(500), ("server-error", "500", "/response/status")),
-    "bad-gateway": (Role.READ, answer(502, b"<html>", "text/html"), ("server-error", "502", "/response/status")),
-    "teapot": (Role.READ, error(418), ("status-documented", "418", "/response/status")),
-    "other-success": (Role.CREATE, answer(201, WORKLOAD), ("status-documented", "201", "/response/status")),
-    "redirect": (Role.READ, answer(302, b""), ("status-documented", "302", "/response/status")),
-    "html": (Role.READ, answer(404, b"<html>", "text/html"), ("content-type", None, "/response/404/content-type")),
-    "csv-for-207": (Role.METRICS, answer(207, b"", "text/csv"), ("content-type", None, "/response/207/content-type")),
-    "no-content-type": (Role.READ, answer(200, WORKLOAD, ""), ("content-type", None, "/response/200/content-type")),
-    "not-json": (Role.READ, answer(200, b"{"), ("body-json", None, "/response/200")),
-    "empty": (Role.READ, answer(200, b""), ("body-json", None, "/response/200")),
-    "not-utf-8": (Role.READ, answer(200, b'"\xff"'), ("body-json", None, "/response/200")),
-    "nested-without-end": (Role.READ, answer(200, b"[" * 100_000), ("body-json", None, "/response/200")),
-    "nan": (Role.READ, answer(200, b'{"code": NaN}'), ("body-json", None, "/response/200")),
+UNLAWFUL: dict[str, tuple[str, Answer, tuple[str, str | None, str]]] = {
+    "server-error": ("read", error(500), ("server-error", "500", "/response/status")),
+    "bad-gateway": ("read", answer(502, b"<html>", "text/html"), ("server-error", "502", "/response/status")),
+    "teapot": ("read", error(418), ("status-documented", "418", "/response/status")),
+    "other-success": ("create", answer(201, WORKLOAD), ("status-documented", "201", "/response/status")),
+    "redirect": ("read", answer(302, b""), ("status-documented", "302", "/response/status")),
+    "html": ("read", answer(404, b"<html>", "text/html"), ("content-type", None, "/response/404/content-type")),
+    "csv-for-207": ("metrics", answer(207, b"", "text/csv"), ("content-type", None, "/response/207/content-type")),
+    "no-content-type": ("read", answer(200, WORKLOAD, ""), ("content-type", None, "/response/200/content-type")),
+    "not-json": ("read", answer(200, b"{"), ("body-json", None, "/response/200")),
+    "empty": ("read", answer(200, b""), ("body-json", None, "/response/200")),
+    "not-utf-8": ("read", answer(200, b'"\xff"'), ("body-json", None, "/response/200")),
+    "nested-without-end": ("read", answer(200, b"[" * 100_000), ("body-json", None, "/response/200")),
+    "nan": ("read", answer(200, b'{"code": NaN}'), ("body-json", None, "/response/200")),
     "required": (
-        Role.READ,
+        "read",
         answer(200, without("createdAt")),
         ("body-schema", "required", "/response/200/body/createdAt"),
     ),
-    "type": (Role.READ, answer(200, {**WORKLOAD, "name": 7}), ("body-schema", "type", "/response/200/body/name")),
+    "type": ("read", answer(200, {**WORKLOAD, "name": 7}), ("body-schema", "type", "/response/200/body/name")),
     "null": (
-        Role.READ,
+        "read",
         answer(200, {**WORKLOAD, "name": None}),
         ("body-schema", "nullable", "/response/200/body/name"),
     ),
     "format": (
-        Role.READ,
+        "read",
         answer(200, {**WORKLOAD, "createdAt": "yesterday"}),
         ("body-schema", "format", "/response/200/body/createdAt"),
     ),
     "enum": (
-        Role.CREATE,
+        "create",
         answer(202, {**WORKLOAD, "desiredPhase": "Sleeping"}),
         ("body-schema", "enum", "/response/202/body/desiredPhase"),
     ),
     "in-a-list": (
-        Role.READ,
+        "read",
         answer(200, {**WORKLOAD, "spec": {"labels": [{"name": 1}]}}),
         ("body-schema", "type", "/response/200/body/spec/labels/*/name"),
     ),
-    "error-null": (Role.READ, answer(404, None), ("body-schema", "nullable", "/response/404/body")),
+    "error-null": ("read", answer(404, None), ("body-schema", "nullable", "/response/404/body")),
     "error-without-message": (
-        Role.READ,
+        "read",
         answer(404, {"code": 404}),
         ("body-schema", "required", "/response/404/body/message"),
     ),
-    "other-code": (Role.READ, error(404, 400), ("error-code", None, "/response/404/body/code")),
+    "other-code": ("read", error(404, 400), ("error-code", None, "/response/404/body/code")),
     "other-code-of-a-deletion": (
-        Role.DELETE,
+        "delete",
         answer(202, {"code": 200, "message": "m"}),
         ("error-code", None, "/response/202/body/code"),
     ),
     "secret-in-body": (
-        Role.READ,
+        "read",
         answer(404, {"code": 404, "message": f"x{SECRET}x"}),
         ("secret-echoed", None, "/response"),
     ),
     "secret-in-header": (
-        Role.READ,
+        "read",
         answer(200, WORKLOAD, **{"x-echo": SECRET}),
         ("secret-echoed", None, "/response"),
     ),
     "token-in-a-server-error": (
-        Role.READ,
+        "read",
         answer(503, b"eyJhbGciOi.eyJzdWIiOi.c2ln", "text/plain"),
         ("secret-echoed", None, "/response"),
     ),
@@ -154,7 +153,7 @@ UNLAWFUL: dict[str, tuple[Role, Answer, tuple[str, str | None, str]]] = {
 
 
 @pytest.mark.parametrize(("role", "given", "wanted"), UNLAWFUL.values(), ids=UNLAWFUL)
-def test_unlawful(role: Role, given: Answer, wanted: tuple[str, str | None, str]) -> None:
+def test_unlawful(role: str, given: Answer, wanted: tuple[str, str | None, str]) -> None:
     assert judge(role, given) == [wanted]
     assert [one.cls for one in deviations(role, given)] == [Class.VIOLATION]
 
@@ -162,19 +161,19 @@ def test_unlawful(role: Role, given: Answer, wanted: tuple[str, str | None, str]
 @pytest.mark.parametrize("status", sorted(SENSIBLE - {401, 403, 404, 400}))
 def test_a_sensible_status_that_the_document_forgot_is_a_gap(status: int) -> None:
     """The document lists neither 409 nor 413; a server that sends them must not fail, whatever body it adds."""
-    (found,) = deviations(Role.READ, answer(status, b"", "text/html"))
+    (found,) = deviations("read", answer(status, b"", "text/html"))
     assert (found.check, found.cls) == ("status-documented", Class.GAP)
 
 
 def test_a_status_documented_elsewhere_is_a_gap_here() -> None:
     """PATCH lists no 400, and DELETE none either."""
-    assert [one.cls for one in deviations(Role.UPDATE, error(400))] == [Class.GAP]
-    assert deviations(Role.CREATE, error(400)) == []
+    assert [one.cls for one in deviations("update", error(400))] == [Class.GAP]
+    assert deviations("create", error(400)) == []
 
 
 def test_nothing_drawn_at_random_is_in_the_place() -> None:
-    one = judge(Role.READ, answer(200, {**WORKLOAD, "name": 7, "spec": {"args": 1}}))
-    two = judge(Role.READ, answer(200, {**WORKLOAD, "name": 123456, "spec": {"args": 99}}))
+    one = judge("read", answer(200, {**WORKLOAD, "name": 7, "spec": {"args": 1}}))
+    two = judge("read", answer(200, {**WORKLOAD, "name": 123456, "spec": {"args": 99}}))
     assert one == two
     assert len(one) == 2
 
@@ -192,7 +191,7 @@ TRACES = {
 
 @pytest.mark.parametrize("trace", TRACES.values(), ids=TRACES)
 def test_the_inside_of_the_server_is_worth_knowing(trace: str) -> None:
-    found = [one for one in deviations(Role.READ, error(404, details=trace)) if one.check == "internals-told"]
+    found = [one for one in deviations("read", error(404, details=trace)) if one.check == "internals-told"]
     assert [one.cls for one in found] == [Class.ADVISORY]
 
 
@@ -200,4 +199,4 @@ def test_the_inside_of_the_server_is_worth_knowing(trace: str) -> None:
     "told", ["the spec is wrong at line 3", "use File or Directory", "look at (docs) for more", "at 12:30:05"]
 )
 def test_plain_words_are_no_inside(told: str) -> None:
-    assert [one.check for one in deviations(Role.READ, error(404, details=told))] == []
+    assert [one.check for one in deviations("read", error(404, details=told))] == []

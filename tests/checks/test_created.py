@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from assay.checks.created import CreatedChecks, moment, server_time, spec_echo
+from assay.client.exchange import Answer
 from assay.findings.model import Class
-from assay.target.exchange import Answer
 
 ID = "71f69d83-ba66-4822-adf5-55ce55efd210"
 DATE = "Mon, 01 Jun 2026 12:00:00 GMT"

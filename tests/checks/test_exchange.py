@@ -9,12 +9,12 @@ import pytest
 
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import ContractBreachError, Exchange, as_findings, violations
-from assay.contract.request import Expectation, Outcome, Request, Role
+from assay.client.exchange import Answer, NoAnswer
+from assay.client.wire import Wire
+from assay.contract.request import Expectation, Outcome, Request
 from assay.findings.model import Class
-from assay.target.exchange import Answer, NoAnswer
-from assay.target.wire import Wire
 
-REQUEST = Request(Role.READ, {"workloadId": "w"})
+REQUEST = Request("read", {"workloadId": "w"})
 OPEN = Expectation(Outcome.OPEN)
 
 
@@ -28,7 +28,11 @@ def deviation(cls: Class = Class.VIOLATION, **changes: Any) -> Deviation:
 
 def findings(each: Exchange) -> tuple[Any, ...]:
     return as_findings(
-        each, "op", "curl x", lambda one: {"of": one.request.role.value}, lambda one: {"kind": type(one).__name__}
+        each,
+        "op",
+        "curl x",
+        lambda one: {"of": one.request.operation},
+        lambda one: {"kind": type(one).__name__},
     )
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from assay.checks.deviation import Deviation
 from assay.checks.expected import judge
+from assay.client.exchange import Answer
 from assay.contract.documents import load
-from assay.contract.request import Expectation, Outcome, Reason, Role, Source
+from assay.contract.request import Expectation, Outcome, Reason, Source
 from assay.contract.rules.base import Strength
 from assay.contract.rules.catalogue import RULES
 from assay.findings.model import Class
-from assay.target.exchange import Answer
 
 MUST = next(rule for rule in RULES if rule.strength is Strength.MUST and rule.rejects)
 SHOULD = [rule for rule in RULES if rule.strength is Strength.SHOULD]
@@ -25,7 +25,7 @@ ASSUMED = Reason(Source.SILENCE, "node-pool", "/body/spec/nodePools", "the node 
 
 
 def judged(status: int, expectation: Expectation, **options: object) -> list[Deviation]:
-    return list(judge(load().operations[Role.CREATE], Answer(status), expectation, **options))  # type: ignore[arg-type]
+    return list(judge(load().operations["create"], Answer(status), expectation, **options))  # type: ignore[arg-type]
 
 
 def accept(*assumes: Reason) -> Expectation:
@@ -69,9 +69,9 @@ def test_without_a_focus_the_request_as_a_whole_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "status", "lost"), [(Role.READ, 404, True), (Role.UPDATE, 410, True), (Role.READ, 400, False)]
+    ("role", "status", "lost"), [("read", 404, True), ("update", 410, True), ("read", 400, False)]
 )
-def test_a_workload_that_is_not_known_is_told_as_such(role: Role, status: int, lost: bool) -> None:
+def test_a_workload_that_is_not_known_is_told_as_such(role: str, status: int, lost: bool) -> None:
     (found,) = judge(load().operations[role], Answer(status), accept())
     assert (found.cls, found.check, found.rule, found.location) == (
         Class.VIOLATION,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from assay.checks import fidelity, siblings
-from assay.control_plane.defects.fidelity import rows
+from assay.reference.defects.fidelity import rows
 from tests.checks.scenes import Scenario, bench, blamed, live
 
 SCENARIOS: Mapping[str, Scenario] = {

@@ -14,13 +14,13 @@ from assay.checks.hostile import INJECTED, OPEN, Hostile, blame
 from assay.checks.hostile_bodies import BODIES, CORE, RARE, HostileBody, valid_body
 from assay.checks.hostile_headers import HEADERS, UNWANTED_BODIES
 from assay.checks.hostile_urls import METHODS, PATHS, QUERIES
+from assay.client.exchange import Answer, Kind, NoAnswer
 from assay.contract import documents
 from assay.contract.oracle import Oracle
-from assay.contract.request import Outcome, Request, Role
-from assay.control_plane.behaviour import Behaviour
-from assay.control_plane.variants import VARIANTS
+from assay.contract.request import Outcome, Request
 from assay.findings.model import Class
-from assay.target.exchange import Answer, Kind, NoAnswer
+from assay.reference.behaviour import Behaviour
+from assay.reference.variants import VARIANTS
 from contract_tests import test_robustness as contract
 from tests.checks.stage import InProcess, Stage, Tamper, stage
 
@@ -29,8 +29,8 @@ __all__ = ["stage"]
 Make = Callable[..., Stage]
 ERROR = {"content-type": "application/json"}
 TABLES: tuple[tuple[Callable[..., None], tuple[Any, ...]], ...] = (
-    (contract.test_create, tuple(case for case in BODIES if Role.CREATE in case.roles)),
-    (contract.test_update, tuple(case for case in BODIES if Role.UPDATE in case.roles)),
+    (contract.test_create, tuple(case for case in BODIES if "create" in case.roles)),
+    (contract.test_update, tuple(case for case in BODIES if "update" in case.roles)),
     (contract.test_path, PATHS),
     (contract.test_method, METHODS),
     (contract.test_query, QUERIES),
@@ -138,7 +138,7 @@ def test_every_failure_is_named_after_its_case(stage: Make, name: str) -> None:
     broken = stage(tamper=sabotage(FAILURES[name][0], success=True))
     # Failing deletions, creations and the set-up itself are other tests' business: cases that need no workload.
     for case in BODIES:
-        if Role.CREATE in case.roles:
+        if "create" in case.roles:
             assert f"hostile-{case.hostile.id}" in broken.run(contract.test_create, case)
 
 
@@ -241,7 +241,7 @@ class TestLeniency:
 @pytest.mark.parametrize(("status", "kept"), [(417, 0), (409, 1)])
 def test_an_expectation_that_nobody_can_meet_may_be_told_so(status: int, kept: int) -> None:
     undocumented = Deviation(Class.GAP, "status-documented", str(status), "/response/status", "", "")
-    exchange = Exchange(Request(Role.READ), OPEN, Answer(status), (undocumented,), "test")
+    exchange = Exchange(Request("read"), OPEN, Answer(status), (undocumented,), "test")
     assert len(blame(exchange, header_case("header-expect").hostile, "get_inference").deviations) == kept
 
 
@@ -304,10 +304,10 @@ def test_no_case_expects_an_acceptance_without_a_valid_body(case: HostileBody) -
     """What the oracle would accept holds JSON; and every creation keeps the name under which it is looked for."""
     oracle = ORACLE
     for role in case.roles:
-        request = case.request(role, valid_body(role, CREATE), {"workloadId": "x"} if role is Role.UPDATE else {})
+        request = case.request(role, valid_body(role, CREATE), {"workloadId": "x"} if role == "update" else {})
         if case.expectation(oracle, request).outcome is Outcome.ACCEPT:
             assert json.loads(request.raw or b"") == request.body
-        if role is Role.CREATE:
+        if role == "create":
             assert isinstance(request.body, dict)
             assert str(request.body["name"]).startswith("assay-x")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from assay.checks.lending import readable
-from assay.contract.request import Request, Role
-from assay.control_plane.behaviour import Behaviour
-from assay.control_plane.variants import VARIANTS
+from assay.client.exchange import Answer
+from assay.contract.request import Request
 from assay.findings.model import Class
-from assay.target.exchange import Answer
+from assay.reference.behaviour import Behaviour
+from assay.reference.variants import VARIANTS
 from tests.checks.stage import InProcess, Stage, stage
 
 __all__ = ["stage"]
@@ -33,7 +33,7 @@ def test_it_is_deleted_and_its_slot_comes_back(stage: Make) -> None:
 def test_it_is_handed_out_when_it_can_be_read(stage: Make) -> None:
     lawful = stage(late())
     with readable(lawful.probe, "test") as workload:
-        answer = lawful.probe.target.send(Request(Role.READ, path={"workloadId": workload.id}))
+        answer = lawful.probe.target.send(Request("read", path={"workloadId": workload.id}))
         assert isinstance(answer, Answer)
         assert answer.status == 200
     assert lawful.live() == []

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from assay.checks import lifecycle, stages
-from assay.contract.request import Role
 from assay.findings.model import Class
 from tests.checks.scenes import Scenario, bench, blamed, live
 
@@ -25,8 +24,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         probe, "t", probe.body(BAD_CREATION.patch)
     ),
     "deletion": lambda probe: lifecycle.deletion(probe, "t"),
-    "gone-read": lambda probe: lifecycle.after_deletion(probe, "t", Role.READ),
-    "gone-update": lambda probe: lifecycle.after_deletion(probe, "t", Role.UPDATE),
+    "gone-read": lambda probe: lifecycle.after_deletion(probe, "t", "read"),
+    "gone-update": lambda probe: lifecycle.after_deletion(probe, "t", "update"),
 }
 
 # What a scenario says of a control plane that is wrong in one way, and that the others have nothing to do with it.

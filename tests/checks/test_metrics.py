@@ -13,18 +13,17 @@ from assay.checks import metrics, metrics_csv
 from assay.checks.metrics import TYPES, Asked, judge, series_of
 from assay.checks.metrics_host import SHARED, ask
 from assay.checks.metrics_refusal import MALFORMED
-from assay.contract.request import Role
-from assay.control_plane.behaviour import Behaviour
-from assay.control_plane.http import Answer as PlaneAnswer
-from assay.control_plane.http import Call
-from assay.control_plane.lifecycle import Lifecycle, Pace
-from assay.control_plane.operations import Operations
-from assay.control_plane.plane import Plane
-from assay.control_plane.scaling import Pod
-from assay.control_plane.store import Workload
-from assay.control_plane.variants import VARIANTS
+from assay.client.exchange import Answer
 from assay.findings.model import Class
-from assay.target.exchange import Answer
+from assay.reference.behaviour import Behaviour
+from assay.reference.http import Answer as PlaneAnswer
+from assay.reference.http import Call
+from assay.reference.lifecycle import Lifecycle, Pace
+from assay.reference.operations import Operations
+from assay.reference.plane import Plane
+from assay.reference.scaling import Pod
+from assay.reference.store import Workload
+from assay.reference.variants import VARIANTS
 from contract_tests import test_metrics as contract
 from tests.checks.stage import InProcess, Stage, Tamper, stage
 
@@ -132,7 +131,7 @@ def test_other_json_is_left_to_the_schema(answer: object) -> None:
 def mutating(mutation: Mutation, *, status: int | None = None) -> Behaviour:
     def change(_: Plane, call: Call, answer: PlaneAnswer) -> PlaneAnswer:
         content = answer.content
-        if call.role in {Role.METRICS, Role.POD_METRICS} and isinstance(content, dict) and "measurements" in content:
+        if call.operation in {"metrics", "pod_metrics"} and isinstance(content, dict) and "measurements" in content:
             answer.content = copy.deepcopy(content)
             mutation(answer.content["measurements"])
             answer.status = status or answer.status
@@ -248,7 +247,7 @@ class AnyPod(Operations):
     """Gives the workload's own numbers for any pod id."""
 
     def pod_metrics(self, call: Call) -> PlaneAnswer:
-        return self.measured(Role.POD_METRICS, call, self.permitted_workload(Role.POD_METRICS, call), None)
+        return self.measured("pod_metrics", call, self.permitted_workload("pod_metrics", call), None)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +265,7 @@ def test_metrics_of_a_strange_pod_are_caught(stage: Make, function: Callable[...
 class Lax(Operations):
     """Validates no query."""
 
-    def measured(self, _: Role, __: Call, ___: Workload, ____: Pod | None) -> PlaneAnswer:
+    def measured(self, _: str, __: Call, ___: Workload, ____: Pod | None) -> PlaneAnswer:
         return PlaneAnswer(200, {"measurements": []})
 
 

@@ -13,7 +13,7 @@ import pytest
 from assay.checks import lifecycle, pasteable
 from assay.checks.exchange import Exchange
 from assay.checks.probe import PLAIN_SPEC, Probe
-from assay.target.recognise import unknown_workload
+from assay.client.recognise import unknown_workload
 from tests.checks.schemathesis_support import probing
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

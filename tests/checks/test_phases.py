@@ -8,15 +8,15 @@ import pytest
 
 from assay.checks import phases
 from assay.checks.exchange import Exchange
-from assay.contract.request import Expectation, Outcome, Request, Role
-from assay.target.exchange import Answer
+from assay.client.exchange import Answer
+from assay.contract.request import Expectation, Outcome, Request
 
 
 def told(*names: str | None) -> list[Exchange]:
     """Answers that tell these phases, one after the other; None: an answer without a phase."""
     bodies = [{"actualPhase": name} if name else {} for name in names]
     return [
-        Exchange(Request(Role.READ), Expectation(Outcome.ACCEPT), Answer(200, body=json.dumps(body).encode()))
+        Exchange(Request("read"), Expectation(Outcome.ACCEPT), Answer(200, body=json.dumps(body).encode()))
         for body in bodies
     ]
 

@@ -12,18 +12,18 @@ import pytest
 from assay.checks.exchange import ContractBreachError
 from assay.checks.packs import Packs, focus
 from assay.checks.planned import run_cases, run_variation
+from assay.client.budget import Limits
 from assay.contract.documents import load
-from assay.contract.request import Json, Role, Source
+from assay.contract.request import Json, Source
 from assay.contract.rules.base import BOTH, Broken
 from assay.contract.rules.catalogue import RULES
-from assay.contract.strategies.cases import ACCEPT, PlannedCase
-from assay.contract.strategies.packing import Pack
-from assay.contract.strategies.plans import Plan, plans
-from assay.control_plane.behaviour import Behaviour
-from assay.control_plane.defects.rules import rule_off
 from assay.findings.model import Finding
+from assay.generation.cases import ACCEPT, PlannedCase
+from assay.generation.packing import Pack
+from assay.generation.plans import Plan, plans
 from assay.prove.bench import Bench
-from assay.target.budget import Limits
+from assay.reference.behaviour import Behaviour
+from assay.reference.defects.rules import rule_off
 from tests.checks.scenes import live
 
 RULE = "compute/portion-limit-not-below-request"
@@ -90,7 +90,7 @@ def test_all_violations_of_a_plan_are_told_at_once() -> None:
 
 def test_a_pack_settles_many_cases_with_one_request() -> None:
     whole = plans(load())
-    pack = max(whole.packs, key=lambda each: (each.role is Role.CREATE and each.gpus == 0, len(each.cases)))
+    pack = max(whole.packs, key=lambda each: (each.operation == "create" and each.gpus == 0, len(each.cases)))
     stand = bench()
     packs = Packs([pack])
     assert all(packs.settles(stand.probe, case) for case in pack.cases)
@@ -143,7 +143,7 @@ def test_cases_that_ask_for_gpus_are_listed_when_the_run_may_not() -> None:
 
 
 def update_packs() -> list[Pack]:
-    chosen = [each for each in plans(load()).packs if each.role is Role.UPDATE and each.gpus == 0]
+    chosen = [each for each in plans(load()).packs if each.operation == "update" and each.gpus == 0]
     return [each for each in chosen if each.before == chosen[0].before and not each.cases[0].assumed][:6]
 
 

@@ -11,12 +11,12 @@ import pytest
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import ContractBreachError
 from assay.checks.probe import PLAIN_SPEC, CannotCreateError, created_id
-from assay.contract.request import Expectation, Outcome, Reason, Request, Role, Source
+from assay.client.budget import Limits
+from assay.client.exchange import Answer, NoAnswer
+from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.errors import BudgetExhausted, TargetLostError
 from assay.findings.journal import read
 from assay.findings.model import Class
-from assay.target.budget import Limits
-from assay.target.exchange import Answer, NoAnswer
 from tests.checks.stage import InProcess, Stage, stage
 
 __all__ = ["stage"]
@@ -49,12 +49,12 @@ def test_a_plain_body_is_accepted(stage: Make) -> None:
     assert two["spec"] == {"image": "i"}
     assert two["useGivenNameAsPrefix"] is True
     assert one["name"] != two["name"]
-    assert probe.expect(Request(Role.CREATE, body=one)).outcome is Outcome.ACCEPT
+    assert probe.expect(Request("create", body=one)).outcome is Outcome.ACCEPT
 
 
 def test_a_creation_is_deleted_when_the_block_ends(stage: Make) -> None:
     made = stage()
-    with made.probe.creating(Request(Role.CREATE, body=made.probe.body()), test="t") as exchange:
+    with made.probe.creating(Request("create", body=made.probe.body()), test="t") as exchange:
         assert exchange.accepted
         assert exchange.deviations == ()
         assert len(made.live()) == 1
@@ -78,7 +78,7 @@ def test_a_workload_tells_what_it_was_made_of(stage: Make) -> None:
 
 def test_a_refused_creation_leaves_nothing_to_delete(stage: Make) -> None:
     made = stage()
-    with made.probe.creating(Request(Role.CREATE, body=made.probe.body({})), test="t") as exchange:
+    with made.probe.creating(Request("create", body=made.probe.body({})), test="t") as exchange:
         assert (exchange.status, exchange.expectation.outcome) == (400, Outcome.REJECT)
         assert exchange.deviations == ()
     assert "DELETE" not in [sent[0] for sent in made.transport.sent]
@@ -104,7 +104,7 @@ def test_without_its_workload_a_test_cannot_go_on(stage: Make) -> None:
 )
 def test_what_deviates_is_raised_by_verify(stage: Make, tamper: Any, check: str) -> None:
     made = stage(tamper=tamper)
-    exchange = made.probe.send(Request(Role.READ, {"workloadId": NOBODY}), test="t", expectation=ACCEPT)
+    exchange = made.probe.send(Request("read", {"workloadId": NOBODY}), test="t", expectation=ACCEPT)
     with pytest.raises(ContractBreachError) as caught:
         made.probe.verify(exchange)
     assert check in {finding.check for finding in caught.value.findings}
@@ -116,7 +116,7 @@ def test_silence_once_is_the_request_s_fault_and_twice_the_target_s(stage: Make)
         left = iter(range(times))
         return lambda *_: NoAnswer("timeout", "too slow") if next(left, None) is not None else None
 
-    request = Request(Role.READ, {"workloadId": NOBODY})
+    request = Request("read", {"workloadId": NOBODY})
     exchange = stage(tamper=silent(1)).probe.send(request, test="t", expectation=OPEN)
     assert [deviation.check for deviation in exchange.deviations] == ["no-answer"]
     with pytest.raises(TargetLostError, match="does not answer any more"):
@@ -125,7 +125,7 @@ def test_silence_once_is_the_request_s_fault_and_twice_the_target_s(stage: Make)
 
 def test_gaps_are_written_and_not_raised(stage: Make) -> None:
     made = stage()
-    exchange = made.probe.send(Request(Role.READ, {"workloadId": NOBODY}), test="t", expectation=OPEN)
+    exchange = made.probe.send(Request("read", {"workloadId": NOBODY}), test="t", expectation=OPEN)
     gap = Deviation(Class.GAP, "check", None, "/l", "s", "w")
     made.probe.verify(exchange.with_deviations(gap))
     assert made.journaled(Class.GAP) == {"check"}
@@ -133,7 +133,7 @@ def test_gaps_are_written_and_not_raised(stage: Make) -> None:
 
 def test_only_the_first_of_an_id_carries_evidence(stage: Make) -> None:
     made = stage()
-    exchange = made.probe.send(Request(Role.READ, {"workloadId": NOBODY}), test="t", expectation=OPEN)
+    exchange = made.probe.send(Request("read", {"workloadId": NOBODY}), test="t", expectation=OPEN)
     broken = exchange.with_deviations(Deviation(Class.VIOLATION, "check", None, "/l", "s", "w"))
     for _ in range(3):
         made.probe.record(broken)
@@ -151,7 +151,7 @@ def test_each_exchange_is_written_with_what_it_tested(stage: Make) -> None:
     path = {"workloadId": NOBODY}
     stated = (Expectation(Outcome.REJECT, (rule, keyword)), ACCEPT, OPEN)
     for expectation in stated:
-        made.probe.send(Request(Role.READ, path), test="t", expectation=expectation, focus=(keyword,))
+        made.probe.send(Request("read", path), test="t", expectation=expectation, focus=(keyword,))
     told = [(event["expected"], event["rules"], event["keywords"]) for event in events(made, "exchange")]
     assert told == [
         ("reject", [["compute/x", "reject"]], [["/body/spec/y#minimum", "reject"]]),
@@ -166,7 +166,7 @@ def test_each_exchange_is_written_with_what_it_tested(stage: Make) -> None:
 def test_busy_is_no_deviation_but_told_once(stage: Make) -> None:
     made = stage(tamper=answering(429, {"code": 429, "message": "slow down"}))
     for _ in range(2):
-        exchange = made.probe.send(Request(Role.READ, {"workloadId": NOBODY}), test="t", expectation=ACCEPT)
+        exchange = made.probe.send(Request("read", {"workloadId": NOBODY}), test="t", expectation=ACCEPT)
         assert exchange.deviations == ()
     (told,) = events(made, "not_tested")
     assert told["what"] == "get_inference"
@@ -187,7 +187,7 @@ def test_a_spent_budget_does_not_keep_from_cleaning_up(stage: Make) -> None:
     with made.probe.workload("t"):
         budget.limits = Limits(requests=budget.requests)
         with pytest.raises(BudgetExhausted):
-            made.probe.send(Request(Role.READ, {"workloadId": NOBODY}), test="t")
+            made.probe.send(Request("read", {"workloadId": NOBODY}), test="t")
         assert len(made.live()) == 1
     assert made.live() == []
 

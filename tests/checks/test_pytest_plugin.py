@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from assay import house
+from assay import folders
 from assay.checks import pytest_plugin
 from assay.checks.exchange import ContractBreachError
-from assay.control_plane.embedded import Embedded
 from assay.findings.journal import read
+from assay.reference.embedded import Embedded
 from tests.run.whole import environment, place, serving
 
 RULE = "compute/portion-limit-not-below-request"
@@ -35,7 +35,7 @@ def broken() -> Iterator[Embedded]:
 
 def contract_tests(folder: Path, *arguments: str, plane: Embedded, **more: str) -> subprocess.CompletedProcess[str]:
     """``pytest contract_tests`` as a user types it, in another folder."""
-    tests = str(house.folder("contract_tests"))
+    tests = str(folders.top("contract_tests"))
     env = {**environment(folder, plane), **more, "PYTHONPATH": str(Path(tests).parent)}
     command = [sys.executable, "-m", "pytest", tests, "-q", *arguments]
     return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=240)

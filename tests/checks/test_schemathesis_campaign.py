@@ -13,9 +13,9 @@ from assay.checks.exchange import ContractBreachError
 from assay.checks.fuzzing.campaign import Campaign, NotReachedError, Phase, campaign
 from assay.checks.fuzzing.sizes import Sizes, sizes
 from assay.checks.probe import Probe
-from assay.contract.request import Request, Role
-from assay.target.budget import gpus_asked
-from assay.target.exchange import Answer
+from assay.client.budget import gpus_asked
+from assay.client.exchange import Answer
+from assay.contract.request import Request
 from tests.checks.schemathesis_support import events, probing
 
 SMALL = Sizes(coverage=6, fuzzing=18, scenarios=8, steps=5, shrinks=40)
@@ -58,10 +58,10 @@ def recorded(
 def test_nothing_leaves_that_could_touch_a_stranger(shared: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = recorded(shared, monkeypatch)
     run = small(shared)
-    for phase, role in ((Phase.FUZZING, Role.CREATE), (Phase.FUZZING, Role.UPDATE), (Phase.COVERAGE, Role.DELETE)):
+    for phase, role in ((Phase.FUZZING, "create"), (Phase.FUZZING, "update"), (Phase.COVERAGE, "delete")):
         run.run(phase, role, "test")
     run.run_stateful("test")
-    created = [request.body for request in sent if request.role is Role.CREATE and isinstance(request.body, dict)]
+    created = [request.body for request in sent if request.operation == "create" and isinstance(request.body, dict)]
     assert len(created) >= 20
     assert {str(body["projectId"]) for body in created if body.get("projectId") not in (None, True, False)} == {
         shared.project
@@ -69,10 +69,10 @@ def test_nothing_leaves_that_could_touch_a_stranger(shared: Probe, monkeypatch: 
     names = [body["name"] for body in created if isinstance(body.get("name"), str) and body["name"]]
     assert all(name.startswith(shared.target.mark) for name in names)
     assert len(names) == len(set(names))
-    assert sum(gpus_asked(request.body) for request in sent if request.role in {Role.CREATE, Role.UPDATE}) == 0
+    assert sum(gpus_asked(request.body) for request in sent if request.operation in {"create", "update"}) == 0
     ours = {entry.id for entry in shared.target.ledger.entries()}
     for request in sent:
-        if request.role in {Role.UPDATE, Role.DELETE}:
+        if request.operation in {"update", "delete"}:
             target = request.path["workloadId"]
             assert target in ours or UUID(target).version == 4
     assert shared.target.client.find_by_name(shared.target.mark, prefix=True) == []
@@ -83,8 +83,8 @@ def test_the_same_seed_sends_the_same_requests(shared: Probe, monkeypatch: pytes
     for _ in range(2):
         with monkeypatch.context() as patch:
             sent = recorded(shared, patch)
-            small(shared).run(Phase.FUZZING, Role.UPDATE, "test")
-        runs.append([request.body for request in sent if request.role is Role.UPDATE])
+            small(shared).run(Phase.FUZZING, "update", "test")
+        runs.append([request.body for request in sent if request.operation == "update"])
     assert runs[0] == runs[1]
     assert len(runs[0]) >= SMALL.fuzzing // 2
 
@@ -92,7 +92,7 @@ def test_the_same_seed_sends_the_same_requests(shared: Probe, monkeypatch: pytes
 def test_a_disabled_rule_is_found_with_a_small_request(tmp_path: Path) -> None:
     with probing(tmp_path, defects=("rule-off/container/image-required",)) as probe:
         with pytest.raises(ContractBreachError) as caught:
-            small(probe).run(Phase.FUZZING, Role.CREATE, "schemathesis/fuzzing/create_inference1")
+            small(probe).run(Phase.FUZZING, "create", "schemathesis/fuzzing/create_inference1")
         assert [finding.rule for finding in caught.value.findings] == ["container/image-required"]
         evidence = caught.value.findings[0].evidence
         assert evidence is not None
@@ -105,7 +105,7 @@ def test_a_live_workload_that_is_not_found_is_a_finding_of_the_stateful_phase(
 ) -> None:
     body = b'{"code": 404, "message": "no such workload"}'
     gone = Answer(404, {"content-type": "application/json"}, body)
-    recorded(shared, monkeypatch, lambda request: gone if request.role is Role.READ else None)
+    recorded(shared, monkeypatch, lambda request: gone if request.operation == "read" else None)
     with pytest.raises(ContractBreachError) as caught:
         small(shared).run_stateful("test")
     finding = next(item for item in caught.value.findings if item.check == "accepts-valid")
@@ -118,7 +118,7 @@ def test_a_target_without_a_list_of_pods_is_reported_as_not_tested(
     shared: Probe, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared.target.client, "pods", lambda _: None)
-    small(shared).run(Phase.EXAMPLES, Role.POD_METRICS, "schemathesis/examples/pods")
+    small(shared).run(Phase.EXAMPLES, "pod_metrics", "schemathesis/examples/pods")
     assert "schemathesis/examples/pods: metrics of a pod that exists" in {
         event["what"] for event in events(folder, "not_tested")
     }
@@ -126,16 +126,16 @@ def test_a_target_without_a_list_of_pods_is_reported_as_not_tested(
 
 def test_the_share_that_got_past_the_door_is_noted(shared: Probe, folder: Path) -> None:
     run = small(shared)
-    run.run(Phase.EXAMPLES, Role.READ, "test")
-    run.reached(Role.READ)
+    run.run(Phase.EXAMPLES, "read", "test")
+    run.reached("read")
     texts = [event["text"] for event in events(folder, "note")]
     assert "Schemathesis: 1 of 1 requests to get_inference reached a 2xx" in texts
     with pytest.raises(NotReachedError, match="none of 0 generated requests to delete_inference"):
-        run.reached(Role.DELETE)
+        run.reached("delete")
 
 
 def test_a_cut_coverage_phase_says_how_much_was_left_out(shared: Probe, folder: Path) -> None:
-    small(shared).run(Phase.COVERAGE, Role.METRICS, "schemathesis/coverage/metrics")
+    small(shared).run(Phase.COVERAGE, "metrics", "schemathesis/coverage/metrics")
     (text,) = {
         event["text"] for event in events(folder, "note") if event["text"].startswith("schemathesis/coverage/m")
     }

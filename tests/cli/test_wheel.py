@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from assay import house
+from assay import folders
 
-ROOT = Path(house.__file__).resolve().parents[1]
+ROOT = Path(folders.__file__).resolve().parents[1]
 FOLDERS = ("openapi", "contract_tests", "load_tests")
 
 
@@ -39,7 +39,7 @@ def of_the_repository(folder: str) -> set[str]:
 def test_the_wheel_holds_every_file_of(wheel: set[str], folder: str) -> None:
     wanted = of_the_repository(folder)
     assert len(wanted) >= 5
-    assert {f"assay/_house/{name}" for name in wanted} <= wheel
+    assert {f"assay/_bundled/{name}" for name in wanted} <= wheel
 
 
 def test_the_wheel_holds_the_package_and_no_test_of_the_project(wheel: set[str]) -> None:
@@ -51,26 +51,26 @@ def test_the_wheel_holds_the_package_and_no_test_of_the_project(wheel: set[str])
 def test_the_wheel_holds_the_scores_that_reports_and_certificates_show(wheel: set[str]) -> None:
     wanted = of_the_repository("reports/baselines")
     assert "reports/baselines/detection.json" in wanted
-    assert {f"assay/_house/{name}" for name in wanted} <= wheel
+    assert {f"assay/_bundled/{name}" for name in wanted} <= wheel
 
 
 def test_in_a_clone_the_folders_lie_beside_the_package() -> None:
-    assert {name: house.folder(name) for name in FOLDERS} == {name: ROOT / name for name in FOLDERS}
-    assert all(house.folder(name).is_dir() for name in FOLDERS)
+    assert {name: folders.top(name) for name in FOLDERS} == {name: ROOT / name for name in FOLDERS}
+    assert all(folders.top(name).is_dir() for name in FOLDERS)
 
 
 def test_in_an_installed_wheel_they_lie_inside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "site-packages" / "assay"
     for name in FOLDERS:
-        shutil.copytree(ROOT / name, package / "_house" / name)
-    monkeypatch.setattr(house, "_PACKAGE", package)
-    assert {name: house.folder(name) for name in FOLDERS} == {name: package / "_house" / name for name in FOLDERS}
+        shutil.copytree(ROOT / name, package / "_bundled" / name)
+    monkeypatch.setattr(folders, "_PACKAGE", package)
+    assert {name: folders.top(name) for name in FOLDERS} == {name: package / "_bundled" / name for name in FOLDERS}
 
 
 def test_the_contract_is_read_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from assay.contract import documents
 
     package = tmp_path / "site-packages" / "assay"
-    shutil.copytree(ROOT / "openapi", package / "_house" / "openapi")
-    monkeypatch.setattr(house, "_PACKAGE", package)
-    assert documents.load().source == package / "_house" / "openapi" / documents.DOCUMENT
+    shutil.copytree(ROOT / "openapi", package / "_bundled" / "openapi")
+    monkeypatch.setattr(folders, "_PACKAGE", package)
+    assert documents.load().source == package / "_bundled" / "openapi" / documents.VERSION / documents.DOCUMENT

@@ -12,14 +12,14 @@ import jsonschema_rs
 import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
-from assay import house
-from assay.contract.documents import CORRECTIONS, DOCUMENT, Contract, load, read_document, read_yaml
+from assay.contract.documents import CORRECTIONS, DOCUMENT, Contract, load, read_document, version_folder
 from assay.contract.overlay import apply_overlay
-from assay.contract.request import ABSENT, Outcome, Request, Role
+from assay.contract.request import ABSENT, Outcome, Request
 from assay.contract.schema import build, json_schema
+from assay.contract.yaml_file import read_yaml
 from assay.errors import ContractError
 
-OPENAPI = house.folder("openapi")
+OPENAPI = version_folder()
 OVERLAY = OPENAPI / CORRECTIONS
 ACTIONS: list[dict[str, Any]] = read_yaml(OVERLAY)["actions"]
 TARGETS = [str(action["target"]) for action in ACTIONS]
@@ -106,7 +106,7 @@ def with_actions(actions: list[dict[str, Any]]) -> Contract:
     document = copy.deepcopy(dict(published()))
     if actions:
         apply_overlay(document, {"overlay": "1.0.0", "actions": actions}, OVERLAY)
-    return Contract(document, whole.published, whole.operations, whole.source)
+    return Contract(document, whole.published, whole.operations, whole.resources, whole.source)
 
 
 def validator(contract: Contract, target: str) -> jsonschema_rs.Draft202012Validator:
@@ -145,7 +145,7 @@ def test_effect_of_one_action(effect: Effect) -> None:
 def test_effect_on_the_body_that_is_required() -> None:
     from assay.contract.oracle import Oracle
 
-    request = Request(Role.CREATE, body=ABSENT)
+    request = Request("create", body=ABSENT)
     assert Oracle(load()).expect(request).outcome is Outcome.REJECT
     assert Oracle(load(OPENAPI / DOCUMENT)).expect(request).outcome is not Outcome.REJECT
 

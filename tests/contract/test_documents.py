@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from assay import house
-from assay.contract.documents import CORRECTIONS, DOCUMENT, Contract, load, look_up, read_yaml
-from assay.contract.request import Role
+from assay.contract.documents import CORRECTIONS, DOCUMENT, Contract, load, look_up, version_folder
+from assay.contract.yaml_file import read_yaml
 from assay.errors import EXIT_USAGE, ContractError
 
-OPENAPI = house.folder("openapi")
+OPENAPI = version_folder()
 HEAD = 'openapi: 3.0.3\ninfo: {title: t, version: "1"}\n'
 GPU = "#/components/schemas/GpuRequestType"
 
@@ -50,12 +49,12 @@ def test_the_six_operations(contract: Contract) -> None:
     }
     inferences = "/api/v1/workloads/inferences"
     assert shapes == {
-        Role.CREATE: ("POST", inferences, "create_inference1"),
-        Role.READ: ("GET", f"{inferences}/{{workloadId}}", "get_inference"),
-        Role.UPDATE: ("PATCH", f"{inferences}/{{workloadId}}", "update_inference_spec"),
-        Role.DELETE: ("DELETE", f"{inferences}/{{workloadId}}", "delete_inference"),
-        Role.METRICS: ("GET", f"{inferences}/{{workloadId}}/metrics", "get_inference_workload_metrics"),
-        Role.POD_METRICS: (
+        "create": ("POST", inferences, "create_inference1"),
+        "read": ("GET", f"{inferences}/{{workloadId}}", "get_inference"),
+        "update": ("PATCH", f"{inferences}/{{workloadId}}", "update_inference_spec"),
+        "delete": ("DELETE", f"{inferences}/{{workloadId}}", "delete_inference"),
+        "metrics": ("GET", f"{inferences}/{{workloadId}}/metrics", "get_inference_workload_metrics"),
+        "pod_metrics": (
             "GET",
             f"{inferences}/{{workloadId}}/pods/{{podId}}/metrics",
             "get_inference_workload_pod_metrics",
@@ -65,17 +64,17 @@ def test_the_six_operations(contract: Contract) -> None:
 
 def test_responses_and_bodies(contract: Contract) -> None:
     statuses = {role: set(operation.responses) for role, operation in contract.operations.items()}
-    assert statuses[Role.CREATE] == {202, 400, 401, 403, 503}
-    assert statuses[Role.UPDATE] == statuses[Role.DELETE] == {202, 401, 403, 404, 500, 503}
-    assert statuses[Role.METRICS] == statuses[Role.POD_METRICS] == {200, 207, 400, 401, 403, 404, 500, 503}
-    assert contract.operations[Role.METRICS].responses[200].content["text/csv"] is None  # offered without a schema
-    assert [role for role, operation in contract.operations.items() if operation.body] == [Role.CREATE, Role.UPDATE]
-    assert contract.operations[Role.CREATE].body_required
-    assert not contract.operations[Role.UPDATE].body_required
+    assert statuses["create"] == {202, 400, 401, 403, 503}
+    assert statuses["update"] == statuses["delete"] == {202, 401, 403, 404, 500, 503}
+    assert statuses["metrics"] == statuses["pod_metrics"] == {200, 207, 400, 401, 403, 404, 500, 503}
+    assert contract.operations["metrics"].responses[200].content["text/csv"] is None  # offered without a schema
+    assert [role for role, operation in contract.operations.items() if operation.body] == ["create", "update"]
+    assert contract.operations["create"].body_required
+    assert not contract.operations["update"].body_required
 
 
 def test_parameters(contract: Contract) -> None:
-    found = {entry.name: entry for entry in contract.operations[Role.POD_METRICS].parameters}
+    found = {entry.name: entry for entry in contract.operations["pod_metrics"].parameters}
     assert {name: (entry.where, entry.required) for name, entry in found.items()} == {
         "workloadId": ("path", True),
         "podId": ("path", True),

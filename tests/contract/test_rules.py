@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from assay.contract import documents
-from assay.contract.request import Role
 from assay.contract.rules import catalogue
 from assay.contract.rules.base import BOTH, Broken, Case, Contradiction, Rule, Strength, Unclear
 from assay.contract.rules.catalogue import AREAS, CONTRADICTIONS, ENTRIES, RULES
@@ -19,7 +18,7 @@ from assay.contract.schema import Validator, build
 from assay.errors import UsageError
 
 PLAIN = {"image": "registry.example/echo:1.0"}
-WRITES = (Role.CREATE, Role.UPDATE)
+WRITES = ("create", "update")
 ACCEPTS = [(rule, case, role) for rule in RULES for case in rule.accepts for role in sorted(case.on or rule.applies)]
 REJECTS = [(rule, case, role) for rule in RULES for case in rule.rejects for role in sorted(case.on or rule.applies)]
 OPENS = [
@@ -35,7 +34,7 @@ def name(value: object) -> str | None:
 
 
 @pytest.fixture(scope="session")
-def validators() -> dict[Role, Validator]:
+def validators() -> dict[str, Validator]:
     contract = documents.load()
     found = {}
     for role in WRITES:
@@ -52,9 +51,9 @@ def overlaid(*fragments: Any) -> dict[str, Any]:
     return {key: value for key, value in spec.items() if value is not None or key != "image"}
 
 
-def body_of(case: Case, role: Role) -> dict[str, Any]:
+def body_of(case: Case, role: str) -> dict[str, Any]:
     """What is sent: the whole spec to create, the fragment alone as a patch."""
-    if role is Role.UPDATE:
+    if role == "update":
         return {"spec": dict(case.fragment)}
     meta = {"name": "assay-case", "projectId": "1", "clusterId": "6d1c0f3e-8b7a-4c55-9a61-0f2d3c4b5a69"}
     return {**meta, "spec": overlaid(case.fragment)}
@@ -68,18 +67,18 @@ def deep(before: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def readings(case: Case, role: Role) -> Iterator[dict[str, Any]]:
+def readings(case: Case, role: str) -> Iterator[dict[str, Any]]:
     """The spec that results: of an update under a deep merge and when sections are overwritten."""
     yield overlaid(case.before, case.fragment)
-    if role is Role.UPDATE:
+    if role == "update":
         yield deep(overlaid(case.before), dict(case.fragment))
 
 
-def broken(spec: dict[str, Any], role: Role, rules: tuple[Rule, ...] = RULES) -> set[str]:
+def broken(spec: dict[str, Any], role: str, rules: tuple[Rule, ...] = RULES) -> set[str]:
     return {rule.id for rule, found in catalogue.judgements(spec, role, rules) if isinstance(found, Broken)}
 
 
-def unclear(spec: dict[str, Any], role: Role) -> set[str]:
+def unclear(spec: dict[str, Any], role: str) -> set[str]:
     doubts = {rule.id for rule, found in catalogue.judgements(spec, role) if isinstance(found, Unclear)}
     return doubts | {item.id for item, _ in catalogue.contradicted(spec, role)}
 
@@ -118,7 +117,7 @@ def test_each_rule_is_whole(rule: Rule) -> None:
     assert rule.quotes
     assert all(len(quote.text) >= 4 for quote in rule.quotes)
     assert rule.accepts
-    assert rule.applies in (BOTH, frozenset({Role.CREATE}))
+    assert rule.applies in (BOTH, frozenset({"create"}))
     for cases in (rule.accepts, rule.rejects):
         slugs = [re.sub(r"[^a-z0-9]+", "-", case.title.lower()).strip("-") for case in cases]
         assert len(slugs) == len(set(slugs)), "titles name cases, so they differ"
@@ -129,17 +128,17 @@ def test_each_rule_is_whole(rule: Rule) -> None:
 
 def test_rules_apply_to_updates_exactly_where_the_update_spec_has_the_field() -> None:
     contract = documents.load()
-    body = contract.operations[Role.UPDATE].body
+    body = contract.operations["update"].body
     assert body is not None
     updatable = set(build(contract, body, "/update").find("/spec").properties)
     for rule in RULES:
-        assert rule.needs is not None or rule.applies == {Role.CREATE}, rule.id
+        assert rule.needs is not None or rule.applies == {"create"}, rule.id
         if rule.needs is not None:
-            assert (Role.UPDATE in rule.applies) == (rule.needs in updatable), rule.id
+            assert ("update" in rule.applies) == (rule.needs in updatable), rule.id
 
 
 @pytest.mark.parametrize(("rule", "case", "role"), ACCEPTS, ids=name)
-def test_accept_cases_keep_everything(validators: dict[Role, Validator], rule: Rule, case: Case, role: Role) -> None:
+def test_accept_cases_keep_everything(validators: dict[str, Validator], rule: Rule, case: Case, role: str) -> None:
     assert validators[role].errors(body_of(case, role)) == []
     for spec in readings(case, role):
         assert broken(spec, role) == set()
@@ -148,7 +147,7 @@ def test_accept_cases_keep_everything(validators: dict[Role, Validator], rule: R
 
 @pytest.mark.parametrize(("rule", "case", "role"), REJECTS, ids=name)
 def test_reject_cases_break_their_rule_alone(
-    validators: dict[Role, Validator], rule: Rule, case: Case, role: Role
+    validators: dict[str, Validator], rule: Rule, case: Case, role: str
 ) -> None:
     assert validators[role].errors(body_of(case, role)) == []
     others = tuple(other for other in RULES if other is not rule)
@@ -159,7 +158,7 @@ def test_reject_cases_break_their_rule_alone(
 
 
 @pytest.mark.parametrize(("item", "case", "role"), OPENS, ids=name)
-def test_contradictions_open_their_cases(item: Contradiction, case: Case, role: Role) -> None:
+def test_contradictions_open_their_cases(item: Contradiction, case: Case, role: str) -> None:
     for spec in readings(case, role):
         assert unclear(spec, role) == {item.id}
         assert broken(spec, role) == set()
@@ -169,7 +168,7 @@ def test_before_an_update_the_workload_is_valid() -> None:
     cases = [case for rule in RULES for case in (*rule.accepts, *rule.rejects) if case.before]
     assert cases
     for case in cases:
-        assert broken(overlaid(case.before), Role.CREATE) == set()
+        assert broken(overlaid(case.before), "create") == set()
 
 
 def test_permissions_never_call_anything_broken() -> None:

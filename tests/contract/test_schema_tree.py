@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from assay.contract.documents import Contract, load
-from assay.contract.request import Role, Source
+from assay.contract.request import Source
 from assay.contract.schema import Node, Validator, build, json_schema
 from assay.errors import ContractError
 
@@ -16,7 +16,7 @@ from assay.errors import ContractError
 @cache
 def creation() -> Node:
     contract = load()
-    body = contract.operations[Role.CREATE].body
+    body = contract.operations["create"].body
     assert body is not None
     return build(contract, body, "/paths/create/requestBody")
 
@@ -25,7 +25,7 @@ def contract_of(**schemas: Any) -> Contract:
     """A contract with only these schemas: enough to flatten them."""
     whole = load()
     document = {"info": {"version": "1"}, "components": {"schemas": schemas}}
-    return Contract(document, document, whole.operations, whole.source)
+    return Contract(document, document, whole.operations, whole.resources, whole.source)
 
 
 def tree(schema: dict[str, Any], **schemas: Any) -> Node:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assay import house
+from assay import folders
 from assay.errors import SettingsError
 from assay.findings import detection
 from assay.findings.detection import Detection, Share, Survivor, read_detection, shipped, suite_digest
@@ -67,11 +67,11 @@ def test_a_benchmark_has_no_score() -> None:
 def test_the_digest_changes_with_a_check_and_not_with_a_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = Path(house.__file__).resolve().parents[1]
+    root = Path(folders.__file__).resolve().parents[1]
     for name in ("assay", "openapi", "contract_tests", "load_tests"):
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(detection, "__file__", str(tmp_path / "assay" / "findings" / "detection.py"))
-    monkeypatch.setattr(house, "_PACKAGE", tmp_path / "assay")
+    monkeypatch.setattr(folders, "_PACKAGE", tmp_path / "assay")
     before = suite_digest.__wrapped__()
     (tmp_path / "assay" / "reporting" / "text.py").write_text("")
     (tmp_path / "contract_tests" / "notes.md").write_text("")

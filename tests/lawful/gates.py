@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from assay.control_plane import embedded
-from assay.control_plane.options import Options
-from assay.control_plane.variants import VARIANTS
+from assay.reference import embedded
+from assay.reference.options import Options
+from assay.reference.variants import VARIANTS
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 20

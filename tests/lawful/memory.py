@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from assay.checks.lending import end_rest, let_rest
 from assay.contract import documents
-from assay.control_plane.behaviour import Behaviour
-from assay.control_plane.variants import VARIANTS
 from assay.findings.model import Class
 from assay.prove import suite, trial
 from assay.prove.bench import Bench
+from assay.reference.behaviour import Behaviour
+from assay.reference.variants import VARIANTS
 
 # What these do happens on the wire, which a control plane in memory does not have.
 WIRE = frozenset({"capital-headers", "usual-headers", "chunked", "closing", "idle-close", "distant"})

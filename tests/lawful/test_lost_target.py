@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from assay.control_plane import embedded
+from assay.reference import embedded
 
 PART = "schema/update"
 # So many creations are on the run's ledger when the target dies: some tests are over, most have not begun.

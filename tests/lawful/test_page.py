@@ -6,7 +6,7 @@ import fnmatch
 import re
 from pathlib import Path
 
-from assay.control_plane.variants import VARIANTS
+from assay.reference.variants import VARIANTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "lawful.md").read_text(encoding="utf-8")
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| ")]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from assay.control_plane.behaviour import Behaviour
-from assay.control_plane.lifecycle import Lifecycle
-from assay.control_plane.store import Workload
-from assay.control_plane.variants import VARIANTS, Variant
 from assay.prove import suite
+from assay.reference.behaviour import Behaviour
+from assay.reference.lifecycle import Lifecycle
+from assay.reference.store import Workload
+from assay.reference.variants import VARIANTS, Variant
 from tests.lawful.memory import WIRE, Alarms, alarms
 
 # Tests that look at what variants differ in; of all others every fiftieth.

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from assay.control_plane.embedded import Embedded
 from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_USAGE
+from assay.reference.embedded import Embedded
 from tests.cli.conftest import Assay, Said
 from tests.cli.conftest import assay as assay
 from tests.run.whole import assay as run_assay

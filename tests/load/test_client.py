@@ -14,7 +14,7 @@ import gevent
 import pytest
 
 from assay.load.client import Answer, Client, Failure
-from tests.target.servers import certificate, free_port, raw_serving
+from tests.client.servers import certificate, free_port, raw_serving
 
 Behave = Callable[[socket.socket, int], None]
 """Serves one connection, the number of which counts from 1."""

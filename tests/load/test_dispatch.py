@@ -8,7 +8,6 @@ from typing import Any
 import gevent
 import pytest
 
-from assay.contract.request import Role
 from assay.load.client import Answer, Failure
 from assay.load.dispatch import Dispatcher, Lane, follow
 from assay.load.laws import POSITION
@@ -22,7 +21,7 @@ CALL = Call("get", "GET", b"GET / HTTP/1.1\r\n", b"\r\n", frozenset({200}))
 class Fixed(Base):
     """The same request over and over; every ``skip``-th cannot be prepared."""
 
-    role = Role.READ
+    operation = "read"
 
     def __init__(self, skip: int = 0) -> None:
         self.parameters: dict[str, Any] = {}

@@ -10,8 +10,8 @@ import pytest
 
 from tests.bench import client, generators
 from tests.bench.figure import Note
+from tests.client.servers import raw_serving
 from tests.load.test_client import WHOLE, answering, numbered
-from tests.target.servers import raw_serving
 
 
 def test_what_is_not_installed_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

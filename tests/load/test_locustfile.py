@@ -15,8 +15,8 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from assay.control_plane import embedded
-from assay.control_plane.embedded import Embedded
+from assay.reference import embedded
+from assay.reference.embedded import Embedded
 from tests.load.test_scale_out import free_port
 from tests.run.whole import PATIENCE, end, environment, place, wait_for, workloads
 

@@ -9,11 +9,11 @@ from typing import Any
 import gevent
 import pytest
 
+from assay.client.ledger import Ledger
 from assay.errors import ReportError
 from assay.load import relay as module
 from assay.load.names import Names
 from assay.load.relay import Relay, keep
-from assay.target.ledger import Ledger
 
 
 class Wire:

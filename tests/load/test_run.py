@@ -16,15 +16,15 @@ from typing import Any
 import psutil  # type: ignore[import-untyped] # the stubs are not among the locked packages
 import pytest
 
-from assay.control_plane import embedded
-from assay.control_plane.embedded import Embedded
+from assay.client.ledger import read_state
+from assay.client.runs import unfinished_runs
+from assay.client.settings import Settings, load_settings
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE
 from assay.findings import journal
 from assay.load.launch import load_run
 from assay.load.plan import RunFile
-from assay.target.ledger import read_state
-from assay.target.runs import unfinished_runs
-from assay.target.settings import Settings, load_settings
+from assay.reference import embedded
+from assay.reference.embedded import Embedded
 
 PROFILES = """
 [short]

@@ -18,10 +18,10 @@ from typing import Any
 import psutil  # type: ignore[import-untyped] # the stubs are not among the locked packages
 import pytest
 
-from assay.control_plane import embedded
-from assay.control_plane.embedded import Embedded
+from assay.client.ledger import State, read_state
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE
-from assay.target.ledger import State, read_state
+from assay.reference import embedded
+from assay.reference.embedded import Embedded
 from tests.load import namespaces
 from tests.load.namespaces import HUB, Machine
 from tests.run.whole import begin, end, place, wait_for, workloads

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from assay.client.budget import Budget, Limits
 from assay.contract.documents import load
 from assay.load.laws import UNITS
 from assay.load.names import Names
 from assay.load.ranges import EVERY, SWEEPS, swept
 from assay.load.scenario import Call, Skip, load_scenario
 from assay.load.world import Place, World
-from assay.target.budget import Budget, Limits
 
 IDENTIFIER = "00000000-0000-4000-8000-%012d"
 

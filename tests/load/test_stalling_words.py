@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from assay.contract.request import Role
 from assay.findings.record import Record
 from assay.findings.slo import missed
 from assay.load import outcome
@@ -15,9 +14,7 @@ from assay.load.slo import Kept, load_objectives
 @pytest.mark.parametrize(("median", "says"), [(5.0, True), (300.0, True), (301.0, False), (2_900.0, False)])
 def test_the_summary_tells_stalls_from_slowness(median: float, says: bool) -> None:
     kept = Kept("p99_ms", 1_000.0, 3_000.0, ok=False)
-    result = Result(
-        "get_inference", Role.READ, 40.0, 400, 400, 0, {"p50": median, "p99": 3_000.0}, {}, {}, {}, (kept,)
-    )
+    result = Result("get_inference", "read", 40.0, 400, 400, 0, {"p50": median, "p99": 3_000.0}, {}, {}, {}, (kept,))
     (finding,) = outcome.findings([result], load_objectives(None, base_url=None))
     assert ("stalls: few answers" in finding.summary) is says
     assert finding.summary.startswith("p99_ms of get_inference is 3000")

@@ -7,15 +7,14 @@ import pytest
 from assay.checks.exchange import ContractBreachError
 from assay.checks.planned import run_cases
 from assay.contract import documents
-from assay.contract.request import Role
 from assay.contract.rules.base import Broken, Rule
 from assay.contract.rules.catalogue import RULES, judgements
-from assay.contract.strategies.cases import REJECT, PlannedCase
-from assay.contract.strategies.plans import Plan, plans
-from assay.control_plane import patching
-from assay.control_plane.behaviour import Behaviour
-from assay.control_plane.defects.rules import rule_off
+from assay.generation.cases import REJECT, PlannedCase
+from assay.generation.plans import Plan, plans
 from assay.prove.bench import Bench
+from assay.reference import patching
+from assay.reference.behaviour import Behaviour
+from assay.reference.defects.rules import rule_off
 
 JUDGED = {"rule-enforced", "accepts-valid", "schema-enforced"}
 BREAKABLE = [rule for rule in RULES if rule.rejects]
@@ -55,5 +54,5 @@ def test_each_case_breaks_no_rule_but_its_own() -> None:
 
 def broken(case: PlannedCase) -> set[str]:
     assert isinstance(case.body, dict)
-    spec = patching.merged(case.before, case.body["spec"]) if case.role is Role.UPDATE else case.body["spec"]
-    return {rule.id for rule, judgement in judgements(spec, case.role) if isinstance(judgement, Broken)}
+    spec = patching.merged(case.before, case.body["spec"]) if case.operation == "update" else case.body["spec"]
+    return {rule.id for rule, judgement in judgements(spec, case.operation) if isinstance(judgement, Broken)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from assay.contract import documents
-from assay.control_plane.defects import catalogue
+from assay.reference.defects import catalogue
 from tests.bench.peers.sample import stratified
 from tests.bench.peers.schemathesis_cli import read_events
 from tests.bench.peers.table import render

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from assay.contract import documents
-from assay.control_plane.defects import FAMILIES, catalogue
 from assay.findings.detection import Detection, Share, shipped
+from assay.reference.defects import FAMILIES, catalogue
 
 
 @pytest.mark.parametrize("command", ["gate", "certify"])

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from assay.control_plane.defects.base import Defect
 from assay.errors import SettingsError, UsageError
 from assay.findings.detection import Share, read_detection
 from assay.prove import report
@@ -18,6 +17,7 @@ from assay.prove.conduct import Request, conduct
 from assay.prove.plain import Agreement
 from assay.prove.score import Score, check_joinable, chosen, joined, newly_surviving
 from assay.prove.trial import Outcome
+from assay.reference.defects.base import Defect
 
 
 def defect(name: str, equivalent: str | None = None) -> Defect:

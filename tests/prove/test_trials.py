@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from assay.contract import documents
-from assay.control_plane.defects import catalogue
 from assay.prove.order import ordered
 from assay.prove.suite import SuiteTest, collect
 from assay.prove.trial import findings_of, try_defect
+from assay.reference.defects import catalogue
 
 SAMPLE = (
     "request-schema/create/spec.compute.cpuCoreRequest/minimum",

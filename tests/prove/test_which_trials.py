@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from assay.control_plane.defects.base import Defect
 from assay.errors import InconclusiveError, SettingsError
 from assay.prove import loaded, trials
 from assay.prove.earlier import caught_by_gate
@@ -17,6 +16,7 @@ from assay.prove.plain import Ran
 from assay.prove.score import Score
 from assay.prove.trial import Outcome
 from assay.prove.trials import Trials
+from assay.reference.defects.base import Defect
 
 FOUND = {"id": "F-1", "class": "violation", "kind": "check", "summary": "wrong"}
 

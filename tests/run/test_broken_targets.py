@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.target.servers import Reply, always, raw_serving, serving
+from tests.client.servers import Reply, always, raw_serving, serving
 
 REPORTS = {"verdict.json", "report.html", "junit.xml", "allure-results", "summary.md"}
 

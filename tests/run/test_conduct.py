@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from assay import house
-from assay.contract.request import Request, Role
+from assay import folders
+from assay.client import cleanup
+from assay.client.runs import unfinished_runs
+from assay.client.session import open_target
+from assay.client.settings import load_settings
+from assay.contract.request import Request
 from assay.errors import BudgetExhausted, CredentialsError, SettingsError, TargetLostError
 from assay.run import parts
 from assay.run.conduct import Run, conduct
 from assay.run.plan import plan
-from assay.target import cleanup
-from assay.target.reach import open_target
-from assay.target.runs import unfinished_runs
-from assay.target.settings import load_settings
-from tests.target.plane import CLUSTER, PROJECT, SECRET, Plane
-from tests.target.servers import Reply, Server, always, serving
+from tests.client.plane import CLUSTER, PROJECT, SECRET, Plane
+from tests.client.servers import Reply, Server, always, serving
 
 REPORTS = {"verdict.json", "report.html", "junit.xml", "allure-results", "summary.md"}
 
@@ -77,7 +77,7 @@ def create(run: Run, count: int = 1) -> None:
     try:
         for _ in range(count):
             body = {"name": target.name(), "projectId": PROJECT, "clusterId": CLUSTER, "spec": {"image": "i"}}
-            target.send(Request(Role.CREATE, body=body))
+            target.send(Request("create", body=body))
     finally:
         target.close()
 
@@ -238,8 +238,8 @@ def test_a_part_that_breaks_off_is_no_pass(stand: Stand, monkeypatch: pytest.Mon
     broken.mkdir()
     (broken / "pytest.ini").write_text("[pytest]\n")
     (broken / "conftest.py").write_text("raise RuntimeError('broken on purpose')\n")
-    whole = house.folder
-    monkeypatch.setattr("assay.house.folder", lambda name: broken if name == "contract_tests" else whole(name))
+    whole = folders.top
+    monkeypatch.setattr("assay.folders.top", lambda name: broken if name == "contract_tests" else whole(name))
     assert stand.run(parts.contract) == 3
     problem = " ".join(stand.verdict["problems"])
     assert "the contract part broke off (exit 4)" in problem

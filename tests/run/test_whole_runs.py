@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.control_plane.embedded import Embedded
+from assay.reference.embedded import Embedded
 from tests.run.whole import ONE_RULE, REPORTS, assay, begin, end, place, serving, verdict, wait_for, workloads
 
 # Tests whose workloads live long enough to be caught alive, and that go on for a while.

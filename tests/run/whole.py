@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from assay.control_plane import embedded
-from assay.control_plane.embedded import Embedded
-from assay.control_plane.options import Options
+from assay.reference import embedded
+from assay.reference.embedded import Embedded
+from assay.reference.options import Options
 
 REPORTS = {"verdict.json", "report.html", "junit.xml", "allure-results", "summary.md"}
 # Four tests, two of them with workloads that live for a while.

@@ -17,8 +17,8 @@ from assay.checks.fuzzing.sizes import sizes
 from assay.checks.fuzzing.source import CaseSource
 from assay.checks.generation import generating
 from assay.checks.probe import Probe
-from assay.contract.request import Json, Role
-from assay.contract.strategies.dense import create_bodies, update_bodies
+from assay.contract.request import Json
+from assay.generation.dense import create_bodies, update_bodies
 
 
 class NotReachedError(AssertionError):
@@ -60,9 +60,9 @@ class Campaign:
                     self._source = CaseSource(self.probe.oracle.contract)
             return self._source
 
-    def run(self, phase: Phase, role: Role, test: str) -> None:
+    def run(self, phase: Phase, role: str, test: str) -> None:
         """Send the cases of a phase to an operation. Raises ContractBreachError with all that was found."""
-        runs: dict[Phase, Callable[[Role, str, Sender], None]] = {
+        runs: dict[Phase, Callable[[str, str, Sender], None]] = {
             Phase.EXAMPLES: self._examples,
             Phase.COVERAGE: self._coverage,
             Phase.FUZZING: self._fuzzing,
@@ -74,7 +74,7 @@ class Campaign:
         """Run the stateful phase over all linked operations. Raises ContractBreachError."""
         run_scenarios(self.probe, test, self.source, self.tally, self.sizes, seed=self.seed)
 
-    def reached(self, role: Role) -> None:
+    def reached(self, role: str) -> None:
         """Note the share of requests that succeeded. Raises NotReachedError when none did."""
         name = self.probe.oracle.contract.operations[role].id
         sent, reached = self.tally.requests[role], self.tally.reached[role]
@@ -82,14 +82,14 @@ class Campaign:
         if reached == 0:
             raise NotReachedError(f"none of {sent} generated requests to {name} was answered with success")
 
-    def _examples(self, role: Role, _test: str, sender: Sender) -> None:
+    def _examples(self, role: str, _test: str, sender: Sender) -> None:
         source = self.source
         with generating():
             cases = source.examples(role)
         trials = [Trial(case, mended=mended) for case in cases for mended in _both(role)]
         Hunt(0).each(sender.try_out, trials, _size)
 
-    def _coverage(self, role: Role, test: str, sender: Sender) -> None:
+    def _coverage(self, role: str, test: str, sender: Sender) -> None:
         source = self.source
         with generating():
             cases, total = source.coverage(role, self.sizes.coverage, self.seed)
@@ -99,15 +99,15 @@ class Campaign:
             )
         Hunt(0).each(sender.try_out, [Trial(case) for case in cases], _size)
 
-    def _fuzzing(self, role: Role, _test: str, sender: Sender) -> None:
+    def _fuzzing(self, role: str, _test: str, sender: Sender) -> None:
         source = self.source
         with generating():
             trials = self._trials(source, role)
         # A deletion is drawn from nothing but an id, and each one costs a creation.
-        count = self.sizes.fuzzing // 3 if role is Role.DELETE else self.sizes.fuzzing
+        count = self.sizes.fuzzing // 3 if role == "delete" else self.sizes.fuzzing
         sample(Hunt(self.sizes.shrinks), sender.try_out, trials, _size, seed=self.seed, count=count)
 
-    def _trials(self, source: CaseSource, role: Role) -> st.SearchStrategy[Trial]:
+    def _trials(self, source: CaseSource, role: str) -> st.SearchStrategy[Trial]:
         bodies = role in _BODIES
         trials = st.builds(
             Trial,
@@ -120,17 +120,17 @@ class Campaign:
             return trials
         return st.one_of(trials, trials, trials, st.builds(Trial, case=source.valid(role), body=self._dense(role)))
 
-    def _dense(self, role: Role) -> st.SearchStrategy[Json]:
+    def _dense(self, role: str) -> st.SearchStrategy[Json]:
         gpu = self.probe.target.budget.limits.gpu_devices is None and self.probe.allows_gpus(1)
-        if role is Role.CREATE:
+        if role == "create":
             return create_bodies(self.probe.oracle, self.probe.project, self.probe.cluster, gpu=gpu)
         return update_bodies(self.probe.oracle, gpu=gpu)
 
 
-_BODIES: Final = frozenset({Role.CREATE, Role.UPDATE})
+_BODIES: Final = frozenset({"create", "update"})
 
 
-def _both(role: Role) -> tuple[bool, ...]:
+def _both(role: str) -> tuple[bool, ...]:
     return (False, True) if role in _BODIES else (False,)
 
 

@@ -18,10 +18,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from assay.contract.request import Json, Request, Role
+from assay.contract.request import Json, Request
 
-_WRITES: Final = frozenset({Role.UPDATE, Role.DELETE})
-_METRICS: Final = frozenset({Role.METRICS, Role.POD_METRICS})
+_WRITES: Final = frozenset({"update", "delete"})
+_METRICS: Final = frozenset({"metrics", "pod_metrics"})
 _GPU_FIELDS: Final = (
     "gpuDevicesRequest",
     "gpuRequestType",
@@ -65,14 +65,14 @@ class Fitter:
         ``recent`` moves a metrics range to the last ten minutes and keeps which end comes first.
         """
         path = {
-            name: _path_value(request.role, value, getattr(ids, name.removesuffix("Id"), None), known)
+            name: _path_value(request.operation, value, getattr(ids, name.removesuffix("Id"), None), known)
             for name, value in request.path.items()
         }
-        query = _recent(request.query) if recent and request.role in _METRICS else request.query
+        query = _recent(request.query) if recent and request.operation in _METRICS else request.query
         body = request.body
         if isinstance(body, Mapping):
             body = copy.deepcopy(dict(body))
-            if request.role is Role.CREATE:
+            if request.operation == "create":
                 self._own(body)
             if self._frugal:
                 _spare(body.get("spec"))
@@ -91,10 +91,10 @@ class Fitter:
 
 def carries_a_project(request: Request) -> bool:
     """True for a creation whose body is no JSON object but bytes that a lenient reader might find a project in."""
-    return request.role is Role.CREATE and request.raw is not None and b"projectId" in request.raw
+    return request.operation == "create" and request.raw is not None and b"projectId" in request.raw
 
 
-def _path_value(role: Role, value: str, known_id: str | None, known: bool) -> str:
+def _path_value(role: str, value: str, known_id: str | None, known: bool) -> str:
     parsed = _uuid(value)
     if parsed is None and role not in _WRITES and value.strip(".") != "":
         return value

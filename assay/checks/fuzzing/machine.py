@@ -27,10 +27,10 @@ from assay.checks.fuzzing.source import CaseSource
 from assay.checks.fuzzing.translate import AnyCase, to_request, to_response
 from assay.checks.generation import generating, sending
 from assay.checks.probe import PLAIN_SPEC, Probe
+from assay.client.exchange import Answer
 from assay.contract.oracle import World
-from assay.contract.request import Expectation, Outcome, Reason, Request, Role, Source
+from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.contract.rules.base import Spec
-from assay.target.exchange import Answer
 
 _DELETED: Final = Expectation(
     Outcome.OPEN,
@@ -61,13 +61,13 @@ class Scenario:
         """Steps, then characters of their bodies."""
         return len(self._history), sum(len(repr(item.request.body)) for item in self._history)
 
-    def step(self, case: AnyCase, role: Role) -> Response:
+    def step(self, case: AnyCase, role: str) -> Response:
         """Send one case; returns the answer for the machine. Raises ContractBreachError with its violations."""
         ids = Ids(self._probe.project, self._probe.cluster, self._named(case), None)
         request = self._fitter.fit(to_request(case, role), ids, known=True, recent=True)
-        if role is Role.CREATE or (role is Role.UPDATE and self._spec is not None):
+        if role == "create" or (role == "update" and self._spec is not None):
             request = mend(self._probe.oracle, request, PLAIN_SPEC, self._spec)
-        exchange = self._create(request) if role is Role.CREATE else self._send(request)
+        exchange = self._create(request) if role == "create" else self._send(request)
         exchange = judged(case, exchange, self._probe.oracle.contract.operations[role].id)
         self._tally.add(exchange)
         self._history.append(exchange)
@@ -103,14 +103,14 @@ class Scenario:
             request,
             test=self._test,
             expectation=self._expect(request, target),
-            also=ALSO.get(request.role, frozenset()),
+            also=ALSO.get(request.operation, frozenset()),
             setup=tuple(item for item in self._history if target in _named_in(item)),
         )
         if exchange.accepted and target == self._live:
-            if request.role is Role.DELETE:
+            if request.operation == "delete":
                 self._deleted.add(target)
                 self._live = self._spec = None
-            elif request.role is Role.UPDATE:
+            elif request.operation == "update":
                 self._spec = None
         return exchange
 
@@ -120,7 +120,7 @@ class Scenario:
             return stated
         if target in self._deleted:
             return _DELETED
-        if request.role is Role.UPDATE and self._spec is None:
+        if request.operation == "update" and self._spec is None:
             why = "how the earlier update was merged is not known"
             return Expectation(Outcome.OPEN, (Reason(Source.SILENCE, "merged-spec", "/body/spec", why),))
         return stated
@@ -145,7 +145,7 @@ def _only_creations_begin(base: type[APIStateMachine], source: CaseSource) -> di
     Schemathesis doubts that a creation with a projectId that nothing produces can succeed, so it also begins with
     reads and updates of random ids. Here the project is known, and random ids are the fuzzing phase's.
     """
-    label = source.label(Role.CREATE)
+    label = source.label("create")
     begins = normalize_name(f"RANDOM -> {label}")
     if begins not in base.root_rules:
         return {}
@@ -175,7 +175,7 @@ def run_scenarios(probe: Probe, test: str, source: CaseSource, tally: Tally, siz
         def call(self, case: AnyCase, **_: Any) -> Response:
             answered: list[Response] = []
             hunt.attempt(
-                lambda: answered.append(self.scenario.step(case, source.role(case))), lambda: self.scenario.size
+                lambda: answered.append(self.scenario.step(case, source.operation(case))), lambda: self.scenario.size
             )
             return answered[0]
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from assay.contract.oracle import Oracle
-from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Role
+from assay.contract.request import Expectation, Json, Outcome, Reason, Request
 from assay.contract.rules.base import Spec
 
 # Each round drops at least one section; no spec of the document has more (CREATE has 34 top-level fields).
@@ -30,18 +30,18 @@ def mend(oracle: Oracle, request: Request, plain: Spec, before: Spec | None = No
     spec = body.get("spec")
     body["spec"] = spec = dict(spec) if isinstance(spec, Mapping) else {}
     for _ in range(_ROUNDS):
-        if request.role is Role.CREATE or not spec:  # an update that names nothing is nothing to judge
+        if request.operation == "create" or not spec:  # an update that names nothing is nothing to judge
             spec.update(plain)
         mended = replace(request, body=body)
         expectation = oracle.expect(mended, before)
         if expectation.outcome is Outcome.ACCEPT:
             return mended
-        if not _drop(oracle, request.role, body, expectation):
+        if not _drop(oracle, request.operation, body, expectation):
             return request
     return request
 
 
-def _drop(oracle: Oracle, role: Role, body: dict[str, Json], expectation: Expectation) -> bool:
+def _drop(oracle: Oracle, role: str, body: dict[str, Json], expectation: Expectation) -> bool:
     """Drop what the reasons point at; False when nothing could be dropped."""
     dropped = False
     for reason in expectation.reasons:
@@ -49,7 +49,7 @@ def _drop(oracle: Oracle, role: Role, body: dict[str, Json], expectation: Expect
     return dropped
 
 
-def _drop_one(oracle: Oracle, role: Role, body: dict[str, Json], reason: Reason) -> bool:
+def _drop_one(oracle: Oracle, role: str, body: dict[str, Json], reason: Reason) -> bool:
     node = oracle.bodies[role]
     steps = reason.location.split("/")[2:]
     spec = body["spec"]

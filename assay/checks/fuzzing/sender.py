@@ -17,17 +17,17 @@ from assay.checks.fuzzing.source import is_valid
 from assay.checks.fuzzing.translate import AnyCase, to_request, to_response
 from assay.checks.fuzzing.treatment import deviations
 from assay.checks.probe import PLAIN_SPEC, Probe, Workload
+from assay.client.exchange import Answer
 from assay.contract.oracle import World
-from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Role, Source
+from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Source
 from assay.contract.rules.base import Spec
-from assay.target.exchange import Answer
 
 # What is lawful beside the documented success although the request alone does not show it: metrics of a workload or
 # pod that is not ready, an update while the workload is being created.
 ALSO: Final = {
-    Role.METRICS: frozenset({404}),
-    Role.POD_METRICS: frozenset({404}),
-    Role.UPDATE: frozenset({409}),
+    "metrics": frozenset({404}),
+    "pod_metrics": frozenset({404}),
+    "update": frozenset({409}),
 }
 # Retention is not in the contract; every control plane that serves metrics keeps those of the last day.
 _RETAINED: Final = timedelta(days=1)
@@ -56,12 +56,12 @@ class Tally:
     """Requests and successes per operation."""
 
     def __init__(self) -> None:
-        self.requests: Counter[Role] = Counter()
-        self.reached: Counter[Role] = Counter()
+        self.requests: Counter[str] = Counter()
+        self.reached: Counter[str] = Counter()
 
     def add(self, exchange: Exchange) -> None:
-        self.requests[exchange.request.role] += 1
-        self.reached[exchange.request.role] += exchange.accepted
+        self.requests[exchange.request.operation] += 1
+        self.reached[exchange.request.operation] += exchange.accepted
 
 
 class Sender:
@@ -70,10 +70,10 @@ class Sender:
     A context manager: the workload is deleted at the end. For use in one thread.
     """
 
-    def __init__(self, probe: Probe, test: str, role: Role, tally: Tally) -> None:
+    def __init__(self, probe: Probe, test: str, role: str, tally: Tally) -> None:
         self.probe = probe
         self.test = test
-        self.role = role
+        self.operation = role
         self._tally = tally
         self.fitter = Fitter(
             probe.project, probe.cluster, probe.name, frugal=probe.target.budget.limits.gpu_devices is not None
@@ -96,7 +96,7 @@ class Sender:
         request = self.request(trial)
         if carries_a_project(request):
             return
-        if self.role is Role.CREATE:
+        if self.operation == "create":
             stated = self._expect(request, None)
             with self.probe.creating(request, test=self.test, expectation=stated) as exchange:
                 self._verify(trial.case, exchange)
@@ -105,16 +105,16 @@ class Sender:
 
     def request(self, trial: Trial) -> Request:
         """The request that a trial becomes; creates the live workload when it needs one."""
-        request = to_request(trial.case, self.role)
+        request = to_request(trial.case, self.operation)
         if trial.body is not None:
             request = replace(request, body=trial.body, raw=None)
-        needs = self.role is not Role.CREATE and (trial.known or self.role is Role.UPDATE)
+        needs = self.operation != "create" and (trial.known or self.operation == "update")
         live = self.live() if needs else None
         ids = Ids(
             self.probe.project,
             self.probe.cluster,
             live.id if live else None,
-            self._a_pod(live) if live and self.role is Role.POD_METRICS else None,
+            self._a_pod(live) if live and self.operation == "pod_metrics" else None,
         )
         request = self.fitter.fit(request, ids, known=trial.known, recent=trial.recent)
         if trial.mended and is_valid(trial.case):
@@ -136,10 +136,10 @@ class Sender:
             request,
             test=self.test,
             expectation=self._expect(request, live),
-            also=ALSO.get(self.role, frozenset()),
+            also=ALSO.get(self.operation, frozenset()),
             setup=(live.created,) if live else (),
         )
-        if live is not None and exchange.accepted and self.role in {Role.UPDATE, Role.DELETE}:
+        if live is not None and exchange.accepted and self.operation in {"update", "delete"}:
             # Its spec is no longer the known one, or it is going: the next trial gets a fresh workload.
             self._stack.close()
             self._workload = None
@@ -155,7 +155,7 @@ class Sender:
 
     def _verify(self, case: AnyCase, exchange: Exchange) -> None:
         self._tally.add(exchange)
-        self.probe.verify(judged(case, exchange, self.probe.oracle.contract.operations[self.role].id))
+        self.probe.verify(judged(case, exchange, self.probe.oracle.contract.operations[self.operation].id))
 
     def _a_pod(self, live: Workload) -> str | None:
         """The id of a pod of the live workload; looked for once, and reported when there is none."""
@@ -173,7 +173,7 @@ class Sender:
 def expect(probe: Probe, request: Request, before: Spec | None, world: World) -> Expectation:
     """The oracle's expectation, opened for metrics of times that a target need not have kept."""
     stated = probe.oracle.expect(request, before, world)
-    if stated.outcome is Outcome.ACCEPT and request.role in {Role.METRICS, Role.POD_METRICS}:
+    if stated.outcome is Outcome.ACCEPT and request.operation in {"metrics", "pod_metrics"}:
         given = dict(request.query)
         now = datetime.now(UTC)
         for name in ("start", "end"):

@@ -21,7 +21,7 @@ from schemathesis.schemas import APIOperation
 
 from assay.checks.fuzzing.translate import AnyCase
 from assay.contract.documents import Contract
-from assay.contract.request import Json, Role
+from assay.contract.request import Json
 
 # Two draws of three are valid by the schema: what gets past the door tells more than one more 400.
 _MODES: Final = (GenerationMode.POSITIVE, GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
@@ -31,10 +31,10 @@ _ANY_ID: Final = "3f2a6c1e-5d0b-4e8f-9a47-c61d80b2e935"
 _IN_BODY: Final = "$response.body#/workloadId"
 _IN_PATH: Final = "$request.path.workloadId"
 _LINKS: Final = (
-    (Role.CREATE, _IN_BODY, (Role.METRICS,)),
-    (Role.READ, _IN_BODY, (Role.METRICS, Role.READ)),
-    (Role.UPDATE, _IN_PATH, (Role.METRICS,)),
-    (Role.DELETE, _IN_PATH, (Role.READ, Role.UPDATE, Role.DELETE)),
+    ("create", _IN_BODY, ("metrics",)),
+    ("read", _IN_BODY, ("metrics", "read")),
+    ("update", _IN_PATH, ("metrics",)),
+    ("delete", _IN_PATH, ("read", "update", "delete")),
 )
 
 
@@ -53,27 +53,27 @@ class CaseSource:
         self._schema.config.phases.coverage.unexpected_methods = set()
         # A sequence that begins with a refused creation leads nowhere; broken bodies are for the other phases.
         self._schema.config.phases.stateful.generation.modes = [GenerationMode.POSITIVE]
-        self._operations: dict[Role, APIOperation[Any, Any, Any, Any]] = {
+        self._operations: dict[str, APIOperation[Any, Any, Any, Any]] = {
             role: self._schema[operation.path][operation.method] for role, operation in contract.operations.items()
         }
         self._roles = {(item.method, item.path): role for role, item in contract.operations.items()}
 
-    def role(self, case: AnyCase) -> Role:
+    def operation(self, case: AnyCase) -> str:
         """The role of the operation that a case belongs to."""
         return self._roles[case.operation.method.upper(), case.operation.path]
 
-    def label(self, role: Role) -> str:
+    def label(self, role: str) -> str:
         """Schemathesis's name for the operation: method and path."""
         return str(self._operations[role].label)
 
-    def examples(self, role: Role) -> list[AnyCase]:
+    def examples(self, role: str) -> list[AnyCase]:
         """The document's examples; one generated case when it has none."""
         generator = ExamplesGenerator(
             operation=self._operations[role], override=Override(), feedback=NO_FEEDBACK, fill_missing=True
         )
         return list(generator)
 
-    def coverage(self, role: Role, limit: int | None, seed: int) -> tuple[list[AnyCase], int]:
+    def coverage(self, role: str, limit: int | None, seed: int) -> tuple[list[AnyCase], int]:
         """At most ``limit`` of the operation's coverage cases, and how many there are.
 
         The choice takes every kind of case in turn, and within a kind by ``seed``, so that runs with different
@@ -88,18 +88,18 @@ class CaseSource:
         )
         return spread(cases, limit, seed), len(cases)
 
-    def fuzzing(self, role: Role) -> st.SearchStrategy[AnyCase]:
+    def fuzzing(self, role: str) -> st.SearchStrategy[AnyCase]:
         """Cases that keep the schema and cases that break it, two to one."""
-        if role is Role.DELETE:
+        if role == "delete":
             # All that can be broken is the id, and a deletion only goes to ids that are known (see ``fitting``).
             return self.valid(role)
         # Nor does an update go to a malformed id, so what is broken must be its body.
-        fixed = {"workloadId": _ANY_ID} if role is Role.UPDATE else None
+        fixed = {"workloadId": _ANY_ID} if role == "update" else None
         broken = self._operations[role].as_strategy(generation_mode=GenerationMode.NEGATIVE, path_parameters=fixed)
         modes = {GenerationMode.POSITIVE: self.valid(role), GenerationMode.NEGATIVE: broken}
         return st.sampled_from(_MODES).flatmap(modes.__getitem__)
 
-    def valid(self, role: Role) -> st.SearchStrategy[AnyCase]:
+    def valid(self, role: str) -> st.SearchStrategy[AnyCase]:
         """Cases that keep the schema."""
         return self._operations[role].as_strategy(generation_mode=GenerationMode.POSITIVE)
 
@@ -148,7 +148,7 @@ def _with_links(contract: Contract) -> dict[str, Json]:
     return document
 
 
-def _link(document: dict[str, Json], contract: Contract, source: Role, id_in: str, targets: tuple[Role, ...]) -> None:
+def _link(document: dict[str, Json], contract: Contract, source: str, id_in: str, targets: tuple[str, ...]) -> None:
     operation = contract.operations[source]
     responses = document["paths"][operation.path][operation.method.lower()]["responses"]
     for status, response in responses.items():
@@ -165,7 +165,7 @@ def _link(document: dict[str, Json], contract: Contract, source: Role, id_in: st
             responses[status] = own
 
 
-def _reference(contract: Contract, role: Role) -> str:
+def _reference(contract: Contract, role: str) -> str:
     operation = contract.operations[role]
     path = operation.path.replace("~", "~0").replace("/", "~1")
     return f"#/paths/{path}/{operation.method.lower()}"

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, unquote, urlencode
 import requests
 from schemathesis import Case, Response
 
-from assay.contract.request import ABSENT, Absent, Json, Request, Role
-from assay.target.exchange import Answer
+from assay.client.exchange import Answer
+from assay.contract.request import ABSENT, Absent, Json, Request
 
 AnyCase: TypeAlias = Case[Any]
 """A case of whatever operation."""
@@ -20,7 +20,7 @@ AnyCase: TypeAlias = Case[Any]
 _NOWHERE: Final = "http://target.invalid"
 
 
-def to_request(case: AnyCase, role: Role) -> Request:
+def to_request(case: AnyCase, role: str) -> Request:
     """The Request that puts on the wire what Schemathesis would have sent for ``case``.
 
     Schemathesis's own headers (User-Agent, test case id) and tokens are left out: those are the client's.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from assay.contract.request import Json, Role
+from assay.contract.request import Json
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 Spec = Mapping[str, Json]
 Fragment = Mapping[str, Json]
 
-CREATE: Final = frozenset({Role.CREATE})
-UPDATE: Final = frozenset({Role.UPDATE})
-BOTH: Final = frozenset({Role.CREATE, Role.UPDATE})
+CREATE: Final = frozenset({"create"})
+UPDATE: Final = frozenset({"update"})
+BOTH: Final = frozenset({"create", "update"})
 
 
 class Strength(StrEnum):
@@ -71,7 +71,7 @@ class Case:
     title: str
     fragment: Fragment
     before: Fragment = field(default_factory=dict)
-    on: frozenset[Role] | None = None  # None: wherever the rule applies
+    on: frozenset[str] | None = None  # None: wherever the rule applies
     explicit: bool = False
 
 
@@ -92,7 +92,7 @@ class Rule:
     judge: Callable[[Spec], Iterator[Judgement]]
     accepts: tuple[Case, ...]
     rejects: tuple[Case, ...]
-    applies: frozenset[Role] = BOTH
+    applies: frozenset[str] = BOTH
     strength: Strength = Strength.MUST
     vary_accept: Callable[[], SearchStrategy[Fragment]] | None = None
     vary_reject: Callable[[], SearchStrategy[Fragment]] | None = None
@@ -116,7 +116,7 @@ class Contradiction:
     summary: str
     judge: Callable[[Spec], Iterator[Unclear]]
     opens: tuple[Case, ...] = ()
-    applies: frozenset[Role] = BOTH
+    applies: frozenset[str] = BOTH
 
     @property
     def area(self) -> str:

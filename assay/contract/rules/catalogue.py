@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Final
 
 from assay.contract.documents import look_up
-from assay.contract.request import Json, Role
+from assay.contract.request import Json
 from assay.contract.rules import (
     autoscaling,
     claims,
@@ -73,7 +73,7 @@ def effective(spec: Mapping[str, Json]) -> Effective:
     return spec if isinstance(spec, Effective) else Effective(prune(spec))
 
 
-def judgements(spec: Json, role: Role, rules: Sequence[Rule] = RULES) -> list[tuple[Rule, Judgement]]:
+def judgements(spec: Json, role: str, rules: Sequence[Rule] = RULES) -> list[tuple[Rule, Judgement]]:
     """What ``rules`` say about ``spec``, in catalogue order; the empty list when every rule holds.
 
     Nulls are taken for absent. A spec that is no object breaks its schema, and no rule.
@@ -89,7 +89,7 @@ def judgements(spec: Json, role: Role, rules: Sequence[Rule] = RULES) -> list[tu
     ]
 
 
-def contradicted(spec: Json, role: Role) -> list[tuple[Contradiction, Unclear]]:
+def contradicted(spec: Json, role: str) -> list[tuple[Contradiction, Unclear]]:
     """Where the expectation for ``spec`` depends on which of two contradictory sentences holds."""
     if not isinstance(spec, dict):
         return []

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from assay.contract.request import Json, Role
+from assay.contract.request import Json
 from assay.contract.rules.base import (
     BOTH,
     Broken,
@@ -44,7 +44,7 @@ class ItemType:
     item: Fragment
     identity: str
     exemption: Quote
-    applies: frozenset[Role] = BOTH
+    applies: frozenset[str] = BOTH
     contested: bool = False
 
     @property

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from assay import house
 from assay.contract import documents
-from assay.control_plane.defects import catalogue
-from assay.control_plane.defects.base import Defect
 from assay.prove.plain import run_command
+from assay.reference.defects import catalogue
+from assay.reference.defects.base import Defect
 from tests.bench.peers import schemathesis_cli
 from tests.bench.peers.sample import stratified
 from tests.bench.peers.table import render
@@ -71,7 +70,7 @@ def main(arguments: list[str]) -> int:
         folder = Path(name)
         corrected = folder / "corrected.json"
         corrected.write_text(json.dumps(contract.document, default=str), encoding="utf-8")
-        published = house.folder("openapi") / documents.DOCUMENT
+        published = documents.version_folder() / documents.DOCUMENT
         tools = dict(
             zip(
                 _TOOLS,

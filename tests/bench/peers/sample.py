@@ -6,8 +6,8 @@ import itertools
 import random
 from collections.abc import Iterable
 
-from assay.control_plane.defects.base import Defect
 from assay.prove.score import TIMED
+from assay.reference.defects.base import Defect
 
 
 def stratified(defects: Iterable[Defect], size: int, seed: int) -> list[Defect]:

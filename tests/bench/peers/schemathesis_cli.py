@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import httpx
 
-from assay.control_plane import embedded
-from assay.control_plane.options import Options
+from assay.reference import embedded
+from assay.reference.options import Options
 
 _LONGEST: Final = 1_800.0
 _POD_SECONDS: Final = 15.0

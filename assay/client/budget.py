@@ -1,0 +1,223 @@
+"""The hard limits of a run. They are what stands between a test suite and other people's GPUs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from assay.client.settings_model import flag
+from assay.contract.request import Json
+from assay.errors import BudgetExhausted
+
+# A slot comes free when another test deletes its workload. Tests delete at their end, and none runs longer than a
+# minute; after two, nobody will. Once that has been seen, waiting as long again for each test would only hide that
+# the target does not delete.
+SLOT_PATIENCE: Final = 120.0
+_NO_HOPE: Final = 1.0
+
+_LOOK: Final = 0.5  # seconds between two looks at whether waiting still makes sense
+
+
+class LimitReached(BudgetExhausted):
+    """A limit was reached; ``limit`` is the setting's name, such as ``max_requests``."""
+
+    def __init__(self, limit: str, message: str) -> None:
+        super().__init__(message, hint=f"{flag(limit)} raises the limit")
+        self.limit = limit
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The numbers; None is unlimited. ``gpu_devices`` counts devices that live workloads ask for together."""
+
+    live: int | None = 10
+    creates: int | None = None
+    requests: int | None = None
+    rps: float | None = None
+    gpu_devices: int | None = 0
+    seconds: float | None = None
+
+    def share(self, index: int, processes: int) -> Limits:
+        """This process's part (``index`` from 0) when ``processes`` run at once; the parts sum up to the whole.
+
+        Raises LimitReached when there are fewer live workloads to share out than processes.
+        """
+
+        def part(total: int | None) -> int | None:
+            return None if total is None else total // processes + (index < total % processes)
+
+        if self.live is not None and self.live < processes:
+            raise LimitReached(
+                "max_live", f"{processes} processes cannot share {self.live} live workloads: each needs one"
+            )
+        rps = None if self.rps is None else self.rps / processes
+        return Limits(
+            part(self.live), part(self.creates), part(self.requests), rps, part(self.gpu_devices), self.seconds
+        )
+
+
+@dataclass
+class Budget:
+    """Counts what a run uses up; safe to use from several threads. Time starts when the budget is made."""
+
+    limits: Limits = field(default_factory=Limits)
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    requests: int = 0
+    creates: int = 0
+    live: int = 0
+    gpus: int = 0
+
+    def __post_init__(self) -> None:
+        self._changed = threading.Condition()
+        self._began = self.clock()
+        self._next_send = self._began
+        self._in_vain = False
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the run's time is up (0 when it is), None without a limit."""
+        seconds = self.limits.seconds
+        return None if seconds is None else max(0.0, seconds - (self.clock() - self._began))
+
+    @property
+    def requests_left(self) -> int | None:
+        return None if self.limits.requests is None else max(0, self.limits.requests - self.requests)
+
+    def request(self) -> None:
+        """Let one request pass: wait for its turn, or raise LimitReached (time or number of requests)."""
+        with self._changed:
+            self._check_time()
+            if self.limits.requests is not None and self.requests >= self.limits.requests:
+                raise LimitReached("max_requests", f"the run has sent all of its {self.limits.requests} requests")
+            self.requests += 1
+            turn = self._turn()
+        if turn > 0:
+            self.sleep(turn)
+
+    def take(
+        self,
+        workloads: int = 1,
+        *,
+        gpus: int = 0,
+        patience: float = SLOT_PATIENCE,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        """Take slots for workloads about to be created, all at once; waits until others are given back.
+
+        ``check`` is called while waiting and may raise (the target is lost, the run interrupted). Raises
+        LimitReached when slots can never be had, or were not within ``patience`` seconds; after one wait in vain
+        the next ones are short, until a slot is given back.
+        """
+        with self._changed:
+            self._check_possible(workloads, gpus)
+            deadline = self.clock() + (min(patience, _NO_HOPE) if self._in_vain else patience)
+            while not self._fits(workloads, gpus):
+                if check is not None:
+                    check()
+                left = min(deadline - self.clock(), self._time_left())
+                if left <= 0:
+                    self._check_time()
+                    self._in_vain = True
+                    raise LimitReached(
+                        "max_live",
+                        f"no slot for {workloads} more live workloads came free within {patience:g} s "
+                        f"({self.live} live, at most {self.limits.live}; {self.gpus} GPU devices asked for)",
+                    )
+                self._changed.wait(min(left, _LOOK))
+            self._check_possible(workloads, gpus)
+            self.creates += workloads
+            self.live += workloads
+            self.gpus += gpus
+
+    def give_back(self, workloads: int = 1, *, gpus: int = 0) -> None:
+        """Give slots back: the workloads were refused or deleted."""
+        with self._changed:
+            self.live -= workloads
+            self.gpus -= gpus
+            self._in_vain = False
+            self._changed.notify_all()
+
+    @contextmanager
+    def slot(self, workloads: int = 1, *, gpus: int = 0, patience: float = SLOT_PATIENCE) -> Iterator[None]:
+        """Hold slots while the block runs."""
+        self.take(workloads, gpus=gpus, patience=patience)
+        try:
+            yield
+        finally:
+            self.give_back(workloads, gpus=gpus)
+
+    def allows_gpus(self, devices: int) -> bool:
+        """True when a workload asking for that many GPU devices may be sent at all."""
+        return self.limits.gpu_devices is None or devices <= self.limits.gpu_devices
+
+    def check_live(self, workloads: int) -> None:
+        """LimitReached unless so many workloads may live at once."""
+        with self._changed:
+            self._check_possible(workloads, 0)
+
+    def _check_possible(self, workloads: int, gpus: int) -> None:
+        self._check_time()
+        limits = self.limits
+        if limits.creates is not None and self.creates + workloads > limits.creates:
+            raise LimitReached("max_creates", f"the run has used up its {limits.creates} creations")
+        if limits.live is not None and workloads > limits.live:
+            raise LimitReached("max_live", f"{workloads} workloads at once exceed the {limits.live} that may live")
+        if limits.gpu_devices is not None and gpus > limits.gpu_devices:
+            raise LimitReached(
+                "max_gpu_devices", f"a workload asks for {gpus} GPU devices; the run may ask for {limits.gpu_devices}"
+            )
+
+    def _fits(self, workloads: int, gpus: int) -> bool:
+        limits = self.limits
+        return (limits.live is None or self.live + workloads <= limits.live) and (
+            limits.gpu_devices is None or gpus == 0 or self.gpus + gpus <= limits.gpu_devices
+        )
+
+    def _turn(self) -> float:
+        """Seconds until this request's turn at ``rps``; at most a tenth of a second's worth goes in a burst."""
+        if self.limits.rps is None:
+            return 0.0
+        now = self.clock()
+        gap = 1.0 / self.limits.rps
+        self._next_send = max(self._next_send, now - 0.1) + gap
+        return max(0.0, self._next_send - gap - now)
+
+    def _time_left(self) -> float:
+        left = self.seconds_left
+        return float("inf") if left is None else left
+
+    def _check_time(self) -> None:
+        if self.seconds_left == 0.0:
+            raise LimitReached("max_seconds", f"the run's {self.limits.seconds:g} s are over")
+
+
+def gpus_asked(body: Json) -> int:
+    """GPU devices that a creation asks for if the target takes it: devices of one replica times the most replicas.
+
+    A share of a device (portion, memory, MIG profile) counts as one. Any JSON value is understood.
+    """
+    spec = body.get("spec") if isinstance(body, dict) else None
+    if not isinstance(spec, dict):
+        return 0
+    compute = spec.get("compute")
+    if not isinstance(compute, dict):
+        return 0
+    devices = _whole(compute.get("gpuDevicesRequest"))
+    shares = ("gpuPortionRequest", "gpuPortionLimit", "gpuMemoryRequest", "gpuMemoryLimit", "migProfile")
+    if devices == 0 and any(compute.get(name) not in (None, 0, "", "0") for name in shares):
+        devices = 1
+    autoscaling = spec.get("autoscaling")
+    replicas = 1
+    if isinstance(autoscaling, dict):
+        names = ("minReplicas", "maxReplicas", "initialReplicas", "activationReplicas")
+        replicas = max(1, *(_whole(autoscaling.get(name)) for name in names))
+    return devices * replicas
+
+
+def _whole(value: Json) -> int:
+    return max(0, int(value)) if isinstance(value, int | float) and abs(value) < 1e9 else 0

@@ -1,0 +1,109 @@
+"""Is it a Run:ai API that answers, and does its clock agree with ours?"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from assay.client.client import Client
+from assay.client.diagnosis.network import other_scheme, speaks_tls
+from assay.client.diagnosis.steps import Step, ok, unusable, usage, warn
+from assay.client.exchange import Answer, NoAnswer
+from assay.client.identity import Claims
+from assay.client.recognise import error_message, is_error_body, unknown_workload, what_answers
+
+# Verifiers of tokens commonly grant 30 to 60 s; from 5 minutes on Kerberos-like limits and our own time ranges for
+# metrics break.
+_NOTEWORTHY: Final = 30.0
+_TOO_MUCH: Final = 300.0
+
+
+class Api:
+    """Asks without a token first, since credentials must not be sent to whatever answers at a mistyped address."""
+
+    def __init__(self, client: Client, timeout: float) -> None:
+        self.client = client
+        self.timeout = timeout
+        self.date: str | None = None
+
+    def check_api(self) -> Iterator[Step]:
+        """The step ``api``."""
+        outcome = self.client.send(unknown_workload(), auth=None)
+        if not _speaks(outcome):
+            second = self.client.send(unknown_workload("metrics"), auth=None)
+            outcome = second if _speaks(second) else outcome
+        if isinstance(outcome, Answer):
+            self.date = outcome.headers.get("date")
+        yield self._judge(outcome)
+
+    def _judge(self, outcome: Answer | NoAnswer) -> Step:
+        base_url = self.client.base_url
+        if base_url.startswith("http://") and not _speaks(outcome) and speaks_tls(base_url, self.timeout):
+            text = f"{base_url} speaks TLS, so plain HTTP gets nowhere"
+            return usage("api", text, f"use {other_scheme(base_url)}")
+        if isinstance(outcome, NoAnswer):
+            todo = "look at the control plane's own health; --request-timeout waits longer"
+            return unusable("api", f"it accepts connections, but no answer came: {outcome.detail}", todo)
+        if outcome.status == 503:
+            todo = "try again in a few minutes; if it stays, look at the control plane's own health"
+            return unusable("api", f"the control plane is unavailable (503): {error_message(outcome)}", todo)
+        if not is_error_body(outcome):
+            todo = "give the root of the control plane, as in https://<company>.run.ai, without /api/v1"
+            return unusable("api", f"this is not a Run:ai API: {what_answers(outcome)}", todo)
+        if outcome.status == 404 and self._is_bare(outcome):
+            todo = "give the root of the control plane, as in https://<company>.run.ai, without a path"
+            return usage("api", f"there is no inferences API below {base_url} (404: {error_message(outcome)})", todo)
+        if outcome.status == 401:
+            return ok("api", "a Run:ai API answers, and it asks for a token (401)")
+        return warn("api", f"an API like Run:ai's answers, but with {outcome.status} where no token should get 401")
+
+    def _is_bare(self, outcome: Answer) -> bool:
+        """True when a path that cannot exist gets the same 404: then the operations do not exist either."""
+        nothing = self.client.get(f"/api/v1/{uuid.uuid4()}", auth=None)
+        if not isinstance(nothing, Answer) or nothing.status != 404:
+            return False
+        # Messages may repeat the path; what is left without UUIDs and path separators tells the kind of 404.
+        return _shape(error_message(outcome)) == _shape(error_message(nothing))
+
+    def check_clock(self, claims: Claims | None = None) -> Iterator[Step]:
+        """The step ``clock``, from the Date field of the answer and the times in a new token."""
+        now = time.time()
+        skew = _skew(self.date, now)
+        issued = claims.issued if claims else None
+        if issued is not None and issued - now > _NOTEWORTHY:
+            skew = max(skew or 0.0, issued - now)
+        if skew is None:
+            yield ok("clock", "the target does not tell its time, so clocks were not compared")
+        elif abs(skew) <= _NOTEWORTHY:
+            yield ok("clock", f"the clocks agree within {max(1, round(abs(skew)))} s")
+        else:
+            yield _judge_skew(skew)
+
+
+def _judge_skew(skew: float) -> Step:
+    way = "ahead of" if skew > 0 else "behind"
+    text = f"the target's clock is {abs(skew):.0f} s {way} this machine's"
+    todo = "set both by NTP (here: timedatectl status)"
+    if abs(skew) > _TOO_MUCH:
+        return unusable("clock", f"{text}: tokens and time ranges of metrics would be misjudged", todo)
+    return warn("clock", f"{text}; tokens may be refused around their beginning and end", todo)
+
+
+def _skew(date: str | None, now: float) -> float | None:
+    """Seconds that the target is ahead; None when it does not say."""
+    try:
+        return None if date is None else parsedate_to_datetime(date).timestamp() - now
+    except (ValueError, TypeError):
+        return None
+
+
+def _shape(message: str) -> str:
+    return re.sub(r"(/[\w.-]+)+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", message)
+
+
+def _speaks(outcome: Answer | NoAnswer) -> bool:
+    return isinstance(outcome, Answer) and is_error_body(outcome)

@@ -1,0 +1,106 @@
+"""Both sides of every schema keyword of the path and query parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from assay.contract.documents import Parameter
+from assay.contract.oracle import Oracle
+from assay.contract.request import ABSENT, Absent, Json, Source
+from assay.generation.cases import ACCEPT, REJECT, CaseList, PlannedCase, Side, Subject, plain_body, slug
+from assay.generation.samples import PLAIN_SPEC
+from assay.generation.violations import UNKNOWN
+
+Value = str | Absent
+Probe = tuple[str, Side, str, Value]  # keyword, side, variant, value
+
+# The ways RFC 3339 writes one moment: in UTC, with fractions of a second, with an offset.
+_MOMENTS: Final = (
+    ("utc", "2026-01-01T00:00:00Z"),
+    ("fraction", "2026-01-01T00:00:00.123Z"),
+    ("offset", "2026-01-01T01:30:00+01:30"),
+)
+_LATEST: Final = "2026-01-02T00:00:00Z"
+
+
+def parameter_cases(oracle: Oracle, role: str) -> CaseList:
+    """The cases of an operation's path and query parameters; see ``schema_cases``."""
+    operation = oracle.contract.operations[role]
+    return CaseList(
+        tuple(
+            _case(role, parameter, probe)
+            for parameter in operation.parameters
+            if parameter.where in {"path", "query"}
+            for probe in _probes(parameter)
+        )
+    )
+
+
+def _probes(parameter: Parameter) -> Iterator[Probe]:
+    if parameter.required and parameter.where == "query":
+        yield "required", REJECT, "", ABSENT
+    schema = parameter.schema
+    if schema.get("type") == "array":
+        yield from _list(schema.get("items", {}))
+    elif schema.get("type") == "integer":
+        yield from _integer(schema)
+    elif "enum" in schema:
+        yield from _enum(schema)
+    elif schema.get("format") == "uuid":
+        yield "format", REJECT, "", "not-a-uuid"
+        yield "format", REJECT, "short", "6d8e0a4c-1f2b-4c3d-8e5f-00000000000"
+    elif schema.get("format") == "date-time":
+        yield "format", REJECT, "", "not-a-date"
+        yield from (("format", ACCEPT, name, moment) for name, moment in _MOMENTS)
+    if not parameter.required:
+        yield "required", ACCEPT, "absent", ABSENT
+
+
+def _list(item: Json) -> Iterator[Probe]:
+    yield from _enum(item)
+    members = [str(member) for member in item.get("enum", ())]
+    if len(members) > 1:
+        yield "enum", ACCEPT, "all", ",".join(members)
+        yield "enum", ACCEPT, "all-reversed", ",".join(reversed(members))
+        yield "enum", REJECT, "beside-" + slug(members[0]), f"{members[0]},{UNKNOWN}"
+
+
+def _enum(schema: Json) -> Iterator[Probe]:
+    yield "enum", REJECT, "", UNKNOWN
+    for member in schema.get("enum", ()):
+        yield "enum", ACCEPT, slug(str(member)), str(member)
+
+
+def _integer(schema: Json) -> Iterator[Probe]:
+    yield "type", REJECT, "text", "many"
+    yield "type", REJECT, "fraction", "1.5"
+    for keyword, beyond in (("minimum", -1), ("maximum", 1)):
+        if keyword in schema:
+            bound = int(schema[keyword])
+            yield keyword, REJECT, "", str(bound + beyond)
+            yield keyword, ACCEPT, "", str(bound)
+
+
+def _case(role: str, parameter: Parameter, probe: Probe) -> PlannedCase:
+    keyword, side, variant, value = probe
+    query: dict[str, Value] = {}
+    if parameter.where == "query":
+        query[parameter.name] = value
+        if parameter.name == "start" and isinstance(value, str):
+            query["end"] = _LATEST
+        elif parameter.name == "end" and isinstance(value, str):
+            query["start"] = "2025-12-31T00:00:00Z"
+    place = f"{parameter.where}.{parameter.name}"
+    suffix = f"-{variant}" if variant else ""
+    return PlannedCase(
+        id=f"schema/{role}/{place}/{keyword}/{side}{suffix}",
+        operation=role,
+        side=side,
+        title=f"{place}: {'left out' if value is ABSENT else value} ({keyword})",
+        reason=Subject(Source.SCHEMA, keyword, f"/{parameter.where}/{parameter.name}"),
+        body=plain_body(role) if role == "update" else ABSENT,
+        query=query,
+        path={parameter.name: value} if parameter.where == "path" and isinstance(value, str) else {},
+        before=PLAIN_SPEC if role == "update" else None,
+    )

@@ -1,0 +1,174 @@
+"""Both sides of every schema keyword of every property of a request body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from assay.contract.oracle import Oracle
+from assay.contract.request import ABSENT, Json, Source
+from assay.contract.schema import Node
+from assay.generation import places
+from assay.generation.boundaries import boundaries
+from assay.generation.cases import (
+    ACCEPT,
+    REJECT,
+    CaseList,
+    Excluded,
+    PlannedCase,
+    Side,
+    Subject,
+    plain_body,
+    slug,
+)
+from assay.generation.completion import Judge
+from assay.generation.hosts import Hosts
+from assay.generation.parameter_cases import parameter_cases
+from assay.generation.samples import PLAIN_SPEC
+from assay.generation.violations import Probe, violations
+
+# Accepted values that are not sent, by place and keyword, because of what they would do to the target. The largest
+# maxReplicas allows replicas and asks for none, and devices are subject to the budget.
+_UNWANTED: Final = {
+    "format": {
+        **dict.fromkeys(
+            (
+                "/spec/autoscaling/minReplicas",
+                "/spec/autoscaling/initialReplicas",
+            ),
+            "would ask the cluster for two thousand million replicas",
+        ),
+    },
+    "minLength": {"/name": "every workload carries the run's own name, so that none is left behind"},
+}
+
+# What is accepted there the target says, not the document: an id that exists. PlannedCase.build puts it in.
+_GIVEN: Final = frozenset({"/name", "/projectId", "/clusterId"})
+
+
+def schema_cases(oracle: Oracle, role: str) -> CaseList:
+    """Both sides of every schema keyword at every property and parameter of an operation's request.
+
+    Ids read ``schema/create/spec.ports.*.container/minimum/reject``, ``schema/metrics/query.start/required/reject``.
+    """
+    found = parameter_cases(oracle, role)
+    return found + body_cases(oracle, role) if role in oracle.bodies else found
+
+
+def body_cases(oracle: Oracle, role: str) -> CaseList:
+    """The cases of a creation's or an update's body; see ``schema_cases``."""
+    hosts = Hosts(Judge(oracle, role))
+    cases: list[PlannedCase] = []
+    excluded: list[Excluded] = []
+    for node in hosts.judge.node.walk():
+        for case in _of_node(hosts, node):
+            (cases if isinstance(case, PlannedCase) else excluded).append(case)  # type: ignore[arg-type]
+    if oracle.contract.operations[role].body_required:
+        cases.append(_without_body(role))
+    return CaseList(tuple(cases), tuple(excluded))
+
+
+def _of_node(hosts: Hosts, node: Node) -> Iterator[PlannedCase | Excluded]:
+    for probe in violations(node):
+        yield _refused(hosts, node, probe)
+    for alternatives in _alternatives(boundaries(node)):
+        accepted = _accepted(hosts, node, alternatives)
+        yield accepted
+        yield from _on_the_bound(hosts, node, alternatives, accepted)
+
+
+def _alternatives(probes: Iterator[Probe]) -> list[list[Probe]]:
+    """Probes for the same keyword, variant and place are alternatives: one of them becomes the case."""
+    grouped: dict[tuple[str, str, str], list[Probe]] = {}
+    for probe in probes:
+        grouped.setdefault((probe.keyword, probe.variant, probe.name), []).append(probe)
+    return list(grouped.values())
+
+
+def _refused(hosts: Hosts, node: Node, probe: Probe) -> PlannedCase | Excluded:
+    place, case_id = _place(node, probe), _id(hosts, node, probe, REJECT)
+    subject = Subject(Source.SCHEMA, probe.keyword, "/body" + place)
+    body = hosts.refused(place, probe.value, subject)
+    if body is ABSENT:
+        return Excluded(case_id, "nothing breaks this keyword alone: " + _why_not(hosts, place, probe))
+    return _case(hosts, case_id, REJECT, probe, place, subject, body)
+
+
+def _accepted(hosts: Hosts, node: Node, alternatives: list[Probe]) -> PlannedCase | Excluded:
+    probe = alternatives[0]
+    place, case_id = _place(node, probe), _id(hosts, node, probe, ACCEPT)
+    unwanted = _UNWANTED.get(probe.keyword, {}).get(place)
+    if unwanted is not None:
+        return Excluded(case_id, unwanted)
+    if place in _GIVEN:
+        alternatives = [replace(probe, value=places.get(plain_body(hosts.judge.operation), place))]
+    found = [(probe, *hosts.accepted(place, probe.value)) for probe in alternatives]
+    possible = [item for item in found if item[1] is not None]
+    if not possible:
+        return Excluded(case_id, "; ".join(found[0][2]))
+    probe, body, assumed = min(possible, key=lambda item: len(item[2]))
+    subject = Subject(Source.SCHEMA, probe.keyword, "/body" + place)
+    return _case(hosts, case_id, ACCEPT, probe, place, subject, body, assumed)
+
+
+def _on_the_bound(
+    hosts: Hosts, node: Node, alternatives: list[Probe], accepted: PlannedCase | Excluded
+) -> Iterator[PlannedCase]:
+    """The text on the bound itself, where the accepted one is longer because less would be assumed of the target."""
+    if alternatives[0].keyword not in {"minLength", "maxLength"} or not isinstance(accepted, PlannedCase):
+        return
+    if not accepted.assumed:
+        bound = [probe for probe in alternatives if len(str(probe.value)) == node.bounds[probe.keyword]]
+        shown = places.get(accepted.body, _place(node, alternatives[0]))
+        if bound and len(str(shown)) != node.bounds[bound[0].keyword]:
+            odd = _accepted(hosts, node, [replace(probe, variant="on-the-bound") for probe in bound])
+            if isinstance(odd, PlannedCase):
+                yield odd
+
+
+def _case(
+    hosts: Hosts,
+    case_id: str,
+    side: Side,
+    probe: Probe,
+    place: str,
+    subject: Subject,
+    body: Json,
+    assumed: tuple[str, ...] = (),
+) -> PlannedCase:
+    role = hosts.judge.operation
+    return PlannedCase(
+        id=case_id,
+        operation=role,
+        side=side,
+        title=f"{places.dotted(place)}: {_told(probe)} ({probe.keyword})",
+        reason=subject,
+        body=body,
+        before=PLAIN_SPEC if role == "update" else None,
+        assumed=assumed,
+    )
+
+
+def _place(node: Node, probe: Probe) -> str:
+    return f"{node.pointer}/{probe.name}" if probe.name else node.pointer
+
+
+def _id(hosts: Hosts, node: Node, probe: Probe, side: Side) -> str:
+    """``schema/create/spec.ports.*.container/minimum/reject``; a variant stands after the side."""
+    variant = f"-{slug(probe.variant)}" if probe.variant else ""
+    return f"schema/{hosts.judge.operation}/{places.dotted(_place(node, probe))}/{probe.keyword}/{side}{variant}"
+
+
+def _told(probe: Probe) -> str:
+    return "left out" if probe.value is ABSENT else repr(probe.value)[:60]
+
+
+def _why_not(hosts: Hosts, place: str, probe: Probe) -> str:
+    _, reasons = hosts.accepted(place, probe.value)
+    return "; ".join(reasons) or "it is accepted"
+
+
+def _without_body(role: str) -> PlannedCase:
+    subject = Subject(Source.SCHEMA, "required", "/body")
+    return PlannedCase(f"schema/{role}/body/required/{REJECT}", role, REJECT, "body: left out (required)", subject)

@@ -1,0 +1,130 @@
+"""Defects of the family ``identity``: a door that stands open in one operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+import jwt
+
+from assay.contract.documents import Contract
+from assay.reference import tenant
+from assay.reference.behaviour import Behaviour, Change
+from assay.reference.defects.base import Defect
+from assay.reference.http import Call, Refusal
+from assay.reference.identity import Client, Identity
+
+_OWNER: Final = next(iter(tenant.CLIENT_PROJECTS))
+Door = Callable[[Identity, Call], Client | None]
+"""Lets somebody in whom the identity has refused (None: it does not)."""
+
+
+def _value(call: Call) -> str | None:
+    return call.header(b"authorization")
+
+
+def _token(call: Call) -> str:
+    return (_value(call) or "").partition(" ")[2].strip()
+
+
+def _claimed(identity: Identity, token: str) -> Client | None:
+    """The client that a token names, its signature unread."""
+    try:
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except jwt.PyJWTError:
+        return None
+    return identity.clients.get(str(claims.get("sub")))
+
+
+def _no_header(identity: Identity, call: Call) -> Client | None:
+    return identity.clients[_OWNER] if _value(call) is None else None
+
+
+def _any_token(identity: Identity, call: Call) -> Client | None:
+    return identity.clients[_OWNER] if _token(call) else None
+
+
+def _bare_bearer(identity: Identity, call: Call) -> Client | None:
+    return identity.clients[_OWNER] if (_value(call) or "").strip().lower() == "bearer" else None
+
+
+def _basic(identity: Identity, call: Call) -> Client | None:
+    return identity.clients[_OWNER] if (_value(call) or "").lower().startswith("basic ") else None
+
+
+def _other_scheme(identity: Identity, call: Call) -> Client | None:
+    try:
+        return identity.verify(_token(call))
+    except Refusal:
+        return None
+
+
+def _unsigned(identity: Identity, call: Call) -> Client | None:
+    token = _token(call)
+    return _claimed(identity, token) if token.endswith(".") else None
+
+
+def _signature_unread(identity: Identity, call: Call) -> Client | None:
+    return _claimed(identity, _token(call))
+
+
+DOORS: Final[Mapping[str, tuple[str, Door]]] = {
+    "no-token": ("lets in who brings no token", _no_header),
+    "any-token": ("lets in who brings any token", _any_token),
+    "bare-bearer": ("lets in who names the scheme and no token", _bare_bearer),
+    "basic": ("lets in who comes with Basic credentials", _basic),
+    "any-scheme": ("takes a token under any scheme", _other_scheme),
+    "alg-none": ("takes unsigned tokens", _unsigned),
+    "signature-unread": ("does not read the signature", _signature_unread),
+}
+
+
+def defects(contract: Contract) -> Iterator[Defect]:
+    """``identity/<operation>/<door>``."""
+    for role, operation in contract.operations.items():
+        place = f"/paths/{operation.id}/security"
+        for name, (what, door) in DOORS.items():
+            yield Defect(f"identity/{role}/{name}", "identity", f"{role} {what}", place, _open(role, door), role)
+        yield Defect(
+            f"identity/{role}/foreign",
+            "identity",
+            f"{role} serves whoever has a token, in whatever project",
+            f"/paths/{operation.id}/responses/403",
+            _boundless(role),
+            role,
+        )
+
+
+def _open(role: str, door: Door) -> Change:
+    def change(behaviour: Behaviour) -> Behaviour:
+        class Open(behaviour.identity):  # type: ignore[misc,name-defined]
+            def authenticate(self, call: Call) -> Client:
+                try:
+                    return super().authenticate(call)  # type: ignore[no-any-return]
+                except Refusal:
+                    admitted = door(self, call) if call.operation == role else None
+                    if admitted is None:
+                        raise
+                    return admitted
+
+        return replace(behaviour, identity=Open)
+
+    return change
+
+
+def _boundless(role: str) -> Change:
+    def change(behaviour: Behaviour) -> Behaviour:
+        class Boundless(behaviour.identity):  # type: ignore[misc,name-defined]
+            everywhere = False
+
+            def authenticate(self, call: Call) -> Client:
+                self.everywhere = call.operation == role
+                return super().authenticate(call)  # type: ignore[no-any-return]
+
+            def may(self, client: Client, project_id: str) -> bool:
+                return self.everywhere or super().may(client, project_id)
+
+        return replace(behaviour, identity=Boundless)
+
+    return change

@@ -1,0 +1,262 @@
+"""Lawful lives of a workload: when what is asked for takes effect, how an update is merged, what is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from assay.contract.request import Json
+from assay.reference import patching
+from assay.reference.behaviour import Behaviour, Change
+from assay.reference.http import Answer, Call, Headers, Refusal
+from assay.reference.metrics import Measurement, Range, Window
+from assay.reference.operations import Operations
+from assay.reference.plane import Plane
+from assay.reference.scaling import Pod
+from assay.reference.store import Workload
+from assay.reference.times import SECOND
+
+_UPDATE_SECONDS: Final = 2.0
+_CREATION_SECONDS: Final = 0.3
+
+
+def updates_show_late(behaviour: Behaviour) -> Behaviour:
+    """An accepted update is what the next one builds on at once, but answers show it two seconds later."""
+
+    class ShowsLate:
+        def __init__(self, plane: Plane) -> None:
+            super().__init__(plane)  # type: ignore[call-arg]
+            self._replaced: dict[str, list[tuple[int, bytes]]] = {}  # id: (until when it shows, spec)
+
+        def update(self, call: Call) -> Answer:
+            operations: Operations = self  # type: ignore[assignment]
+            plane = operations.plane
+            workload = plane.store.find(call.params["workloadId"].lower(), plane.now())
+            before = workload.spec if workload is not None else b""
+            answer: Answer = super().update(call)  # type: ignore[misc]
+            if workload is not None and workload.spec != before:
+                until = plane.now() + int(_UPDATE_SECONDS * SECOND)
+                self._replaced.setdefault(workload.id, []).append((until, before))
+                return operations.describe(answer.status, workload, plane.now())
+            return answer
+
+        def describe(self, status: int, workload: Workload, now: int) -> Answer:
+            operations: Operations = self  # type: ignore[assignment]
+            return Answer(status, operations.document(workload, now))
+
+        def document(self, workload: Workload, now: int) -> dict[str, Json]:
+            described: dict[str, Json] = super().document(workload, now)  # type: ignore[misc]
+            shown = next((spec for until, spec in self._replaced.get(workload.id, ()) if now < until), None)
+            return described if shown is None else {**described, "spec": json.loads(shown)}
+
+    return behaviour.mixing("operations", ShowsLate)
+
+
+def creations_show_late(behaviour: Behaviour) -> Behaviour:
+    """A creation is accepted (202), and 0.3 s later the workload can be read, updated and deleted."""
+
+    class ShowsLate:
+        def permitted_workload(self, role: Any, call: Call) -> Workload:
+            operations: Operations = self  # type: ignore[assignment]
+            workload: Workload = super().permitted_workload(role, call)  # type: ignore[misc]
+            if operations.plane.now() < workload.created + int(_CREATION_SECONDS * SECOND):
+                raise Refusal(404, f"there is no workload {workload.id}")
+            return workload
+
+    return behaviour.mixing("operations", ShowsLate)
+
+
+def merging(merge: Any) -> Change:
+    """A behaviour that merges an update by ``merge`` (stored spec, patch)."""
+
+    class Merges:
+        def patched(self, before: Json, patch: dict[str, Json]) -> Json:
+            return merge(before, patch) if patch else before
+
+    return lambda behaviour: behaviour.mixing("operations", Merges)
+
+
+def nulls_ignored(stored: Json, patch: Mapping[str, Json]) -> Json:
+    """Merged at every depth; null changes nothing."""
+    return patching.merged(stored, _without_nulls(patch))
+
+
+def _without_nulls(value: Mapping[str, Json]) -> dict[str, Json]:
+    return {
+        name: _without_nulls(item) if isinstance(item, Mapping) else item
+        for name, item in value.items()
+        if item is not None
+    }
+
+
+def lists_by_name(stored: Json, patch: Mapping[str, Json]) -> Json:
+    """As Kubernetes' strategic merge: entries of a list are merged by their name."""
+    merged = patching.merged(stored, patch)
+    for section, entries in patch.items():
+        kept = stored.get(section) if isinstance(stored, Mapping) else None
+        if (
+            isinstance(entries, list)
+            and isinstance(kept, list)
+            and all(_is_named(item) for item in [*kept, *entries])
+        ):
+            merged[section] = list({item["name"]: item for item in [*kept, *entries]}.values())
+    return merged
+
+
+def _is_named(item: Json) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("name"), str)
+
+
+def prefix_joined(behaviour: Behaviour) -> Behaviour:
+    """A name that is a prefix is followed by random characters without a hyphen between them."""
+
+    class Joins:
+        def final_name(self, body: Json) -> str:
+            name: str = super().final_name(body)  # type: ignore[misc]
+            return body["name"] + name.removeprefix(str(body["name"]) + "-") if name != body["name"] else name
+
+    return behaviour.mixing("operations", Joins)
+
+
+def names_kept(behaviour: Behaviour) -> Behaviour:
+    """The name of a deleted workload stays taken until its record is gone."""
+
+    class KeepsNames:
+        def named(self, project_id: str, name: str) -> Workload | None:
+            holder: Workload | None = self._names.get((project_id, name))  # type: ignore[attr-defined]
+            return holder
+
+    return behaviour.mixing("store", KeepsNames)
+
+
+def failing(behaviour: Behaviour) -> Behaviour:
+    """No image can be pulled here: each workload is Failed before it runs."""
+
+    class Fails:
+        def failed_from(self, workload: Workload) -> int | None:
+            return workload.created + SECOND // 2
+
+    return behaviour.mixing("lifecycle", Fails)
+
+
+# Metrics
+
+Wanted = tuple[Workload, list[str], Range, Window, Pod | None]
+
+
+def _measuring(change: Any) -> Change:
+    class Measures:
+        def measure(
+            self, workload: Workload, kinds: list[str], wanted: Range, window: Window, pod: Pod | None = None
+        ) -> list[Measurement]:
+            found: list[Measurement] = super().measure(workload, kinds, wanted, window, pod)  # type: ignore[misc]
+            return list(change(found))
+
+    return lambda behaviour: behaviour.mixing("metrics", Measures)
+
+
+metrics_empty: Final = _measuring(lambda _: [])
+metrics_coarse: Final = _measuring(lambda found: [replace(one, values=one.values[::3]) for one in found])
+metrics_backwards: Final = _measuring(lambda found: [replace(one, values=one.values[::-1]) for one in found])
+no_latency: Final = _measuring(lambda found: [one for one in found if one.type != "LATENCY"])
+
+
+def metrics_anytime(behaviour: Behaviour) -> Behaviour:
+    """Numbers for every moment asked for, whether anything can have been measured then or not."""
+
+    class MeasuresAnytime:
+        def window(self, *_: Any) -> Window:
+            return Window(-(2**62), 2**62)
+
+        def throughput(self, *_: Any) -> float:
+            return 1.5
+
+        def latency(self, *_: Any) -> float:
+            return 20.0
+
+    return behaviour.mixing("metrics", MeasuresAnytime)
+
+
+# On the wire
+
+
+def on_wire(change: Any) -> Change:
+    """A behaviour that changes the header fields of every answer as they leave."""
+    return lambda behaviour: behaviour.sending(change)
+
+
+def capitals(headers: Headers) -> Headers:
+    return [(b"-".join(part.capitalize() for part in name.split(b"-")), value) for name, value in headers]
+
+
+def chunked(headers: Headers) -> Headers:
+    if (b"content-length", b"0") in headers:
+        return headers
+    return [
+        *((name, value) for name, value in headers if name != b"content-length"),
+        (b"transfer-encoding", b"chunked"),
+    ]
+
+
+def closing(headers: Headers) -> Headers:
+    return [*headers, (b"connection", b"close")]
+
+
+_USUAL: Final = [
+    (b"server", b"istio-envoy"),
+    (b"x-envoy-upstream-service-time", b"3"),
+    (b"x-request-id", b"5f3c2a"),
+    (b"vary", b"Accept-Encoding"),
+    (b"cache-control", b"no-store"),
+    (b"set-cookie", b"route=a; Path=/; HttpOnly"),
+    (b"set-cookie", b"session=b; Path=/; HttpOnly"),
+    (b"strict-transport-security", b"max-age=31536000"),
+    (b"x-ratelimit-remaining", b"99"),
+]
+
+
+def usual_headers(headers: Headers) -> Headers:
+    return [*headers, *_USUAL]
+
+
+def idle_close(behaviour: Behaviour) -> Behaviour:
+    """A connection on which nothing is sent for a second is closed."""
+    return replace(behaviour, keep_alive=1)
+
+
+# Now and then
+
+
+def seldom(status: int, every: int, *, headers: Headers, html: bool = False) -> Change:
+    """Every so many calls one is answered with ``status``; nothing has been done then."""
+
+    def change(behaviour: Behaviour) -> Behaviour:
+        seen = 0
+
+        async def before(_: Plane, call: Call) -> Answer | None:
+            nonlocal seen
+            if call.operation is None:
+                return None
+            seen += 1
+            if seen % every:
+                return None
+            if html:
+                return Answer(status, b"<html><body>no upstream</body></html>", b"text/html", list(headers))
+            raise Refusal(status, "Please try again in a moment.", headers=list(headers))
+
+        return behaviour.first(before)
+
+    return change
+
+
+def slowly(seconds: float) -> Change:
+    """A behaviour in which every answer takes so much longer."""
+
+    async def before(_: Plane, __: Call) -> Answer | None:
+        await asyncio.sleep(seconds)
+        return None
+
+    return lambda behaviour: behaviour.first(before)

@@ -1,0 +1,108 @@
+"""Fixtures of the target layer's tests: a clean environment, a state folder of their own, settings and targets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from assay.client import cleanup
+from assay.client.client import Client
+from assay.client.identity import Credentials, Identity
+from assay.client.masking import Mask
+from assay.client.session import Target, open_target
+from assay.client.settings import Settings, load_settings
+from assay.client.transport import Transport
+from assay.contract.documents import Contract, load
+from tests.client.plane import CLUSTER, OUTSIDER_SECRET, PROJECT, SECRET, Plane
+from tests.client.servers import Server, serving
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No ASSAY_* variable or proxy of the machine reaches a test, and no ledger of a test the machine."""
+    for name in list(os.environ):
+        if name.startswith("ASSAY_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ASSAY_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    # The plane of these tests has stored a creation before it loses the answer.
+    monkeypatch.setattr(cleanup, "_SETTLE", 0.2)
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    return load()
+
+
+@pytest.fixture
+def plane() -> Plane:
+    return Plane()
+
+
+@pytest.fixture
+def server(plane: Plane) -> Iterator[Server]:
+    with serving(plane) as running:
+        yield running
+
+
+Configure = Callable[..., Settings]
+
+
+@pytest.fixture
+def configure(server: Server) -> Configure:
+    """Settings for the plane, with the researcher's and the outsider's credentials."""
+
+    def make(**flags: Any) -> Settings:
+        env = {
+            "ASSAY_CLIENT_ID": "researcher",
+            "ASSAY_CLIENT_SECRET": SECRET,
+            "ASSAY_OUTSIDER_CLIENT_ID": "outsider",
+            "ASSAY_OUTSIDER_CLIENT_SECRET": OUTSIDER_SECRET,
+        }
+        place = {"base_url": server.base_url, "project": PROJECT, "cluster": CLUSTER}
+        return load_settings({**place, "request_timeout": 3.0, **flags}, env=env)
+
+    return make
+
+
+Open = Callable[..., Target]
+
+
+@pytest.fixture
+def reach(configure: Configure, contract: Contract) -> Iterator[Open]:
+    """Opens targets on the plane and closes them."""
+    opened: list[Target] = []
+
+    def make(run_id: str = "run-1", **flags: Any) -> Target:
+        opened.append(open_target(configure(**flags), contract, run_id=run_id))
+        return opened[-1]
+
+    yield make
+    for target in opened:
+        target.close()
+
+
+Connect = Callable[..., Client]
+
+
+@pytest.fixture
+def connect(contract: Contract) -> Iterator[Connect]:
+    """Clients with a fixed token that do not really pause."""
+    made: list[Client] = []
+
+    def make(base_url: str, *, timeout: float = 3.0, **options: Any) -> Client:
+        transport = Transport(base_url, timeout=timeout)
+        mask = Mask()
+        main = Identity(transport, Credentials(token=SecretStr("token-of-the-tests")), mask)
+        options.setdefault("sleep", lambda _: None)
+        made.append(Client(transport, contract, main=main, mask=mask, **options))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()

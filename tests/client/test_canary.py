@@ -1,0 +1,75 @@
+"""Canary: whatever happens, no secret reaches a message, a repr, the disk or a curl line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assay.client.exchange import Answer
+from assay.contract.request import Request
+from assay.errors import AssayError
+from tests.client.conftest import Configure, Open
+from tests.client.plane import OUTSIDER_SECRET, SECRET, Plane
+from tests.client.servers import Reply, Seen
+from tests.client.test_session import create, creation
+
+
+def leaks(text: str, plane: Plane) -> list[str]:
+    return [secret for secret in (SECRET, OUTSIDER_SECRET, *plane.fresh) if secret in text]
+
+
+def test_the_search_finds_what_it_looks_for(plane: Plane, reach: Open) -> None:
+    bearer = reach().client.bearer("main")
+    assert leaks(f"x {bearer} {SECRET}", plane) == [SECRET, bearer]
+
+
+def test_repr_and_disk(reach: Open, configure: Configure, plane: Plane, tmp_path: Path) -> None:
+    target = reach()
+    create(target)
+    target.send(Request("read", path={"workloadId": "x"}), auth="outsider")
+    target.settings.to_env(tmp_path)
+    assert len(plane.fresh) == 2
+    shown = [repr(target), str(target.settings), repr(target.client), repr(target.client.mask), repr(vars(target))]
+    assert leaks("".join(shown), plane) == []
+    written = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(written) == 2
+    for file in written:
+        assert leaks(file.read_text(), plane) == [], file
+
+
+def test_evidence_of_a_server_that_echoes(reach: Open, plane: Plane) -> None:
+    def echo(seen: Seen, caller: str) -> Reply:
+        return Reply(
+            400, {"code": 400, "message": str(dict(seen.headers)) + SECRET}, {"X-Echo": seen.headers["authorization"]}
+        )
+
+    plane.create = echo  # type: ignore[method-assign]
+    target = reach()
+    request = creation(target)
+    for auth in ("main", "outsider"):
+        answer = target.send(request, auth=auth)
+        assert isinstance(answer, Answer)
+        assert leaks(answer.text, plane) != []
+        header = f"Bearer {target.client.bearer(auth)}"
+        evidence = [
+            target.client.describe_answer(answer),
+            target.client.describe(request, auth=auth),
+            target.client.describe(request, auth=header),
+            target.client.curl(request, auth=auth),
+            target.client.curl(request, auth=header),
+            target.client.curl(request, auth=header[:-2] + "xx"),
+        ]
+        assert leaks(repr(evidence), plane) == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+def test_messages_of_a_token_service_that_echoes(reach: Open, plane: Plane, status: int) -> None:
+    def echo(seen: Seen) -> Reply:
+        return Reply(status, {"code": status, "message": seen.body.decode()})
+
+    plane.grant = echo  # type: ignore[method-assign]
+    with pytest.raises(AssayError) as caught:
+        reach().client.bearer("main")
+    assert "***" in caught.value.message
+    assert leaks(f"{caught.value.message} {caught.value.hint} {caught.value!r}", plane) == []

@@ -1,0 +1,314 @@
+"""The sweep and `assay cleanup`: only what the ledger lists, whatever the target does."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+import typer
+
+from assay.cli import cleanup as command
+from assay.client import cleanup
+from assay.client.ledger import Ledger
+from assay.client.runs import unfinished_runs
+from assay.client.session import Target
+from assay.client.settings import load_settings
+from assay.contract.request import Request
+from assay.errors import UsageError
+from tests.client.conftest import Configure, Open
+from tests.client.plane import PROJECT, SECRET, Plane
+from tests.client.servers import Server
+from tests.client.test_session import create, creation, delete
+
+
+def fill(target: Target, number: int = 3) -> list[str]:
+    return [create(target) for _ in range(number)]
+
+
+def test_everything_created_is_deleted_and_a_stranger_survives(reach: Open, plane: Plane) -> None:
+    stranger = plane.store({"name": "someone-elses"})
+    other = reach("run-2")
+    foreign = create(other)
+    target = reach()
+    ours = fill(target)
+    swept = target.sweep()
+    assert set(swept.deleted) == set(ours)
+    assert set(plane.workloads) == {stranger["workloadId"], foreign}
+    assert target.ledger.live() == {}
+
+
+def test_what_is_gone_already_is_no_fault(reach: Open, plane: Plane) -> None:
+    target = reach()
+    fill(target)
+    plane.workloads.clear()
+    assert target.sweep().clean
+
+
+def test_a_deletion_that_was_agreed_to_is_not_sent_again_but_awaited(
+    reach: Open, plane: Plane, server: Server
+) -> None:
+    target = reach()
+    delete(target, create(target))
+    before = server.count("DELETE")
+    assert target.sweep().clean
+    assert server.count("DELETE") == before
+
+
+def test_a_deletion_that_never_happens_is_left_behind(reach: Open, plane: Plane) -> None:
+    plane.forget_delete = True
+    target = reach()
+    (workload,) = fill(target, 1)
+    swept = target.sweep(deadline=0.5)
+    assert [entry.id for entry in swept.left_behind] == [workload]
+    assert "it is still being deleted (the last answer was 200)" in swept.left_behind[0].why
+    assert target.ledger.state().left_behind.keys() == {workload}
+    plane.forget_delete = False
+
+
+def test_a_record_with_deleted_at_counts_as_gone(reach: Open, plane: Plane) -> None:
+    plane.forget_delete = True
+    target = reach()
+    (workload,) = fill(target, 1)
+    plane.workloads[workload]["deletedAt"] = "2026-01-01T00:00:00Z"
+    assert target.sweep(deadline=1).clean
+
+
+def test_a_deletion_that_was_forgotten_is_asked_for_again(
+    reach: Open, plane: Plane, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleanup, "_ASK_AGAIN", 0.2)
+    plane.forget_delete = True
+    target = reach()
+    fill(target, 1)
+    target.sweep(deadline=1.5)
+    assert server.count("DELETE") >= 2
+
+
+@pytest.mark.parametrize("status", [500, 409])
+def test_a_deletion_that_is_refused_is_tried_until_the_deadline(
+    reach: Open, plane: Plane, server: Server, status: int
+) -> None:
+    plane.delete_status = status
+    target = reach()
+    fill(target, 1)
+    swept = target.sweep(deadline=0.6)
+    assert f"deleting it was refused (the last answer was {status})" in swept.left_behind[0].why
+    assert server.count("DELETE") >= 3
+    plane.delete_status = None
+    assert target.sweep().clean
+    assert plane.workloads == {}
+
+
+def test_a_forbidden_deletion_is_tried_with_the_other_identity(reach: Open, plane: Plane, server: Server) -> None:
+    plane.delete_status = 403
+    target = reach()
+    fill(target, 1)
+    swept = target.sweep(deadline=5)
+    assert swept.left_behind[0].why == "deleting it was answered 403"
+    assert len({seen.headers["authorization"] for seen in server.seen if seen.method == "DELETE"}) == 2
+
+
+def test_what_a_target_stored_although_it_refused_is_found(reach: Open, plane: Plane) -> None:
+    plane.refuse_but_store = True
+    target = reach()
+    target.send(creation(target))
+    assert len(plane.workloads) == 1
+    assert target.ledger.entries() == []
+    swept = target.sweep()
+    assert len(swept.deleted) == 1
+    assert plane.workloads == {}
+
+
+def test_what_bears_the_mark_but_is_not_in_the_ledger_survives(reach: Open, plane: Plane) -> None:
+    target = reach()
+    fill(target, 1)
+    stranger = plane.store({"name": f"{target.mark}-not-in-the-ledger"})
+    assert target.sweep().clean
+    assert set(plane.workloads) == {stranger["workloadId"]}
+
+
+def test_a_workload_that_came_back_is_found(reach: Open, plane: Plane) -> None:
+    target = reach()
+    workload = create(target)
+    kept = plane.workloads[workload]
+    delete(target, workload)
+    target.send(Request("read", path={"workloadId": workload}))
+    assert target.ledger.live() == {}
+    plane.workloads[workload] = kept
+    assert target.sweep().deleted == (workload,)
+    assert plane.workloads == {}
+
+
+def test_the_sweep_works_when_the_run_was_halted_and_out_of_budget(reach: Open, plane: Plane) -> None:
+    target = reach(max_requests=3)
+    fill(target, 3)
+    target.client.halt("interrupted")
+    assert target.sweep().clean
+    assert plane.workloads == {}
+
+
+def test_a_target_that_is_gone_does_not_hold_up_the_sweep(reach: Open, plane: Plane) -> None:
+    target = reach(retry_cap=0.01)
+    ours = fill(target, 10)
+    target.client.transport.exchange = refused  # type: ignore[method-assign, assignment]
+    began = time.monotonic()
+    swept = target.sweep(deadline=60)
+    assert time.monotonic() - began < 5
+    assert {entry.id for entry in swept.left_behind} == set(ours)
+    assert all("does not answer: connection refused" in entry.why for entry in swept.left_behind)
+
+
+def test_what_a_lost_target_had_agreed_to_delete_is_told_apart(reach: Open) -> None:
+    target = reach(retry_cap=0.01)
+    agreed, kept = fill(target, 2)
+    delete(target, agreed)
+    target.client.transport.exchange = refused  # type: ignore[method-assign, assignment]
+    why = {entry.id: entry.why for entry in target.sweep(deadline=60).left_behind}
+    assert why[agreed].startswith("the target had agreed to delete it, which was not seen done: the target does not")
+    assert why[kept].startswith("the target does not answer")
+
+
+def refused(*_: Any) -> Any:
+    from assay.client.exchange import NoAnswer
+
+    return NoAnswer("refused", "connection refused")
+
+
+def test_nothing_created_means_nothing_sent(reach: Open, server: Server) -> None:
+    target = reach()
+    assert target.sweep().clean
+    assert server.seen == []
+
+
+# the command
+
+
+def run_command(configure: Configure, *, yes: bool = False, base_url: str | None = "") -> int:
+    settings = configure(yes=yes, delete_deadline=2.0)
+    if base_url is None:
+        settings = settings.model_copy(update={"base_url": None})
+    return command.run(settings)
+
+
+@pytest.fixture
+def crashed(reach: Open, plane: Plane) -> list[str]:
+    """A run that created three workloads and was killed: its ledger is unlocked and unfinished."""
+    target = reach("run-crashed")
+    ours = fill(target)
+    target.close()
+    return ours
+
+
+def test_the_command_removes_what_a_crashed_run_left(
+    crashed: list[str], configure: Configure, plane: Plane, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stranger = plane.store({"name": "someone-elses"})
+    assert run_command(configure, yes=True) == 0
+    assert set(plane.workloads) == {stranger["workloadId"]}
+    assert unfinished_runs() == []
+    told = capsys.readouterr().out
+    assert f"run run-crashed (project {PROJECT}): 3 workloads to delete, 0 names to look for" in told
+    assert "run run-crashed: 3 deleted, 0 left behind" in told
+    assert run_command(configure, yes=True) == 0
+    assert "nothing to clean up" in capsys.readouterr().out
+
+
+def test_without_a_terminal_it_does_not_delete_unasked(
+    crashed: list[str], configure: Configure, plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    with pytest.raises(UsageError, match=r"3 workloads on .* would be deleted, and there is no terminal") as caught:
+        run_command(configure)
+    assert caught.value.exit_code == 2
+    assert caught.value.hint is not None
+    assert "--yes" in caught.value.hint
+    assert len(plane.workloads) == 3
+
+
+@pytest.mark.parametrize(("answer", "left"), [(True, 0), (False, 3)])
+def test_at_a_terminal_it_asks(
+    crashed: list[str],
+    configure: Configure,
+    plane: Plane,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: bool,
+    left: int,
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(typer, "confirm", lambda _: answer)
+    if answer:
+        assert run_command(configure) == 0
+    else:
+        with pytest.raises(typer.Abort):
+            run_command(configure)
+    assert len(plane.workloads) == left
+
+
+def test_a_run_that_is_going_on_is_left_alone(
+    reach: Open, configure: Configure, plane: Plane, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(reach("run-live"))
+    assert run_command(configure, yes=True) == 0
+    assert "run run-live on" in capsys.readouterr().out
+    assert len(plane.workloads) == 3
+
+
+def test_what_cannot_be_removed_makes_the_command_inconclusive(
+    crashed: list[str], configure: Configure, plane: Plane, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plane.delete_status = 500
+    assert run_command(configure, yes=True) == 3
+    told = capsys.readouterr().out
+    assert told.count("left behind: assay-") == 3
+    assert SECRET not in told
+    assert [run.run for run in unfinished_runs()] == ["run-crashed"]
+
+
+def test_without_a_target_it_names_those_it_knows(crashed: list[str], configure: Configure, server: Server) -> None:
+    with pytest.raises(UsageError, match=f"unfinished runs are known on {server.base_url}"):
+        run_command(configure, yes=True, base_url=None)
+
+
+def test_runs_on_the_embedded_control_plane_leave_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = Ledger.open("run-e", "http://127.0.0.1:1", embedded=True)
+    ledger.created("a", "id")
+    ledger.close()
+    assert command.run(load_settings({}, env={})) == 0
+    assert "its embedded control plane has ended, nothing is left" in capsys.readouterr().out
+    assert unfinished_runs() == []
+
+
+KILLED = """
+import os, signal, sys
+from assay.contract.documents import load
+from assay.client.session import open_target
+from assay.client.settings import load_settings
+from tests.client.test_session import create
+target = open_target(load_settings({"base_url": sys.argv[1], "project": sys.argv[2], "cluster": sys.argv[3]}), load())
+for _ in range(3):
+    create(target)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_run_that_was_killed_is_mended(
+    server: Server, plane: Plane, configure: Configure, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+) -> None:
+    monkeypatch.setenv("ASSAY_CLIENT_ID", "researcher")
+    monkeypatch.setenv("ASSAY_CLIENT_SECRET", SECRET)
+    from tests.client.plane import CLUSTER
+
+    arguments = [sys.executable, "-c", KILLED, server.base_url, PROJECT, CLUSTER]
+    ended = subprocess.run(arguments, cwd=pytestconfig.rootpath, timeout=60, check=False)
+    assert ended.returncode == -9
+    assert len(plane.workloads) == 3
+    assert run_command(configure, yes=True) == 0
+    assert plane.workloads == {}

@@ -1,0 +1,244 @@
+"""Tokens: fetched, renewed early and after a 401, in whichever spelling the target takes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from assay.client.client import Client
+from assay.client.exchange import Answer
+from assay.client.identity import Claims, Credentials, Identity, read_claims
+from assay.client.patience import Patience
+from assay.client.transport import Transport
+from assay.contract.documents import Contract
+from assay.contract.request import Request
+from assay.errors import CredentialsError, TargetLostError
+from tests.client.plane import SECRET, Plane, token
+from tests.client.servers import Reply, Server, always, error, free_port, serving
+
+READ = Request("read", path={"workloadId": "71f69d83-ba66-4822-adf5-55ce55efd210"})
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.moment = time.time()
+
+    def __call__(self) -> float:
+        return self.moment
+
+
+_OPEN: list[Transport] = []
+
+
+@pytest.fixture(autouse=True)
+def close_transports() -> Iterator[None]:
+    yield
+    while _OPEN:
+        _OPEN.pop().close()
+
+
+def transport(base_url: str) -> Transport:
+    _OPEN.append(Transport(base_url, timeout=2))
+    return _OPEN[-1]
+
+
+def identity(base_url: str, *, secret: str = SECRET, clock: Clock | None = None) -> Identity:
+    credentials = Credentials("ASSAY_", None, SecretStr("researcher"), SecretStr(secret))
+    return Identity(
+        transport(base_url),
+        credentials,
+        patience=Patience(tries=1),
+        now=clock or time.time,
+        sleep=lambda _: None,
+    )
+
+
+def given(value: str, base_url: str = "http://127.0.0.1:1") -> Identity:
+    return Identity(transport(base_url), Credentials(token=SecretStr(value)))
+
+
+@pytest.mark.parametrize(
+    "spelling", [("clientID", "clientSecret"), ("clientId", "clientSecret"), ("AppId", "AppSecret")]
+)
+@pytest.mark.parametrize("key", ["accessToken", "access_token"])
+def test_the_spelling_that_works_is_found_and_remembered(
+    plane: Plane, server: Server, spelling: tuple[str, str], key: str
+) -> None:
+    plane.spelling, plane.token_key, plane.life = spelling, key, 61
+    clock = Clock()
+    ours = identity(server.base_url, clock=clock)
+    first = ours.token()
+    asked = len(server.seen)
+    clock.moment += 40
+    assert ours.token() != first
+    assert len(server.seen) == asked + 1
+    grants = {"AppId": "app_token"}
+    assert server.seen[-1].json["grantType"] == grants.get(spelling[0], "client_credentials")
+
+
+def test_a_token_is_kept_until_a_minute_before_it_expires(plane: Plane, server: Server) -> None:
+    plane.life = 600
+    clock = Clock()
+    ours = identity(server.base_url, clock=clock)
+    first = ours.token()
+    clock.moment += 530
+    assert ours.token() == first
+    clock.moment += 20
+    assert ours.token() != first
+    assert ours.refreshes == 2
+
+
+def test_a_skewed_issuer_clock_does_not_cause_a_refresh_for_every_request(plane: Plane, server: Server) -> None:
+    past = time.time() - 7200
+    plane.claims = {"iat": past, "exp": past + 3600}
+    ours = identity(server.base_url)
+    assert ours.token() == ours.token()
+    assert len(server.seen) == 1
+
+
+def test_an_opaque_token_has_no_claims_and_is_kept() -> None:
+    with serving(always(Reply(200, {"accessToken": "opaque"}))) as server:
+        ours = identity(server.base_url)
+        assert [ours.token(), ours.token()] == ["opaque", "opaque"]
+    assert len(server.seen) == 1
+    assert read_claims("opaque") == Claims()
+
+
+def test_claims_are_read_without_verifying() -> None:
+    claims = read_claims(token("someone", life=100, nbf=5, iat=7))
+    assert (claims.subject, claims.issued, claims.not_before) == ("someone", 7.0, 5.0)
+    assert claims.expires is not None
+
+
+def test_a_401_renews_the_token_once_and_repeats_the_request(
+    plane: Plane, server: Server, contract: Contract
+) -> None:
+    ours = identity(server.base_url)
+    client = Client(ours.transport, contract, main=ours)
+    plane.revoked.add(ours.token())
+    outcome = client.send(READ)
+    assert isinstance(outcome, Answer)
+    assert (outcome.status, outcome.attempts, ours.refreshes) == (404, 2, 2)
+
+
+def test_a_401_that_stays_is_returned_and_does_not_renew_again(
+    plane: Plane, server: Server, contract: Contract
+) -> None:
+    ours = identity(server.base_url)
+    client = Client(ours.transport, contract, main=ours)
+
+    def refuse_all(seen: object) -> None:
+        return None
+
+    plane.caller = refuse_all  # type: ignore[method-assign]
+    statuses = [client.send(READ) for _ in range(5)]
+    assert [answer.status for answer in statuses if isinstance(answer, Answer)] == [401] * 5
+    assert ours.refreshes == 2
+    assert server.count("GET") == 6
+
+
+def test_a_given_token_is_not_renewed_and_a_401_comes_back(plane: Plane, server: Server, contract: Contract) -> None:
+    ours = given("opaque", server.base_url)
+    outcome = Client(ours.transport, contract, main=ours).send(READ)
+    assert isinstance(outcome, Answer)
+    assert (outcome.status, len(server.seen)) == (401, 1)
+
+
+def test_threads_fetch_one_token_together(plane: Plane, server: Server) -> None:
+    ours = identity(server.base_url)
+    got: list[str] = []
+    threads = [threading.Thread(target=lambda: got.append(ours.token())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(got)) == 1
+    assert len(server.seen) == 1
+
+
+def test_threads_that_meet_the_same_401_renew_once(plane: Plane, server: Server) -> None:
+    ours = identity(server.base_url)
+    old = ours.token()
+    renewed = [ours.renew_after_401(old) for _ in range(4)]
+    assert len({*renewed}) == 1
+    assert renewed[0] not in {None, old}
+    assert ours.refreshes == 2
+
+
+def failure(call: Identity) -> str:
+    with pytest.raises(CredentialsError) as caught:
+        call.token()
+    return f"{caught.value.message} | {caught.value.hint}"
+
+
+def test_refused_credentials_name_the_variables_and_never_the_secret(server: Server) -> None:
+    message = failure(identity(server.base_url, secret="canary-wrong"))
+    assert "refused the credentials with 400: bad credentials ***" in message
+    assert "check ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET" in message
+    assert "canary" not in message
+    assert len(server.seen) == 3
+
+
+def test_an_expired_given_token_says_since_when() -> None:
+    message = failure(given(token(life=-90)))
+    assert "the token in ASSAY_TOKEN expired 90 s ago" in message
+    assert "ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET" in message
+
+
+@pytest.mark.parametrize(
+    ("credentials", "missing"),
+    [
+        (Credentials(), "ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET not set"),
+        (Credentials(client_id=SecretStr("x")), "missing: ASSAY_CLIENT_SECRET not set"),
+        (Credentials("ASSAY_OUTSIDER_", client_secret=SecretStr("x")), "missing: ASSAY_OUTSIDER_CLIENT_ID not set"),
+    ],
+)
+def test_missing_credentials_are_named(credentials: Credentials, missing: str) -> None:
+    with pytest.raises(CredentialsError, match=missing):
+        Identity(transport("http://127.0.0.1:1"), credentials)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (
+            Reply(200, raw=b"<html>", headers={"Content-Type": "text/html"}),
+            "gave no token: status 200, content type text/html",
+        ),
+        (Reply(200, {"accessToken": ""}), "gave no token: status 200"),
+        (Reply(200, {"accessToken": "a b"}), "gave no token: status 200"),
+        (error(404, "no such path"), "gave no token: status 404"),
+    ],
+)
+def test_an_answer_without_a_token_is_described(reply: Reply, expected: str) -> None:
+    with serving(always(reply)) as server, pytest.raises(TargetLostError) as caught:
+        identity(server.base_url).token()
+    assert expected in caught.value.message
+
+
+def test_a_sick_token_service_loses_the_target() -> None:
+    with serving(always(error(500, "boom"))) as server, pytest.raises(TargetLostError, match=r"answers 500 \(boom\)"):
+        identity(server.base_url).token()
+    with pytest.raises(TargetLostError, match="connection refused"):
+        identity(f"http://127.0.0.1:{free_port()}").token()
+
+
+def test_a_busy_token_service_is_waited_out(plane: Plane) -> None:
+    replies = [error(503, Retry_After="1")]
+
+    def script(seen: object) -> Reply:
+        return replies.pop() if replies else plane(seen)  # type: ignore[arg-type]
+
+    with serving(script) as server:
+        assert identity(server.base_url).token()
+
+
+def test_repr_tells_no_secret(server: Server) -> None:
+    ours = identity(server.base_url)
+    value = ours.token()
+    assert SECRET not in repr(ours) + repr(ours.credentials)
+    assert value not in repr(ours)

@@ -1,0 +1,341 @@
+"""The door: budget, ledger and names kept around every request; and what a sweep makes of it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any
+
+import pytest
+
+from assay.client.budget import LimitReached
+from assay.client.exchange import Answer, NoAnswer
+from assay.client.ledger import Ledger
+from assay.client.runs import unfinished_runs
+from assay.client.session import Target, open_target
+from assay.contract.documents import Contract
+from assay.contract.request import Request
+from assay.errors import CredentialsError, ReportError, SettingsError, TargetLostError
+from tests.client.conftest import Configure, Open
+from tests.client.plane import CLUSTER, PROJECT, Plane
+from tests.client.servers import Reply, Script, Seen, Server, always, error, free_port, serving
+
+
+def creation(target: Target, name: str | None = None, **more: Any) -> Request:
+    body = {"name": name or target.name(), "projectId": PROJECT, "clusterId": CLUSTER, "spec": {"image": "x"}, **more}
+    return Request("create", body=body)
+
+
+def create(target: Target, name: str | None = None, **more: Any) -> str:
+    outcome = target.send(creation(target, name, **more))
+    assert isinstance(outcome, Answer), outcome
+    assert outcome.status == 202
+    body: Any = outcome.json()
+    return str(body["workloadId"])
+
+
+def delete(target: Target, workload_id: str, auth: str = "main") -> int:
+    outcome = target.send(Request("delete", path={"workloadId": workload_id}), auth=auth)
+    assert isinstance(outcome, Answer)
+    return outcome.status
+
+
+def test_a_creation_takes_a_slot_and_its_deletion_gives_it_back(reach: Open) -> None:
+    target = reach()
+    workload = create(target)
+    assert target.budget.live == 1
+    assert set(target.ledger.live()) == {workload}
+    assert delete(target, workload) == 202
+    assert target.budget.live == 0
+    assert target.ledger.live()[workload].delete_taken
+    assert target.send(Request("read", path={"workloadId": workload}))
+    assert target.ledger.live() == {}
+
+
+def test_a_refused_creation_gives_its_slot_back(reach: Open) -> None:
+    target = reach()
+    outcome = target.send(creation(target, spec={}))
+    assert isinstance(outcome, Answer)
+    assert outcome.status == 400
+    assert (target.budget.live, target.ledger.entries()) == (0, [])
+
+
+def test_the_intent_is_on_disk_when_the_request_arrives(reach: Open, plane: Plane, server: Server) -> None:
+    target = reach()
+    names: list[set[str]] = []
+    store = plane.store
+
+    def look(body: dict[str, Any]) -> dict[str, Any]:
+        names.append(set(target.ledger.unresolved()))
+        return store(body)
+
+    plane.store = look  # type: ignore[method-assign]
+    create(target, "n-1")
+    assert names == [{"n-1"}]
+
+
+def test_nothing_is_sent_when_the_ledger_cannot_be_written(
+    reach: Open, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = reach()
+
+    def full(*names: str, **more: Any) -> None:
+        raise ReportError("disk full")
+
+    monkeypatch.setattr(target.ledger, "intend", full)
+    with pytest.raises(ReportError, match="disk full"):
+        target.send(creation(target))
+    assert server.count("POST", "/api/v1/workloads") == 0
+    assert target.budget.live == 0
+
+
+def test_an_unwritable_ledger_stops_the_target_from_opening(
+    configure: Configure, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_STATE_DIR", "/dev/null/x")
+    with pytest.raises(ReportError, match="cannot be written"):
+        open_target(configure(), contract)
+
+
+def test_live_workloads_never_exceed_the_limit(reach: Open, plane: Plane) -> None:
+    target = reach(max_live=3)
+
+    def work() -> None:
+        for _ in range(4):
+            delete(target, create(target))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert plane.most_live == 3
+    assert plane.workloads == {}
+    assert target.budget.creates == 32
+
+
+def test_a_creation_that_waits_for_a_slot_ends_when_the_run_is_halted(reach: Open) -> None:
+    target = reach(max_live=1)
+    create(target)
+    timer = threading.Timer(0.2, target.client.halt, ["interrupted"])
+    timer.start()
+    with pytest.raises(TargetLostError, match="interrupted"):
+        create(target)
+    timer.join()
+    assert target.sweep().clean
+
+
+def test_a_creation_beyond_the_gpu_budget_never_leaves(reach: Open, server: Server) -> None:
+    target = reach()
+    with pytest.raises(LimitReached, match="asks for 1 GPU devices; the run may ask for 0"):
+        target.send(creation(target, spec={"image": "x", "compute": {"gpuDevicesRequest": 1}}))
+    assert server.count("POST", "/api/v1/workloads") == 0
+
+
+def test_a_stopped_creation_leaves_no_intent(reach: Open) -> None:
+    target = reach(max_requests=1)
+    create(target)
+    with pytest.raises(LimitReached, match="all of its 1 requests"):
+        target.send(creation(target))
+    assert target.ledger.unresolved() == {}
+    assert target.budget.live == 1
+
+
+def test_a_lost_creation_is_found_by_its_name_and_removed(reach: Open, plane: Plane) -> None:
+    plane.lose_create = True
+    target = reach()
+    assert isinstance(target.send(creation(target)), NoAnswer)
+    assert plane.workloads == {}
+    assert target.budget.live == 0
+    assert target.sweep().clean
+
+
+def test_a_lost_creation_with_a_prefixed_name_is_found_too(reach: Open, plane: Plane) -> None:
+    plane.lose_create = True
+    target = reach()
+    assert isinstance(target.send(creation(target, useGivenNameAsPrefix=True)), NoAnswer)
+    assert plane.workloads == {}
+
+
+def test_a_lost_creation_of_a_name_that_is_not_ours_touches_no_stranger(reach: Open, plane: Plane) -> None:
+    plane.store({"name": "shared"})
+    target = reach()
+    plane.lose_create = True
+    target.send(creation(target, "shared"))
+    swept = target.sweep(deadline=5)
+    assert [(entry.id, entry.name) for entry in swept.left_behind] == [(None, "shared")]
+    assert "cannot be told from a stranger's" in swept.left_behind[0].why
+    assert len(plane.workloads) == 2
+
+
+def test_a_lost_creation_is_reported_when_the_target_has_no_list(reach: Open, plane: Plane) -> None:
+    plane.lose_create, plane.lists = True, False
+    target = reach()
+    name = target.name()
+    target.send(creation(target, name))
+    swept = target.sweep(deadline=1)
+    assert [(entry.id, entry.name) for entry in swept.left_behind] == [(None, name)]
+    assert not swept.clean
+    assert [run.run for run in unfinished_runs()] == ["run-1"]
+
+
+@pytest.mark.parametrize("status", [500, 502])
+def test_a_server_error_to_a_creation_is_doubtful(contract: Contract, configure: Configure, status: int) -> None:
+    with serving(always(error(status))) as server:
+        settings = configure().model_copy(update={"base_url": server.base_url, "token": configure().client_secret})
+        target = open_target(settings, contract, run_id="r")
+        target.send(creation(target, "n"))
+        assert set(target.ledger.unresolved()) == {"n"}
+        target.close()
+
+
+def test_a_creation_that_was_sent_twice_is_looked_for(reach: Open, plane: Plane) -> None:
+    target = reach()
+    target.client.bearer("main")
+    plane.revoked |= plane.fresh
+    create(target, target.name())
+    assert len(target.ledger.live()) == 1
+    assert len(target.ledger.unresolved()) == 1
+    assert target.sweep().clean
+    assert plane.workloads == {}
+
+
+def test_names_are_dns_labels_of_the_run_and_never_repeat(reach: Open) -> None:
+    target = reach(name_prefix="a-very-long-prefix-0")
+    names = {target.name(label) for label in ("w", "very-long-label-" * 5, "x-") for _ in range(50)}
+    assert len(names) == 150
+    for name in names:
+        assert name.startswith(target.mark + "-")
+        assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name), name
+
+
+def test_processes_of_a_run_share_mark_and_ledger_and_split_the_budget(
+    configure: Configure, contract: Contract
+) -> None:
+    settings = configure(max_live=3, max_requests=10)
+    first, second = (open_target(settings, contract, run_id="r", process=index, processes=2) for index in range(2))
+    assert first.mark == second.mark
+    assert first.ledger.file == second.ledger.file
+    assert (first.budget.limits.live, second.budget.limits.live) == (2, 1)
+    assert (first.budget.limits.requests, second.budget.limits.requests) == (5, 5)
+    first.close()
+    second.close()
+
+
+def test_raw_posts_are_creations_too(reach: Open, plane: Plane) -> None:
+    target = reach()
+    name = target.name()
+    content = f'{{"name":"{name}","projectId":"{PROJECT}","clusterId":"{CLUSTER}","spec":{{"image":"x"}}}}'.encode()
+    path = "/api/v1/workloads/inferences"
+    outcome = target.raw("POST", path, headers=[("Content-Type", "application/json")], content=content, name=name)
+    assert isinstance(outcome, Answer)
+    assert outcome.status == 202
+    assert [entry.name for entry in target.ledger.live().values()] == [name]
+    assert isinstance(target.raw("GET", path + "/x"), Answer)
+    assert target.sweep().clean
+    assert plane.workloads == {}
+
+
+@pytest.mark.parametrize(
+    ("missing", "flag"), [("project", "--project"), ("cluster", "--cluster"), ("base_url", "--base-url")]
+)
+def test_what_a_target_needs_is_named(configure: Configure, contract: Contract, missing: str, flag: str) -> None:
+    settings = configure().model_copy(update={missing: None})
+    with pytest.raises(SettingsError, match=f"a target needs {flag}"):
+        open_target(settings, contract)
+
+
+def test_credentials_are_checked_when_the_target_opens(configure: Configure, contract: Contract) -> None:
+    with pytest.raises(CredentialsError, match="ASSAY_CLIENT_SECRET not set"):
+        open_target(configure().model_copy(update={"client_secret": None}), contract)
+    with pytest.raises(CredentialsError, match="ASSAY_OUTSIDER_CLIENT_SECRET not set"):
+        open_target(configure().model_copy(update={"outsider_client_secret": None}), contract)
+    assert unfinished_runs() == []
+
+
+class Notes(list[tuple[str, str]]):
+    def write(self, kind: str, /, **event: Any) -> None:
+        self.append((kind, event["what"]))
+
+
+def test_preflight_passes_a_run_ai_api(reach: Open) -> None:
+    notes = Notes()
+    assert reach().preflight(notes)
+    assert notes == []
+
+
+def test_a_stand_in_that_answers_json_can_be_measured_and_nothing_else(
+    configure: Configure, contract: Contract
+) -> None:
+    with serving(always(Reply(200, {"ok": True}))) as server:
+        settings = configure().model_copy(update={"base_url": server.base_url, "token": configure().client_secret})
+        target = open_target(settings, contract, run_id="r")
+        notes = Notes()
+        assert target.preflight(notes, any_json=True)
+        assert notes == []
+        assert not target.preflight(notes)
+        target.close()
+    assert "not as a Run:ai API does" in notes[0][1]
+
+
+def framework(seen: Seen) -> Reply:
+    """What frameworks answer by themselves: JSON, but none of it the contract's Error."""
+    known = "authorization" in seen.headers
+    return Reply(404 if known else 401, {"detail": "Not Found" if known else "Not authenticated"})
+
+
+def plain_text(seen: Seen) -> Reply:
+    """Errors in plain text, beside a list of workloads."""
+    if seen.path.startswith("/api/v1/workloads?"):
+        return Reply(200, {"workloads": []})
+    return Reply(404, raw=b"not found", headers={"Content-Type": "text/plain"})
+
+
+@pytest.mark.parametrize("script", [framework, plain_text])
+def test_preflight_passes_an_api_all_of_whose_errors_have_another_shape(
+    configure: Configure, contract: Contract, script: Script
+) -> None:
+    with serving(script) as server:
+        settings = configure().model_copy(update={"base_url": server.base_url, "token": configure().client_secret})
+        target = open_target(settings, contract, run_id="r")
+        notes = Notes()
+        assert target.preflight(notes)
+        target.close()
+    assert notes == []
+
+
+@pytest.mark.parametrize("what", ["html", "500", "hang up", "none"])
+def test_preflight_says_what_answers_instead(configure: Configure, contract: Contract, what: str) -> None:
+    html = Reply(200, raw=b"<!DOCTYPE html><title>Login\n page</title>", headers={"Content-Type": "text/html"})
+    replies = {"html": html, "500": Reply(500, {"oops": 1}), "hang up": Reply(hang_up=True), "none": html}
+    expected = {
+        "html": 'it answers 200 with an HTML page titled "Login page"',
+        "500": "it answers 500 to everything",
+        "hang up": "no answer came (the connection was closed without an answer)",
+        "none": "no answer came (connection refused)",
+    }
+    with serving(always(replies[what])) as server:
+        url = server.base_url if what != "none" else f"http://127.0.0.1:{free_port()}"
+        settings = configure().model_copy(update={"base_url": url, "token": configure().client_secret})
+        target = open_target(settings.model_copy(update={"retry_cap": 0.01}), contract, run_id="r")
+        notes = Notes()
+        assert not target.preflight(notes)
+        target.close()
+    assert notes[0][0] == "problem"
+    assert expected[what] in notes[0][1]
+
+
+def test_preflight_raises_for_a_token_that_is_refused(configure: Configure, contract: Contract) -> None:
+    settings = configure().model_copy(update={"token": configure().client_secret})
+    target = open_target(settings, contract, run_id="r")
+    with pytest.raises(CredentialsError, match=r"refuses the token: Issuer is not familiar\."):
+        target.preflight(Notes())
+    target.close()
+
+
+def test_the_ledger_of_a_swept_run_is_finished(reach: Open) -> None:
+    target = reach()
+    create(target)
+    assert target.sweep().clean
+    assert unfinished_runs() == []
+    assert isinstance(target.ledger, Ledger)
