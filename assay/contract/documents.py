@@ -87,7 +87,7 @@ class Operation:
         body: Json | Absent = ABSENT,
         **ids: str,
     ) -> Request:
-        """A request to it; ``ids`` are by resource (``workload=...``), and those that its path does not name are left out.
+        """A request to it. ``ids`` are by resource (``workload=...``); ids that its path does not name are left out.
 
         Raises ContractError when one is missing.
         """
