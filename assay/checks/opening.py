@@ -13,13 +13,13 @@ from typing import Final
 
 from assay.checks.lending import end_rest, let_rest
 from assay.checks.probe import Probe
-from assay.client.orphan import end_with_parent, is_orphan
 from assay.client.session import Target, open_target
 from assay.client.settings import Settings, from_env, handed_over, load_settings
 from assay.contract import documents
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.findings.journal import Journal
+from assay.processes import Parent, interrupt
 from assay.reference import embedded
 
 JOURNAL: Final = "ASSAY__JOURNAL"
@@ -37,7 +37,7 @@ class ContractSession:
     concurrency: int
     _target: Target
     _stack: ExitStack
-    _owns_sweep: bool
+    _conductor: Parent | None  # the command that sweeps after us, if there is one
 
     def interrupt(self) -> None:
         """Let no further request leave but deletions; tests that run in threads end at their next request."""
@@ -48,7 +48,7 @@ class ContractSession:
         try:
             end_rest(self.probe)
             self.probe.packs.close()
-            if self._owns_sweep or is_orphan():
+            if self._conductor is None or self._conductor.is_gone:
                 for entry in self._target.sweep().left_behind:
                     print(f"left behind on the target: {entry.name} {entry.id or ''}")
         finally:
@@ -68,8 +68,10 @@ def open_session(option: Namespace) -> ContractSession:
     stack = ExitStack()
     if handed_over():
         settings = from_env()
-        end_with_parent()
+        conductor = Parent()
+        conductor.when_gone(interrupt)
     else:
+        conductor = None
         settings = load_settings(
             {"base_url": option.base_url, "project": option.project, "cluster": option.cluster}
             | ({"concurrency": option.concurrency} if option.concurrency else {})
@@ -89,7 +91,7 @@ def open_session(option: Namespace) -> ContractSession:
     probe = Probe(target, Oracle(contract), journal, profile=os.environ.get(PROFILE, "gate"))
     if settings.max_live >= _LEAST_TO_REST:
         let_rest(probe)
-    return ContractSession(probe, settings.concurrency, target, stack, not handed_over())
+    return ContractSession(probe, settings.concurrency, target, stack, conductor)
 
 
 def _start_embedded(settings: Settings, stack: ExitStack) -> Settings:

@@ -7,28 +7,29 @@ from typing import Annotated
 
 import typer
 
+from assay.contract import documents
+from assay.contract.merge import dump, merge, read_published
 from assay.errors import UsageError
 
 app = typer.Typer(
-    add_completion=False,
     help="The contract as data: merge the published documents, show or check what is in force.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
-@app.command("merge", short_help="Merge the published documents into one.")
+@app.command("merge")
 def merge_documents(
     published: Annotated[
         Path | None,
         typer.Option(
             help="Folder of the published documents, one operation each.",
-            show_default="those that are shipped",
+            show_default=f"openapi/{documents.VERSION}/published",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write.", show_default="the shipped document"),
+        typer.Option(help="File to write.", show_default=f"openapi/{documents.VERSION}/{documents.DOCUMENT}"),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 2 when the file is out of date.")
@@ -38,9 +39,6 @@ def merge_documents(
 
     Two differing definitions of one name are an error that names both places.
     """
-    from assay.contract import documents
-    from assay.contract.merge import dump, merge, read_published
-
     source = published or documents.version_folder() / "published"
     target = out or documents.version_folder() / documents.DOCUMENT
     text = dump(merge(read_published(source)))
@@ -56,7 +54,7 @@ def merge_documents(
     typer.echo(f"{target} written")
 
 
-@app.command("show", short_help="List the operations of the contract in force.")
+@app.command("show")
 def show(
     contract: Annotated[
         Path | None, typer.Option(help="OpenAPI 3.0 document to use instead of the shipped one.")
@@ -64,8 +62,6 @@ def show(
     corrections: Annotated[Path | None, typer.Option(help="OpenAPI Overlay 1.0 file to apply to it.")] = None,
 ) -> None:
     """Load the contract in force and list its operations; exit 2 and say why when it cannot be used."""
-    from assay.contract import documents
-
     loaded = documents.load(contract, corrections)
     typer.echo(f"{loaded.source} ({loaded.document['info']['title']} {loaded.version})")
     for operation in loaded.operations.values():

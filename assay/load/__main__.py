@@ -12,15 +12,12 @@ from gevent import monkey
 monkey.patch_all()
 
 import argparse  # noqa: E402
-import ctypes  # noqa: E402
 import logging  # noqa: E402
-import signal  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from assay.errors import EXIT_USAGE, AssayError  # noqa: E402
-
-_PARENT_DEATH_SIGNAL = 1
+from assay.processes import Parent, terminate  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Locust's web UI parses the command line once more, and ends the process when it meets what is not its own.
     sys.argv[1:] = []
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    die_with_parent()
+    Parent().when_gone(terminate)  # no load goes on unattended
     try:
         if options.run_file is not None:
             from assay.load.lead import lead
@@ -54,12 +51,6 @@ def main(arguments: list[str] | None = None) -> int:
     except AssayError as error:
         sys.stderr.write(f"{error.message}\n" + (f"{error.hint}\n" if error.hint else ""))
         return error.exit_code
-
-
-def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the parent dies, even by kill -9, so that no load goes on unattended."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 if __name__ == "__main__":

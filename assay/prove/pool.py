@@ -5,8 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -15,12 +13,11 @@ from typing import Any, Final
 
 from assay.contract import documents
 from assay.errors import InconclusiveError
+from assay.processes import Parent
 from assay.prove.suite import SuiteTest, collect
 from assay.prove.trial import Outcome, findings_of, try_defect
 from assay.reference.defects import catalogue
 from assay.reference.defects.base import Defect
-
-_LOOK_SECONDS: Final = 0.5
 
 
 @dataclass
@@ -37,18 +34,12 @@ _STATE: Final[dict[str, _Worker]] = {}
 
 
 def _prepare(profile: str, seed: int, only: tuple[str, ...]) -> None:
-    threading.Thread(target=_end_with, args=(os.getppid(),), name="end-with-parent", daemon=True).start()
+    # A prove that is killed cannot end its workers, which would go on for hours; they have nothing to clean up.
+    Parent().when_gone(lambda: os._exit(1))
     # Control planes write the cause of each 500 there, and hundreds of these are made to fail.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     tests = tuple(test for test in collect(profile) if not only or test.id.startswith(only))
     _STATE["worker"] = _Worker(profile, seed, tests, catalogue(documents.load()))
-
-
-def _end_with(parent: int) -> None:
-    """A prove that is killed cannot end its workers, which would go on for hours; they have nothing to clean up."""
-    while os.getppid() == parent:
-        time.sleep(_LOOK_SECONDS)
-    os._exit(1)
 
 
 def _known() -> dict[str, Mapping[str, Any]]:

@@ -17,6 +17,7 @@ import uvicorn
 
 from assay.contract.request import Json
 from assay.errors import UsageError
+from assay.processes import Parent
 from assay.reference import tenant
 from assay.reference.app import App
 from assay.reference.assembly import assemble
@@ -25,7 +26,6 @@ from assay.reference.plane import Plane
 from assay.reference.protocol import Protocol
 
 _GRACE_SECONDS: Final = 2
-_PARENT_CHECK_SECONDS: Final = 0.5
 # With 5,000 live workloads a full collection takes 47 ms, and 8 ms once what was loaded at the start is frozen;
 # requests leave no cycles behind (0 objects after 1,000 refusals), so it is hardly ever worth its while.
 _GC_THRESHOLDS: Final = (20_000, 50, 1_000)
@@ -100,7 +100,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
         self._lifeline = lifeline
-        self._parent = os.getppid()
+        self._parent = Parent()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -120,19 +120,13 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         with contextlib.suppress(NotImplementedError):
             loop.add_reader(sys.stdin.fileno(), self._read_lifeline)
-        self._watch_parent(loop)
+        # The lifeline fails when a fork of the parent holds its other end open; a changed parent id does not.
+        self._parent.when_gone(self._end)
 
     def _read_lifeline(self) -> None:
         if not os.read(sys.stdin.fileno(), 4096):
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
             self.should_exit = True
 
-    def _watch_parent(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The lifeline fails when a fork of the parent holds its other end open; a changed parent id does not.
-
-        Not PR_SET_PDEATHSIG: it fires when the *thread* that started this process ends, not the process.
-        """
-        if os.getppid() != self._parent:
-            self.should_exit = True
-        else:
-            loop.call_later(_PARENT_CHECK_SECONDS, self._watch_parent, loop)
+    def _end(self) -> None:
+        self.should_exit = True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from assay.client.orphan import PARENT
+from assay.processes import started_by_us
 
 # Enough for a part to delete ten live workloads on a target that takes 2 s for each answer.
 GRACE_SECONDS: Final = 25.0
@@ -49,7 +49,7 @@ def run(
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=folder,
-            env={**os.environ, **env, PARENT: str(os.getpid())},
+            env={**os.environ, **env, **started_by_us()},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -91,7 +91,7 @@ def test_killed_gate_is_mended_by_cleanup(tmp_path: Path, plane: Embedded) -> No
     assert code == 0, said
     assert "0 left behind" in said
     # What was being deleted when the power went may be gone before the clean-up looks.
-    assert all(str(each["name"]) in said for each in left if not each.get("deletedAt"))
+    assert all(str(each["name"]) in said for each in left if not each.get("deletedAt")), (said, left)
     assert workloads(plane) == []
     code, said = assay(tmp_path, "cleanup", "--base-url", plane.base_url, plane=plane)
     assert (code, said.strip()) == (0, f"nothing to clean up on {plane.base_url}")

@@ -1,0 +1,55 @@
+"""A process that does not outlive the one that started it, not even when that one is killed with SIGKILL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+_STARTED_BY: Final = "ASSAY__PARENT"
+
+# Soon enough for `assay cleanup` right after the kill, and no load worth mentioning.
+_LOOK_SECONDS: Final = 0.5
+
+
+def started_by_us() -> Mapping[str, str]:
+    """The environment that tells a process we start who its parent is, should we be gone before it asks."""
+    return {_STARTED_BY: str(os.getpid())}
+
+
+class Parent:
+    """The process that started this one. Make it early: afterwards a parent that is gone already goes unnoticed.
+
+    Looks at the parent's id rather than asking the kernel for a signal (PR_SET_PDEATHSIG): that one comes when the
+    *thread* that started this process ends, and on Linux alone.
+    """
+
+    def __init__(self) -> None:
+        # Taken out, for processes that this one starts have another parent.
+        self._id = int(os.environ.pop(_STARTED_BY, "0")) or os.getppid()
+
+    @property
+    def is_gone(self) -> bool:
+        return os.getppid() != self._id
+
+    def when_gone(self, act: Callable[[], object]) -> None:
+        """Call ``act`` once, in a thread of its own, soon after the parent is gone."""
+        threading.Thread(target=self._watch, args=(act,), name="end-with-parent", daemon=True).start()
+
+    def _watch(self, act: Callable[[], object]) -> None:
+        while not self.is_gone:
+            time.sleep(_LOOK_SECONDS)
+        act()
+
+
+def interrupt() -> None:
+    """Send this process SIGINT, so that it cleans up as after Ctrl-C."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def terminate() -> None:
+    """Send this process SIGTERM."""
+    os.kill(os.getpid(), signal.SIGTERM)

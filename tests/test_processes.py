@@ -1,0 +1,45 @@
+"""Processes end with the one that started them, also when it was killed, or is gone before they ask."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from assay.processes import Parent, started_by_us
+
+CHILD = """
+import os, sys, time
+from assay.processes import Parent
+parent = Parent()
+print("gone" if parent.is_gone else "there", "STARTED" if "ASSAY__PARENT" in os.environ else "alone", flush=True)
+parent.when_gone(lambda: (print("ends", flush=True), os._exit(0)))
+time.sleep(60)
+"""
+PARENT = f"""
+import subprocess, sys
+from assay.processes import started_by_us
+import os
+child = subprocess.Popen([sys.executable, "-c", {CHILD!r}], env={{**os.environ, **started_by_us()}})
+child.wait()
+"""
+
+
+def test_ends_with_a_killed_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "there alone\n"
+        parent.kill()
+        assert parent.stdout.read() == "ends\n"  # both hold the pipe: it ends when both have
+
+
+def test_a_parent_gone_before_the_child_asks_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY__PARENT", str(os.getpid()))  # it was us; whoever started us now, is another
+    assert Parent().is_gone
+
+
+def test_without_a_word_from_the_parent_it_is_the_present_one() -> None:
+    assert not Parent().is_gone
+    assert started_by_us() == {"ASSAY__PARENT": str(os.getpid())}
