@@ -23,7 +23,7 @@ from assay.prove.timing import SharedTime
 from assay.reference import tenant
 from assay.reference.app import App
 from assay.reference.behaviour import Behaviour
-from assay.reference.plane import Plane, World
+from assay.reference.plane import Plane, PlaneSetup
 from assay.run.plan import plan
 
 # Longer than any answer of a control plane in this process takes on a crowded machine: with a load of 10, and at the
@@ -83,7 +83,7 @@ class Bench:
     ) -> None:
         self.time = SharedTime()
         self.time.install()
-        self.plane = Plane(World(contract, RULES, self.time.time, seed=seed), behaviour)
+        self.plane = Plane(PlaneSetup(contract, RULES, self.time.time, seed=seed), behaviour)
         self.notebook = Notebook()
         settings = self._settings(seed)
         transport = InProcess(App(self.plane), self.time.time, _TIMEOUT)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from assay.reference.behaviour import Wire
-from assay.reference.http import Answer, Call, Disconnected, Headers, Refusal
+from assay.reference.http import Call, Disconnected, Headers, Refusal, Reply
 from assay.reference.plane import Plane
 from assay.reference.routing import Router, routes
 
@@ -38,17 +38,17 @@ class App:
         try:
             answer = await self._handle(call, scope["raw_path"], receive)
         except Refusal as refusal:
-            answer = refusal.answer(details=self.plane.choices.details)
+            answer = refusal.reply(details=self.plane.choices.details)
         except Disconnected:
             return
         except Exception:  # noqa: BLE001 - the last line of defence: the caller gets an Error body, stderr the cause
             traceback.print_exc(file=sys.stderr)
-            answer = Refusal(500, "the control plane failed; its standard error says why").answer()
+            answer = Refusal(500, "the control plane failed; its standard error says why").reply()
         for change in self.plane.behaviour.after:
             answer = change(self.plane, call, answer)
         await _respond(answer, send, self.plane.behaviour.wire)
 
-    async def _handle(self, call: Call, raw_path: bytes, receive: Receive) -> Answer:
+    async def _handle(self, call: Call, raw_path: bytes, receive: Receive) -> Reply:
         route, call.segments, call.params = self._router.find(call.method, raw_path)
         call.operation = route.operation
         if route.guarded:
@@ -60,7 +60,7 @@ class App:
         if route.method in {"POST", "PATCH"}:
             call.body = await _read(call, receive)
         result = route.handler(call)
-        return result if isinstance(result, Answer) else await result
+        return result if isinstance(result, Reply) else await result
 
     def allowed(self, raw_path: bytes) -> bytes | None:
         """The value of Allow for a path; None when nothing is there."""
@@ -94,7 +94,7 @@ def _too_large() -> Refusal:
     return Refusal(413, f"the body is too large; at most {LARGEST_BODY - 1} bytes are read")
 
 
-async def _respond(answer: Answer, send: Send, changes: tuple[Wire, ...]) -> None:
+async def _respond(answer: Reply, send: Send, changes: tuple[Wire, ...]) -> None:
     body = answer.encoded()
     headers: Headers = [
         (b"content-type", answer.kind),

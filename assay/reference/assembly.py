@@ -13,7 +13,7 @@ from assay.errors import UsageError
 from assay.reference import faults, latency
 from assay.reference.behaviour import Behaviour
 from assay.reference.options import Options
-from assay.reference.plane import Plane, World
+from assay.reference.plane import Plane, PlaneSetup
 from assay.reference.times import Clock
 
 Named = TypeVar("Named")
@@ -41,7 +41,7 @@ def assemble(options: Options, clock: Clock = time.time) -> Plane:
     if options.latency:
         behaviour = latency.enable(behaviour, options.latency)
     behaviour = behaviour.at_pace(options.pace)
-    return Plane(World(contract, tuple(RULES), clock, options.token_seconds, options.seed), behaviour)
+    return Plane(PlaneSetup(contract, tuple(RULES), clock, options.token_seconds, options.seed), behaviour)
 
 
 def _named(known: Mapping[str, Named], name: str, what: str) -> Named:

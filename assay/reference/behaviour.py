@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.contract.rules.base import Rule
-from assay.reference.http import Answer, Call, Headers
-from assay.reference.identity import Identity
+from assay.reference.http import Call, Headers, Reply
+from assay.reference.identity import IdentityProvider
 from assay.reference.lifecycle import Lifecycle, Pace
 from assay.reference.metrics import Metrics
 from assay.reference.operations import Operations
@@ -22,10 +22,10 @@ from assay.reference.validation import Reshape, Validation
 if TYPE_CHECKING:
     from assay.reference.plane import Plane
 
-Before = Callable[["Plane", Call], Awaitable[Answer | None]]
+Before = Callable[["Plane", Call], Awaitable[Reply | None]]
 """Runs before a call is handled, and may answer in its place, wait, or raise."""
 
-After = Callable[["Plane", Call, Answer], Answer]
+After = Callable[["Plane", Call, Reply], Reply]
 """Sees every answer on its way out, refusals included, and may change it."""
 
 Wire = Callable[[Headers], Headers]
@@ -78,7 +78,7 @@ class Behaviour:
     after: tuple[After, ...] = ()
     wire: tuple[Wire, ...] = ()
     keep_alive: int = 75
-    identity: type[Identity] = Identity
+    identity: type[IdentityProvider] = IdentityProvider
     validation: type[Validation] = Validation
     store: type[Store] = Store
     lifecycle: type[Lifecycle] = Lifecycle

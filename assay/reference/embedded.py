@@ -26,7 +26,7 @@ _TAIL: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class IssuedCredentials:
     """A client of the embedded control plane and the projects it may work in."""
 
     client_id: str
@@ -44,7 +44,7 @@ class Embedded:
         self.projects: tuple[str, ...] = tuple(ready["projects"])
         self.cluster: str = ready["cluster"]
         self.clients = tuple(
-            Credentials(item["client_id"], item["client_secret"], tuple(item["projects"]))
+            IssuedCredentials(item["client_id"], item["client_secret"], tuple(item["projects"]))
             for item in ready["clients"]
         )
 

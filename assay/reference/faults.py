@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from assay.reference.behaviour import Behaviour
-from assay.reference.http import Answer, Call, Refusal, error_body
+from assay.reference.http import Call, Refusal, Reply, error_body
 
 if TYPE_CHECKING:
     from assay.reference.plane import Plane
@@ -23,7 +23,7 @@ def enable(behaviour: Behaviour) -> Behaviour:
     return behaviour.first(_before).then(_after)
 
 
-async def _before(_: Plane, call: Call) -> Answer | None:
+async def _before(_: Plane, call: Call) -> Reply | None:
     wanted = call.header(HEADER)
     if wanted is None or wanted == "503-after":
         return None
@@ -32,7 +32,7 @@ async def _before(_: Plane, call: Call) -> Answer | None:
     raise Refusal(int(wanted), _MESSAGES[int(wanted)])
 
 
-def _after(_: Plane, call: Call, answer: Answer) -> Answer:
+def _after(_: Plane, call: Call, answer: Reply) -> Reply:
     if call.header(HEADER) == "503-after" and answer.status < 400:
-        return Answer(503, error_body(503, _MESSAGES[503]))
+        return Reply(503, error_body(503, _MESSAGES[503]))
     return answer

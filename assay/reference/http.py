@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from assay.contract.request import Json
 
 if TYPE_CHECKING:
-    from assay.reference.identity import Client
+    from assay.reference.identity import Caller
 
 JSON: Final = b"application/json"
 CSV: Final = b"text/csv; charset=utf-8"
@@ -34,7 +34,7 @@ class Call:
     operation: str | None = None
     params: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
-    client: Client | None = None
+    client: Caller | None = None
 
     def header(self, name: bytes) -> str | None:
         """The value of a header (``name`` in lower case), several joined by a comma; None when absent."""
@@ -42,7 +42,7 @@ class Call:
         return b", ".join(values).decode("latin-1") if values else None
 
     @property
-    def caller(self) -> Client:
+    def caller(self) -> Caller:
         """The authenticated client; only guarded routes may ask."""
         if self.client is None:
             raise LookupError("this route is not guarded, so there is no caller")
@@ -50,7 +50,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Answer:
+class Reply:
     """One response. ``content`` is a JSON value, or bytes that are ready to send (of type ``kind``)."""
 
     status: int
@@ -72,10 +72,10 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault
         self.details = details
         self.headers = headers or []
 
-    def answer(self, *, details: bool = True) -> Answer:
+    def reply(self, *, details: bool = True) -> Reply:
         """The Error that this becomes, with or without its optional details."""
         body = error_body(self.status, self.message, self.details if details else None)
-        return Answer(self.status, body, JSON, list(self.headers))
+        return Reply(self.status, body, JSON, list(self.headers))
 
 
 class Disconnected(Exception):  # noqa: N818 - nobody is left to be answered

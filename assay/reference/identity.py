@@ -27,7 +27,7 @@ _GRANTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class Caller:
     """An application with its secret and the ids of the projects it may work in."""
 
     id: str
@@ -35,18 +35,18 @@ class Client:
     projects: tuple[str, ...]
 
 
-class Identity:
+class IdentityProvider:
     """Issues and verifies tokens. Secrets and the signing key live as long as the process."""
 
     def __init__(self, clock: Clock, token_seconds: float) -> None:
         self._clock = clock
         self._token_seconds = token_seconds
         self._key = secrets.token_bytes(32)
-        self.clients: Mapping[str, Client] = {
-            name: Client(name, secrets.token_urlsafe(24), projects)
+        self.clients: Mapping[str, Caller] = {
+            name: Caller(name, secrets.token_urlsafe(24), projects)
             for name, projects in tenant.CLIENT_PROJECTS.items()
         }
-        self._verified: dict[str, tuple[Client, float]] = {}
+        self._verified: dict[str, tuple[Caller, float]] = {}
 
     def grant(self, request: Json) -> str:
         """An access token for the credentials in a token request; refuses bad ones with 400, as documented."""
@@ -62,14 +62,14 @@ class Identity:
             raise Refusal(400, f"Required parameter is missing: {', '.join(missing)}")
         return self.issue(self._known(values[names[0]], values[names[1]]))
 
-    def _known(self, name: str, secret: str) -> Client:
+    def _known(self, name: str, secret: str) -> Caller:
         client = self.clients.get(name)
         expected = client.secret if client else ""
         if client is None or not hmac.compare_digest(expected.encode(), secret.encode()):
             raise Refusal(400, "the client id or the client secret is wrong")
         return client
 
-    def issue(self, client: Client) -> str:
+    def issue(self, client: Caller) -> str:
         """A fresh signed token for ``client``."""
         now = self._clock()
         claims = {
@@ -81,7 +81,7 @@ class Identity:
         }
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
-    def authenticate(self, call: Call) -> Client:
+    def authenticate(self, call: Call) -> Caller:
         """The client behind the bearer token; refuses with 401 and a challenge."""
         values = [value for key, value in call.headers if key == b"authorization"]
         if not values:
@@ -93,7 +93,7 @@ class Identity:
             raise _unauthorized("the header Authorization does not hold 'Bearer <token>'")
         return self.verify(token.strip())
 
-    def verify(self, token: str) -> Client:
+    def verify(self, token: str) -> Caller:
         """The client a token was issued to; 401 when it is forged, malformed or expired."""
         remembered = self._verified.get(token)
         if remembered is None:
@@ -106,7 +106,7 @@ class Identity:
             raise _unauthorized("the token has expired")
         return client
 
-    def _decode(self, token: str) -> tuple[Client, float]:
+    def _decode(self, token: str) -> tuple[Caller, float]:
         try:
             # Times are checked against this plane's own clock, in verify.
             claims = jwt.decode(
@@ -120,7 +120,7 @@ class Identity:
         except (jwt.PyJWTError, KeyError, TypeError, ValueError):
             raise _unauthorized("the token is not one that this control plane issued") from None
 
-    def may(self, client: Client, project_id: str) -> bool:
+    def may(self, client: Caller, project_id: str) -> bool:
         """Whether ``client`` has rights in a project; False for projects that do not exist."""
         return project_id in client.projects
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from assay.contract.request import Json
 from assay.reference.scaling import Autoscaling, Pod, Revision, Traffic
-from assay.reference.store import Workload
+from assay.reference.store import StoredWorkload
 from assay.reference.times import SECOND
 
 # A PATCH that changes something begins a revision; the oldest are forgotten, and their metrics with them.
@@ -42,22 +42,22 @@ class Lifecycle:
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
 
-    def running_from(self, workload: Workload) -> int:
+    def running_from(self, workload: StoredWorkload) -> int:
         """The moment the first replica is ready."""
         pace = self.pace
         return workload.created + int((pace.creating + pace.pending + pace.initializing) * SECOND)
 
-    def failed_from(self, workload: Workload) -> int | None:
+    def failed_from(self, workload: StoredWorkload) -> int | None:
         """The moment a workload fails because it takes longer to initialise than its spec allows, or None."""
         limit = workload.initialization_timeout
         if limit is None or workload.created + limit * SECOND >= self.running_from(workload):
             return None
         return workload.created + int(limit * SECOND)
 
-    def desired_phase(self, workload: Workload) -> str:
+    def desired_phase(self, workload: StoredWorkload) -> str:
         return "Running" if workload.deleted is None else "Deleted"
 
-    def phase(self, workload: Workload, now: int) -> str:
+    def phase(self, workload: StoredWorkload, now: int) -> str:
         """``actualPhase``. A deletion ends every other phase; an update shows only on a running workload."""
         if workload.deleted is not None:
             ends = workload.deleted + int(self.pace.deleting * SECOND)
@@ -71,7 +71,7 @@ class Lifecycle:
             return "Updating"
         return "Running"
 
-    def _starting(self, workload: Workload, now: int) -> str:
+    def _starting(self, workload: StoredWorkload, now: int) -> str:
         age = (now - workload.created) / SECOND
         if age < self.pace.creating:
             return "Creating"
@@ -81,14 +81,14 @@ class Lifecycle:
         """The moment from which a workload deleted at ``deleted`` answers 404."""
         return deleted + int((self.pace.deleting + self.pace.terminating) * SECOND)
 
-    def serving_from(self, workload: Workload) -> int | None:
+    def serving_from(self, workload: StoredWorkload) -> int | None:
         """The moment from which there are metrics; None when the workload failed before it served."""
         if self.failed_from(workload) is not None:
             return None
         oldest = workload.revisions[0].since if workload.revisions else 0
         return max(self.running_from(workload), oldest)
 
-    def revise(self, workload: Workload, autoscaling: Json, now: int) -> None:
+    def revise(self, workload: StoredWorkload, autoscaling: Json, now: int) -> None:
         """Begin a revision with a new ``autoscaling``; before anything runs, the first one is amended instead."""
         revisions = self.revisions(workload)
         workload.autoscaling = autoscaling
@@ -101,7 +101,7 @@ class Lifecycle:
         revisions.append(self._revision(workload, last.number + 1, now))
         del revisions[:-REVISIONS_KEPT]
 
-    def revision(self, workload: Workload, moment: int) -> Revision:
+    def revision(self, workload: StoredWorkload, moment: int) -> Revision:
         """The revision in force at ``moment``; before the first one began, the first."""
         revisions = self.revisions(workload)
         for revision in reversed(revisions):
@@ -109,13 +109,13 @@ class Lifecycle:
                 return revision
         return revisions[0]
 
-    def revisions(self, workload: Workload) -> list[Revision]:
+    def revisions(self, workload: StoredWorkload) -> list[Revision]:
         """The workload's revisions, oldest first; at least one."""
         if not workload.revisions:
             workload.revisions = [self._revision(workload, 0, self.running_from(workload))]
         return workload.revisions
 
-    def _revision(self, workload: Workload, number: int, since: int) -> Revision:
+    def _revision(self, workload: StoredWorkload, number: int, since: int) -> Revision:
         return Revision(
             workload_id=workload.id,
             number=number,
@@ -126,7 +126,7 @@ class Lifecycle:
             step=max(int(self.pace.scaling * SECOND), SECOND),
         )
 
-    def pods(self, workload: Workload, now: int) -> list[Pod]:
+    def pods(self, workload: StoredWorkload, now: int) -> list[Pod]:
         """Every pod the workload has or had, oldest first; none before Initializing, none when it failed."""
         if self.failed_from(workload) is not None or self.phase(workload, now) in {"Creating", "Pending"}:
             return []

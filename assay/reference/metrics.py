@@ -11,7 +11,7 @@ from typing import Final
 from assay.contract.request import Json
 from assay.reference.lifecycle import Lifecycle
 from assay.reference.scaling import SERVICE_SECONDS, Pod
-from assay.reference.store import Workload
+from assay.reference.store import StoredWorkload
 from assay.reference.times import SECOND, text
 
 # Older measurements are no longer kept.
@@ -69,7 +69,7 @@ class Metrics:
     def __init__(self, lifecycle: Lifecycle) -> None:
         self._lifecycle = lifecycle
 
-    def window(self, workload: Workload, now: int, pod: Pod | None = None) -> Window:
+    def window(self, workload: StoredWorkload, now: int, pod: Pod | None = None) -> Window:
         """When a workload, or one of its pods, was measured."""
         opens = self._lifecycle.serving_from(workload)
         closes = now if workload.deleted is None else min(now, workload.deleted)
@@ -81,12 +81,12 @@ class Metrics:
         return Window(max(opens, now - RETENTION), closes)
 
     def measure(
-        self, workload: Workload, kinds: list[str], wanted: Range, window: Window, pod: Pod | None = None
+        self, workload: StoredWorkload, kinds: list[str], wanted: Range, window: Window, pod: Pod | None = None
     ) -> list[Measurement]:
         """One series for each kind, in the order asked for. Moments without a measurement are left out."""
         moments = [moment for moment in wanted.grid() if window.covers(moment)]
         labels = {"workloadId": workload.id} if pod is None else {"workloadId": workload.id, "podId": pod.id}
-        read: dict[str, Callable[[Workload, int, Pod | None], float]] = {
+        read: dict[str, Callable[[StoredWorkload, int, Pod | None], float]] = {
             "THROUGHPUT": self.throughput,
             "LATENCY": self.latency,
         }
@@ -95,7 +95,7 @@ class Metrics:
             for kind in kinds
         ]
 
-    def throughput(self, workload: Workload, moment: int, pod: Pod | None = None) -> float:
+    def throughput(self, workload: StoredWorkload, moment: int, pod: Pod | None = None) -> float:
         """Requests answered a second: what arrives, up to a fifth more than the replicas are meant to serve."""
         revision = self._lifecycle.revision(workload, moment)
         replicas = revision.replicas(moment)
@@ -105,7 +105,7 @@ class Metrics:
         served = min(rate, 1.2 * replicas * revision.scaling.rate)
         return served if pod is None else served * _weight(pod, replicas, workload.id)
 
-    def latency(self, workload: Workload, moment: int, pod: Pod | None = None) -> float:
+    def latency(self, workload: StoredWorkload, moment: int, pod: Pod | None = None) -> float:
         """Milliseconds a request takes: the service time, stretched as the replicas fill; 0 when nobody calls."""
         revision = self._lifecycle.revision(workload, moment)
         replicas = revision.replicas(moment)

@@ -15,11 +15,11 @@ from assay.contract.documents import Operation
 from assay.contract.request import Json
 from assay.contract.rules.base import prune
 from assay.reference import bodies, patching, tenant
-from assay.reference.http import CSV, JSON, Answer, Call, Refusal, encode
+from assay.reference.http import CSV, JSON, Call, Refusal, Reply, encode
 from assay.reference.metrics import Range, as_csv, as_json
 from assay.reference.negotiation import prefers_csv
 from assay.reference.scaling import Pod
-from assay.reference.store import Workload
+from assay.reference.store import StoredWorkload
 from assay.reference.times import SECOND, parse, text
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Operations:
 
     # create
 
-    def create(self, call: Call) -> Answer:
+    def create(self, call: Call) -> Reply:
         """202 with the new workload."""
         plane = self.plane
         body = bodies.read_json(call)
@@ -61,7 +61,7 @@ class Operations:
         if taken is not None and plane.store.named(project.id, name) is not None:
             raise Refusal(taken, f"/name: the name '{name[:100]}' is already in use in project {project.id}")
         now = plane.now()
-        workload = Workload(
+        workload = StoredWorkload(
             id=str(uuid.UUID(int=plane.random.getrandbits(128), version=4)),
             name=name,
             requested_name=body["name"],
@@ -101,19 +101,19 @@ class Operations:
 
     # read, delete
 
-    def read(self, call: Call) -> Answer:
+    def read(self, call: Call) -> Reply:
         """200 with the workload, also while it is being deleted."""
         workload = self.permitted_workload("read", call)
         return self.describe(200, workload, self.plane.now())
 
-    def delete(self, call: Call) -> Answer:
+    def delete(self, call: Call) -> Reply:
         """202 with {code, message}; a second DELETE too, as long as the first one is under way."""
         plane = self.plane
         workload = self.permitted_workload("delete", call)
         if workload.deleted is None:
             now = plane.now()
             plane.store.delete(workload, now, self.gone_from(now))
-        return Answer(202, {"code": 202, "message": "The deletion of the workload has been accepted."})
+        return Reply(202, {"code": 202, "message": "The deletion of the workload has been accepted."})
 
     def gone_from(self, now: int) -> int:
         """When a workload deleted now answers 404."""
@@ -122,7 +122,7 @@ class Operations:
             return now + _FOR_GOOD
         return now if how == "at-once" else self.plane.lifecycle.gone_from(now)
 
-    def permitted_workload(self, role: str, call: Call) -> Workload:
+    def permitted_workload(self, role: str, call: Call) -> StoredWorkload:
         """The workload that the path names, if it exists and the caller has rights in its project."""
         plane = self.plane
         plane.validation.path(role, call.params)
@@ -137,7 +137,7 @@ class Operations:
 
     # update
 
-    def update(self, call: Call) -> Answer:
+    def update(self, call: Call) -> Reply:
         """202 with the patched workload. A refused patch changes nothing; one without a body neither."""
         plane = self.plane
         workload = self.permitted_workload("update", call)
@@ -167,12 +167,12 @@ class Operations:
 
     # metrics
 
-    def workload_metrics(self, call: Call) -> Answer:
+    def workload_metrics(self, call: Call) -> Reply:
         """200, or 207 when the range begins before the first measurement."""
         workload = self.permitted_workload("metrics", call)
         return self.measured("metrics", call, workload, None)
 
-    def pod_metrics(self, call: Call) -> Answer:
+    def pod_metrics(self, call: Call) -> Reply:
         """The same for one pod of the workload, present or past; 404 for any other."""
         workload = self.permitted_workload("pod_metrics", call)
         wanted = call.params["podId"].lower()
@@ -181,7 +181,7 @@ class Operations:
                 return self.measured("pod_metrics", call, workload, pod)
         raise Refusal(404, f"workload {workload.id} has no pod {wanted[:60]}")
 
-    def measured(self, role: str, call: Call, workload: Workload, pod: Pod | None) -> Answer:
+    def measured(self, role: str, call: Call, workload: StoredWorkload, pod: Pod | None) -> Reply:
         plane = self.plane
         query = plane.validation.query(role, call.query)
         wanted = _range(query)
@@ -195,28 +195,28 @@ class Operations:
         series = plane.metrics.measure(workload, kinds, wanted, window, pod)
         # The contract offers CSV for 200 only: a client that reads nothing else gets the rows that there are.
         if prefers_csv(call.header(b"accept")):
-            return Answer(200, as_csv(series, plane.choices.zone), CSV)
-        return Answer(status, as_json(series, plane.choices.zone))
+            return Reply(200, as_csv(series, plane.choices.zone), CSV)
+        return Reply(status, as_json(series, plane.choices.zone))
 
     # answers
 
-    def describe(self, status: int, workload: Workload, now: int) -> Answer:
+    def describe(self, status: int, workload: StoredWorkload, now: int) -> Reply:
         """The workload as Inference1; ready-made bytes unless somebody wants to change the answer."""
         if self.plane.behaviour.after:
-            return Answer(status, self.document(workload, now))
+            return Reply(status, self.document(workload, now))
         state = (self.plane.lifecycle.phase(workload, now), workload.deleted, workload.updated)
         if workload.rendered is None or workload.rendered[0] != state:
             workload.rendered = (
                 state,
                 encode(self.metadata(workload, now))[:-1] + b',"spec":' + workload.spec + b"}",
             )
-        return Answer(status, workload.rendered[1], JSON)
+        return Reply(status, workload.rendered[1], JSON)
 
-    def document(self, workload: Workload, now: int) -> dict[str, Json]:
+    def document(self, workload: StoredWorkload, now: int) -> dict[str, Json]:
         """Inference1 as a JSON value."""
         return {**self.metadata(workload, now), "spec": json.loads(workload.spec)}
 
-    def metadata(self, workload: Workload, now: int) -> dict[str, Json]:
+    def metadata(self, workload: StoredWorkload, now: int) -> dict[str, Json]:
         """Everything of Inference1 but the spec."""
         plane = self.plane
         zone = plane.choices.zone

@@ -14,7 +14,7 @@ from assay.reference.times import Clock, microseconds
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class PlaneSetup:
     """What a plane is given from outside: the contract, the rules, the time, and the seed of its ids."""
 
     contract: Contract
@@ -27,16 +27,16 @@ class World:
 class Plane:
     """The parts of a running control plane, built as its behaviour says."""
 
-    def __init__(self, world: World, behaviour: Behaviour) -> None:
-        self.contract = world.contract
-        self.clock = world.clock
+    def __init__(self, setup: PlaneSetup, behaviour: Behaviour) -> None:
+        self.contract = setup.contract
+        self.clock = setup.clock
         self.behaviour = behaviour
         self.choices = behaviour.choices
         # Ids are random, not secret; a seed makes them repeatable.
-        self.random = random.Random(secrets.randbits(64) if world.seed is None else world.seed)
-        rules = reduce(lambda sofar, change: tuple(change(sofar)), behaviour.rules, world.rules)
-        self.validation = behaviour.validation(world.contract, rules, behaviour.reshape)
-        self.identity = behaviour.identity(world.clock, world.token_seconds)
+        self.random = random.Random(secrets.randbits(64) if setup.seed is None else setup.seed)
+        rules = reduce(lambda sofar, change: tuple(change(sofar)), behaviour.rules, setup.rules)
+        self.validation = behaviour.validation(setup.contract, rules, behaviour.reshape)
+        self.identity = behaviour.identity(setup.clock, setup.token_seconds)
         self.store = behaviour.store()
         self.lifecycle = behaviour.lifecycle(behaviour.pace)
         self.metrics = behaviour.metrics(self.lifecycle)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from assay.contract.documents import Contract
-from assay.reference.http import Answer, Call, Refusal
-from assay.reference.neighbours import Neighbours
+from assay.reference.auxiliary import AuxiliaryEndpoints
+from assay.reference.http import Call, Refusal, Reply
 from assay.reference.plane import Plane
 
-Handler = Callable[[Call], Answer | Awaitable[Answer]]
+Handler = Callable[[Call], Reply | Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def split(raw_path: bytes) -> tuple[str, ...]:
 
 def routes(plane: Plane, contract: Contract) -> list[Route]:
     """The six operations where the contract puts them, and those beside it."""
-    operations, neighbours = plane.operations, Neighbours(plane)
+    operations, auxiliary = plane.operations, AuxiliaryEndpoints(plane)
     handlers: dict[str, Handler] = {
         "create": operations.create,
         "read": operations.read,
@@ -85,10 +85,10 @@ def routes(plane: Plane, contract: Contract) -> list[Route]:
     ]
     return [
         *documented,
-        Route("POST", _template("/api/v1/token"), neighbours.token, guarded=False),
-        Route("GET", _template("/api/v1/workloads"), neighbours.workloads),
-        Route("GET", _template("/api/v1/workloads/{workloadId}/pods"), neighbours.pods),
-        Route("GET", _template("/healthz"), neighbours.health, guarded=False),
+        Route("POST", _template("/api/v1/token"), auxiliary.token, guarded=False),
+        Route("GET", _template("/api/v1/workloads"), auxiliary.workloads),
+        Route("GET", _template("/api/v1/workloads/{workloadId}/pods"), auxiliary.pods),
+        Route("GET", _template("/healthz"), auxiliary.health, guarded=False),
     ]
 
 

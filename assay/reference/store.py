@@ -16,7 +16,7 @@ TOMBSTONES: Final = 10_000
 
 
 @dataclass(slots=True, eq=False)
-class Workload:
+class StoredWorkload:
     """One record. Moments in microseconds. ``spec`` is encoded JSON: bytes cost the garbage collector nothing."""
 
     id: str
@@ -40,18 +40,18 @@ class Store:
     """All workloads of the tenant. Single-threaded: every method is one atomic step of the event loop."""
 
     def __init__(self) -> None:
-        self._live: dict[str, Workload] = {}
-        self._names: dict[tuple[str, str], Workload] = {}
-        self._leaving: deque[Workload] = deque()
-        self._tombstones: deque[Workload] = deque(maxlen=TOMBSTONES)
+        self._live: dict[str, StoredWorkload] = {}
+        self._names: dict[tuple[str, str], StoredWorkload] = {}
+        self._leaving: deque[StoredWorkload] = deque()
+        self._tombstones: deque[StoredWorkload] = deque(maxlen=TOMBSTONES)
 
-    def insert(self, workload: Workload, now: int) -> None:
+    def insert(self, workload: StoredWorkload, now: int) -> None:
         """Add a record; its name is taken in its project from now on."""
         self.sweep(now)
         self._live[workload.id] = workload
         self._names[workload.project.id, workload.name] = workload
 
-    def find(self, workload_id: str, now: int) -> Workload | None:
+    def find(self, workload_id: str, now: int) -> StoredWorkload | None:
         """The record of an id, also while it is being deleted; None when there is none (any more)."""
         workload = self._live.get(workload_id)
         if workload is not None and workload.gone is not None and now >= workload.gone:
@@ -59,29 +59,29 @@ class Store:
             return None
         return workload
 
-    def named(self, project_id: str, name: str) -> Workload | None:
+    def named(self, project_id: str, name: str) -> StoredWorkload | None:
         """The record that holds a name in a project; a DELETE frees the name at once."""
         holder = self._names.get((project_id, name))
         return holder if holder is not None and holder.deleted is None else None
 
-    def replace(self, workload: Workload, changes: Mapping[str, Json]) -> None:
+    def replace(self, workload: StoredWorkload, changes: Mapping[str, Json]) -> None:
         """Store new values of a record's fields in one step."""
         for key, value in changes.items():
             setattr(workload, key, value)
 
-    def delete(self, workload: Workload, now: int, gone: int) -> None:
+    def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
         """Mark a record as deleted at ``now``, to vanish at ``gone``."""
         workload.deleted = now
         workload.gone = gone
         self._leaving.append(workload)
         self.sweep(now)
 
-    def live(self, now: int) -> Iterator[Workload]:
+    def live(self, now: int) -> Iterator[StoredWorkload]:
         """Every record that has not vanished, oldest first."""
         self.sweep(now)
         return iter(list(self._live.values()))
 
-    def buried(self, now: int) -> Iterator[Workload]:
+    def buried(self, now: int) -> Iterator[StoredWorkload]:
         """Records that have vanished, oldest first."""
         self.sweep(now)
         return iter(list(self._tombstones))
@@ -91,7 +91,7 @@ class Store:
         while self._leaving and (self._leaving[0].gone or 0) <= now:
             self._bury(self._leaving.popleft())
 
-    def _bury(self, workload: Workload) -> None:
+    def _bury(self, workload: StoredWorkload) -> None:
         if self._live.pop(workload.id, None) is None:
             return
         if self._names.get((workload.project.id, workload.name)) is workload:

@@ -11,11 +11,11 @@ from assay.contract.request import Json
 from assay.contract.rules.base import Rule, Strength
 from assay.reference import bodies, patching, tenant
 from assay.reference.behaviour import Before, Behaviour, Change
-from assay.reference.http import Answer, Call, Refusal
+from assay.reference.http import Call, Refusal, Reply
 from assay.reference.negotiation import quality
 from assay.reference.operations import Operations
 from assay.reference.plane import Plane
-from assay.reference.store import Workload
+from assay.reference.store import StoredWorkload
 from assay.reference.validation import Validation, read_query
 
 Demand = Callable[[Validation, str, Any], None]
@@ -191,13 +191,13 @@ def _without(call: Call, name: bytes) -> list[tuple[bytes, bytes]]:
     return [(key, value) for key, value in call.headers if key != name]
 
 
-async def any_content_type(_: Plane, call: Call) -> Answer | None:
+async def any_content_type(_: Plane, call: Call) -> Reply | None:
     """Every body is read as JSON, whatever it says it is."""
     call.headers = [*_without(call, b"content-type"), (b"content-type", b"application/json")]
     return None
 
 
-async def strict_accept(_: Plane, call: Call) -> Answer | None:
+async def strict_accept(_: Plane, call: Call) -> Reply | None:
     accept = call.header(b"accept")
     csv = call.operation in {"metrics", "pod_metrics"} and quality(accept or "", "text", "csv") > 0
     if accept is not None and not csv and quality(accept, "application", "json") <= 0:
@@ -205,7 +205,7 @@ async def strict_accept(_: Plane, call: Call) -> Answer | None:
     return None
 
 
-async def strict_query(plane: Plane, call: Call) -> Answer | None:
+async def strict_query(plane: Plane, call: Call) -> Reply | None:
     if call.operation is not None:
         known = {item.name for item in plane.contract.operations[call.operation].parameters if item.where == "query"}
         for name in read_query(call.query):
@@ -214,19 +214,19 @@ async def strict_query(plane: Plane, call: Call) -> Answer | None:
     return None
 
 
-async def known_expectations(_: Plane, call: Call) -> Answer | None:
+async def known_expectations(_: Plane, call: Call) -> Reply | None:
     """417 for an Expect that nobody knows (RFC 9110, 10.1.1), before anything else looks at the call."""
     if (call.header(b"expect") or "100-continue").lower() != "100-continue":
-        return Answer(417, b"", b"text/plain")
+        return Reply(417, b"", b"text/plain")
     return None
 
 
-async def no_csv(_: Plane, call: Call) -> Answer | None:
+async def no_csv(_: Plane, call: Call) -> Reply | None:
     call.headers = _without(call, b"accept")
     return None
 
 
-async def no_neighbours(_: Plane, call: Call) -> Answer | None:
+async def no_neighbours(_: Plane, call: Call) -> Reply | None:
     """Only the six operations and tokens: no list of workloads, no list of pods."""
     if call.operation is None and call.segments[-1] in {"workloads", "pods"}:
         raise Refusal(404, "there is nothing here")
@@ -237,22 +237,22 @@ _LONGEST_FIELDS: Final = 8_000
 _LONGEST_TARGET: Final = 4_000
 
 
-async def strict_proxy(_: Plane, call: Call) -> Answer | None:
+async def strict_proxy(_: Plane, call: Call) -> Reply | None:
     """A proxy that limits header fields (431) and targets (414), and answers in HTML."""
     if sum(len(name) + len(value) for name, value in call.headers) > _LONGEST_FIELDS:
-        return Answer(431, b"<html><body>431</body></html>", b"text/html")
+        return Reply(431, b"<html><body>431</body></html>", b"text/html")
     if len(call.query) + sum(map(len, call.segments)) > _LONGEST_TARGET:
-        return Answer(414, b"<html><body>414</body></html>", b"text/html")
+        return Reply(414, b"<html><body>414</body></html>", b"text/html")
     return None
 
 
 _LARGEST_BODY: Final = 50_000
 
 
-async def small_bodies(_: Plane, call: Call) -> Answer | None:
+async def small_bodies(_: Plane, call: Call) -> Reply | None:
     length = call.header(b"content-length") or "0"
     if length.isdigit() and int(length) > _LARGEST_BODY:
-        return Answer(413, b"", b"text/plain", [(b"connection", b"close")])
+        return Reply(413, b"", b"text/plain", [(b"connection", b"close")])
     return None
 
 
@@ -263,11 +263,11 @@ def validating_first(behaviour: Behaviour) -> Behaviour:
     """A body is held to its schema before anybody asks whether the workload exists."""
 
     class ValidatesFirst:
-        def update(self, call: Call) -> Answer:
+        def update(self, call: Call) -> Reply:
             operations: Operations = self  # type: ignore[assignment]
             if call.body:
                 operations.plane.validation.body("update", bodies.read_json(call))
-            answer: Answer = super().update(call)  # type: ignore[misc]
+            answer: Reply = super().update(call)  # type: ignore[misc]
             return answer
 
     return behaviour.mixing("operations", ValidatesFirst)
@@ -291,8 +291,8 @@ def deletion_conflicts(behaviour: Behaviour) -> Behaviour:
     """A workload that is being deleted refuses (409) to be updated or deleted again."""
 
     class Conflicts:
-        def permitted_workload(self, role: str, call: Call) -> Workload:
-            workload: Workload = super().permitted_workload(role, call)  # type: ignore[misc]
+        def permitted_workload(self, role: str, call: Call) -> StoredWorkload:
+            workload: StoredWorkload = super().permitted_workload(role, call)  # type: ignore[misc]
             if workload.deleted is not None and role in {"update", "delete"}:
                 raise Refusal(409, f"workload {workload.id} is being deleted")
             return workload

@@ -11,12 +11,12 @@ from typing import Any, Final
 from assay.contract.request import Json
 from assay.reference import patching
 from assay.reference.behaviour import Behaviour, Change
-from assay.reference.http import Answer, Call, Headers, Refusal
+from assay.reference.http import Call, Headers, Refusal, Reply
 from assay.reference.metrics import Measurement, Range, Window
 from assay.reference.operations import Operations
 from assay.reference.plane import Plane
 from assay.reference.scaling import Pod
-from assay.reference.store import Workload
+from assay.reference.store import StoredWorkload
 from assay.reference.times import SECOND
 
 _UPDATE_SECONDS: Final = 2.0
@@ -31,23 +31,23 @@ def updates_show_late(behaviour: Behaviour) -> Behaviour:
             super().__init__(plane)  # type: ignore[call-arg]
             self._replaced: dict[str, list[tuple[int, bytes]]] = {}  # id: (until when it shows, spec)
 
-        def update(self, call: Call) -> Answer:
+        def update(self, call: Call) -> Reply:
             operations: Operations = self  # type: ignore[assignment]
             plane = operations.plane
             workload = plane.store.find(call.params["workloadId"].lower(), plane.now())
             before = workload.spec if workload is not None else b""
-            answer: Answer = super().update(call)  # type: ignore[misc]
+            answer: Reply = super().update(call)  # type: ignore[misc]
             if workload is not None and workload.spec != before:
                 until = plane.now() + int(_UPDATE_SECONDS * SECOND)
                 self._replaced.setdefault(workload.id, []).append((until, before))
                 return operations.describe(answer.status, workload, plane.now())
             return answer
 
-        def describe(self, status: int, workload: Workload, now: int) -> Answer:
+        def describe(self, status: int, workload: StoredWorkload, now: int) -> Reply:
             operations: Operations = self  # type: ignore[assignment]
-            return Answer(status, operations.document(workload, now))
+            return Reply(status, operations.document(workload, now))
 
-        def document(self, workload: Workload, now: int) -> dict[str, Json]:
+        def document(self, workload: StoredWorkload, now: int) -> dict[str, Json]:
             described: dict[str, Json] = super().document(workload, now)  # type: ignore[misc]
             shown = next((spec for until, spec in self._replaced.get(workload.id, ()) if now < until), None)
             return described if shown is None else {**described, "spec": json.loads(shown)}
@@ -59,9 +59,9 @@ def creations_show_late(behaviour: Behaviour) -> Behaviour:
     """A creation is accepted (202), and 0.3 s later the workload can be read, updated and deleted."""
 
     class ShowsLate:
-        def permitted_workload(self, role: Any, call: Call) -> Workload:
+        def permitted_workload(self, role: Any, call: Call) -> StoredWorkload:
             operations: Operations = self  # type: ignore[assignment]
-            workload: Workload = super().permitted_workload(role, call)  # type: ignore[misc]
+            workload: StoredWorkload = super().permitted_workload(role, call)  # type: ignore[misc]
             if operations.plane.now() < workload.created + int(_CREATION_SECONDS * SECOND):
                 raise Refusal(404, f"there is no workload {workload.id}")
             return workload
@@ -125,8 +125,8 @@ def names_kept(behaviour: Behaviour) -> Behaviour:
     """The name of a deleted workload stays taken until its record is gone."""
 
     class KeepsNames:
-        def named(self, project_id: str, name: str) -> Workload | None:
-            holder: Workload | None = self._names.get((project_id, name))  # type: ignore[attr-defined]
+        def named(self, project_id: str, name: str) -> StoredWorkload | None:
+            holder: StoredWorkload | None = self._names.get((project_id, name))  # type: ignore[attr-defined]
             return holder
 
     return behaviour.mixing("store", KeepsNames)
@@ -136,7 +136,7 @@ def failing(behaviour: Behaviour) -> Behaviour:
     """No image can be pulled here: each workload is Failed before it runs."""
 
     class Fails:
-        def failed_from(self, workload: Workload) -> int | None:
+        def failed_from(self, workload: StoredWorkload) -> int | None:
             return workload.created + SECOND // 2
 
     return behaviour.mixing("lifecycle", Fails)
@@ -144,13 +144,13 @@ def failing(behaviour: Behaviour) -> Behaviour:
 
 # Metrics
 
-Wanted = tuple[Workload, list[str], Range, Window, Pod | None]
+Wanted = tuple[StoredWorkload, list[str], Range, Window, Pod | None]
 
 
 def _measuring(change: Any) -> Change:
     class Measures:
         def measure(
-            self, workload: Workload, kinds: list[str], wanted: Range, window: Window, pod: Pod | None = None
+            self, workload: StoredWorkload, kinds: list[str], wanted: Range, window: Window, pod: Pod | None = None
         ) -> list[Measurement]:
             found: list[Measurement] = super().measure(workload, kinds, wanted, window, pod)  # type: ignore[misc]
             return list(change(found))
@@ -236,7 +236,7 @@ def seldom(status: int, every: int, *, headers: Headers, html: bool = False) -> 
     def change(behaviour: Behaviour) -> Behaviour:
         seen = 0
 
-        async def before(_: Plane, call: Call) -> Answer | None:
+        async def before(_: Plane, call: Call) -> Reply | None:
             nonlocal seen
             if call.operation is None:
                 return None
@@ -244,7 +244,7 @@ def seldom(status: int, every: int, *, headers: Headers, html: bool = False) -> 
             if seen % every:
                 return None
             if html:
-                return Answer(status, b"<html><body>no upstream</body></html>", b"text/html", list(headers))
+                return Reply(status, b"<html><body>no upstream</body></html>", b"text/html", list(headers))
             raise Refusal(status, "Please try again in a moment.", headers=list(headers))
 
         return behaviour.first(before)
@@ -255,7 +255,7 @@ def seldom(status: int, every: int, *, headers: Headers, html: bool = False) -> 
 def slowly(seconds: float) -> Change:
     """A behaviour in which every answer takes so much longer."""
 
-    async def before(_: Plane, __: Call) -> Answer | None:
+    async def before(_: Plane, __: Call) -> Reply | None:
         await asyncio.sleep(seconds)
         return None
 

@@ -17,9 +17,8 @@ from assay.checks.access_forgeries import FORGERIES, Forgery, OpaqueTokenError
 from assay.client.exchange import Answer
 from assay.findings.model import Class
 from assay.reference.behaviour import Behaviour
-from assay.reference.http import Answer as PlaneAnswer
-from assay.reference.http import Call
-from assay.reference.identity import Client, Identity
+from assay.reference.http import Call, Reply
+from assay.reference.identity import Caller, IdentityProvider
 from assay.reference.plane import Plane
 from assay.reference.tenant import CLIENT_PROJECTS
 from assay.reference.variants import VARIANTS
@@ -50,34 +49,34 @@ JWTS = (
 )
 
 
-class TrustsEveryone(Identity):
+class TrustsEveryone(IdentityProvider):
     """Lets in whoever comes, as the first client."""
 
-    def authenticate(self, _: Call) -> Client:
+    def authenticate(self, _: Call) -> Caller:
         return next(iter(self.clients.values()))
 
 
-class TrustsClaims(Identity):
+class TrustsClaims(IdentityProvider):
     """Reads tokens without verifying them."""
 
-    def verify(self, token: str) -> Client:
+    def verify(self, token: str) -> Caller:
         try:
             return self.clients[jwt.decode(token, options={"verify_signature": False})["sub"]]
         except (jwt.InvalidTokenError, KeyError):
             return super().verify(token)
 
 
-class IgnoresScheme(Identity):
+class IgnoresScheme(IdentityProvider):
     """Takes a valid token under any scheme."""
 
-    def authenticate(self, call: Call) -> Client:
+    def authenticate(self, call: Call) -> Caller:
         return self.verify((call.header(b"authorization") or "").rpartition(" ")[2])
 
 
-class RightsForAll(Identity):
+class RightsForAll(IdentityProvider):
     """A valid token is a right to everything."""
 
-    def may(self, _: Client, __: str) -> bool:
+    def may(self, _: Caller, __: str) -> bool:
         return True
 
 
@@ -136,7 +135,7 @@ def test_a_foreign_creation_is_caught_and_removed(stage: Make) -> None:
 
 @pytest.mark.parametrize("told", ["name", "image", "value"])
 def test_a_refusal_that_tells_of_the_workload_is_caught(stage: Make, told: str) -> None:
-    def tell(plane: Plane, call: Call, answer: PlaneAnswer) -> PlaneAnswer:
+    def tell(plane: Plane, call: Call, answer: Reply) -> Reply:
         if answer.status == 403 and isinstance(answer.content, dict):
             [workload] = plane.store.live(plane.now())
             spec = json.loads(workload.spec)
@@ -205,8 +204,8 @@ def test_without_a_second_identity_it_is_not_tested(stage: Make) -> None:
 
 
 def test_a_second_identity_that_nobody_knows_proves_nothing(stage: Make) -> None:
-    class KnowsNoOutsider(Identity):
-        def verify(self, token: str) -> Client:
+    class KnowsNoOutsider(IdentityProvider):
+        def verify(self, token: str) -> Caller:
             client = super().verify(token)
             return client if client.id == next(iter(CLIENT_PROJECTS)) else super().verify("unknown")
 

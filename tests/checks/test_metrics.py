@@ -16,13 +16,12 @@ from assay.checks.metrics_refusal import MALFORMED
 from assay.client.exchange import Answer
 from assay.findings.model import Class
 from assay.reference.behaviour import Behaviour
-from assay.reference.http import Answer as PlaneAnswer
-from assay.reference.http import Call
+from assay.reference.http import Call, Reply
 from assay.reference.lifecycle import Lifecycle, Pace
 from assay.reference.operations import Operations
 from assay.reference.plane import Plane
 from assay.reference.scaling import Pod
-from assay.reference.store import Workload
+from assay.reference.store import StoredWorkload
 from assay.reference.variants import VARIANTS
 from contract_tests import test_metrics as contract
 from tests.checks.stage import InProcess, Stage, Tamper, stage
@@ -129,7 +128,7 @@ def test_other_json_is_left_to_the_schema(answer: object) -> None:
 
 
 def mutating(mutation: Mutation, *, status: int | None = None) -> Behaviour:
-    def change(_: Plane, call: Call, answer: PlaneAnswer) -> PlaneAnswer:
+    def change(_: Plane, call: Call, answer: Reply) -> Reply:
         content = answer.content
         if call.operation in {"metrics", "pod_metrics"} and isinstance(content, dict) and "measurements" in content:
             answer.content = copy.deepcopy(content)
@@ -246,7 +245,7 @@ def test_zero_and_default_samples_are_bounds_too(stage: Make) -> None:
 class AnyPod(Operations):
     """Gives the workload's own numbers for any pod id."""
 
-    def pod_metrics(self, call: Call) -> PlaneAnswer:
+    def pod_metrics(self, call: Call) -> Reply:
         return self.measured("pod_metrics", call, self.permitted_workload("pod_metrics", call), None)
 
 
@@ -265,8 +264,8 @@ def test_metrics_of_a_strange_pod_are_caught(stage: Make, function: Callable[...
 class Lax(Operations):
     """Validates no query."""
 
-    def measured(self, _: str, __: Call, ___: Workload, ____: Pod | None) -> PlaneAnswer:
-        return PlaneAnswer(200, {"measurements": []})
+    def measured(self, _: str, __: Call, ___: StoredWorkload, ____: Pod | None) -> Reply:
+        return Reply(200, {"measurements": []})
 
 
 @pytest.mark.parametrize("name", sorted(MALFORMED))

@@ -7,7 +7,7 @@ import pytest
 from assay.prove import suite
 from assay.reference.behaviour import Behaviour
 from assay.reference.lifecycle import Lifecycle
-from assay.reference.store import Workload
+from assay.reference.store import StoredWorkload
 from assay.reference.variants import VARIANTS, Variant
 from tests.lawful.memory import WIRE, Alarms, alarms
 
@@ -79,7 +79,7 @@ def test_an_unlawful_variant_is_not_passed(
     """The same run finds fault with a control plane that says Deleted without anybody having asked."""
 
     class SaysDeleted(Lifecycle):
-        def desired_phase(self, _: Workload) -> str:
+        def desired_phase(self, _: StoredWorkload) -> str:
             return "Deleted"
 
     def change(behaviour: Behaviour) -> Behaviour:

@@ -23,7 +23,7 @@ NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 @dataclass(frozen=True)
-class Reply:
+class Received:
     """One answer."""
 
     status: int
@@ -60,7 +60,7 @@ class Harness:
         headers: Mapping[str, str] | None = None,
         token: str | None = RESEARCHER,
         chunks: int = 1,
-    ) -> Reply:
+    ) -> Received:
         """Send one request; ``token`` names a client, is a token itself, or is None for none."""
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         sent = {"content-type": "application/json"} if content else {}
@@ -73,7 +73,7 @@ class Harness:
 
     def exchange(
         self, method: str, target: str, headers: list[tuple[bytes, bytes]], content: bytes = b"", chunks: int = 1
-    ) -> Reply:
+    ) -> Received:
         """The same with the headers exactly as given."""
         path, _, query = target.partition("?")
         scope = {
@@ -99,12 +99,12 @@ class Harness:
 
         asyncio.run(self.app(scope, receive, send))
         if not sent:
-            return Reply(0, {}, b"")
+            return Received(0, {}, b"")
         start, finish = sent
         names = {name.decode().lower(): value.decode() for name, value in start["headers"]}
-        return Reply(start["status"], names, finish["body"])
+        return Received(start["status"], names, finish["body"])
 
-    def create(self, name: str = "w", spec: Any = None, token: str = RESEARCHER, **extra: Any) -> Reply:
+    def create(self, name: str = "w", spec: Any = None, token: str = RESEARCHER, **extra: Any) -> Received:
         """Create a workload with a plain spec, or the given one, in the client's first project."""
         projects = self.plane.identity.clients[token].projects
         body = {
@@ -128,7 +128,7 @@ class Harness:
         self.now += 1
         return path
 
-    def metrics(self, path: str, start: float, end: float, **query: Any) -> Reply:
+    def metrics(self, path: str, start: float, end: float, **query: Any) -> Received:
         """Metrics from ``start`` to ``end``, in seconds from now."""
         accept = query.pop("accept", None)
         given = {"metricType": "THROUGHPUT,LATENCY", "start": self.stamp(start), "end": self.stamp(end), **query}
@@ -150,7 +150,7 @@ def _validator(role: str, status: int) -> schema.Validator:
     return schema.Validator(schema.build(contract, content, f"{role}/{status}"))
 
 
-def assert_documented(role: str, reply: Reply) -> None:
+def assert_documented(role: str, reply: Received) -> None:
     """The answer's status is documented for the role, and its JSON body satisfies the schema, formats included."""
     assert reply.headers["content-type"].startswith("application/json")
     assert not _validator(role, reply.status).errors(reply.json)
@@ -158,7 +158,7 @@ def assert_documented(role: str, reply: Reply) -> None:
         assert_error(reply, reply.status)
 
 
-def assert_error(reply: Reply, status: int) -> None:
+def assert_error(reply: Received, status: int) -> None:
     """The answer is an Error with that code."""
     assert reply.status == status, (reply.status, reply.text)
     error = reply.json

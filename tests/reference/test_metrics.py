@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from assay.reference.times import parse
-from tests.reference.harness import COLLECTION, NOWHERE, OUTSIDER, Harness, Reply, assert_documented, assert_error
+from tests.reference.harness import COLLECTION, NOWHERE, OUTSIDER, Harness, Received, assert_documented, assert_error
 
 SCALING = {"minReplicas": 0, "maxReplicas": 4, "metric": "throughput", "metricThreshold": 10}
 
@@ -25,7 +25,7 @@ def aged(seconds: float = 1000.0, scaling: Any = SCALING) -> tuple[Harness, str]
     return harness, path
 
 
-def series(reply: Reply) -> dict[str, list[tuple[int, str]]]:
+def series(reply: Received) -> dict[str, list[tuple[int, str]]]:
     """The values of each measurement: (moment, text)."""
     result = {}
     for measurement in reply.json["measurements"]:
@@ -214,7 +214,7 @@ def test_every_rfc_3339_moment_is_understood(start: str, end: str) -> None:
     assert_documented("metrics", reply)
 
 
-def rows(reply: Reply) -> list[dict[str, str]]:
+def rows(reply: Received) -> list[dict[str, str]]:
     assert reply.headers["content-type"].startswith("text/csv")
     return list(csv.DictReader(io.StringIO(reply.text)))
 

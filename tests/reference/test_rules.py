@@ -11,7 +11,7 @@ from assay.contract.rules.base import Case, Rule
 from assay.contract.rules.catalogue import RULES
 from assay.reference import patching
 from assay.reference.defects import catalogue
-from tests.reference.harness import Harness, Reply
+from tests.reference.harness import Harness, Received
 
 CREATES = [rule for rule in RULES if "create" in rule.applies]
 
@@ -27,7 +27,7 @@ def laid(fragment: Any) -> Any:
     return patching.merged(plain, {key: value for key, value in fragment.items() if value is not None})
 
 
-def names_rule(reply: Reply, rule: Rule) -> bool:
+def names_rule(reply: Received, rule: Rule) -> bool:
     return reply.status == 400 and f"({rule.id})" in reply.json["details"]
 
 

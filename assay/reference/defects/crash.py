@@ -11,17 +11,17 @@ from urllib.parse import unquote_to_bytes
 from assay.contract.documents import Contract
 from assay.reference.behaviour import Change
 from assay.reference.defects.base import Defect
-from assay.reference.http import Answer, Call, Refusal
+from assay.reference.http import Call, Refusal, Reply
 
-Meets = Callable[[Call, Answer], bool]
+Meets = Callable[[Call, Reply], bool]
 """Whether a call (and what would be its answer) is of the class."""
 
 _BODIES: Final = ("create", "update")
 
 
 def _crashing(meets: Meets) -> Change:
-    def after(_: object, call: Call, answer: Answer) -> Answer:
-        return Refusal(500, "the control plane failed").answer() if meets(call, answer) else answer
+    def after(_: object, call: Call, answer: Reply) -> Reply:
+        return Refusal(500, "the control plane failed").reply() if meets(call, answer) else answer
 
     return lambda behaviour: behaviour.then(after)
 
@@ -31,7 +31,7 @@ def _holds(pattern: bytes) -> Meets:
     return lambda call, _: expression.search(call.body) is not None
 
 
-def _not_utf8(call: Call, _: Answer) -> bool:
+def _not_utf8(call: Call, _: Reply) -> bool:
     try:
         call.body.decode("utf-8")
     except UnicodeDecodeError:
@@ -44,7 +44,7 @@ def _deep(levels: int) -> Meets:
 
 
 def _value(wanted: Callable[[Any], bool]) -> Meets:
-    def meets(call: Call, _: Answer) -> bool:
+    def meets(call: Call, _: Reply) -> bool:
         try:
             return wanted(json.loads(call.body))
         except (ValueError, RecursionError):
@@ -53,7 +53,7 @@ def _value(wanted: Callable[[Any], bool]) -> Meets:
     return meets
 
 
-def _twice(call: Call, _: Answer) -> bool:
+def _twice(call: Call, _: Reply) -> bool:
     repeated = 0
 
     def read(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _twice(call: Call, _: Answer) -> bool:
     return repeated > 0
 
 
-def _not_json(call: Call, _: Answer) -> bool:
+def _not_json(call: Call, _: Reply) -> bool:
     try:
         json.loads(call.body)
     except ValueError:

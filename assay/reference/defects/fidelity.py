@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from assay.contract.request import Json
 from assay.reference.behaviour import Behaviour, Change
-from assay.reference.http import Answer, Call, Refusal, encode
-from assay.reference.store import Workload
+from assay.reference.http import Call, Refusal, Reply, encode
+from assay.reference.store import StoredWorkload
 
 Text = Callable[[str], str]
 
@@ -68,11 +68,11 @@ def _stored(change: Callable[[Any], Any]) -> Change:
 
     def make(behaviour: Behaviour) -> Behaviour:
         class Altering(behaviour.store):  # type: ignore[misc,name-defined]
-            def insert(self, workload: Workload, now: int) -> None:
+            def insert(self, workload: StoredWorkload, now: int) -> None:
                 workload.spec = altered(workload.spec)
                 super().insert(workload, now)
 
-            def replace(self, workload: Workload, changes: Any) -> None:
+            def replace(self, workload: StoredWorkload, changes: Any) -> None:
                 spec = changes.get("spec")
                 super().replace(workload, changes if spec is None else {**changes, "spec": altered(spec)})
 
@@ -136,7 +136,7 @@ def _name_lowered(behaviour: Behaviour) -> Behaviour:
 
 def _deletes_namesakes(behaviour: Behaviour) -> Behaviour:
     class Greedy(behaviour.store):  # type: ignore[misc,name-defined]
-        def delete(self, workload: Workload, now: int, gone: int) -> None:
+        def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
             super().delete(workload, now, gone)
             for other in self.live(now):
                 if other.deleted is None and other.requested_name == workload.requested_name:
@@ -147,7 +147,7 @@ def _deletes_namesakes(behaviour: Behaviour) -> Behaviour:
 
 def _refusal_keeps_name(behaviour: Behaviour) -> Behaviour:
     class Grudging(behaviour.operations):  # type: ignore[misc,name-defined]
-        def create(self, call: Call) -> Answer:
+        def create(self, call: Call) -> Reply:
             self.refused: set[str] = getattr(self, "refused", set())
             try:
                 name = str(json.loads(call.body)["name"])
@@ -167,9 +167,9 @@ def _refusal_keeps_name(behaviour: Behaviour) -> Behaviour:
 
 def _update_ages(behaviour: Behaviour) -> Behaviour:
     class Renewing(behaviour.operations):  # type: ignore[misc,name-defined]
-        def update(self, call: Call) -> Answer:
+        def update(self, call: Call) -> Reply:
             workload = self.permitted_workload("update", call)
-            answer: Answer = super().update(call)
+            answer: Reply = super().update(call)
             workload.created = self.plane.now()
             workload.rendered = None
             return answer
@@ -179,8 +179,8 @@ def _update_ages(behaviour: Behaviour) -> Behaviour:
 
 def _update_renames(behaviour: Behaviour) -> Behaviour:
     class Renaming(behaviour.operations):  # type: ignore[misc,name-defined]
-        def update(self, call: Call) -> Answer:
-            answer: Answer = super().update(call)
+        def update(self, call: Call) -> Reply:
+            answer: Reply = super().update(call)
             name = json.loads(call.body).get("name")
             if isinstance(name, str):
                 workload = self.permitted_workload("update", call)

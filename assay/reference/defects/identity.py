@@ -13,10 +13,10 @@ from assay.reference import tenant
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect
 from assay.reference.http import Call, Refusal
-from assay.reference.identity import Client, Identity
+from assay.reference.identity import Caller, IdentityProvider
 
 _OWNER: Final = next(iter(tenant.CLIENT_PROJECTS))
-Door = Callable[[Identity, Call], Client | None]
+Door = Callable[[IdentityProvider, Call], Caller | None]
 """Lets somebody in whom the identity has refused (None: it does not)."""
 
 
@@ -28,7 +28,7 @@ def _token(call: Call) -> str:
     return (_value(call) or "").partition(" ")[2].strip()
 
 
-def _claimed(identity: Identity, token: str) -> Client | None:
+def _claimed(identity: IdentityProvider, token: str) -> Caller | None:
     """The client that a token names, its signature unread."""
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
@@ -37,35 +37,35 @@ def _claimed(identity: Identity, token: str) -> Client | None:
     return identity.clients.get(str(claims.get("sub")))
 
 
-def _no_header(identity: Identity, call: Call) -> Client | None:
+def _no_header(identity: IdentityProvider, call: Call) -> Caller | None:
     return identity.clients[_OWNER] if _value(call) is None else None
 
 
-def _any_token(identity: Identity, call: Call) -> Client | None:
+def _any_token(identity: IdentityProvider, call: Call) -> Caller | None:
     return identity.clients[_OWNER] if _token(call) else None
 
 
-def _bare_bearer(identity: Identity, call: Call) -> Client | None:
+def _bare_bearer(identity: IdentityProvider, call: Call) -> Caller | None:
     return identity.clients[_OWNER] if (_value(call) or "").strip().lower() == "bearer" else None
 
 
-def _basic(identity: Identity, call: Call) -> Client | None:
+def _basic(identity: IdentityProvider, call: Call) -> Caller | None:
     return identity.clients[_OWNER] if (_value(call) or "").lower().startswith("basic ") else None
 
 
-def _other_scheme(identity: Identity, call: Call) -> Client | None:
+def _other_scheme(identity: IdentityProvider, call: Call) -> Caller | None:
     try:
         return identity.verify(_token(call))
     except Refusal:
         return None
 
 
-def _unsigned(identity: Identity, call: Call) -> Client | None:
+def _unsigned(identity: IdentityProvider, call: Call) -> Caller | None:
     token = _token(call)
     return _claimed(identity, token) if token.endswith(".") else None
 
 
-def _signature_unread(identity: Identity, call: Call) -> Client | None:
+def _signature_unread(identity: IdentityProvider, call: Call) -> Caller | None:
     return _claimed(identity, _token(call))
 
 
@@ -99,7 +99,7 @@ def defects(contract: Contract) -> Iterator[Defect]:
 def _open(role: str, door: Door) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         class Open(behaviour.identity):  # type: ignore[misc,name-defined]
-            def authenticate(self, call: Call) -> Client:
+            def authenticate(self, call: Call) -> Caller:
                 try:
                     return super().authenticate(call)  # type: ignore[no-any-return]
                 except Refusal:
@@ -118,11 +118,11 @@ def _boundless(role: str) -> Change:
         class Boundless(behaviour.identity):  # type: ignore[misc,name-defined]
             everywhere = False
 
-            def authenticate(self, call: Call) -> Client:
+            def authenticate(self, call: Call) -> Caller:
                 self.everywhere = call.operation == role
                 return super().authenticate(call)  # type: ignore[no-any-return]
 
-            def may(self, client: Client, project_id: str) -> bool:
+            def may(self, client: Caller, project_id: str) -> bool:
                 return self.everywhere or super().may(client, project_id)
 
         return replace(behaviour, identity=Boundless)

@@ -10,19 +10,19 @@ from assay.contract.documents import Contract
 from assay.contract.request import Json
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect
-from assay.reference.http import Answer, Call, Refusal
-from assay.reference.store import Workload
+from assay.reference.http import Call, Refusal, Reply
+from assay.reference.store import StoredWorkload
 from assay.reference.times import SECOND
 
 _WORKLOADS: Final = frozenset({"create", "read", "update"})
-Phase = Callable[[Any, Workload, int, str], str]
+Phase = Callable[[Any, StoredWorkload, int, str], str]
 """(lifecycle, workload, now, the lawful phase) -> the phase that is told."""
 
 
 def _phases(change: Phase) -> Change:
     def make(behaviour: Behaviour) -> Behaviour:
         class Other(behaviour.lifecycle):  # type: ignore[misc,name-defined]
-            def phase(self, workload: Workload, now: int) -> str:
+            def phase(self, workload: StoredWorkload, now: int) -> str:
                 return change(self, workload, now, super().phase(workload, now))
 
         return replace(behaviour, lifecycle=Other)
@@ -30,10 +30,10 @@ def _phases(change: Phase) -> Change:
     return make
 
 
-def _desires(change: Callable[[Workload, str], str]) -> Change:
+def _desires(change: Callable[[StoredWorkload, str], str]) -> Change:
     def make(behaviour: Behaviour) -> Behaviour:
         class Other(behaviour.lifecycle):  # type: ignore[misc,name-defined]
-            def desired_phase(self, workload: Workload) -> str:
+            def desired_phase(self, workload: StoredWorkload) -> str:
                 return change(workload, super().desired_phase(workload))
 
         return replace(behaviour, lifecycle=Other)
@@ -53,7 +53,7 @@ def _gone(change: Callable[[int, int], int]) -> Change:
 
 
 def _told(change: Callable[[dict[str, Json]], dict[str, Json]], *roles: str) -> Change:
-    def after(_: object, call: Call, answer: Answer) -> Answer:
+    def after(_: object, call: Call, answer: Reply) -> Reply:
         if call.operation in (roles or _WORKLOADS) and answer.status < 300 and isinstance(answer.content, dict):
             answer = replace(answer, content=change(answer.content))
         return answer
@@ -71,13 +71,13 @@ def _contradicts(body: dict[str, Json]) -> dict[str, Json]:
     )
 
 
-def _operating(role: str, how: Callable[[Any, Call, Callable[[Call], Answer]], Answer]) -> Change:
+def _operating(role: str, how: Callable[[Any, Call, Callable[[Call], Reply]], Reply]) -> Change:
     """One operation done otherwise: ``how`` gets the plane's operations, the call and the lawful handler."""
 
     def make(behaviour: Behaviour) -> Behaviour:
         base = behaviour.operations
 
-        def handler(self: Any, call: Call) -> Answer:
+        def handler(self: Any, call: Call) -> Reply:
             return how(self, call, getattr(super(other, self), role))
 
         other = type("Other", (base,), {role: handler})
@@ -86,7 +86,7 @@ def _operating(role: str, how: Callable[[Any, Call, Callable[[Call], Answer]], A
     return make
 
 
-def _update_of_deleted(operations: Any, call: Call, lawful: Callable[[Call], Answer]) -> Answer:
+def _update_of_deleted(operations: Any, call: Call, lawful: Callable[[Call], Reply]) -> Reply:
     """A workload that was deleted and is gone can still be updated."""
     try:
         return lawful(call)
@@ -94,10 +94,10 @@ def _update_of_deleted(operations: Any, call: Call, lawful: Callable[[Call], Ans
         gone = _tombstone(operations, call)
         if refusal.status != 404 or gone is None:
             raise
-        return Answer(202, operations.document(gone, operations.plane.now()))
+        return Reply(202, operations.document(gone, operations.plane.now()))
 
 
-def _read_of_deleted(operations: Any, call: Call, lawful: Callable[[Call], Answer]) -> Answer:
+def _read_of_deleted(operations: Any, call: Call, lawful: Callable[[Call], Reply]) -> Reply:
     """Every second read of a workload that is gone tells it as it was."""
     try:
         return lawful(call)
@@ -106,38 +106,38 @@ def _read_of_deleted(operations: Any, call: Call, lawful: Callable[[Call], Answe
         operations.reads = getattr(operations, "reads", 0) + 1
         if refusal.status != 404 or gone is None or operations.reads % 2:
             raise
-        return Answer(200, operations.document(gone, operations.plane.now()))
+        return Reply(200, operations.document(gone, operations.plane.now()))
 
 
-def _tombstone(operations: Any, call: Call) -> Workload | None:
+def _tombstone(operations: Any, call: Call) -> StoredWorkload | None:
     wanted = call.params["workloadId"].lower()
     return next((item for item in operations.plane.store.buried(operations.plane.now()) if item.id == wanted), None)
 
 
-def _second_delete_fails(operations: Any, call: Call, lawful: Callable[[Call], Answer]) -> Answer:
+def _second_delete_fails(operations: Any, call: Call, lawful: Callable[[Call], Reply]) -> Reply:
     workload = operations.plane.store.find(call.params["workloadId"].lower(), operations.plane.now())
     if workload is not None and workload.deleted is not None:
         raise RuntimeError("deleted twice")
     return lawful(call)
 
 
-def _delete_of_unknown(_: Any, call: Call, lawful: Callable[[Call], Answer]) -> Answer:
+def _delete_of_unknown(_: Any, call: Call, lawful: Callable[[Call], Reply]) -> Reply:
     try:
         return lawful(call)
     except Refusal as refusal:
         if refusal.status != 404:
             raise
-        return Answer(202, {"code": 202, "message": "The deletion of the workload has been accepted."})
+        return Reply(202, {"code": 202, "message": "The deletion of the workload has been accepted."})
 
 
-def _unknown(body: dict[str, Json]) -> Callable[[Any, Call, Callable[[Call], Answer]], Answer]:
-    def how(_: Any, call: Call, lawful: Callable[[Call], Answer]) -> Answer:
+def _unknown(body: dict[str, Json]) -> Callable[[Any, Call, Callable[[Call], Reply]], Reply]:
+    def how(_: Any, call: Call, lawful: Callable[[Call], Reply]) -> Reply:
         try:
             return lawful(call)
         except Refusal as refusal:
             if refusal.status != 404:
                 raise
-            return Answer(200, body)
+            return Reply(200, body)
 
     return how
 
@@ -148,7 +148,7 @@ def _vanishing(behaviour: Behaviour) -> Behaviour:
     class Leaking(behaviour.store):  # type: ignore[misc,name-defined]
         count = 0
 
-        def insert(self, workload: Workload, now: int) -> None:
+        def insert(self, workload: StoredWorkload, now: int) -> None:
             super().insert(workload, now)
             self.count += 1
             if self.count % 3 == 0:

@@ -10,10 +10,10 @@ from assay.contract.documents import Contract
 from assay.contract.request import Json
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect
-from assay.reference.http import CSV, Answer, Call, Refusal
+from assay.reference.http import CSV, Call, Refusal, Reply
 from assay.reference.metrics import Measurement, Range, Window
 from assay.reference.scaling import Pod
-from assay.reference.store import Workload
+from assay.reference.store import StoredWorkload
 from assay.reference.times import SECOND
 
 _ROLES: Final = frozenset({"metrics", "pod_metrics"})
@@ -23,7 +23,7 @@ Sample = dict[str, Json]
 def _series(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
     """Every measurement of a JSON answer changed."""
 
-    def after(_: object, call: Call, answer: Answer) -> Answer:
+    def after(_: object, call: Call, answer: Reply) -> Reply:
         content = answer.content
         if call.operation in _ROLES and answer.status < 300 and isinstance(content, dict):
             answer = replace(answer, content={"measurements": [change(item) for item in content["measurements"]]})
@@ -54,7 +54,12 @@ def _measuring(change: Callable[[Range, list[str]], tuple[Range, list[str]]]) ->
     def make(behaviour: Behaviour) -> Behaviour:
         class Other(behaviour.metrics):  # type: ignore[misc,name-defined]
             def measure(
-                self, workload: Workload, kinds: list[str], wanted: Range, window: Window, pod: Pod | None = None
+                self,
+                workload: StoredWorkload,
+                kinds: list[str],
+                wanted: Range,
+                window: Window,
+                pod: Pod | None = None,
             ) -> list[Measurement]:
                 wanted, kinds = change(wanted, kinds)
                 found: list[Measurement] = super().measure(workload, kinds, wanted, window, pod)
@@ -103,7 +108,7 @@ def _any_pod(behaviour: Behaviour) -> Behaviour:
     """Whatever pod is asked for, the first one of the workload answers."""
 
     class Other(behaviour.operations):  # type: ignore[misc,name-defined]
-        def pod_metrics(self, call: Call) -> Answer:
+        def pod_metrics(self, call: Call) -> Reply:
             try:
                 return super().pod_metrics(call)  # type: ignore[no-any-return]
             except Refusal:
@@ -120,7 +125,7 @@ def _foreign_pods(behaviour: Behaviour) -> Behaviour:
     """A pod of any workload answers under the path of any other."""
 
     class Other(behaviour.operations):  # type: ignore[misc,name-defined]
-        def pod_metrics(self, call: Call) -> Answer:
+        def pod_metrics(self, call: Call) -> Reply:
             self.permitted_workload("pod_metrics", call)
             now = self.plane.now()
             for workload in self.plane.store.live(now):
@@ -133,9 +138,9 @@ def _foreign_pods(behaviour: Behaviour) -> Behaviour:
 
 
 def _unknown_workload_empty(behaviour: Behaviour) -> Behaviour:
-    def after(_: object, call: Call, answer: Answer) -> Answer:
+    def after(_: object, call: Call, answer: Reply) -> Reply:
         if call.operation in _ROLES and answer.status == 404:
-            return Answer(200, {"measurements": []})
+            return Reply(200, {"measurements": []})
         return answer
 
     return behaviour.then(after)
@@ -144,7 +149,7 @@ def _unknown_workload_empty(behaviour: Behaviour) -> Behaviour:
 def _table(change: Callable[[list[str]], list[str]]) -> Change:
     """The lines of an answer in comma-separated values changed; the first one is the heading."""
 
-    def after(_: object, call: Call, answer: Answer) -> Answer:
+    def after(_: object, call: Call, answer: Reply) -> Reply:
         if call.operation in _ROLES and answer.kind == CSV and isinstance(answer.content, bytes):
             lines = answer.content.decode().split("\r\n")[:-1]
             answer = replace(answer, content=("\r\n".join(change(lines)) + "\r\n").encode())

@@ -14,17 +14,17 @@ from typing import Any, Final
 from assay.contract.documents import Contract
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect
-from assay.reference.http import Answer, Call, Refusal
+from assay.reference.http import Call, Refusal, Reply
 
 _METRICS: Final = frozenset({"metrics", "pod_metrics"})
 
 
-def _first(before: Callable[[Any, Call], Awaitable[Answer | None]]) -> Change:
+def _first(before: Callable[[Any, Call], Awaitable[Reply | None]]) -> Change:
     return lambda behaviour: behaviour.first(before)
 
 
 def _slower(seconds: Callable[[Any, Call], float]) -> Change:
-    async def before(plane: Any, call: Call) -> Answer | None:
+    async def before(plane: Any, call: Call) -> Reply | None:
         await asyncio.sleep(seconds(plane, call))
         return None
 
@@ -44,7 +44,7 @@ def _by_samples(_: Any, call: Call) -> float:
 def _frozen(period: float, seconds: float) -> Change:
     """The whole process stands still for ``seconds`` in every ``period``."""
 
-    async def before(_: Any, __: Call) -> Answer | None:
+    async def before(_: Any, __: Call) -> Reply | None:
         if time.monotonic() % period < seconds:
             time.sleep(seconds - time.monotonic() % period)
         return None
@@ -56,7 +56,7 @@ def _rarely(every: int, seconds: float) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         count = 0
 
-        async def before(_: Any, __: Call) -> Answer | None:
+        async def before(_: Any, __: Call) -> Reply | None:
             nonlocal count
             count += 1
             if count % every == 0:
@@ -74,7 +74,7 @@ def _one_at_a_time(seconds: float) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         lock = asyncio.Lock()
 
-        async def before(_: Any, __: Call) -> Answer | None:
+        async def before(_: Any, __: Call) -> Reply | None:
             async with lock:
                 await asyncio.sleep(seconds)
             return None
@@ -88,7 +88,7 @@ def _fails_beyond(most: int) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         under_way = 0
 
-        async def before(_: Any, __: Call) -> Answer | None:
+        async def before(_: Any, __: Call) -> Reply | None:
             nonlocal under_way
             under_way += 1
             try:
@@ -104,7 +104,7 @@ def _fails_beyond(most: int) -> Change:
     return change
 
 
-def _closing(_: Any, __: Call, answer: Answer) -> Answer:
+def _closing(_: Any, __: Call, answer: Reply) -> Reply:
     return replace(answer, headers=[*answer.headers, (b"connection", b"close")])
 
 

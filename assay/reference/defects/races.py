@@ -14,8 +14,8 @@ from typing import Any, Final
 from assay.contract.documents import Contract
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect
-from assay.reference.http import Answer, Call, Refusal
-from assay.reference.store import Workload
+from assay.reference.http import Call, Refusal, Reply
+from assay.reference.store import StoredWorkload
 
 _WAIT: Final = 0.03  # seconds between reading and writing
 
@@ -26,7 +26,7 @@ def _lost_update(behaviour: Behaviour) -> Behaviour:
     class Racing(behaviour.operations):  # type: ignore[misc,name-defined]
         waits = True
 
-        async def update(self, call: Call) -> Answer:
+        async def update(self, call: Call) -> Reply:
             workload = self.permitted_workload("update", call)
             read = workload.spec
             await asyncio.sleep(_WAIT)
@@ -42,7 +42,7 @@ def _torn_write(behaviour: Behaviour) -> Behaviour:
     class Racing(behaviour.operations):  # type: ignore[misc,name-defined]
         waits = True
 
-        async def update(self, call: Call) -> Answer:
+        async def update(self, call: Call) -> Reply:
             body = json.loads(call.body) if call.body[:1] == b"{" else None
             spec = body.get("spec") if isinstance(body, dict) else None
             if isinstance(spec, dict) and len(spec) > 1:
@@ -62,7 +62,7 @@ def _same_id(behaviour: Behaviour) -> Behaviour:
         waits = True
         under_way = 0
 
-        async def create(self, call: Call) -> Answer:
+        async def create(self, call: Call) -> Reply:
             state = self.plane.random.getstate()
             self.under_way += 1
             try:
@@ -82,9 +82,9 @@ def _crossed_answers(behaviour: Behaviour) -> Behaviour:
 
     class Racing(behaviour.operations):  # type: ignore[misc,name-defined]
         waits = True
-        latest: Workload | None = None
+        latest: StoredWorkload | None = None
 
-        async def read(self, call: Call) -> Answer:
+        async def read(self, call: Call) -> Reply:
             self.latest = self.permitted_workload("read", call)
             await asyncio.sleep(_WAIT)
             assert self.latest is not None
@@ -99,7 +99,7 @@ def _undead(behaviour: Behaviour) -> Behaviour:
     class Racing(behaviour.operations):  # type: ignore[misc,name-defined]
         waits = True
 
-        async def update(self, call: Call) -> Answer:
+        async def update(self, call: Call) -> Reply:
             workload = self.permitted_workload("update", call)
             alive = workload.deleted is None
             await asyncio.sleep(_WAIT)
@@ -118,7 +118,7 @@ def _fails_together(role: str) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         under_way = 0
 
-        async def before(_: Any, call: Call) -> Answer | None:
+        async def before(_: Any, call: Call) -> Reply | None:
             nonlocal under_way
             if call.operation != role:
                 return None

@@ -12,7 +12,7 @@ from assay.contract.schema import Node, build
 from assay.reference.behaviour import Change
 from assay.reference.defects.base import Defect
 from assay.reference.defects.trees import GONE, at_value, dotted
-from assay.reference.http import CSV, JSON, Answer, Call
+from assay.reference.http import CSV, JSON, Call, Reply
 
 _SUCCESS: Final[Mapping[str, int]] = {
     "create": 202,
@@ -27,20 +27,20 @@ _MEASURED: Final = frozenset({"metrics", "pod_metrics"})
 _IGNORED: Final = frozenset({"/spec/autoscaling/initializationTimeoutSeconds"})
 
 
-def answering(role: str, wanted: Callable[[Answer], bool], change: Callable[[Answer], Answer]) -> Change:
+def answering(role: str, wanted: Callable[[Reply], bool], change: Callable[[Reply], Reply]) -> Change:
     """The change that alters those answers of one operation that are ``wanted``."""
 
-    def after(_: object, call: Call, answer: Answer) -> Answer:
+    def after(_: object, call: Call, answer: Reply) -> Reply:
         return change(answer) if call.operation == role and wanted(answer) else answer
 
     return lambda behaviour: behaviour.then(after)
 
 
-def _succeeded(answer: Answer) -> bool:
+def _succeeded(answer: Reply) -> bool:
     return answer.status < 300 and isinstance(answer.content, dict)
 
 
-def _failed(answer: Answer) -> bool:
+def _failed(answer: Reply) -> bool:
     return 400 <= answer.status < 500
 
 
@@ -75,7 +75,7 @@ def _of_field(role: str, root: Node, node: Node) -> Iterator[Defect]:
         )
 
 
-def _at(answer: Answer, pointer: str, value: Any) -> Answer:
+def _at(answer: Reply, pointer: str, value: Any) -> Reply:
     return replace(answer, content=at_value(answer.content, pointer, lambda _: value))
 
 
@@ -169,7 +169,7 @@ def _moot_status(operation: Operation, due: int, given: int) -> str | None:
 
 
 def _status(role: str, operation: Operation, due: int, given: int, equivalent: str | None) -> Defect:
-    def change(answer: Answer) -> Answer:
+    def change(answer: Reply) -> Reply:
         content = answer.content
         if isinstance(content, dict) and given >= 300 and "code" in content:
             content = {**content, "code": given}
@@ -217,7 +217,7 @@ def content_types(contract: Contract) -> Iterator[Defect]:
             )
 
 
-def _body(change: Callable[[dict[str, Json]], Json | bytes]) -> Callable[[Answer], Answer]:
+def _body(change: Callable[[dict[str, Json]], Json | bytes]) -> Callable[[Reply], Reply]:
     return lambda answer: replace(answer, content=change(dict(answer.content or {})))  # type: ignore[arg-type]
 
 

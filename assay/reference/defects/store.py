@@ -15,9 +15,9 @@ from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects import fidelity
 from assay.reference.defects.base import Defect
 from assay.reference.defects.trees import at_value
-from assay.reference.http import Answer, Call, Refusal, encode
+from assay.reference.http import Call, Refusal, Reply, encode
 from assay.reference.operations import Operations
-from assay.reference.store import Store, Workload
+from assay.reference.store import Store, StoredWorkload
 from assay.reference.times import SECOND
 
 _EVERY: Final = 4  # of what goes wrong now and then, every so many
@@ -38,7 +38,7 @@ def _lost_creation(base: type[Store]) -> type[Store]:
     class Losing(base):  # type: ignore[misc,valid-type]
         count = 0
 
-        def insert(self, workload: Workload, now: int) -> None:
+        def insert(self, workload: StoredWorkload, now: int) -> None:
             self.count += 1
             if self.count % _EVERY:
                 super().insert(workload, now)
@@ -48,7 +48,7 @@ def _lost_creation(base: type[Store]) -> type[Store]:
 
 def _lost_update(base: type[Store]) -> type[Store]:
     class Losing(base):  # type: ignore[misc,valid-type]
-        def replace(self, workload: Workload, changes: Any) -> None:
+        def replace(self, workload: StoredWorkload, changes: Any) -> None:
             """Forget what was asked for."""
 
     return Losing
@@ -56,7 +56,7 @@ def _lost_update(base: type[Store]) -> type[Store]:
 
 def _delete_ignored(base: type[Store]) -> type[Store]:
     class Keeping(base):  # type: ignore[misc,valid-type]
-        def delete(self, workload: Workload, now: int, gone: int) -> None:
+        def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
             """Leave everything as it is."""
 
     return Keeping
@@ -64,7 +64,7 @@ def _delete_ignored(base: type[Store]) -> type[Store]:
 
 def _delete_takes_neighbour(base: type[Store]) -> type[Store]:
     class Greedy(base):  # type: ignore[misc,valid-type]
-        def delete(self, workload: Workload, now: int, gone: int) -> None:
+        def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
             super().delete(workload, now, gone)
             for other in self.live(now):
                 if other.deleted is None and other is not workload:
@@ -75,7 +75,7 @@ def _delete_takes_neighbour(base: type[Store]) -> type[Store]:
 
 def _delete_other(base: type[Store]) -> type[Store]:
     class Mistaken(base):  # type: ignore[misc,valid-type]
-        def delete(self, workload: Workload, now: int, gone: int) -> None:
+        def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
             others = [item for item in self.live(now) if item.deleted is None and item is not workload]
             super().delete(others[0] if others else workload, now, gone)
 
@@ -84,7 +84,7 @@ def _delete_other(base: type[Store]) -> type[Store]:
 
 def _update_takes_neighbour(base: type[Store]) -> type[Store]:
     class Greedy(base):  # type: ignore[misc,valid-type]
-        def replace(self, _: Workload, changes: Any) -> None:
+        def replace(self, _: StoredWorkload, changes: Any) -> None:
             for other in list(self._live.values()):
                 super().replace(other, changes)
 
@@ -93,8 +93,8 @@ def _update_takes_neighbour(base: type[Store]) -> type[Store]:
 
 def _resurrected(base: type[Store]) -> type[Store]:
     class Undead(base):  # type: ignore[misc,valid-type]
-        def find(self, workload_id: str, now: int) -> Workload | None:
-            found: Workload | None = super().find(workload_id, now)
+        def find(self, workload_id: str, now: int) -> StoredWorkload | None:
+            found: StoredWorkload | None = super().find(workload_id, now)
             if found is not None:
                 return found
             for gone in self._tombstones:
@@ -109,9 +109,9 @@ def _resurrected(base: type[Store]) -> type[Store]:
 
 def _reads_latest(base: type[Store]) -> type[Store]:
     class Confused(base):  # type: ignore[misc,valid-type]
-        def find(self, workload_id: str, now: int) -> Workload | None:
+        def find(self, workload_id: str, now: int) -> StoredWorkload | None:
             found = super().find(workload_id, now)
-            newest: Workload | None = next(reversed(self._live.values())) if found is not None else None
+            newest: StoredWorkload | None = next(reversed(self._live.values())) if found is not None else None
             return newest
 
     return Confused
@@ -121,10 +121,10 @@ def _id_reused(base: type[Operations]) -> type[Operations]:
     class Reusing(base):  # type: ignore[misc,valid-type]
         count = 0
 
-        def create(self, call: Call) -> Answer:
+        def create(self, call: Call) -> Reply:
             self.count += 1
             held = self.plane.random.getstate()
-            answer: Answer = super().create(call)
+            answer: Reply = super().create(call)
             if self.count % 2:
                 self.plane.random.setstate(held)
             return answer
@@ -181,7 +181,7 @@ def _resets_booleans(before: Json, patch: dict[str, Json]) -> Json:
 
 def _refused_update_applied(base: type[Operations]) -> type[Operations]:
     class Hasty(base):  # type: ignore[misc,valid-type]
-        def update(self, call: Call) -> Answer:
+        def update(self, call: Call) -> Reply:
             try:
                 return super().update(call)  # type: ignore[no-any-return]
             except Refusal as refusal:
@@ -208,7 +208,7 @@ def _refused_update_applied(base: type[Operations]) -> type[Operations]:
 
 def _refused_creation_stored(base: type[Operations]) -> type[Operations]:
     class Hasty(base):  # type: ignore[misc,valid-type]
-        def create(self, call: Call) -> Answer:
+        def create(self, call: Call) -> Reply:
             try:
                 return super().create(call)  # type: ignore[no-any-return]
             except Refusal as refusal:
@@ -226,7 +226,7 @@ def _refused_creation_stored(base: type[Operations]) -> type[Operations]:
             identity = str(uuid.UUID(int=self.plane.random.getrandbits(128), version=4))
             spec = encode(body.get("spec"))
             self.plane.store.insert(
-                Workload(identity, name, name, project, body["clusterId"], call.caller.id, now, spec), now
+                StoredWorkload(identity, name, name, project, body["clusterId"], call.caller.id, now, spec), now
             )
 
     return Hasty
@@ -236,10 +236,10 @@ def _dry_update(base: type[Operations]) -> type[Operations]:
     """The answer shows what was asked for, the store keeps what it had."""
 
     class Dry(base):  # type: ignore[misc,valid-type]
-        def update(self, call: Call) -> Answer:
+        def update(self, call: Call) -> Reply:
             workload = self.permitted_workload("update", call)
             before = (workload.spec, workload.updated)
-            answer: Answer = super().update(call)
+            answer: Reply = super().update(call)
             told = replace(answer, content=answer.encoded())
             workload.spec, workload.updated = before
             workload.rendered = None
@@ -275,7 +275,7 @@ def _finalised_name(change: Callable[[Operations, Json, str], str]) -> Change:
 def _told(role: str, pointer: str, change: Callable[[Json], Json]) -> Change:
     """The answers of one operation tell something else at ``pointer``."""
 
-    def after(_: object, call: Call, answer: Answer) -> Answer:
+    def after(_: object, call: Call, answer: Reply) -> Reply:
         if call.operation == role and answer.status < 300 and isinstance(answer.content, dict):
             answer = replace(answer, content=at_value(answer.content, pointer, change))
         return answer
@@ -297,19 +297,19 @@ def _stale_reads(behaviour: Behaviour) -> Behaviour:
     """A read tells the spec of the creation for a minute after an update."""
 
     class Remembering(behaviour.operations):  # type: ignore[misc,name-defined]
-        def create(self, call: Call) -> Answer:
-            answer: Answer = super().create(call)
+        def create(self, call: Call) -> Reply:
+            answer: Reply = super().create(call)
             workload = next(reversed(self.plane.store._live.values()))
             self.first = {**getattr(self, "first", {}), workload.id: workload.spec}
             return answer
 
-        def read(self, call: Call) -> Answer:
+        def read(self, call: Call) -> Reply:
             workload = self.permitted_workload("read", call)
             now = self.plane.now()
             if workload.updated is None or now - workload.updated > 60 * SECOND:
                 return super().read(call)  # type: ignore[no-any-return]
             document = self.document(workload, now)
-            return Answer(200, {**document, "spec": json.loads(self.first[workload.id])})
+            return Reply(200, {**document, "spec": json.loads(self.first[workload.id])})
 
     return replace(behaviour, operations=Remembering)
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from assay.contract.request import Json
 from assay.reference import bodies, tenant
-from assay.reference.http import Answer, Call, Refusal
+from assay.reference.http import Call, Refusal, Reply
 from assay.reference.scaling import Pod
-from assay.reference.store import Workload
+from assay.reference.store import StoredWorkload
 from assay.reference.times import parse, text
 from assay.reference.validation import read_query
 
@@ -26,7 +26,7 @@ _FILTER: Final = re.compile(r"([A-Za-z]+)(==|!=|<=|>=|=@|!@|=\^|=\$)(.+)", re.DO
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DATES: Final = frozenset({"createdAt", "deletedAt"})
 # What the list can be filtered and sorted by; the other documented fields do not vary here.
-_FIELDS: Final[dict[str, Callable[[Workload], Any]]] = {
+_FIELDS: Final[dict[str, Callable[[StoredWorkload], Any]]] = {
     "type": lambda _: WORKLOAD_TYPE,
     "name": lambda workload: workload.name,
     "clusterId": lambda workload: workload.cluster_id,
@@ -50,24 +50,24 @@ _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 }
 _K8S_PHASES: Final = {"Running": "Running", "Updating": "Running", "Failed": "Failed"}
 
-Predicate = Callable[[Workload], bool]
+Predicate = Callable[[StoredWorkload], bool]
 Item = TypeVar("Item")
 
 
-class Neighbours:
+class AuxiliaryEndpoints:
     """Handlers; each takes a call and returns an answer or raises a Refusal."""
 
     def __init__(self, plane: Plane) -> None:
         self.plane = plane
 
-    def health(self, _call: Call) -> Answer:
-        return Answer(200, {"status": "ok"})
+    def health(self, _call: Call) -> Reply:
+        return Reply(200, {"status": "ok"})
 
-    def token(self, call: Call) -> Answer:
+    def token(self, call: Call) -> Reply:
         """200 {"accessToken"}; 400 for bad credentials (the real operation lists no 401)."""
-        return Answer(200, {"accessToken": self.plane.identity.grant(bodies.read_json(call))})
+        return Reply(200, {"accessToken": self.plane.identity.grant(bodies.read_json(call))})
 
-    def workloads(self, call: Call) -> Answer:
+    def workloads(self, call: Call) -> Reply:
         """The workloads of the caller's projects, filtered, sorted, a page at a time."""
         query = read_query(call.query)
         now = self.plane.now()
@@ -78,9 +78,9 @@ class Neighbours:
         if search:
             found = (workload for workload in found if search in workload.name)
         page, following = _page(_sorted(found, query), query)
-        return Answer(200, {"workloads": [self._workload(item, now) for item in page], **following})
+        return Reply(200, {"workloads": [self._workload(item, now) for item in page], **following})
 
-    def _listed(self, call: Call, now: int, *, deleted: bool) -> Iterator[Workload]:
+    def _listed(self, call: Call, now: int, *, deleted: bool) -> Iterator[StoredWorkload]:
         """Active records, or deleted ones; a plane that keeps these readable lists them as deleted all the same."""
         plane = self.plane
         rights = {project: plane.identity.may(call.caller, project) for project in tenant.PROJECTS}
@@ -91,7 +91,7 @@ class Neighbours:
         if deleted:
             yield from (workload for workload in plane.store.buried(now) if rights[workload.project.id])
 
-    def pods(self, call: Call) -> Answer:
+    def pods(self, call: Call) -> Reply:
         """The pods of one workload: those it has, or with ``deleted=true`` those it had."""
         plane = self.plane
         workload_id = call.params["workloadId"].lower()
@@ -111,9 +111,9 @@ class Neighbours:
             if (pod.ended is not None and pod.ended <= now) is deleted
         ]
         page, following = _page(pods, query)
-        return Answer(200, {"pods": [self._pod(workload, pod, now) for pod in page], **following})
+        return Reply(200, {"pods": [self._pod(workload, pod, now) for pod in page], **following})
 
-    def _workload(self, workload: Workload, now: int) -> Json:
+    def _workload(self, workload: StoredWorkload, now: int) -> Json:
         plane = self.plane
         spec = json.loads(workload.spec) or {}
         phase = plane.lifecycle.phase(workload, now)
@@ -147,7 +147,7 @@ class Neighbours:
             "category": spec.get("category") or "Deploy",
         }
 
-    def _pod(self, workload: Workload, pod: Pod, now: int) -> Json:
+    def _pod(self, workload: StoredWorkload, pod: Pod, now: int) -> Json:
         spec = json.loads(workload.spec) or {}
         running = now >= pod.started
         ended = pod.ended is not None and pod.ended <= now
@@ -225,7 +225,7 @@ def _filter(part: str) -> Predicate:
     return lambda workload: compare(read(workload), wanted)
 
 
-def _sorted(found: Iterable[Workload], query: dict[str, list[str]]) -> Iterable[Workload]:
+def _sorted(found: Iterable[StoredWorkload], query: dict[str, list[str]]) -> Iterable[StoredWorkload]:
     """In the order asked for; records come by their creation, so that order need not wait for the last of them."""
     order = query.get("sortOrder", ["asc"])[-1]
     by = query.get("sortBy", ["createdAt"])[-1]
