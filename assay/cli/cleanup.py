@@ -5,19 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from assay.cli import options as opt
-from assay.client.cleanup import sweep
-from assay.client.client import Client
-from assay.client.ledger import Ledger
-from assay.client.runs import Unfinished, unfinished_runs
-from assay.client.session import open_client
-from assay.client.settings import Settings, load_settings
-from assay.contract import documents
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_PASS, UsageError
+
+if TYPE_CHECKING:
+    from assay.client.client import Client
+    from assay.client.runs import Unfinished
+    from assay.client.settings import Settings
 
 _SHOWN: Final = 10  # workloads listed by name before the question
 
@@ -36,12 +34,16 @@ def cleanup(
     list. Asks first; --yes does not. A run that is still going on is left alone. Exit 0: nothing is left;
     3: something could not be removed (it is listed).
     """
+    from assay.client.settings import load_settings
+
     settings = load_settings(opt.given(locals()), config=config)
     raise typer.Exit(run(settings))
 
 
 def run(settings: Settings) -> int:
     """Clean up and return the exit code. Raises UsageError when it would have to ask, or guess the target."""
+    from assay.client.runs import unfinished_runs
+
     runs = [entry for entry in unfinished_runs(settings.base_url) if not _close_embedded(entry)]
     for entry in runs:
         if entry.active:
@@ -100,6 +102,9 @@ def _confirm(settings: Settings, count: int) -> None:
 
 
 def _sweep_all(settings: Settings, runs: Sequence[Unfinished]) -> int:
+    from assay.client.session import open_client
+    from assay.contract import documents
+
     contract = documents.load(settings.contract, settings.corrections)
     client = open_client(settings, contract)
     try:
@@ -110,6 +115,9 @@ def _sweep_all(settings: Settings, runs: Sequence[Unfinished]) -> int:
 
 
 def _sweep_one(client: Client, settings: Settings, file: Path) -> int:
+    from assay.client.cleanup import sweep
+    from assay.client.ledger import Ledger
+
     ledger = Ledger(file)
     try:
         swept = sweep(client, ledger, settings.delete_deadline)

@@ -57,3 +57,31 @@ def conduct_command(name: str, flags: Mapping[str, object], config: Path | None)
     given = {key: value for key, value in flags.items() if key not in {"name", "text"}}
     settings = load_settings(given, config=config)
     return conduct(plan(name, settings.only), settings, Console(highlight=False))
+
+
+gate = command(
+    "gate",
+    """The CI quality gate: judges every operation against its contract and runs a short load. About 2 minutes.
+
+    Ends with a verdict: pass (exit 0), fail (1: the target violates its contract or misses a limit) or inconclusive
+    (3: the run could not decide, and says why). Writes verdict.json, report.html, junit.xml, allure-results/ and
+    summary.md to --out (default reports/runs/<run id>; reports/runs/latest points to the newest).
+
+    Against a real target, give --base-url, --project and --cluster, and the credentials in ASSAY_CLIENT_ID and
+    ASSAY_CLIENT_SECRET (or ASSAY_TOKEN). `assay doctor` says what is missing. At most --max-live small workloads
+    live at once, none asks for a GPU, and all are removed, also after Ctrl-C.
+    """,
+)
+
+certify = command(
+    "certify",
+    """Pre-release certification: the gate's checks with ten times the examples and a longer load.
+
+    Takes 5 minutes on the embedded control plane and sends up to 40,000 requests (here 27,000). Same verdicts, exit
+    codes and reports as the gate. A second identity (ASSAY_OUTSIDER_CLIENT_ID and ASSAY_OUTSIDER_CLIENT_SECRET) lets
+    it judge access between projects.
+
+    Ends with certificate.json: what was certified, against which contract, what was not tested, what this suite is
+    measured to catch, and the digests of all files. `assay verify DIR` tells whether anything was altered since.
+    """,
+)

@@ -7,29 +7,28 @@ from typing import Annotated
 
 import typer
 
-from assay.contract import documents
-from assay.contract.merge import dump, merge, read_published
 from assay.errors import UsageError
 
 app = typer.Typer(
+    add_completion=False,
     help="The contract as data: merge the published documents, show or check what is in force.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
-@app.command("merge")
+@app.command("merge", short_help="Merge the published documents into one.")
 def merge_documents(
     published: Annotated[
         Path | None,
         typer.Option(
             help="Folder of the published documents, one operation each.",
-            show_default=f"openapi/{documents.VERSION}/published",
+            show_default="those that are shipped",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write.", show_default=f"openapi/{documents.VERSION}/{documents.DOCUMENT}"),
+        typer.Option(help="File to write.", show_default="the shipped document"),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 2 when the file is out of date.")
@@ -39,6 +38,9 @@ def merge_documents(
 
     Two differing definitions of one name are an error that names both places.
     """
+    from assay.contract import documents
+    from assay.contract.merge import dump, merge, read_published
+
     source = published or documents.version_folder() / "published"
     target = out or documents.version_folder() / documents.DOCUMENT
     text = dump(merge(read_published(source)))
@@ -54,7 +56,7 @@ def merge_documents(
     typer.echo(f"{target} written")
 
 
-@app.command("show")
+@app.command("show", short_help="List the operations of the contract in force.")
 def show(
     contract: Annotated[
         Path | None, typer.Option(help="OpenAPI 3.0 document to use instead of the shipped one.")
@@ -62,6 +64,8 @@ def show(
     corrections: Annotated[Path | None, typer.Option(help="OpenAPI Overlay 1.0 file to apply to it.")] = None,
 ) -> None:
     """Load the contract in force and list its operations; exit 2 and say why when it cannot be used."""
+    from assay.contract import documents
+
     loaded = documents.load(contract, corrections)
     typer.echo(f"{loaded.source} ({loaded.document['info']['title']} {loaded.version})")
     for operation in loaded.operations.values():

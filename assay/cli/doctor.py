@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from assay.cli import options as opt
-from assay.client.diagnosis.diagnose import diagnose
-from assay.client.diagnosis.steps import State, Step
-from assay.client.settings import Settings, load_settings
-from assay.contract import documents
 from assay.errors import EXIT_PASS
 
-_COLOURS: Final = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red", State.SKIPPED: "bright_black"}
+if TYPE_CHECKING:
+    from assay.client.diagnosis.steps import Step
+    from assay.client.settings import Settings
+
+_COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_black"}
 _TIMEOUT: Final = 10.0  # seconds; a doctor that takes longer for one question is not asked twice
 
 
@@ -36,12 +36,17 @@ def doctor(
     rights in the project are probed with a creation that must be refused. Exit 0: it can be tested; 2: what you gave
     is wrong or missing; 3: the target cannot be used. Without --base-url it looks at the embedded control plane.
     """
+    from assay.client.settings import load_settings
+
     settings = load_settings(opt.given(locals()), config=config).with_command_defaults(request_timeout=_TIMEOUT)
     raise typer.Exit(run(settings))
 
 
 def run(settings: Settings) -> int:
     """Diagnose, print every step as it is done, and return the exit code. Raises AssayError."""
+    from assay.client.diagnosis.diagnose import diagnose
+    from assay.contract import documents
+
     contract = documents.load(settings.contract, settings.corrections)
     with ExitStack() as stack:
         if settings.base_url is None:
@@ -52,6 +57,8 @@ def run(settings: Settings) -> int:
 
 def show(steps: Iterable[Step]) -> int:
     """Print the steps and what they amount to; returns the exit code of the first failure."""
+    from assay.client.diagnosis.steps import State, Step
+
     code, warnings, skipped = EXIT_PASS, 0, list[str]()
     for step in steps:
         if step.state is State.SKIPPED:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from functools import cache
-from importlib import import_module
-from typing import Any, Final
+from typing import Final, NoReturn
 
 import typer
-from rich.console import Console
 
 from assay import __version__
-from assay.errors import EXIT_INTERRUPTED, EXIT_USAGE, AssayError
+from assay.cli.lazy import UsageError, command_path, is_help, lazy_command
+from assay.errors import EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE, AssayError
 
 _HELP: Final = """\
 Contract and load testing for the NVIDIA Run:ai Inferences API.
@@ -38,32 +36,30 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 118},
 )
 
-# Command, module, function, line in --help; in the order of --help. Modules are small: what is heavy is imported when
-# a command runs.
+# Name, what is loaded when it is called, line in --help; in the order of --help.
 _COMMANDS: Final = (
-    ("gate", "assay.cli.gate", "gate", "May this build be merged? The contract and a short load."),
+    ("gate", "assay.cli.conducting:gate", "May this build be merged? The contract and a short load."),
     (
         "certify",
-        "assay.cli.certify",
-        "certify",
-        "May this release go out? Ten times the examples, and a certificate.",
+        "assay.cli.conducting:certify",
+        "May this release go out? Ten times the examples, a certificate.",
     ),
-    ("verify", "assay.cli.verify", "verify", "Is a certification still what was written?"),
-    ("benchmark", "assay.cli.benchmark", "benchmark", "How fast is it, and slower than the baseline?"),
-    ("compare", "assay.cli.compare", "compare", "Two stored benchmark runs: better, same, worse?"),
-    ("manifest", "assay.cli.manifest", "manifest", "A benchmark for Locust's Kubernetes operator."),
-    ("serve", "assay.cli.serve", "serve", "Serve the embedded control plane until SIGTERM."),
-    ("doctor", "assay.cli.doctor", "doctor", "Can this target be tested at all? What is missing?"),
-    ("replay", "assay.cli.replay", "replay", "One finding again: still failing?"),
-    ("cleanup", "assay.cli.cleanup", "cleanup", "Remove what an earlier run left behind."),
-    ("rules", "assay.cli.rules", "rules", "What only the prose demands, with quote and place."),
-    ("waive", "assay.cli.waive", "waive", "Accept a finding, with a reason, until a date."),
-    ("prove", "assay.cli.prove", "prove", "Seeded defects: what does the suite catch?"),
+    ("verify", "assay.cli.verify:verify", "Is a certification still what was written?"),
+    ("benchmark", "assay.cli.benchmark:benchmark", "How fast is it, and slower than the baseline?"),
+    ("compare", "assay.cli.compare:compare", "Two stored benchmark runs: better, same, worse?"),
+    ("manifest", "assay.cli.manifest:manifest", "A benchmark for Locust's Kubernetes operator."),
+    ("serve", "assay.cli.serve:serve", "Serve the embedded control plane until SIGTERM."),
+    ("doctor", "assay.cli.doctor:doctor", "Can this target be tested at all? What is missing?"),
+    ("replay", "assay.cli.replay:replay", "Run one finding again: does it still fail?"),
+    ("cleanup", "assay.cli.cleanup:cleanup", "Remove what earlier runs left behind."),
+    ("rules", "assay.cli.rules:rules", "The rules that only prose states, each with its quote."),
+    ("waive", "assay.cli.waive:waive", "Accept a finding, with a reason, until a date."),
+    ("prove", "assay.cli.prove:prove", "Seeded defects: which does the suite detect?"),
+    ("contract", "assay.cli.contract:app", "Merge the published documents, show what is in force."),
 )
 
-
-# Typer carries its own copy of Click and exports of its errors only the leaves.
-_UsageError: Any = typer.BadParameter.__bases__[0]
+for _command in _COMMANDS:
+    lazy_command(app, *_command)
 
 
 def _version(value: bool) -> None:
@@ -79,28 +75,19 @@ def _root(
     del version
 
 
-@cache
-def _register() -> None:
-    for name, module, function, line in _COMMANDS:
-        app.command(name, short_help=line)(getattr(import_module(module), function))
-    contract = import_module("assay.cli.contract").app
-    app.add_typer(contract, name="contract", short_help="Merge the published documents, show what is in force.")
-
-
-def main(arguments: list[str] | None = None) -> Any:
-    """The entry point. Never shows a traceback for what a user can mend."""
-    _register()
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """The entry point: ends the process. Never shows a traceback for what a user can correct."""
     try:
         code = app(arguments, prog_name="assay", standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(code if isinstance(code, int) else EXIT_PASS)
     except AssayError as error:
         _complain(error.message, error.hint)
         sys.exit(error.exit_code)
-    except _UsageError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":
+    except UsageError as error:
+        if is_help(error):
             typer.echo(error.format_message())
-            sys.exit(EXIT_USAGE)
-        _complain(error.format_message(), _where_to_look(error))
+        else:
+            _complain(error.format_message(), f"see: {command_path(error)} --help")
         sys.exit(EXIT_USAGE)
     except typer.Abort:
         _complain("stopped", None)
@@ -110,19 +97,13 @@ def main(arguments: list[str] | None = None) -> Any:
     except BrokenPipeError:
         # The reader of our output (head, less) went away: nothing to tell it, and nothing of ours failed.
         sys.stderr.close()
-        sys.exit(0)
-
-
-def _where_to_look(error: Any) -> str:
-    context = getattr(error, "ctx", None)
-    return f"see: {context.command_path if context else 'assay'} --help"
+        sys.exit(EXIT_PASS)
 
 
 def _complain(message: str, hint: str | None) -> None:
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"assay: {message}")
+    typer.echo(f"assay: {message}", err=True)
     if hint:
-        console.print(f"       {hint}")
+        typer.echo(f"       {hint}", err=True)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from assay.cli import options as opt
 from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _LATEST = Path("reports") / "runs" / "latest"
 
@@ -82,6 +84,8 @@ def selection(test: str) -> str:
 
 
 def _again(verdict: dict[str, Any], found: dict[str, Any], flags: dict[str, object], config: Path | None) -> int:
+    from rich.console import Console
+
     from assay.client.settings import load_settings
     from assay.run.conduct import conduct
     from assay.run.plan import plan

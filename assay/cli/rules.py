@@ -6,14 +6,14 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.contract import documents
-from assay.contract.rules.base import Contradiction, Quote, Rule
-from assay.contract.rules.catalogue import AREAS, CONTRADICTIONS, RULES, lost_quotes
 from assay.errors import ContractError, UsageError
+
+if TYPE_CHECKING:
+    from assay.contract.rules.base import Contradiction, Quote, Rule
 
 
 def rules(
@@ -35,6 +35,8 @@ def rules(
     """
     if json_ and markdown:
         raise UsageError("--json and --markdown exclude each other", hint="give one of them")
+    from assay.contract.rules.catalogue import AREAS, CONTRADICTIONS, RULES
+
     found = [rule for rule in RULES if rule.id.startswith(pattern)]
     open_questions = [item for item in CONTRADICTIONS if item.id.startswith(pattern)]
     if not found and not open_questions:
@@ -51,6 +53,9 @@ def rules(
 
 
 def _check(contract: Path) -> None:
+    from assay.contract import documents
+    from assay.contract.rules.catalogue import lost_quotes
+
     lost = lost_quotes(documents.read_document(contract))
     if lost:
         lines = "".join(f"\n  {rule_id}: “{text}”" for rule_id, text in lost)

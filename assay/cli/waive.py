@@ -8,15 +8,16 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import tomlkit
-import tomlkit.exceptions
 import typer
-from tomlkit.items import AoT, Table
 
 from assay.errors import SettingsError
 from assay.findings.waivers import FILE, FINDING_ID, parse, read_waivers
+
+if TYPE_CHECKING:
+    import tomlkit
+    from tomlkit.items import AoT
 
 _LAST_RUN: Final = Path("reports/runs/latest/verdict.json")
 _SUMMARY: Final = 100  # characters of the comment that names the finding; a line of an editor
@@ -112,6 +113,9 @@ def _summary(verdict: Path, finding: str) -> str | None:
 
 def _added(file: Path, finding: str, reason: str, owner: str, day: dt.date, summary: str | None) -> str:
     """The text of the file with one more waiver; comments and order of the others stay."""
+    import tomlkit
+    from tomlkit.items import AoT
+
     document = _document(file)
     entry = tomlkit.table()
     if summary:
@@ -131,6 +135,8 @@ def _added(file: Path, finding: str, reason: str, owner: str, day: dt.date, summ
 
 def _separate(tables: AoT) -> None:
     """End the last entry with a blank line, so that entries stand apart."""
+    from tomlkit.items import Table
+
     if tables:
         last = tables[-1]
         if isinstance(last, Table) and not last.as_string().endswith("\n\n"):
@@ -138,11 +144,14 @@ def _separate(tables: AoT) -> None:
 
 
 def _document(file: Path) -> tomlkit.TOMLDocument:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
     try:
         return tomlkit.parse(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return tomlkit.document()
-    except (OSError, UnicodeDecodeError, tomlkit.exceptions.TOMLKitError) as error:
+    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
         raise SettingsError(f"{file}: the waivers cannot be read: {error}") from error
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from assay import folders
-from assay.contract.operations import TABLE, Kind, Resource, Row, Table, read_table
+from assay.contract.operations import TABLE, Kind, OperationsTable, Resource, Row, read_table
 from assay.contract.overlay import apply_overlay
-from assay.contract.request import Json
+from assay.contract.request import ABSENT, Absent, Json, Request
 from assay.contract.soundness import check_document, check_schemas
 from assay.contract.yaml_file import read_yaml
 from assay.errors import ContractError
@@ -49,6 +49,7 @@ class Operation:
     """One operation of the contract: its row in the table, and what the document says of it.
 
     ``name`` is the table's, by which everything of ours calls it; ``id`` the document's, which reports show.
+    ``needs`` maps the path parameters, named as in the document, to the resources that they name.
     """
 
     row: Row
@@ -59,6 +60,7 @@ class Operation:
     body: Mapping[str, Json] | None  # schema of the JSON body, unresolved
     body_required: bool
     responses: Mapping[int, Response]
+    needs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -67,6 +69,33 @@ class Operation:
     @property
     def kind(self) -> Kind:
         return self.row.kind
+
+    @property
+    def writes(self) -> str | None:
+        return self.row.writes
+
+    @property
+    def subject(self) -> str | None:
+        """The resource that it is about: what it writes, else the last that its path names."""
+        return self.writes or next(iter([*self.needs.values()][::-1]), None)
+
+    def request(
+        self,
+        *,
+        query: tuple[tuple[str, str], ...] = (),
+        headers: tuple[tuple[str, str], ...] = (),
+        body: Json | Absent = ABSENT,
+        **ids: str,
+    ) -> Request:
+        """A request to it. ``ids`` are by resource (``workload=...``); ids that its path does not name are left out.
+
+        Raises ContractError when one is missing.
+        """
+        try:
+            path = {parameter: ids[resource] for parameter, resource in self.needs.items()}
+        except KeyError as error:
+            raise ContractError(f"{self.name} needs the id of a {error.args[0]}") from error
+        return Request(self.name, path, query, headers, body)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +111,58 @@ class Contract:
     @property
     def version(self) -> str:
         return str(self.document["info"]["version"])
+
+    def of_kind(self, kind: Kind) -> tuple[Operation, ...]:
+        """The operations of a kind, in the order of the document."""
+        return tuple(operation for operation in self.operations.values() if operation.kind is kind)
+
+    def needing(self, resource: str) -> tuple[Operation, ...]:
+        """The operations whose path names ``resource``, or a resource that comes from such an operation.
+
+        So these are the operations that end when a ``resource`` is deleted.
+        """
+        return tuple(
+            operation
+            for operation in self.operations.values()
+            if any(resource in self._chain(needed) for needed in operation.needs.values())
+        )
+
+    def _chain(self, resource: str) -> set[str]:
+        """``resource`` and the resources that its own are found with."""
+        found, waiting = set[str](), [resource]
+        while waiting:
+            name = waiting.pop()
+            if name in found:
+                continue
+            found.add(name)
+            origin = self.resources[name].operation if name in self.resources else None
+            if origin is not None:
+                waiting += self.operations[origin].needs.values()
+        return found
+
+    @property
+    def creation(self) -> Operation:
+        """The operation that creates the workload; its resource is what the others of these four are about."""
+        return self._single(Kind.CREATE)
+
+    @property
+    def reading(self) -> Operation:
+        return self._single(Kind.READ)
+
+    @property
+    def updating(self) -> Operation:
+        return self._single(Kind.UPDATE)
+
+    @property
+    def deletion(self) -> Operation:
+        return self._single(Kind.DELETE)
+
+    def _single(self, kind: Kind) -> Operation:
+        main = self.of_kind(Kind.CREATE)[0].writes
+        found = [operation for operation in self.of_kind(kind) if operation.subject == main]
+        if len(found) != 1:
+            raise ContractError(f"{self.source}: {len(found)} operations {kind} a {main}; there must be one")
+        return found[0]
 
     def resolve(self, schema: Mapping[str, Json]) -> Mapping[str, Json]:
         """Follow ``$ref`` until a schema stands there. Siblings of ``$ref`` are ignored (OpenAPI 3.0)."""
@@ -132,7 +213,7 @@ def version_folder(version: str = VERSION) -> Path:
 
 
 @cache
-def table(version: str = VERSION) -> Table:
+def table(version: str = VERSION) -> OperationsTable:
     """The operations of a shipped version."""
     return read_table(version_folder(version) / TABLE)
 
@@ -164,7 +245,7 @@ def _load(document: Path, corrections: Path | None, *, trusted: bool) -> Contrac
     return contract
 
 
-def _operations(document: dict[str, Json], source: Path, known: Table) -> dict[str, Operation]:
+def _operations(document: dict[str, Json], source: Path, known: OperationsTable) -> dict[str, Operation]:
     operations: dict[str, Operation] = {}
     for path, item in document["paths"].items():
         for method, raw in item.items():
@@ -219,4 +300,5 @@ def _operation(document: dict[str, Json], source: Path, row: Row, path: str, ite
         body=body.get("content", {}).get("application/json", {}).get("schema"),
         body_required=bool(body.get("required")),
         responses=responses,
+        needs=row.needs_at(path),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +14,8 @@ from assay.contract.yaml_file import read_yaml
 from assay.errors import ContractError
 
 TABLE: Final = "operations.yaml"
+
+_PARAMETER: Final = re.compile(r"\{([^}]*)\}")
 
 
 class Kind(StrEnum):
@@ -31,8 +34,9 @@ class Row:
     """One operation of the table.
 
     ``path`` is how its path in the document ends, ``needs`` maps its path parameters to the resources that they
-    name, ``writes`` is the resource that it creates, changes or removes, ``also`` maps statuses that are lawful
-    although the document does not list them to the reason.
+    name, ``writes`` is the resource that it creates, changes or removes. ``also`` and ``gone`` map statuses, each
+    with the reason, that a lawful target may answer a valid request with beside its success: at any time, or once
+    the resource was deleted.
     """
 
     name: str
@@ -42,31 +46,48 @@ class Row:
     needs: Mapping[str, str] = field(default_factory=dict)
     writes: str | None = None
     also: Mapping[int, str] = field(default_factory=dict)
+    gone: Mapping[int, str] = field(default_factory=dict)
 
     def is_at(self, method: str, path: str) -> bool:
         """Whether this is the document's operation at ``method`` and ``path``, however its parameters are called."""
         return method.lower() == self.method and _shape(path).endswith(_shape(self.path))
 
+    def needs_at(self, path: str) -> Mapping[str, str]:
+        """``needs`` with the parameters named as in ``path``, a path of the document that the row is at."""
+        ours = _PARAMETER.findall(self.path)
+        named = zip(ours, _PARAMETER.findall(path)[-len(ours) :] if ours else (), strict=True)
+        return {theirs: self.needs[own] for own, theirs in named if own in self.needs}
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Where a resource comes from: an operation, or a path beside the contract; ``id`` points into the answer."""
+    """Where a resource comes from: an operation, or a path beside the contract.
+
+    ``id`` points into the answer (``*``: every entry of a list).
+    """
 
     name: str
     id: str
     operation: str | None = None
     path: str | None = None
 
+    def ids_in(self, answer: Json) -> list[str]:
+        """The ids that the body of an answer holds, in its order; empty when none stands there."""
+        found = [answer]
+        for step in self.id.split("/")[1:]:
+            found = [value for item in found for value in _below(item, step)]
+        return [value for value in found if isinstance(value, str)]
+
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class OperationsTable:
     """The operations of a version, by name, and the resources that they need."""
 
     rows: Mapping[str, Row]
     resources: Mapping[str, Resource]
 
 
-def read_table(file: Path) -> Table:
+def read_table(file: Path) -> OperationsTable:
     """Read an operations table; ContractError names file, row and cause."""
     loaded = read_yaml(file)
     try:
@@ -74,7 +95,7 @@ def read_table(file: Path) -> Table:
         resources = {name: Resource(name, **value) for name, value in loaded.get("resources", {}).items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ContractError(f"{file} is no table of operations: {error}") from error
-    return Table(rows, resources)
+    return OperationsTable(rows, resources)
 
 
 def _row(name: str, value: Mapping[str, Json]) -> Row:
@@ -86,7 +107,14 @@ def _row(name: str, value: Mapping[str, Json]) -> Row:
         needs=value.get("needs", {}),
         writes=value.get("writes"),
         also=value.get("also", {}),
+        gone=value.get("gone", {}),
     )
+
+
+def _below(value: Json, step: str) -> list[Json]:
+    if step == "*":
+        return value if isinstance(value, list) else []
+    return [value[step]] if isinstance(value, Mapping) and step in value else []
 
 
 def _shape(path: str) -> str:
