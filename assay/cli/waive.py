@@ -135,6 +135,7 @@ def _added(file: Path, finding: str, reason: str, owner: str, day: dt.date, summ
 
 def _separate(tables: AoT) -> None:
     """End the last entry with a blank line, so that entries stand apart."""
+    import tomlkit
     from tomlkit.items import Table
 
     if tables:

@@ -15,10 +15,10 @@ from assay.cli.main import _COMMANDS, app
 from tests.cli.conftest import Assay
 
 # Each takes 40 to 600 ms to import. `assay --help` took 1.1 s while it imported them, 0.2 s without.
-HEAVY = set(
-    "httpx hypothesis jinja2 jsonschema jsonschema_rs locust numpy oas_patch pytest rich schemathesis scipy tomlkit "
-    "uvicorn yaml".split()
-)
+HEAVY = {
+    *("httpx", "hypothesis", "jinja2", "jsonschema", "jsonschema_rs", "locust", "numpy", "oas_patch", "pytest"),
+    *("rich", "schemathesis", "scipy", "tomlkit", "uvicorn", "yaml"),
+}
 CHECKED = {"pydantic", "pydantic_core"}  # Typer checks the values of options with it, once there are values
 START = {"assay", "assay.cli", "assay.cli.lazy", "assay.cli.main", "assay.errors"}
 COMMANDS = [name for name, _, _ in _COMMANDS]
