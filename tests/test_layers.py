@@ -1,67 +1,242 @@
-"""Imports point down the house's list only; nobody imports the conductor of a run but the command line."""
+"""What holds for the source as a whole: who may import whom, no cycles, one name for one class, time handed in.
+
+Every guard is tried on a made-up breach, too.
+"""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 import assay
 
-PACKAGE = Path(assay.__file__).parent
-COMMON = {"assay", "errors", "folders"}
+ROOT = Path(assay.__file__).parents[1]
+TOPS = ("assay", "contract_tests", "load_tests")
+COMMON = {"errors", "folders", "processes"}  # any part may import them, and they import none
+# Exactly what is used: a permission that nobody needs is taken away.
 ALLOWED: dict[str, set[str]] = {
     "contract": set(),
     "generation": {"contract"},
     "client": {"contract"},
-    "findings": {"contract", "client"},
-    "reference": {"contract", "generation"},
-    "checks": {"contract", "generation", "client", "findings", "reference"},
-    "load": {"contract", "generation", "client", "findings", "checks", "reference"},
-    "reporting": {"contract", "generation", "client", "findings", "load"},
-    "run": {"contract", "generation", "client", "findings", "checks", "load", "reporting", "reference"},
-    "prove": {"contract", "generation", "client", "findings", "checks", "load", "reporting", "reference", "run"},
+    "findings": set(),
+    "reference": {"contract"},
+    "checks": {"client", "contract", "findings", "generation", "reference"},
+    "load": {"client", "contract", "findings", "generation", "reference"},
+    "reporting": {"findings"},
+    "run": {"client", "contract", "findings", "load", "reference", "reporting"},
+    "prove": {"checks", "client", "contract", "findings", "reference", "run"},
+    "cli": {"client", "contract", "findings", "load", "prove", "reference", "reporting", "run"},
+    "contract_tests": {"checks", "client", "contract", "generation"},
+    "load_tests": {"client", "contract", "load"},
 }
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] in ALLOWED)
+LONGEST_FILE = 450
+CLOCK = {"time", "monotonic", "perf_counter", "sleep"}
+# Load scenarios are plug-ins: the file names them, the class is always called the same.
+PLUG_INS = ("load_tests/scenarios/", "Scenario")
+
+# What is known and on its way out: these lists shrink, and go when they are empty.
+KNOWN_CYCLES = {
+    "assay.checks": 1,
+    "assay.client": 1,
+    "assay.contract": 1,
+    "assay.load": 1,
+    "assay.reference": 2,
+    "assay.run": 1,
+}
+KNOWN_HOMONYMS = set(
+    """Answer Call Change Client Collector Greedy Hasty Ids Losing Options Other Outcome Place Plan Probe Profile
+    Racing Remembering Request Row Run Search Series ShowsLate State Step Table Tally Workload World""".split()
+)
+KNOWN_MEMORIES = 6
+KNOWN_PATCHES = {"assay.prove.timing"}
 
 
-def imported_parts(source: str) -> set[str]:
-    """The parts of assay that a module names in any import, at the top or inside a function, typing-only or not."""
-    parts = set()
-    for node in ast.walk(ast.parse(source)):
-        names = []
+@cache
+def modules() -> Mapping[str, ast.Module]:
+    """Every module of the package and of the two top folders of tests, by its dotted name."""
+    files = [file for top in TOPS for file in sorted((ROOT / top).rglob("*.py"))]
+    return {
+        dotted(file.relative_to(ROOT)): ast.parse(file.read_bytes(), file)
+        for file in files
+        if "_bundled" not in file.parts
+    }
+
+
+def dotted(file: Path) -> str:
+    parts = file.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def part_of(name: str) -> str:
+    """The part that a module belongs to: a folder of assay, one of its common modules, or a top folder."""
+    first, _, rest = name.partition(".")
+    return rest.partition(".")[0] if first == "assay" else first
+
+
+def imported(tree: ast.Module, known: Mapping[str, object]) -> set[str]:
+    """The ``known`` modules that a module imports: at the top or inside a function, typing-only or not."""
+    found = set()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            found |= {alias.name for alias in node.names if alias.name in known}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module] if node.module != "assay" else [f"assay.{alias.name}" for alias in node.names]
-        for name in names:
-            steps = name.split(".")
-            if steps[0] == "assay" and len(steps) > 1 and (PACKAGE / steps[1]).is_dir():
-                parts.add(steps[1])
-    return parts
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else node.module for name in names}
+    return found & known.keys()
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_down(module: Path) -> None:
-    part = module.relative_to(PACKAGE).parts[0]
-    upward = imported_parts(module.read_text()) - ALLOWED[part] - {part}
-    assert not upward, f"{module} may not import {sorted(upward)}"
+def imports(trees: Mapping[str, ast.Module]) -> dict[str, set[str]]:
+    return {name: imported(tree, trees) - {name} for name, tree in trees.items()}
 
 
-@pytest.mark.parametrize("folder", ["contract_tests", "load_tests"])
-def test_top_folders_do_not_import_each_other(folder: str) -> None:
-    other = {"contract_tests": "load_tests", "load_tests": "contract_tests"}[folder]
-    for module in (PACKAGE.parent / folder).rglob("*.py"):
-        assert f"import {other}" not in module.read_text()
-        assert f"from {other}" not in module.read_text()
+def used(graph: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Which parts each part imports, itself and the common modules left out."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for name, targets in graph.items():
+        found[part_of(name)] |= {part_of(target) for target in targets} - {part_of(name), "", *COMMON}
+    return {part: found[part] for part in found if part not in {"", "__main__", *COMMON}}
 
 
-def test_the_walker_sees_every_form_of_import() -> None:
-    source = "import assay.cli.main\nfrom assay import run\ndef f():\n    from assay.load.recorder import x\n"
-    assert imported_parts(source) == {"cli", "run", "load"}
+def cycles(graph: Mapping[str, set[str]]) -> set[frozenset[str]]:
+    """The groups of modules that reach each other."""
+    reach = {name: reachable(name, graph) for name in graph}
+    return {
+        frozenset({other for other in reach[name] if name in reach[other]}) for name in graph if name in reach[name]
+    }
 
 
-def test_every_part_is_listed() -> None:
-    parts = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name.isidentifier()} - {"__pycache__"}
-    assert parts - {"_bundled"} == {*ALLOWED, "cli"}
+def reachable(start: str, graph: Mapping[str, set[str]]) -> set[str]:
+    seen: set[str] = set()
+    todo = list(graph[start])
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo += graph[name]
+    return seen
+
+
+def homonyms(trees: Mapping[str, ast.Module]) -> dict[str, list[str]]:
+    """Classes that share a name, leading underscores aside, and the modules they stand in."""
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for name, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not is_plug_in(name, node.name):
+                places[node.name.lstrip("_")].append(name)
+    return {name: where for name, where in places.items() if len(where) > 1}
+
+
+def is_plug_in(module: str, name: str) -> bool:
+    folder, shared = PLUG_INS
+    return name == shared and f"{module.replace('.', '/')}/".startswith(folder)
+
+
+def patched_clocks(tree: ast.Module) -> Iterator[int]:
+    """Lines that put something else in the place of another module's clock."""
+    for node in ast.walk(tree):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            own = (
+                isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
+            )
+            if isinstance(target, ast.Attribute) and target.attr in CLOCK and not own:
+                yield node.lineno
+
+
+def named(tree: ast.Module, name: str) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
+
+
+def test_imports_are_those_allowed() -> None:
+    found = used(imports(modules()))
+    assert found.keys() == ALLOWED.keys()
+    for part, allowed in ALLOWED.items():
+        assert not found[part] - allowed, f"{part} may not import {sorted(found[part] - allowed)}"
+        assert not allowed - found[part], f"nobody in {part} needs {sorted(allowed - found[part])}: take it away"
+
+
+def test_permissions_point_one_way() -> None:
+    order = list(ALLOWED)
+    for part, allowed in ALLOWED.items():
+        assert not {other for other in allowed if order.index(other) > order.index(part)}, part
+
+
+def test_no_modules_import_each_other() -> None:
+    found = cycles(imports(modules()))
+    count = Counter(".".join(min(cycle).split(".")[:2]) for cycle in found)
+    assert not count - Counter(KNOWN_CYCLES), found
+
+
+def test_no_two_classes_share_a_name() -> None:
+    found = homonyms(modules())
+    assert not {name: where for name, where in found.items() if name not in KNOWN_HOMONYMS}
+
+
+def test_time_is_handed_in() -> None:
+    found = {name for name, tree in modules().items() if list(patched_clocks(tree))}
+    assert not found - KNOWN_PATCHES
+
+
+def test_nothing_process_wide_remembers_a_target() -> None:
+    found = {name for name, tree in modules().items() if named(tree, "WeakKeyDictionary")}
+    assert len(found) <= KNOWN_MEMORIES, found
+
+
+def test_no_file_is_long() -> None:
+    lengths = {file: len(file.read_bytes().splitlines()) for top in TOPS for file in (ROOT / top).rglob("*.py")}
+    assert len(lengths) > 100
+    assert not {file: length for file, length in lengths.items() if length > LONGEST_FILE}
+
+
+def parsed(**sources: str) -> dict[str, ast.Module]:
+    return {name.replace("_", "."): ast.parse(source) for name, source in sources.items()}
+
+
+def test_every_form_of_import_is_seen() -> None:
+    trees = parsed(
+        assay_a="import assay.b\nfrom assay import c\ndef f():\n    from assay.d.e import x",
+        assay_b="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from assay.d import e",
+        assay_c="",
+        assay_d_e="import assay.nowhere, os",
+    )
+    assert imports(trees) == {
+        "assay.a": {"assay.b", "assay.c", "assay.d.e"},
+        "assay.b": {"assay.d.e"},
+        "assay.c": set(),
+        "assay.d.e": set(),
+    }
+    assert used(imports(trees)) == {"a": {"b", "c", "d"}, "b": {"d"}, "c": set(), "d": set()}
+
+
+def test_a_cycle_is_found() -> None:
+    trees = parsed(
+        assay_a="from assay import b",
+        assay_b="def f():\n    import assay.c",
+        assay_c="if TYPE_CHECKING:\n    from assay.a import X",
+        assay_d="import assay.a",
+    )
+    assert cycles(imports(trees)) == {frozenset({"assay.a", "assay.b", "assay.c"})}
+
+
+def test_a_homonym_is_found() -> None:
+    trees = parsed(assay_a="class Plan: ...", assay_b="def f():\n    class _Plan: ...", assay_c="class Other: ...")
+    assert homonyms(trees) == {"Plan": ["assay.a", "assay.b"]}
+
+
+def test_only_scenarios_may_share_the_name_of_a_plug_in() -> None:
+    scenario = ast.parse("class Scenario: ...")
+    assert not homonyms({"load_tests.scenarios.read": scenario, "load_tests.scenarios.create": scenario})
+    assert homonyms({"load_tests.other": scenario, "assay.load.scenario": scenario})
+
+
+def test_a_patched_clock_is_found() -> None:
+    tree = ast.parse("self.time = x\nmodule.time = x\nother.module.sleep = y\ntime.monotonic = z\nlocal = time")
+    assert list(patched_clocks(tree)) == [2, 3, 4]
+
+
+def test_a_memory_per_target_is_found() -> None:
+    assert named(ast.parse("_SEEN: Final[WeakKeyDictionary[A, B]] = {}"), "WeakKeyDictionary")
+    assert named(ast.parse("_SEEN = WeakKeyDictionary()"), "WeakKeyDictionary")
+    assert not named(ast.parse("_SEEN = {}  # no WeakKeyDictionary"), "WeakKeyDictionary")
