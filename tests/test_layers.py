@@ -46,10 +46,38 @@ KNOWN_CYCLES = {
     "assay.reference": 2,
     "assay.run": 1,
 }
-KNOWN_HOMONYMS = set(
-    """Answer Call Change Client Collector Greedy Hasty Ids Losing Options Other Outcome Place Plan Probe Profile
-    Racing Remembering Request Row Run Search Series ShowsLate State Step Table Tally Workload World""".split()
-)
+KNOWN_HOMONYMS = {
+    "Answer",
+    "Call",
+    "Change",
+    "Client",
+    "Collector",
+    "Greedy",
+    "Hasty",
+    "Ids",
+    "Losing",
+    "Options",
+    "Other",
+    "Outcome",
+    "Place",
+    "Plan",
+    "Probe",
+    "Profile",
+    "Racing",
+    "Remembering",
+    "Request",
+    "Row",
+    "Run",
+    "Search",
+    "Series",
+    "ShowsLate",
+    "State",
+    "Step",
+    "Table",
+    "Tally",
+    "Workload",
+    "World",
+}
 KNOWN_MEMORIES = 6
 KNOWN_PATCHES = {"assay.prove.timing"}
 
@@ -137,12 +165,14 @@ def is_plug_in(module: str, name: str) -> bool:
 def patched_clocks(tree: ast.Module) -> Iterator[int]:
     """Lines that put something else in the place of another module's clock."""
     for node in ast.walk(tree):
-        for target in node.targets if isinstance(node, ast.Assign) else ():
-            own = (
-                isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
-            )
-            if isinstance(target, ast.Attribute) and target.attr in CLOCK and not own:
-                yield node.lineno
+        if isinstance(node, ast.Assign):
+            yield from (node.lineno for target in node.targets if is_clock_of_another(target))
+
+
+def is_clock_of_another(target: ast.expr) -> bool:
+    if not isinstance(target, ast.Attribute) or target.attr not in CLOCK:
+        return False
+    return not (isinstance(target.value, ast.Name) and target.value.id == "self")
 
 
 def named(tree: ast.Module, name: str) -> bool:
