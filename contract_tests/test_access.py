@@ -26,7 +26,7 @@ MARK = "ASSAY_UNAUTHORIZED"
 @contextmanager
 def private_workload(probe: Probe, test: str) -> Iterator[Workload]:
     """A workload whose name, image and variable cannot be met anywhere else."""
-    name = probe.target.name("private")
+    name = probe.session.name("private")
     spec = {
         **PLAIN_SPEC,
         "image": f"registry.example/{name}-image:1.0",
@@ -72,7 +72,7 @@ def request_for(role: str, workload: Workload, *, pod: str = "", mark: str = MAR
 
 def header_of(probe: Probe, forgery: Forgery) -> str | None:
     try:
-        return forgery.header(probe.target.client.token())
+        return forgery.header(probe.session.token())
     except OpaqueTokenError:
         pytest.skip("the token is no JWT, so its parts cannot be forged")
 
@@ -150,7 +150,7 @@ def unwanted(probe: Probe, test: str, refused: Exchange, name: str) -> Iterator[
     """What a refused creation created all the same; it is removed at once."""
     if refused.accepted:
         return
-    found = probe.target.client.find_by_name(name) or []
+    found = probe.session.find_by_name(name) or []
     for entry in found:
         probe.delete(str(entry["id"]), test=test, setup=(refused,))
     yield from access.created(refused, found)
@@ -158,7 +158,7 @@ def unwanted(probe: Probe, test: str, refused: Exchange, name: str) -> Iterator[
 
 def need_outsider(probe: Probe, test: str) -> None:
     """Skip unless a second identity is set and the target knows it: a refusal of everybody says nothing."""
-    if not probe.target.has_outsider:
+    if not probe.session.has_outsider:
         pytest.skip("no second identity is set (ASSAY_OUTSIDER_TOKEN, or its client id and secret)")
     nobody = Request("read", path={"workloadId": str(uuid.uuid4())})
     known = probe.send(nobody, test=test, expectation=access.FOREIGN, also=access.JUDGED_HERE, auth="outsider")

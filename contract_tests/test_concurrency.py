@@ -10,7 +10,7 @@ pytestmark = pytest.mark.concurrent
 
 def test_parallel_creations(probe: Probe, test: str) -> None:
     """As many as may live at once, at most eight."""
-    concurrency.creations(probe, test, min(8, probe.target.settings.max_live))
+    concurrency.creations(probe, test, min(8, probe.session.settings.max_live))
 
 
 def test_parallel_updates(probe: Probe, test: str) -> None:

@@ -19,7 +19,7 @@ from assay.checks.lending import Lending, readable
 from assay.checks.metrics import TYPES, Asked
 from assay.checks.opening import PROFILE
 from assay.checks.probe import Probe
-from assay.client.wire import Wire
+from assay.client.exchange import Wire
 from assay.contract.request import Request
 
 pytestmark = pytest.mark.concurrent
@@ -98,7 +98,7 @@ def test_path(probe: Probe, test: str, case: HostilePath) -> None:
 @cases(METHODS, lambda case: f"{case.hostile.id.removeprefix('method-')}")
 def test_method(probe: Probe, test: str, case: HostileMethod) -> None:
     if case.method == "POST":  # whatever comes of it needs a slot beside the host's
-        probe.target.budget.check_live(2)
+        probe.session.budget.check_live(2)
     with SHARED.borrow(probe, test) as host:
         path = collection(probe) + case.path.replace("{id}", str(uuid.uuid4()))
         content, headers = (None, ()) if case.open else (b"{}", (("Content-Type", "application/json"),))

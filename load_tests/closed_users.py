@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from locust import FastHttpUser, between, task
 
-from assay.client.wire import to_wire
+from assay.client.exchange import to_wire
 from assay.contract.request import Request
 from assay.load.ranges import metric_query
 from assay.load.session import SESSION

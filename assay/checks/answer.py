@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from assay.checks.deviation import Deviation
+from assay.client.evidence import Mask
 from assay.client.exchange import Answer
-from assay.client.masking import Mask
 from assay.contract.documents import Contract, Operation
 from assay.contract.request import Json
 from assay.contract.schema import Validator, build

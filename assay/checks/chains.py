@@ -90,7 +90,7 @@ class Chains:
             return Link(stack.pop_all(), workload)
 
     def _put_back(self, probe: Probe, link: Link) -> None:
-        may_rest = link.sound and probe.target.settings.max_live >= _LEAST_SLOTS
+        may_rest = link.sound and probe.session.settings.max_live >= _LEAST_SLOTS
         with self._lock:
             if may_rest and len(self._resting) < _RESTING:
                 self._resting.append(link)

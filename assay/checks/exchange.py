@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assay.checks.deviation import Deviation
-from assay.client.exchange import Answer, NoAnswer
-from assay.client.wire import Wire
+from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.contract.request import Expectation, Json, Request
 from assay.findings.model import Class, Evidence, Finding
 

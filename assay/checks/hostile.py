@@ -11,8 +11,7 @@ from assay.checks.answer import BUSY
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import Exchange
 from assay.checks.probe import Probe
-from assay.client.exchange import Answer, NoAnswer
-from assay.client.wire import Wire
+from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.findings.model import Class
 
@@ -193,7 +192,7 @@ def send_beside(probe: Probe, test: str, case: Hostile, wire: Wire, role: str) -
 
     ``role`` is the nearest operation, under which a finding is filed. 501 is lawful for a method (RFC 9110, 15.6.2).
     """
-    answer = probe.target.raw(wire.method, wire.target, headers=wire.headers, content=wire.content)
+    answer = probe.session.raw(wire.method, wire.target, headers=wire.headers, content=wire.content)
     operation = probe.oracle.contract.operations[role].id
     found: list[Deviation] = []
     if isinstance(answer, NoAnswer):

@@ -189,7 +189,7 @@ def refused_create_leaves_nothing(probe: Probe, test: str, body: Mapping[str, Js
     """A refused creation leaves no workload behind (needs the target's list of workloads)."""
     with probe.creating(Request("create", body=dict(body)), test=test) as refused:
         probe.verify(refused)
-        found = probe.target.client.find_by_name(str(body["name"]))
+        found = probe.session.find_by_name(str(body["name"]))
     if found is None:
         probe.not_tested(test, "the target has no list of workloads to look in")
         return
@@ -228,7 +228,7 @@ def await_deletion(probe: Probe, test: str, workload: Workload, *done: Exchange)
 
     The last read is what counts; it deviates when the deletion has not taken effect by the deadline.
     """
-    deadline = time.monotonic() + probe.target.settings.delete_deadline
+    deadline = time.monotonic() + probe.session.settings.delete_deadline
     pause = _POLL_SECONDS
     while True:
         exchange = read(probe, test, workload, also=frozenset({404, 410}), setup=(workload.created, *done))
@@ -246,7 +246,7 @@ def _never_gone(probe: Probe) -> Deviation:
         "delete-takes-effect",
         "/response/body",
         "a workload whose deletion was accepted is still there and does not even say that it is being deleted",
-        f"Waited {probe.target.settings.delete_deadline:.0f} s for 404, deletedAt, or a desired phase Deleted.",
+        f"Waited {probe.session.settings.delete_deadline:.0f} s for 404, deletedAt, or a desired phase Deleted.",
     )
 
 
@@ -302,7 +302,7 @@ def after_deletion(probe: Probe, test: str, role: str) -> None:
 
 
 def _await_404(probe: Probe, test: str, workload: Workload, deleted: Exchange) -> tuple[Exchange, ...] | None:
-    deadline = time.monotonic() + min(settling.SETTLE_SECONDS, probe.target.settings.delete_deadline)
+    deadline = time.monotonic() + min(settling.SETTLE_SECONDS, probe.session.settings.delete_deadline)
     pause = _POLL_SECONDS
     while time.monotonic() < deadline:
         exchange = read(probe, test, workload, also=frozenset({404, 410}), setup=(workload.created, deleted))

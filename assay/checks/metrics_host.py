@@ -55,7 +55,7 @@ class Measured:
 @contextmanager
 def measured(probe: Probe, test: str) -> Iterator[Measured]:
     """A workload that serves, or one that did not come to it in time (``problem``)."""
-    image = probe.target.settings.image
+    image = probe.session.settings.image
     with probe.workload(test, {**PLAIN_SPEC, "image": image} if image else None) as workload:
         clock = _ServerClock(workload)
         problem = _wait(probe, test, workload, clock)
@@ -77,7 +77,7 @@ def first_pod(probe: Probe, workload_id: str, patience: float = 5.0) -> str | No
     """The id of a pod of the workload, waited for ``patience`` seconds; None without a pod or without such a list."""
     deadline = time.monotonic() + patience
     while True:
-        pods = probe.target.client.pods(workload_id)
+        pods = probe.session.pods(workload_id)
         if pods and isinstance(pods[0].get("id"), str):
             return str(pods[0]["id"])
         if pods is None or time.monotonic() > deadline:
@@ -143,7 +143,7 @@ def _has_metrics(probe: Probe, test: str, workload: Workload, now: datetime, *, 
 
 def _pods(probe: Probe, workload: Workload) -> tuple[str, ...] | None:
     """Ids of the workload's pods, running ones first."""
-    listed = probe.target.client.pods(workload.id)
+    listed = probe.session.pods(workload.id)
     if listed is None:
         return None
     running_first = sorted(listed, key=lambda pod: pod.get("k8sPhase") != "Running")

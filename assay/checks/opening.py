@@ -13,7 +13,7 @@ from typing import Final
 
 from assay.checks.lending import end_rest, let_rest
 from assay.checks.probe import Probe
-from assay.client.session import Target, open_target
+from assay.client.session import Session, open_session
 from assay.client.settings import Settings, from_env, handed_over, load_settings
 from assay.contract import documents
 from assay.contract.documents import Contract
@@ -35,13 +35,13 @@ class ContractSession:
 
     probe: Probe
     concurrency: int
-    _target: Target
+    _session: Session
     _stack: ExitStack
     _conductor: Parent | None  # the command that sweeps after us, if there is one
 
     def interrupt(self) -> None:
         """Let no further request leave but deletions; tests that run in threads end at their next request."""
-        self._target.client.halt("the run was interrupted")
+        self._session.halt("the run was interrupted")
 
     def close(self) -> None:
         """Remove what is left (under a command, the command does, if it lives) and close the connections."""
@@ -49,7 +49,7 @@ class ContractSession:
             end_rest(self.probe)
             self.probe.packs.close()
             if self._conductor is None or self._conductor.is_gone:
-                for entry in self._target.sweep().left_behind:
+                for entry in self._session.sweep().left_behind:
                     print(f"left behind on the target: {entry.name} {entry.id or ''}")
         finally:
             self._stack.close()
@@ -63,7 +63,7 @@ def contract_in_force() -> Contract:
     return documents.load(settings.contract, settings.corrections)
 
 
-def open_session(option: Namespace) -> ContractSession:
+def open_contract_session(option: Namespace) -> ContractSession:
     """Open the session of a pytest run. Raises UsageError and InconclusiveError with what to do."""
     stack = ExitStack()
     if handed_over():
@@ -84,7 +84,7 @@ def open_session(option: Namespace) -> ContractSession:
         journal_file = str(Path(folder) / "journal.jsonl")
     contract = contract_in_force()
     run_id = os.environ.get(RUN_ID) or f"pytest-{secrets.token_hex(4)}"
-    target = open_target(settings, contract, run_id=run_id)
+    target = open_session(settings, contract, run_id=run_id)
     stack.callback(target.close)
     journal = Journal(Path(journal_file))
     stack.callback(journal.close)

@@ -18,9 +18,8 @@ from assay.checks.granted import ASSUMED, Grants, asks
 from assay.checks.packs import Packs
 from assay.checks.settling import Visibility
 from assay.client.budget import gpus_asked
-from assay.client.exchange import Answer, NoAnswer
-from assay.client.session import Target
-from assay.client.wire import Wire
+from assay.client.exchange import Answer, NoAnswer, Wire
+from assay.client.session import Session
 from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Source
 from assay.contract.rules.base import Spec
@@ -56,15 +55,15 @@ class Workload:
 class Probe:
     """Sends requests to one target and judges them. Safe to use from several threads."""
 
-    def __init__(self, target: Target, oracle: Oracle, journal: Journal, profile: str = "gate") -> None:
+    def __init__(self, session: Session, oracle: Oracle, journal: Journal, profile: str = "gate") -> None:
         self.profile = profile
         self.packs = Packs(plans(oracle.contract).packs)
-        self.target = target
+        self.session = session
         self.oracle = oracle
         self.journal = journal
-        self.project = target.project
-        self.cluster = target.cluster
-        self._checks = AnswerChecks(oracle.contract, target.client.mask)
+        self.project = session.project
+        self.cluster = session.cluster
+        self._checks = AnswerChecks(oracle.contract, session.mask)
         self._created = CreatedChecks()
         self._grants = Grants()
         self._several = threading.Lock()
@@ -78,7 +77,7 @@ class Probe:
 
     def name(self) -> str:
         """A workload name that no one else has, a DNS label that begins with the run's mark."""
-        return self.target.name()
+        return self.session.name()
 
     def body(self, spec: Mapping[str, Json] | None = None, **meta: Json) -> dict[str, Json]:
         """A creation body with a fresh name and the run's project and cluster."""
@@ -91,11 +90,11 @@ class Probe:
 
     def allows_gpus(self, devices: int) -> bool:
         """Whether the budget, and the target, let a workload ask for that many GPU devices."""
-        return self.target.budget.allows_gpus(devices) and (devices == 0 or self._grants.gpus(self))
+        return self.session.budget.allows_gpus(devices) and (devices == 0 or self._grants.gpus(self))
 
     def why_no_gpus(self) -> str:
         """Why ``allows_gpus`` says no, and what to do about it."""
-        limit = self.target.budget.limits.gpu_devices
+        limit = self.session.budget.limits.gpu_devices
         if limit is not None and (limit == 0 or self._grants.gpus(self)):
             return (
                 f"to be accepted it must ask for more GPU devices than the {limit} that this run may: "
@@ -109,7 +108,7 @@ class Probe:
 
         Raises LimitReached when so many workloads may not live at once.
         """
-        self.target.budget.check_live(workloads)
+        self.session.budget.check_live(workloads)
         with self._several:
             yield
 
@@ -139,7 +138,7 @@ class Probe:
         the exchange until ``verify``. Raises TargetLostError, BudgetExhausted.
         """
         stated = self._granted(request, self.expect(request, before) if expectation is None else expectation)
-        answer = self.target.send(request, auth=auth)
+        answer = self.session.send(request, auth=auth)
         return self._judged(request, stated, answer, test, focus, also, setup, auth)
 
     def send_raw(
@@ -153,7 +152,7 @@ class Probe:
         setup: tuple[Exchange, ...] = (),
     ) -> Exchange:
         """Send ``wire`` byte for byte; judge the answer as one to ``request``, which cannot say it (no creation)."""
-        answer = self.target.raw(wire.method, wire.target, headers=wire.headers, content=wire.content, auth=auth)
+        answer = self.session.raw(wire.method, wire.target, headers=wire.headers, content=wire.content, auth=auth)
         exchange = self._judged(request, expectation, answer, test, (), frozenset(), setup, auth)
         return replace(exchange, wire=wire)
 
@@ -173,7 +172,7 @@ class Probe:
         Raises BudgetExhausted before anything is sent.
         """
         stated = self._granted(request, self.expect(request) if expectation is None else expectation)
-        answer = self.target.send(request, auth=auth, refused=stated.outcome is Outcome.REJECT)
+        answer = self.session.send(request, auth=auth, refused=stated.outcome is Outcome.REJECT)
         exchange: Exchange | None = None
         try:
             exchange = self._judged(request, stated, answer, test, focus, also, (), auth)
@@ -228,17 +227,17 @@ class Probe:
         deadline = time.monotonic() + (_SHOWS_WITHIN if self._never_shown < _IN_VAIN else 0.0)
         while True:
             try:
-                answer = self.target.send(request)
+                answer = self.session.send(request)
             except BudgetExhausted:
                 # A spent budget must not keep us from cleaning up; the final sweep would do it, later.
-                return self.target.client.send(request, cleaning=True)
-            unknown = isinstance(answer, Answer) and answer.status == 404 and self.target.holds(workload_id)
+                return self.session.send(request, cleaning=True)
+            unknown = isinstance(answer, Answer) and answer.status == 404 and self.session.holds(workload_id)
             if unknown and time.monotonic() < deadline:
                 time.sleep(_POLL)
                 continue
             if unknown:
                 self._never_shown += 1
-                self.target.let_go(workload_id)
+                self.session.let_go(workload_id)
             return answer
 
     # --- judging ---------------------------------------------------------------------------------------------
@@ -268,10 +267,10 @@ class Probe:
 
     def _see_that_it_lives(self, silence: NoAnswer) -> None:
         """Raise TargetLostError unless a plain read is answered: that a dead target is silent is no finding."""
-        answer = self.target.send(Request("read", path={"workloadId": _NOBODY}))
+        answer = self.session.send(Request("read", path={"workloadId": _NOBODY}))
         if isinstance(answer, NoAnswer):
             raise TargetLostError(
-                f"{self.target.client.base_url} does not answer any more: {silence.detail}, then {answer.detail}",
+                f"{self.session.base_url} does not answer any more: {silence.detail}, then {answer.detail}",
                 hint="`assay doctor` tells whether the target can be reached again",
             )
 
@@ -306,8 +305,8 @@ class Probe:
         if not exchange.deviations:
             return ()
         operation = self.oracle.contract.operations[exchange.request.operation]
-        curl = pasteable.script(self.target.client, exchange)
-        return as_findings(exchange, operation.id, curl, self._describe, self.target.client.describe_answer)
+        curl = pasteable.script(self.session, exchange)
+        return as_findings(exchange, operation.id, curl, self._describe, self.session.describe_answer)
 
     def verify(self, *exchanges: Exchange) -> None:
         """Journal gaps and advisories; raise ContractBreachError with the violations, if there are any."""
@@ -338,7 +337,7 @@ class Probe:
         self.journal.write("not_tested", what=what, why=why)
 
     def _describe(self, exchange: Exchange) -> dict[str, Any]:
-        return self.target.client.describe(exchange.sent, auth=exchange.auth)
+        return self.session.describe(exchange.sent, auth=exchange.auth)
 
 
 def created_id(answer: Answer | NoAnswer) -> str | None:

@@ -22,7 +22,7 @@ import pytest
 
 from assay.checks.exchange import ContractBreachError
 from assay.checks.generation import generating
-from assay.checks.opening import ContractSession, contract_in_force, open_session
+from assay.checks.opening import ContractSession, contract_in_force, open_contract_session
 from assay.checks.probe import Probe
 from assay.errors import AssayError, BudgetExhausted, TargetLostError, UsageError
 from assay.generation.plans import plans
@@ -98,7 +98,7 @@ class ContractRun:
     def session(self) -> ContractSession:
         if self._session is None:
             try:
-                self._session = open_session(self._config.option)
+                self._session = open_contract_session(self._config.option)
             except UsageError as error:
                 raise pytest.UsageError(f"{error.message} {error.hint or ''}".strip()) from error
             except AssayError as error:

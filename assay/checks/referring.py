@@ -61,7 +61,7 @@ def read_back(probe: Probe, test: str, number: int) -> None:
 def _choose(probe: Probe) -> list[dict[str, Any]]:
     bodies = create_bodies(probe.oracle, probe.project, probe.cluster, gpu=False, references=True)
     with generating():
-        drawn = [body["spec"] for body in draws(bodies, _DRAWS, probe.target.settings.seed)]
+        drawn = [body["spec"] for body in draws(bodies, _DRAWS, probe.session.settings.seed)]
     held_by = [(spec, frozenset(leaves(spec))) for spec in drawn]
     chosen: list[dict[str, Any]] = []
     seen: set[str] = set()

@@ -113,7 +113,7 @@ def _choose(probe: Probe) -> list[dict[str, Any]]:
     gpu = probe.allows_gpus(1)
     bodies = create_bodies(probe.oracle, probe.project, probe.cluster, gpu=gpu, references=False)
     with generating():
-        specs = [body["spec"] for body in draws(bodies, _DRAWS, probe.target.settings.seed)]
+        specs = [body["spec"] for body in draws(bodies, _DRAWS, probe.session.settings.seed)]
     held_by = [(spec, frozenset(leaves(spec))) for spec in specs if probe.affords(spec)]
     chosen: list[dict[str, Any]] = []
     seen: set[str] = set()

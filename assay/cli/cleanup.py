@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,9 +14,9 @@ from assay.cli import options as opt
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_PASS, UsageError
 
 if TYPE_CHECKING:
-    from assay.client.client import Client
-    from assay.client.runs import Unfinished
+    from assay.client.ledger import Unfinished
     from assay.client.settings import Settings
+    from assay.contract.documents import Contract
 
 _SHOWN: Final = 10  # workloads listed by name before the question
 
@@ -42,7 +43,7 @@ def cleanup(
 
 def run(settings: Settings) -> int:
     """Clean up and return the exit code. Raises UsageError when it would have to ask, or guess the target."""
-    from assay.client.runs import unfinished_runs
+    from assay.client.ledger import unfinished_runs
 
     runs = [entry for entry in unfinished_runs(settings.base_url) if not _close_embedded(entry)]
     for entry in runs:
@@ -102,30 +103,23 @@ def _confirm(settings: Settings, count: int) -> None:
 
 
 def _sweep_all(settings: Settings, runs: Sequence[Unfinished]) -> int:
-    from assay.client.session import open_client
     from assay.contract import documents
 
     contract = documents.load(settings.contract, settings.corrections)
-    client = open_client(settings, contract)
-    try:
-        stayed = sum(_sweep_one(client, settings, entry.file) for entry in runs)
-    finally:
-        client.close()
+    stayed = sum(_sweep_one(settings, contract, entry.file) for entry in runs)
     return EXIT_INCONCLUSIVE if stayed else EXIT_PASS
 
 
-def _sweep_one(client: Client, settings: Settings, file: Path) -> int:
-    from assay.client.cleanup import sweep
+def _sweep_one(settings: Settings, contract: Contract, file: Path) -> int:
     from assay.client.ledger import Ledger
+    from assay.client.session import reopen_session
 
     ledger = Ledger(file)
-    try:
-        swept = sweep(client, ledger, settings.delete_deadline)
-    finally:
-        ledger.close()
+    with closing(ledger), closing(reopen_session(settings, contract, ledger)) as session:
+        swept = session.sweep()
     typer.echo(f"run {file.stem}: {len(swept.deleted)} deleted, {len(swept.left_behind)} left behind")
     for entry in swept.left_behind:
-        typer.echo(f"  left behind: {entry.name} {entry.id or '(id unknown)'}: {client.mask.text(entry.why)}")
+        typer.echo(f"  left behind: {entry.name} {entry.id or '(id unknown)'}: {session.mask.text(entry.why)}")
     if any(entry.id is None for entry in swept.left_behind):
         typer.echo(f"  once you have looked for the names yourself, remove {file}")
     return len(swept.left_behind)

@@ -12,7 +12,7 @@ from assay.cli import options as opt
 from assay.errors import EXIT_PASS
 
 if TYPE_CHECKING:
-    from assay.client.diagnosis.steps import Step
+    from assay.client.preflight.steps import Step
     from assay.client.settings import Settings
 
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_black"}
@@ -44,7 +44,7 @@ def doctor(
 
 def run(settings: Settings) -> int:
     """Diagnose, print every step as it is done, and return the exit code. Raises AssayError."""
-    from assay.client.diagnosis.diagnose import diagnose
+    from assay.client.preflight.diagnose import diagnose
     from assay.contract import documents
 
     contract = documents.load(settings.contract, settings.corrections)
@@ -57,7 +57,7 @@ def run(settings: Settings) -> int:
 
 def show(steps: Iterable[Step]) -> int:
     """Print the steps and what they amount to; returns the exit code of the first failure."""
-    from assay.client.diagnosis.steps import State, Step
+    from assay.client.preflight.steps import State, Step
 
     code, warnings, skipped = EXIT_PASS, 0, list[str]()
     for step in steps:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from assay.client.client import MAIN, OUTSIDER, Client
+from assay.client import auxiliary
+from assay.client.clock import SYSTEM, Clock
+from assay.client.delivery import MAIN, OUTSIDER, Delivery
 from assay.client.exchange import NOT_JSON, Answer, NoAnswer
-from assay.client.ledger import Entry, Ledger, State
+from assay.client.ledger import Entry, LedgerEvents, State
 from assay.contract.request import Request
 from assay.errors import AssayError
 
@@ -46,27 +48,28 @@ class Swept:
         return not self.left_behind
 
 
-def sweep(client: Client, ledger: Ledger, deadline: float) -> Swept:
+def sweep(delivery: Delivery, ledger: LedgerEvents, deadline: float, clock: Clock = SYSTEM) -> Swept:
     """Delete every workload the ledger lists and wait, at most ``deadline`` seconds, until they are gone.
 
     Lost creations are looked for by name, and so is anything under this run's mark that the target said it had
     refused. Marks the ledger complete when nothing stays. Works outside the budget. Raises ReportError when the
     ledger cannot be written; the target's faults never raise.
     """
-    return _Sweep(client, ledger, deadline).run()
+    return _Sweep(delivery, ledger, deadline, clock).run()
 
 
 class _Sweep:
-    def __init__(self, client: Client, ledger: Ledger, deadline: float) -> None:
-        self.client = client
+    def __init__(self, delivery: Delivery, ledger: LedgerEvents, deadline: float, clock: Clock) -> None:
+        self.delivery = delivery
         self.ledger = ledger
-        self.began = time.monotonic()
+        self.clock = clock
+        self.began = clock.monotonic()
         self.until = self.began + deadline
         self.unreachable = threading.Event()
         self.why_unreachable = ""
 
     def run(self) -> Swept:
-        self.client.forgive()
+        self.delivery.liveness.forgive()
         state = self.ledger.state()
         stayed = self._look_for_lost(state)
         live = list(self.ledger.live().values())
@@ -115,27 +118,30 @@ class _Sweep:
                     intent = next(entry for entry in state.intended.values() if _belongs(name, entry))
                     if workload_id not in state.live:
                         self.ledger.created(intent.name, workload_id, by=intent.by)
-            settled = time.monotonic() - self.began >= _SETTLE
-            if settled or not state.unresolved or time.monotonic() >= self.until:
+            settled = self.clock.monotonic() - self.began >= _SETTLE
+            if settled or not state.unresolved or self.clock.monotonic() >= self.until:
                 return seen
-            time.sleep(min(0.5, _SETTLE))
+            self.clock.sleep(min(0.5, _SETTLE))
 
     def _list(self, mark: str, state: State) -> dict[str, str] | None:
         identities = {entry.by for entry in state.intended.values()} & {MAIN, OUTSIDER}
         found: dict[str, str] = {}
         known = False
         for auth in sorted(identities):
-            if auth == OUTSIDER and not self.client.has_outsider:
+            if auth == OUTSIDER and not self.delivery.has_outsider:
                 continue
             try:
-                entries = self.client.find_by_name(mark, prefix=True, auth=auth, cleaning=True)
+                entries = auxiliary.find_by_name(partial(self._get, auth), mark, prefix=True)
             except AssayError:
                 entries = None
             known = known or entries is not None
             for entry in entries or ():
-                if any(_belongs(entry["name"], intent) for intent in state.intended.values()):
-                    found[entry["id"]] = entry["name"]
+                if any(_belongs(str(entry["name"]), intent) for intent in state.intended.values()):
+                    found[str(entry["id"])] = str(entry["name"])
         return found if known else None
+
+    def _get(self, auth: str, target: str) -> Answer | NoAnswer:
+        return self.delivery.get(target, auth=auth, cleaning=True)
 
     def _why_unknown(self, listed: dict[str, str] | None, mark: str) -> str:
         lost = "the answer to its creation was lost"
@@ -148,9 +154,9 @@ class _Sweep:
         request = Request("delete", path={"workloadId": str(entry.id)})
         look = Request("read", path={"workloadId": str(entry.id)})
         identities = [entry.by, *(auth for auth in (MAIN, OUTSIDER) if auth != entry.by)]
-        identities = [auth for auth in identities if auth != OUTSIDER or self.client.has_outsider]
+        identities = [auth for auth in identities if auth != OUTSIDER or self.delivery.has_outsider]
         taken, pause, why = entry.delete_taken, _FIRST_POLL, "no time was left to delete it"
-        silences, asked = 0, time.monotonic()
+        silences, asked = 0, self.clock.monotonic()
         while not self.unreachable.is_set():
             if not taken:
                 self.ledger.delete_sent(str(entry.id))
@@ -171,23 +177,23 @@ class _Sweep:
                 identities.pop(0)
                 continue
             elif not taken and 200 <= outcome.status < 300:
-                taken, asked = True, time.monotonic()
+                taken, asked = True, self.clock.monotonic()
                 self.ledger.delete_taken(str(entry.id))
                 continue
             else:
                 doing = "it is still being deleted" if taken else "deleting it was refused"
                 why = f"{doing} (the last answer was {outcome.status})"
-            if time.monotonic() + pause > self.until:
+            if self.clock.monotonic() + pause > self.until:
                 return why
-            time.sleep(pause)
+            self.clock.sleep(pause)
             pause = min(pause * 2, _LAST_POLL)
-            taken = taken and time.monotonic() - asked < _ASK_AGAIN
+            taken = taken and self.clock.monotonic() - asked < _ASK_AGAIN
         why = self.why_unreachable or why
         return f"the target had agreed to delete it, which was not seen done: {why}" if entry.delete_taken else why
 
     def _ask(self, request: Request, auth: str) -> Answer | NoAnswer:
         try:
-            return self.client.send(request, auth=auth, cleaning=True)
+            return self.delivery.send(request, auth=auth, cleaning=True)
         except AssayError as error:
             return NoAnswer("refused", error.message)
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import jwt
 from pydantic import SecretStr
 
-from assay.client.exchange import Answer, NoAnswer
-from assay.client.masking import Mask
+from assay.client.clock import SYSTEM, Clock
+from assay.client.evidence import Mask
+from assay.client.exchange import Answer, NoAnswer, to_json
 from assay.client.patience import BUSY, Patience
 from assay.client.transport import Transport
-from assay.client.wire import to_json
 from assay.errors import CredentialsError, TargetLostError
 
 TOKEN_PATH: Final = b"/api/v1/token"
@@ -103,8 +102,7 @@ class Identity:
     credentials: Credentials = field(repr=False)
     mask: Mask = field(default_factory=Mask, repr=False)
     patience: Patience = field(default_factory=Patience, repr=False)
-    now: Callable[[], float] = field(default=time.time, repr=False)
-    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    clock: Clock = field(default=SYSTEM, repr=False)
     refreshes: int = 0
 
     def __post_init__(self) -> None:
@@ -124,7 +122,7 @@ class Identity:
         Raises CredentialsError (refused, or a given token that expired) and TargetLostError (no answer).
         """
         with self._lock:
-            if self._token is None or self.now() >= self._renew_at:
+            if self._token is None or self.clock.time() >= self._renew_at:
                 self._renew()
             assert self._token is not None
             return self._token
@@ -136,9 +134,9 @@ class Identity:
                 return None
             if self._token != refused:
                 return self._token  # another thread was faster
-            if self.now() < self._rest_until:
+            if self.clock.time() < self._rest_until:
                 return None
-            self._rest_until = self.now() + _REST
+            self._rest_until = self.clock.time() + _REST
             self._renew()
             return self._token
 
@@ -153,15 +151,15 @@ class Identity:
             self._renew_at = float("inf")
         else:
             # Counted from our clock at the moment of issue, so that a skewed clock does not matter.
-            life = claims.expires - (claims.issued if claims.issued is not None else self.now())
-            self._renew_at = self.now() + max(life - _EARLY, life / 2, 1.0)
+            life = claims.expires - (claims.issued if claims.issued is not None else self.clock.time())
+            self._renew_at = self.clock.time() + max(life - _EARLY, life / 2, 1.0)
         self._token = token
         self.refreshes += 1
 
     def _use_given(self, token: str) -> None:
         expires = read_claims(token).expires
-        if expires is not None and self.now() >= expires:
-            ago = self.now() - expires
+        if expires is not None and self.clock.time() >= expires:
+            ago = self.clock.time() - expires
             prefix = self.credentials.prefix
             raise CredentialsError(
                 f"the token in {prefix}TOKEN expired {ago:.0f} s ago",
@@ -202,10 +200,10 @@ class Identity:
         attempt = 1
         while True:
             outcome = self.transport.exchange("POST", TOKEN_PATH, [(b"Content-Type", b"application/json")], body)
-            pause = self.patience.pause(outcome, attempt)
+            pause = self.patience.pause(outcome, attempt, self.clock.time())
             if pause is None:
                 break
-            self.sleep(pause)
+            self.clock.sleep(pause)
             attempt += 1
         if isinstance(outcome, NoAnswer):
             raise TargetLostError(

@@ -92,7 +92,86 @@ def target_folder(base_url: str, env: Mapping[str, str] = os.environ) -> Path:
     return state_folder(env) / "runs" / hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-class Ledger:
+class LedgerEvents:
+    """What can be written into a ledger, wherever it lies. ``_append`` raises ReportError when it cannot be kept."""
+
+    def intend(self, *names: str, prefix: bool = False, by: str = "main") -> None:
+        """Note that these names are about to be created; on disk when this returns. ReportError: do not create."""
+        self._append([{"e": "intend", "name": name, "prefix": prefix, "by": by} for name in names], sync=True)
+
+    def created(self, name: str, workload_id: str, *, by: str = "main") -> None:
+        self._write("created", name=name, id=workload_id, by=by)
+
+    def refused(self, name: str) -> None:
+        self._write("refused", name=name)
+
+    def lost(self, name: str) -> None:
+        self._write("lost", name=name)
+
+    def searched(self, name: str) -> None:
+        self._write("searched", name=name)
+
+    def delete_sent(self, workload_id: str) -> None:
+        self._write("delete_sent", id=workload_id)
+
+    def delete_taken(self, workload_id: str) -> None:
+        self._write("delete_taken", id=workload_id)
+
+    def gone(self, workload_id: str) -> None:
+        self._write("gone", id=workload_id)
+
+    def left_behind(self, *, why: str, workload_id: str | None = None, name: str | None = None) -> None:
+        self._write("left_behind", why=why, **({"id": workload_id} if workload_id else {"name": name}))
+
+    def finish(self) -> None:
+        """Mark the run complete: nothing is left."""
+        self._write("finished", sync=True)
+
+    def state(self) -> State:
+        """Everything that was written so far, summed up."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing is held, unless a subclass says so."""
+
+    def live(self) -> dict[str, Entry]:
+        """Workloads created and not seen gone, by id."""
+        return self.state().live
+
+    def unresolved(self) -> dict[str, Entry]:
+        """Names that may exist although their id is unknown."""
+        return self.state().unresolved
+
+    def entries(self) -> list[Entry]:
+        """Every workload that was created, gone or not, then every name that may still exist (``lost``)."""
+        state = self.state()
+        return [*state.workloads.values(), *state.unresolved.values()]
+
+    def _write(self, event: str, *, sync: bool = False, **fields: Any) -> None:
+        self._append([{"e": event, **fields}], sync=sync)
+
+    def _append(self, events: list[dict[str, Any]], *, sync: bool) -> None:
+        raise NotImplementedError
+
+
+class MemoryLedger(LedgerEvents):
+    """A ledger that ends with its process: for what creates nothing, or creates it in this very process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._state = State()
+
+    def state(self) -> State:
+        return self._state
+
+    def _append(self, events: list[dict[str, Any]], *, sync: bool) -> None:
+        del sync
+        with self._lock:
+            for event in events:
+                _take(self._state, event)
+
+
+class Ledger(LedgerEvents):
     """Appends events; several threads, and several processes of one run, may hold the same file open.
 
     While it is open the file is locked (shared), so that a clean-up leaves a running run alone. The lock goes with
@@ -148,38 +227,8 @@ class Ledger:
         except OSError as error:
             raise _unwritable(self.file, error) from error
 
-    def intend(self, *names: str, prefix: bool = False, by: str = "main") -> None:
-        """Note that these names are about to be created; on disk when this returns. ReportError: do not create."""
-        lines = b"".join(_line("intend", name=name, prefix=prefix, by=by) for name in names)
-        self._append(lines, sync=True)
-
-    def created(self, name: str, workload_id: str, *, by: str = "main") -> None:
-        self._write("created", name=name, id=workload_id, by=by)
-
-    def refused(self, name: str) -> None:
-        self._write("refused", name=name)
-
-    def lost(self, name: str) -> None:
-        self._write("lost", name=name)
-
-    def searched(self, name: str) -> None:
-        self._write("searched", name=name)
-
-    def delete_sent(self, workload_id: str) -> None:
-        self._write("delete_sent", id=workload_id)
-
-    def delete_taken(self, workload_id: str) -> None:
-        self._write("delete_taken", id=workload_id)
-
-    def gone(self, workload_id: str) -> None:
-        self._write("gone", id=workload_id)
-
-    def left_behind(self, *, why: str, workload_id: str | None = None, name: str | None = None) -> None:
-        self._write("left_behind", why=why, **({"id": workload_id} if workload_id else {"name": name}))
-
     def finish(self) -> None:
-        """Mark the run complete: nothing is left."""
-        self._write("finished", sync=True)
+        super().finish()
         self._finished = True
 
     def close(self) -> None:
@@ -195,23 +244,9 @@ class Ledger:
         """Read the file to its end, with what other processes of the run wrote."""
         return read_state(self.file)
 
-    def entries(self) -> list[Entry]:
-        """Every workload that was created, gone or not, then every name that may still exist (``lost``)."""
-        state = self.state()
-        return [*state.workloads.values(), *state.unresolved.values()]
-
-    def live(self) -> dict[str, Entry]:
-        """Workloads created and not seen gone, by id."""
-        return self.state().live
-
-    def unresolved(self) -> dict[str, Entry]:
-        """Names that may exist although their id is unknown."""
-        return self.state().unresolved
-
-    def _write(self, event: str, *, sync: bool = False, **fields: Any) -> None:
-        self._append(_line(event, **fields), sync=sync)
-
-    def _append(self, lines: bytes, *, sync: bool) -> None:
+    def _append(self, events: list[dict[str, Any]], *, sync: bool) -> None:
+        # Each starts with a newline: if a full disk cut the line before, this one is still whole.
+        lines = b"".join(b"\n" + json.dumps(event).encode() + b"\n" for event in events)
         with self._lock:
             if self._out is None:
                 raise ReportError(f"the ledger {self.file} is closed")
@@ -285,14 +320,54 @@ def _settle(state: State, name: str) -> None:
         state.intended[name].lost = False
 
 
-def _line(event: str, **fields: Any) -> bytes:
-    # Starts with a newline: if a full disk cut the line before, this one is still whole.
-    return b"\n" + json.dumps({"e": event, **fields}).encode() + b"\n"
-
-
 def _unwritable(file: Path, error: OSError) -> ReportError:
     return ReportError(
         f"the ledger {file} cannot be written: {error.strerror or error}",
         hint="without it nothing is created, because it could not be cleaned up after a crash; make room, or let "
         "ASSAY_STATE_DIR name a folder you can write",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run whose ledger is not marked complete. ``active``: its process still lives."""
+
+    file: Path
+    state: State
+    active: bool
+
+    @property
+    def run(self) -> str:
+        return str(self.state.header.get("run", self.file.stem))
+
+    @property
+    def base_url(self) -> str:
+        return str(self.state.header.get("base_url", ""))
+
+    @property
+    def embedded(self) -> bool:
+        return bool(self.state.header.get("embedded"))
+
+
+def unfinished_runs(base_url: str | None = None, env: Mapping[str, str] = os.environ) -> list[Unfinished]:
+    """Unfinished runs of one target, or of all, oldest first."""
+    folders = [target_folder(base_url, env)] if base_url else sorted((state_folder(env) / "runs").glob("*"))
+    runs = []
+    for folder in folders:
+        for file in folder.glob("*.jsonl"):
+            state = read_state(file)
+            if not state.finished:
+                runs.append(Unfinished(file, state, is_active(file)))
+    return sorted(runs, key=lambda run: (run.state.header.get("started", 0), run.file.name))
+
+
+def is_active(file: Path) -> bool:
+    """True while a process holds the ledger open."""
+    try:
+        with file.open("rb") as probe:
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False

@@ -1,4 +1,4 @@
-"""Opens the target: client, identities, budget and ledger as one door through which every request goes."""
+"""The session with a target: the one door through which every request of a run goes."""
 
 from __future__ import annotations
 
@@ -6,73 +6,96 @@ import hashlib
 import itertools
 import os
 import secrets
-import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from assay.client import auxiliary
 from assay.client.budget import Budget, Limits, gpus_asked
 from assay.client.cleanup import Swept, sweep
-from assay.client.client import MAIN, OUTSIDER, Client
-from assay.client.exchange import Answer, NoAnswer
+from assay.client.clock import SYSTEM, Clock
+from assay.client.creation import Creations, is_doubtful
+from assay.client.delivery import MAIN, OUTSIDER, Delivery
+from assay.client.evidence import NOTHING_NAMED, Describer, Mask, Named
+from assay.client.exchange import Answer, NoAnswer, Wire, to_wire
 from assay.client.identity import Credentials, Identity
-from assay.client.ledger import Ledger
-from assay.client.masking import Mask
-from assay.client.patience import Patience
-from assay.client.recognise import find_problem
+from assay.client.ledger import Ledger, LedgerEvents, MemoryLedger
+from assay.client.patience import LOST_AFTER, Patience
 from assay.client.settings import Settings
 from assay.client.transport import Transport
 from assay.contract.documents import Contract
+from assay.contract.operations import Kind
 from assay.contract.request import Absent, Json, Request
 from assay.errors import SettingsError
-
-Send = Callable[[], Answer | NoAnswer]
 
 _UNNAMED: Final = "#"  # begins the ledger's stand-in for a creation whose body holds no usable name
 
 
-class Notes(Protocol):
-    """Where a run's events go (the journal)."""
-
-    def write(self, kind: str, /, **event: Any) -> None: ...
-
-
-@dataclass
-class Target:
+class Session:
     """The control plane under test with everything that guards it. ``close`` it, after ``sweep``.
 
-    ``send`` and ``raw`` keep budget and ledger: a creation takes a slot and is on disk before it leaves, a deletion
-    gives the slot back. ``client`` bypasses both; only requests that create nothing may use it.
+    Budget and ledger are kept whoever sends: a creation takes a slot and is on disk before it leaves, a deletion
+    gives the slot back. ``waits`` counts the pauses taken, by cause: ``429``, ``503``, ``refused``. Safe to use from
+    several threads.
     """
 
-    settings: Settings
-    contract: Contract
-    client: Client
-    budget: Budget
-    ledger: Ledger
-    project: str
-    cluster: str
-    run_id: str
-    mark: str
-    _held: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)  # id: creator, GPU devices
-    _deleted: dict[str, str] = field(default_factory=dict, repr=False)  # id: creator; deletion agreed, not seen gone
-
-    def __post_init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(
+        self,
+        settings: Settings,
+        contract: Contract,
+        transport: Transport,
+        *,
+        main: Identity | None = None,
+        outsider: Identity | None = None,
+        budget: Budget | None = None,
+        ledger: LedgerEvents | None = None,
+        mask: Mask | None = None,
+        patience: Patience | None = None,
+        lost_after: int = LOST_AFTER,
+        run_id: str = "",
+        mark: str = "",
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.settings = settings
+        self.contract = contract
+        self.budget = budget or Budget(Limits(live=None, gpu_devices=None), clock)
+        self.ledger = ledger or MemoryLedger()
+        self.mask = mask or Mask()
+        self.project = settings.project or ""
+        self.cluster = settings.cluster or ""
+        self.run_id = run_id
+        self.mark = mark
+        self.clock = clock
+        self._delivery = Delivery(
+            transport,
+            contract,
+            self.budget,
+            main=main,
+            outsider=outsider,
+            patience=patience,
+            lost_after=lost_after,
+            clock=clock,
+        )
+        self._creations = Creations(self.budget, self.ledger)
+        self._describer = Describer(transport.base_url, self.mask, insecure=settings.insecure)
         self._count = itertools.count(1)
         self._process = f"{os.getpid():x}"
 
     @property
+    def base_url(self) -> str:
+        return self._delivery.transport.base_url
+
+    @property
     def has_outsider(self) -> bool:
         """Whether a second identity is set, for access checks."""
-        return self.client.has_outsider
+        return self._delivery.has_outsider
 
-    def name(self, label: str = "w") -> str:
-        """A name that no one else has: a DNS label of at most 63 characters that begins with the run's mark."""
-        tail = f"{self._process}-{next(self._count)}"
-        room = 63 - len(self.mark) - len(tail) - 2
-        return f"{self.mark}-{label[:room].strip('-')}-{tail}" if room > 0 else f"{self.mark}-{tail}"
+    @property
+    def waits(self) -> Counter[str]:
+        return self._delivery.waits
+
+    # --- requests -------------------------------------------------------------------------------------------
 
     def send(
         self,
@@ -81,26 +104,31 @@ class Target:
         auth: str | None = MAIN,
         headers: Mapping[str, str] | None = None,
         refused: bool = False,
+        cleaning: bool = False,
     ) -> Answer | NoAnswer:
-        """``Client.send`` with budget and ledger kept. Raises also ReportError: the ledger cannot be written.
+        """Send one request of the operations table, with budget and ledger kept.
 
-        ``refused``: the contract makes the target refuse this creation, so the GPUs it names count for nothing.
+        ``auth`` is ``"main"``, ``"outsider"``, None (no Authorization) or the value of the header itself.
+        ``headers`` replace fields of the same name. ``refused``: the contract makes the target refuse this creation,
+        so the GPUs it names count for nothing. ``cleaning``: outside the budget, and tried even when the target is
+        lost. 429 and 503 are waited out; after the last pause they are returned as they are. A lost answer is never
+        asked for again. Raises TargetLostError, LimitReached, CredentialsError, and ReportError: the ledger cannot
+        be written.
         """
-        match request.operation:
-            case "create":
-                # Beside raw bytes, the body is what they are known to hold: its name must be on disk all the same.
-                body = None if isinstance(request.body, Absent) else request.body
-                gpus = 0 if refused else gpus_asked(body)
-                return self._create(
-                    body, gpus, auth, lambda: self.client.send(request, auth=auth, headers=headers, admitted=True)
-                )
-            case "delete":
-                return self._delete(request, auth, headers)
-            case _:
-                outcome = self.client.send(request, auth=auth, headers=headers)
-                if isinstance(outcome, Answer) and outcome.status == 404 and request.operation == "read":
-                    self._seen_gone(request.path["workloadId"], auth)
-                return outcome
+        kind = self.contract.operations[request.operation].kind
+        if kind is Kind.CREATE:
+            # Beside raw bytes, the body is what they are known to hold: its name must be on disk all the same.
+            body = None if isinstance(request.body, Absent) else request.body
+            gpus = 0 if refused else gpus_asked(body)
+            return self._create(
+                body, gpus, auth, lambda: self._delivery.send(request, auth=auth, headers=headers, admitted=True)
+            )
+        if kind is Kind.DELETE:
+            return self._delete(request, auth, headers, cleaning)
+        outcome = self._delivery.send(request, auth=auth, headers=headers, cleaning=cleaning)
+        if kind is Kind.READ and isinstance(outcome, Answer) and outcome.status == 404:
+            self._creations.not_found(request.path["workloadId"], auth)
+        return outcome
 
     def raw(
         self,
@@ -112,123 +140,160 @@ class Target:
         auth: str | None = MAIN,
         name: str | None = None,
     ) -> Answer | NoAnswer:
-        """``Client.raw`` with budget and ledger kept; ``name`` is the one a POST body carries, if any."""
+        """Send what no contract knows; ``path`` goes out as it is (below the base URL's own path).
+
+        ``name`` is the one that a POST body carries, if any. Silence here does not make the target count as lost,
+        since a server may cut off nonsense. Raises ValueError for what HTTP/1.1 cannot carry (a path that is not
+        visible ASCII, a header name that is no token).
+        """
         if method.upper() != "POST":
-            return self.client.raw(method, path, headers=headers, content=content, auth=auth)
+            return self._delivery.raw(method, path, headers=headers, content=content, auth=auth)
         body = {"name": name} if name else None
         return self._create(
             body,
             0,
             auth,
-            lambda: self.client.raw(method, path, headers=headers, content=content, auth=auth, admitted=True),
+            lambda: self._delivery.raw(method, path, headers=headers, content=content, auth=auth, admitted=True),
         )
 
-    def preflight(self, notes: Notes, *, any_json: bool = False) -> bool:
-        """True when a Run:ai API answers; else notes a ``problem`` that says what answers instead, and what to do.
+    def get(self, target: str, *, auth: str | None = MAIN, cleaning: bool = False) -> Answer | NoAnswer:
+        """GET a percent-encoded path (with query) beside the operations of the table."""
+        return self._delivery.get(target, auth=auth, cleaning=cleaning)
 
-        With ``any_json`` whatever answers a JSON object will do. Raises CredentialsError when the credentials are
-        refused.
-        """
-        problem = find_problem(self.client, any_json=any_json)
-        if problem is not None:
-            notes.write("problem", what=problem)
-        return problem is None
+    def find_by_name(
+        self, name: str, *, prefix: bool = False, auth: str = MAIN, cleaning: bool = False
+    ) -> list[dict[str, Json]] | None:
+        """Live workloads of this exact name (``prefix``: whose name begins so); None: the target lacks the list."""
+        return auxiliary.find_by_name(
+            lambda target: self.get(target, auth=auth, cleaning=cleaning), name, prefix=prefix
+        )
+
+    def pods(self, workload_id: str) -> list[dict[str, Json]] | None:
+        """The pods of a workload; None when the target has no such list or does not know the workload."""
+        return auxiliary.pods(self.get, workload_id)
+
+    def token(self, auth: str = MAIN) -> str:
+        """A valid token of ``"main"`` or ``"outsider"``. Raises CredentialsError and TargetLostError."""
+        return self._delivery.token(auth)
+
+    # --- workloads ------------------------------------------------------------------------------------------
+
+    def name(self, label: str = "w") -> str:
+        """A name that no one else has: a DNS label of at most 63 characters that begins with the run's mark."""
+        tail = f"{self._process}-{next(self._count)}"
+        room = 63 - len(self.mark) - len(tail) - 2
+        return f"{self.mark}-{label[:room].strip('-')}-{tail}" if room > 0 else f"{self.mark}-{tail}"
+
+    def holds(self, workload_id: str) -> bool:
+        """Whether this run created the workload and its deletion has not been agreed to yet."""
+        return self._creations.holds(workload_id)
+
+    def let_go(self, workload_id: str) -> None:
+        """Give the slot back of a workload that the target does not know; the clean-up will look once more."""
+        self._creations.release(workload_id)
 
     def sweep(self, deadline: float | None = None) -> Swept:
         """Remove what this run created; ``deadline`` in seconds, by default the setting ``delete_deadline``."""
-        return sweep(self.client, self.ledger, self.settings.delete_deadline if deadline is None else deadline)
+        within = self.settings.delete_deadline if deadline is None else deadline
+        return sweep(self._delivery, self.ledger, within, self.clock)
+
+    # --- evidence -------------------------------------------------------------------------------------------
+
+    def curl(
+        self,
+        request: Request | Wire,
+        *,
+        auth: str | None = MAIN,
+        shell: str | None = None,
+        named: Named = NOTHING_NAMED,
+    ) -> str:
+        """A curl line that works as pasted with ``$ASSAY_TOKEN`` (``$ASSAY_OUTSIDER_TOKEN``) set.
+
+        ``shell`` spells an Authorization header made from a token, as a word for inside double quotes, for example
+        ``Bearer ${ASSAY_TOKEN%?}x``; without it an explicit header value is written out, its secrets masked.
+        Texts of ``named`` are replaced by their shell variables.
+        """
+        return self._describer.curl(self._wire(request), auth, shell, named)
+
+    def describe(self, request: Request | Wire, *, auth: str | None = MAIN) -> dict[str, Any]:
+        """A request as evidence: {"method", "url", "headers", "body"}, masked, the body cut to 4,000 characters."""
+        return self._describer.request(self._wire(request), auth)
+
+    def describe_answer(self, answer: Answer | NoAnswer) -> dict[str, Any] | None:
+        """An answer as evidence: {"status", "headers", "body"}, masked and cut; None when no answer came."""
+        return None if isinstance(answer, NoAnswer) else self._describer.answer(answer)
+
+    # --- the session's own life -----------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """TargetLostError when the target is lost or the run was halted."""
+        self._delivery.liveness.check()
+
+    def halt(self, why: str) -> None:
+        """Every further request but those of the clean-up raises TargetLostError: the run is being ended."""
+        self._delivery.liveness.halt(why)
+
+    def forgive(self) -> None:
+        """Forget that the target was lost; the clean-up does so before it tries once more."""
+        self._delivery.liveness.forgive()
 
     def close(self) -> None:
-        self.client.close()
+        self._delivery.close()
         self.ledger.close()
 
-    def _create(self, body: Json, gpus: int, auth: str | None, send: Send) -> Answer | NoAnswer:
+    def _wire(self, request: Request | Wire) -> Wire:
+        return request if isinstance(request, Wire) else to_wire(self.contract, request)
+
+    def _create(
+        self, body: Json, gpus: int, auth: str | None, send: Callable[[], Answer | NoAnswer]
+    ) -> Answer | NoAnswer:
         name, prefix = _name_in(body)
         if name is None:
             name = f"{_UNNAMED}{self._process}-{next(self._count)}"
         by = OUTSIDER if auth == OUTSIDER else MAIN
-        self.client.admit(auth)
-        self.budget.take(1, gpus=gpus, check=self.client.check)
-        kept = False
+        self._delivery.admit(auth)
+        pending = self._creations.begin(name, prefix=prefix, by=by, gpus=gpus, check=self.check)
         try:
-            self.ledger.intend(name, prefix=prefix, by=by)
             outcome = send()
-            kept = self._note_creation(outcome, name, by, gpus)
-            if not kept and _is_doubtful(outcome):
+            # An earlier attempt that was answered 503 may have stored its workload. Without a name there is nothing
+            # to look for, and nothing that a target which demands a name would have stored.
+            again = isinstance(outcome, Answer) and outcome.attempts > 1 and not name.startswith(_UNNAMED)
+            kept = self._creations.finish(pending, outcome, again=again) is not None
+            if not kept and is_doubtful(outcome):
                 self._settle_lost(name, prefix, by)
             return outcome
         finally:
-            if not kept:
-                self.budget.give_back(1, gpus=gpus)
-
-    def _note_creation(self, outcome: Answer | NoAnswer, name: str, by: str, gpus: int) -> bool:
-        """Write down what became of a creation; True when its workload lives and keeps the slot."""
-        workload_id = _id_in(outcome)
-        if workload_id is not None:
-            self.ledger.created(name, workload_id, by=by)
-            with self._lock:
-                self._held[workload_id] = (by, gpus)
-        # An earlier attempt that was answered 503 may have stored its workload. Without a name there is nothing to
-        # look for, and nothing that a target which demands a name would have stored.
-        again = isinstance(outcome, Answer) and outcome.attempts > 1 and not name.startswith(_UNNAMED)
-        if _is_doubtful(outcome) or again:
-            self.ledger.lost(name)
-        elif workload_id is None:
-            self.ledger.refused(name)
-        return workload_id is not None
+            self._creations.give_up(pending)
 
     def _settle_lost(self, name: str, prefix: bool, by: str) -> None:
         """Look at once for a workload whose creation got no usable answer, so that it does not outlive the budget."""
         if not name.startswith(self.mark) or (by == OUTSIDER and not self.has_outsider):
             return
-        for entry in self.client.find_by_name(name, prefix=prefix, auth=by, cleaning=True) or ():
-            self.ledger.created(name, entry["id"], by=by)
+        for entry in self.find_by_name(name, prefix=prefix, auth=by, cleaning=True) or ():
+            self.ledger.created(name, str(entry["id"]), by=by)
             self.ledger.lost(name)  # another one may still come
-            self.ledger.delete_sent(entry["id"])
-            path = {"workloadId": entry["id"]}
-            answer = self.client.send(Request("delete", path=path), auth=by, cleaning=True)
+            self.ledger.delete_sent(str(entry["id"]))
+            answer = self._delivery.send(
+                Request("delete", path={"workloadId": str(entry["id"])}), auth=by, cleaning=True
+            )
             if isinstance(answer, Answer) and answer.status < 300:
-                self.ledger.delete_taken(entry["id"])
+                self.ledger.delete_taken(str(entry["id"]))
 
-    def _delete(self, request: Request, auth: str | None, headers: Mapping[str, str] | None) -> Answer | NoAnswer:
+    def _delete(
+        self, request: Request, auth: str | None, headers: Mapping[str, str] | None, cleaning: bool
+    ) -> Answer | NoAnswer:
         workload_id = request.path["workloadId"]
-        with self._lock:
-            ours = workload_id in self._held
+        ours = self.holds(workload_id)
         if ours:
             self.ledger.delete_sent(workload_id)
-        outcome = self.client.send(request, auth=auth, headers=headers)
+        outcome = self._delivery.send(request, auth=auth, headers=headers, cleaning=cleaning)
         if ours and isinstance(outcome, Answer) and 200 <= outcome.status < 300:
             self.ledger.delete_taken(workload_id)
-            self._release(workload_id)
+            self._creations.release(workload_id)
         return outcome
 
-    def holds(self, workload_id: str) -> bool:
-        """Whether this run created the workload and its deletion has not been agreed to yet."""
-        with self._lock:
-            return workload_id in self._held
 
-    def let_go(self, workload_id: str) -> None:
-        """Give the slot back of a workload that the target does not know; the clean-up will look once more."""
-        self._release(workload_id)
-
-    def _seen_gone(self, workload_id: str, auth: str | None) -> None:
-        """A 404 for its creator after a deletion that was agreed to: it is gone."""
-        with self._lock:
-            if auth is None or self._deleted.get(workload_id) != auth:
-                return
-            del self._deleted[workload_id]
-        self.ledger.gone(workload_id)
-
-    def _release(self, workload_id: str) -> None:
-        with self._lock:
-            by, gpus = self._held.pop(workload_id, ("", -1))
-            if gpus >= 0:
-                self._deleted[workload_id] = by
-        if gpus >= 0:
-            self.budget.give_back(1, gpus=gpus)
-
-
-def open_target(
+def open_session(
     settings: Settings,
     contract: Contract,
     *,
@@ -236,41 +301,62 @@ def open_target(
     process: int = 0,
     processes: int = 1,
     env: Mapping[str, str] = os.environ,
-) -> Target:
-    """Open the target that the settings name; ``settings.base_url`` must be set (embedded: ``with_embedded``).
+    clock: Clock = SYSTEM,
+) -> Session:
+    """Open a session with the target of the settings; ``base_url`` must be set (embedded: ``with_embedded``).
 
     ``process`` of ``processes`` takes its share of the budget and joins the run's ledger. Sends nothing yet.
     Raises SettingsError (project or cluster missing), CredentialsError and ReportError (ledger).
     """
-    base_url, project, cluster = _place(settings)
+    base_url, project = _place(settings)
     run_id = run_id or f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
     mark = f"{settings.name_prefix}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
-    limits = limits_of(settings).share(process, processes)
-    budget = Budget(limits)
-    client = open_client(settings, contract, budget=budget)
-    ledger = Ledger.open(run_id, base_url, project=project, mark=mark, embedded=settings.embedded, env=env)
-    return Target(settings, contract, client, budget, ledger, project, cluster, run_id, mark)
+    budget = Budget(limits_of(settings).share(process, processes), clock)
+    return _opened(
+        settings,
+        contract,
+        lambda: Ledger.open(run_id, base_url, project=project, mark=mark, embedded=settings.embedded, env=env),
+        budget=budget,
+        run_id=run_id,
+        mark=mark,
+        clock=clock,
+    )
 
 
-def open_client(settings: Settings, contract: Contract, *, budget: Budget | None = None) -> Client:
-    """The client alone, without ledger: for reading and for clean-ups. Raises SettingsError and CredentialsError."""
+def reopen_session(settings: Settings, contract: Contract, ledger: LedgerEvents, *, clock: Clock = SYSTEM) -> Session:
+    """A session that cleans up what an earlier run's ``ledger`` lists; project and cluster may be missing.
+
+    Raises SettingsError and CredentialsError.
+    """
+    header = ledger.state().header
+    run_id, mark = str(header.get("run") or ""), str(header.get("mark") or "")
+    return _opened(settings, contract, lambda: ledger, run_id=run_id, mark=mark, clock=clock)
+
+
+def _opened(
+    settings: Settings, contract: Contract, ledger: Callable[[], LedgerEvents], *, clock: Clock, **more: Any
+) -> Session:
     if settings.base_url is None:
         raise SettingsError("no target: --base-url is missing and no embedded control plane was started")
     mask = Mask()
+    patience = Patience(cap=settings.retry_cap)
     transport = Transport(
         settings.base_url, timeout=settings.request_timeout, ca_file=settings.ca_file, insecure=settings.insecure
     )
-    patience = Patience(cap=settings.retry_cap)
-    main, second = credentials_of(settings)
-    return Client(
-        transport,
+    given, second = credentials_of(settings)
+    main = Identity(transport, given, mask, patience, clock)
+    outsider = Identity(transport, second, mask, patience, clock) if second.given else None
+    return Session(
+        settings,
         contract,
-        main=Identity(transport, main, mask, patience),
-        outsider=Identity(transport, second, mask, patience) if second.given else None,
-        budget=budget,
+        transport,
+        main=main,
+        outsider=outsider,
+        ledger=ledger(),
         mask=mask,
         patience=patience,
-        insecure=settings.insecure,
+        clock=clock,
+        **more,
     )
 
 
@@ -299,7 +385,8 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _place(settings: Settings) -> tuple[str, str, str]:
+def _place(settings: Settings) -> tuple[str, str]:
+    """Base URL and project; SettingsError when one of them, or the cluster, is missing."""
     missing = [
         f"{flag} ({what})"
         for flag, what, value in (
@@ -314,10 +401,7 @@ def _place(settings: Settings) -> tuple[str, str, str]:
             f"a target needs {' and '.join(missing)}",
             hint="give the flags, set ASSAY_BASE_URL, ASSAY_PROJECT and ASSAY_CLUSTER, or write them into assay.toml",
         )
-    assert settings.base_url is not None
-    assert settings.project is not None
-    assert settings.cluster is not None
-    return settings.base_url, settings.project, settings.cluster
+    return str(settings.base_url), str(settings.project)
 
 
 def _name_in(body: Json) -> tuple[str | None, bool]:
@@ -325,18 +409,3 @@ def _name_in(body: Json) -> tuple[str | None, bool]:
         return None, False
     name = body.get("name")
     return (name if isinstance(name, str) and name else None), body.get("useGivenNameAsPrefix") is True
-
-
-def _id_in(outcome: Answer | NoAnswer) -> str | None:
-    if isinstance(outcome, NoAnswer) or not 200 <= outcome.status < 300:
-        return None
-    body = outcome.json()
-    workload_id = body.get("workloadId") if isinstance(body, dict) else None
-    return workload_id if isinstance(workload_id, str) and workload_id else None
-
-
-def _is_doubtful(outcome: Answer | NoAnswer) -> bool:
-    """No usable answer to a creation: none at all, a server error, or a success that names no workload."""
-    if isinstance(outcome, NoAnswer):
-        return outcome.kind not in {"refused", "dns", "tls"}  # these end before anything is sent
-    return outcome.status >= 500 or (outcome.status < 400 and _id_in(outcome) is None)

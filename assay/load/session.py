@@ -50,7 +50,7 @@ TOLD_SECONDS: Final = 20.0
 logger = logging.getLogger(__name__)
 
 
-class Session:
+class LocustProcess:
     """What the users of one Locust process share. There is one, ``SESSION``."""
 
     def __init__(self) -> None:
@@ -334,7 +334,7 @@ def _embedded_target(plane: Embedded) -> dict[str, Any]:
     }
 
 
-SESSION: Final = Session()
+SESSION: Final = LocustProcess()
 _KEPT: Final = contextlib.ExitStack()
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from assay.client.budget import Budget, LimitReached
-from assay.client.wire import to_wire
+from assay.client.exchange import to_wire
 from assay.contract.documents import Contract
 from assay.contract.request import ABSENT, Request
 from assay.errors import InconclusiveError

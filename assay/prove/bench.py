@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 from assay.checks.probe import Probe
 from assay.client.budget import Budget, Limits
-from assay.client.client import Client
+from assay.client.evidence import Mask
 from assay.client.identity import Identity
-from assay.client.ledger import Ledger
-from assay.client.masking import Mask
+from assay.client.ledger import MemoryLedger
 from assay.client.patience import Patience
-from assay.client.session import Target, credentials_of
+from assay.client.session import Session, credentials_of
 from assay.client.settings import Settings, load_settings
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
@@ -55,20 +53,6 @@ class Notebook(Journal):
         """Nothing to close."""
 
 
-class _NoLedger(Ledger):
-    """A ledger that nobody will read: the workloads end with the control plane they live in."""
-
-    def __init__(self) -> None:
-        # Not Ledger.__init__: it opens a file, and each creation would wait for the disk.
-        self.file = Path("/dev/null")
-
-    def _append(self, lines: bytes, *, sync: bool) -> None:
-        del lines, sync
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
 class Bench:
     """A probe on a control plane of the given behaviour. ``notebook`` holds what was found."""
 
@@ -90,19 +74,10 @@ class Bench:
         # No limit of live workloads: nobody else's GPUs are at stake, and a defect that keeps workloads alive would
         # make every later creation wait for a slot.
         requests = int(plan(profile, ()).defaults["max_requests"] * _ALONE)
-        budget = Budget(Limits(live=None, requests=requests, gpu_devices=None), sleep=self.time.sleep)
-        target = Target(
-            settings,
-            contract,
-            self._client(transport, contract, settings, budget),
-            budget,
-            _NoLedger(),
-            settings.project or "",
-            settings.cluster or "",
-            "prove",
-            "assay-prove",
+        budget = Budget(Limits(live=None, requests=requests, gpu_devices=None), self.time)
+        self.probe = Probe(
+            self._session(transport, contract, settings, budget), oracle or Oracle(contract), self.notebook, profile
         )
-        self.probe = Probe(target, oracle or Oracle(contract), self.notebook, profile)
 
     def _settings(self, seed: int) -> Settings:
         clients = self.plane.identity.clients
@@ -116,19 +91,21 @@ class Bench:
             outsider_client_secret=clients[_OUTSIDER].secret,
         )
 
-    def _client(self, transport: InProcess, contract: Contract, settings: Settings, budget: Budget) -> Client:
-        mask, patience = Mask(), Patience(cap=settings.retry_cap, now=self.time.time)
-        main, outsider = (
-            Identity(transport, given, mask, patience, now=self.time.time, sleep=self.time.sleep)
-            for given in credentials_of(settings)
-        )
-        return Client(
-            transport,
+    def _session(self, transport: InProcess, contract: Contract, settings: Settings, budget: Budget) -> Session:
+        mask, patience = Mask(), Patience(cap=settings.retry_cap)
+        main, outsider = (Identity(transport, given, mask, patience, self.time) for given in credentials_of(settings))
+        # The ledger is in memory: the workloads end with the control plane they live in.
+        return Session(
+            settings,
             contract,
+            transport,
             main=main,
             outsider=outsider,
             budget=budget,
+            ledger=MemoryLedger(),
             mask=mask,
             patience=patience,
-            sleep=self.time.sleep,
+            run_id="prove",
+            mark="assay-prove",
+            clock=self.time,
         )

@@ -16,7 +16,8 @@ from types import FrameType
 
 from rich.console import Console
 
-from assay.client.session import Target, open_target
+from assay.client.preflight.recognise import find_problem
+from assay.client.session import Session, open_session
 from assay.client.settings import Settings
 from assay.contract import documents
 from assay.contract.documents import Contract
@@ -85,20 +86,21 @@ def _execute(run: Run, stack: ExitStack) -> None:
     """Reach the target, run the parts, sweep."""
     if run.settings.base_url is None:
         run.settings = _with_embedded(run, stack)
-    target = stack.enter_context(_opened(run))
-    run.mark = target.mark
+    session = stack.enter_context(_opened(run))
+    run.mark = session.mark
     try:
-        if target.preflight(run.journal, any_json=tuple(run.plan.parts) == ("load",)):
-            for part in run.plan.parts:
-                if run.interrupted:
-                    run.journal.write("not_tested", what=part, why="the run was interrupted")
-                    continue
-                parts.PARTS[part](run)
-        else:
-            for part in run.plan.parts:
+        problem = find_problem(session, any_json=tuple(run.plan.parts) == ("load",))
+        if problem is not None:
+            run.journal.write("problem", what=problem)
+        for part in run.plan.parts:
+            if problem is not None:
                 run.journal.write("not_tested", what=part, why="the target could not be reached")
+            elif run.interrupted:
+                run.journal.write("not_tested", what=part, why="the run was interrupted")
+            else:
+                parts.PARTS[part](run)
     finally:
-        _clean_up(run, target)
+        _clean_up(run, session)
 
 
 def _with_embedded(run: Run, stack: ExitStack) -> Settings:
@@ -107,19 +109,19 @@ def _with_embedded(run: Run, stack: ExitStack) -> Settings:
 
 
 @contextmanager
-def _opened(run: Run) -> Iterator[Target]:
-    target = open_target(run.settings, run.contract, run_id=run.space.run_id)
+def _opened(run: Run) -> Iterator[Session]:
+    session = open_session(run.settings, run.contract, run_id=run.space.run_id)
     try:
-        yield target
+        yield session
     finally:
-        target.close()
+        session.close()
 
 
-def _clean_up(run: Run, target: Target) -> None:
+def _clean_up(run: Run, session: Session) -> None:
     """Remove what is left; tell the journal about everything the ledger lists."""
-    swept = target.sweep()
+    swept = session.sweep()
     stayed = {item.id for item in swept.left_behind}
-    for identity, entry in target.ledger.state().workloads.items():
+    for identity, entry in session.ledger.state().workloads.items():
         run.journal.write("resource", event="created", id=identity, name=entry.name)
         if identity not in stayed:
             run.journal.write("resource", event="deleted", id=identity, name=entry.name)

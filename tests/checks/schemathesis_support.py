@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.checks.probe import Probe
-from assay.client.session import open_target
+from assay.client.session import open_session
 from assay.client.settings import load_settings
 from assay.contract import documents
 from assay.contract.oracle import Oracle
@@ -29,7 +29,7 @@ def probing(folder: Path, *, limits: Mapping[str, object] | None = None, **optio
         settings = load_settings({"seed": 1, **(limits or {})}, env={}).with_embedded(
             plane.base_url, plane.projects[0], plane.cluster, **embedded.credentials(plane)
         )
-        target = open_target(settings, contract, env={"ASSAY_STATE_DIR": str(folder / "state")})
+        target = open_session(settings, contract, env={"ASSAY_STATE_DIR": str(folder / "state")})
         out = journal.Journal(folder / "journal.jsonl")
         try:
             yield Probe(target, Oracle(contract), out)

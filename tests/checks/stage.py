@@ -15,13 +15,11 @@ from assay.checks import lending, metrics_host, probe
 from assay.checks.exchange import ContractBreachError
 from assay.checks.probe import Probe
 from assay.client.budget import Budget, Limits
-from assay.client.client import Client
+from assay.client.evidence import Mask
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.identity import Credentials, Identity
-from assay.client.ledger import Ledger
-from assay.client.masking import Mask
 from assay.client.patience import Patience
-from assay.client.session import Target
+from assay.client.session import Session
 from assay.client.settings import load_settings
 from assay.client.transport import Field, Transport
 from assay.contract import documents
@@ -103,24 +101,26 @@ class Stage:
         mask, patience = Mask(), Patience(cap=0.0, tries=1)
 
         def identity(credentials: Credentials) -> Identity:
-            return Identity(self.transport, credentials, mask, patience, now=lambda: self.now)
+            return Identity(self.transport, credentials, mask, patience, _Time(self))
 
-        budget = Budget(Limits(gpu_devices=None))
-        client = Client(
-            self.transport,
+        budget = Budget(Limits(gpu_devices=None), _Time(self))
+        settings = load_settings({"base_url": URL, "project": PROJECT, "cluster": tenant.CLUSTER_ID}, env={})
+        session = Session(
+            settings,
             contract,
+            self.transport,
             main=identity(main),
             outsider=identity(other) if outsider else None,
             budget=budget,
             mask=mask,
             patience=patience,
             lost_after=10_000,
+            run_id="run-1",
+            mark="assay-t",
+            clock=_Time(self),
         )
-        ledger = Ledger.open("run-1", URL, env={"ASSAY_STATE_DIR": str(folder)})
-        settings = load_settings({"base_url": URL, "project": PROJECT, "cluster": tenant.CLUSTER_ID}, env={})
-        target = Target(settings, contract, client, budget, ledger, PROJECT, tenant.CLUSTER_ID, "run-1", "assay-t")
         self.journal_file = folder / "journal.jsonl"
-        self.probe = Probe(target, Oracle(contract), Journal(self.journal_file))
+        self.probe = Probe(session, Oracle(contract), Journal(self.journal_file))
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -170,6 +170,9 @@ class _Time:
         self._stage.sleep(seconds)
 
     def monotonic(self) -> float:
+        return self._stage.now
+
+    def time(self) -> float:
         return self._stage.now
 
 

@@ -257,7 +257,7 @@ def test_the_shell_spelling_makes_the_same_header(forgery: Forgery) -> None:
 def test_the_evidence_shows_how_and_hides_the_token(stage: Make) -> None:
     broken = stage(Behaviour(identity=TrustsClaims))
     exchange_evidence = _evidence(broken)
-    token = broken.probe.target.client.token()
+    token = broken.probe.session.token()
     assert "ASSAY_TOKEN" in exchange_evidence["curl"]
     assert token not in json.dumps(exchange_evidence)
     assert token.split(".")[1] not in json.dumps(exchange_evidence)

@@ -10,8 +10,8 @@ import pytest
 
 from assay.checks.answer import SENSIBLE, AnswerChecks
 from assay.checks.deviation import Deviation
+from assay.client.evidence import Mask
 from assay.client.exchange import Answer
-from assay.client.masking import Mask
 from assay.contract.documents import load
 from assay.findings.model import Class
 

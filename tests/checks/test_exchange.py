@@ -9,8 +9,7 @@ import pytest
 
 from assay.checks.deviation import Deviation
 from assay.checks.exchange import ContractBreachError, Exchange, as_findings, violations
-from assay.client.exchange import Answer, NoAnswer
-from assay.client.wire import Wire
+from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.contract.request import Expectation, Outcome, Request
 from assay.findings.model import Class
 

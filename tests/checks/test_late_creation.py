@@ -24,16 +24,16 @@ def late() -> Behaviour:
 def test_it_is_deleted_and_its_slot_comes_back(stage: Make) -> None:
     lawful = stage(late())
     with lawful.probe.workload("test"):
-        assert lawful.probe.target.budget.live == 1
+        assert lawful.probe.session.budget.live == 1
     assert lawful.live() == []
-    assert lawful.probe.target.budget.live == 0
+    assert lawful.probe.session.budget.live == 0
     assert lawful.journaled(Class.VIOLATION) == set()
 
 
 def test_it_is_handed_out_when_it_can_be_read(stage: Make) -> None:
     lawful = stage(late())
     with readable(lawful.probe, "test") as workload:
-        answer = lawful.probe.target.send(Request("read", path={"workloadId": workload.id}))
+        answer = lawful.probe.session.send(Request("read", path={"workloadId": workload.id}))
         assert isinstance(answer, Answer)
         assert answer.status == 200
     assert lawful.live() == []
@@ -49,5 +49,5 @@ def test_one_that_never_shows_costs_patience_but_no_slot(stage: Make) -> None:
     for _ in range(5):
         with broken.probe.workload("test"):
             pass
-    assert broken.probe.target.budget.live == 0
+    assert broken.probe.session.budget.live == 0
     assert 15 <= broken.now - began < 20  # three were waited for, two were not

@@ -13,7 +13,7 @@ import pytest
 from assay.checks import lifecycle, pasteable
 from assay.checks.exchange import Exchange
 from assay.checks.probe import PLAIN_SPEC, Probe
-from assay.client.recognise import unknown_workload
+from assay.client.preflight.recognise import unknown_workload
 from tests.checks.schemathesis_support import probing
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is no
 
 def _paste(probe: Probe, exchange: Exchange) -> tuple[str, str]:
     """The script, and what it prints."""
-    text = pasteable.script(probe.target.client, exchange)
-    env = {**os.environ, "ASSAY_TOKEN": probe.target.client.token(), "no_proxy": "*"}
+    text = pasteable.script(probe.session, exchange)
+    env = {**os.environ, "ASSAY_TOKEN": probe.session.token(), "no_proxy": "*"}
     return text, subprocess.run(["/bin/sh", "-c", text], check=True, capture_output=True, text=True, env=env).stdout
 
 
@@ -40,9 +40,7 @@ def test_a_workload_is_made_anew_and_deleted_again(tmp_path: Path) -> None:
         assert answered["workloadId"] != workload.id
         assert answered["spec"]["command"] == f"it's {answered['workloadId']}"
         assert not [
-            found
-            for found in probe.target.client.find_by_name(answered["name"]) or ()
-            if found["phase"] != "Deleting"
+            found for found in probe.session.find_by_name(answered["name"]) or () if found["phase"] != "Deleting"
         ]
 
 

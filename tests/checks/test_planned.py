@@ -135,7 +135,7 @@ def test_cases_that_ask_for_gpus_are_listed_when_the_run_may_not() -> None:
             written.append(event)
 
     stand.notebook.write = write  # type: ignore[method-assign]
-    stand.probe.target.budget.limits = Limits(gpu_devices=0)
+    stand.probe.session.budget.limits = Limits(gpu_devices=0)
     assert run(stand, f"{RULE}[create-accept]") == []
     assert stand.notebook.requests == 0
     assert len(written) == len(plan(f"{RULE}[create-accept]").cases)

@@ -183,7 +183,7 @@ def test_deleting_what_is_gone_is_no_deviation(stage: Make) -> None:
 
 def test_a_spent_budget_does_not_keep_from_cleaning_up(stage: Make) -> None:
     made = stage()
-    budget = made.probe.target.budget
+    budget = made.probe.session.budget
     with made.probe.workload("t"):
         budget.limits = Limits(requests=budget.requests)
         with pytest.raises(BudgetExhausted):

@@ -44,14 +44,14 @@ def recorded(
 ) -> list[Request]:
     """Every request that leaves; ``answer`` may answer in the target's place."""
     sent: list[Request] = []
-    forward = probe.target.send
+    forward = probe.session.send
 
     def send(request: Request, **options: Any) -> Any:
         sent.append(request)
         ours = answer(request) if answer else None
         return forward(request, **options) if ours is None else ours
 
-    monkeypatch.setattr(probe.target, "send", send)
+    monkeypatch.setattr(probe.session, "send", send)
     return sent
 
 
@@ -67,15 +67,15 @@ def test_nothing_leaves_that_could_touch_a_stranger(shared: Probe, monkeypatch: 
         shared.project
     }
     names = [body["name"] for body in created if isinstance(body.get("name"), str) and body["name"]]
-    assert all(name.startswith(shared.target.mark) for name in names)
+    assert all(name.startswith(shared.session.mark) for name in names)
     assert len(names) == len(set(names))
     assert sum(gpus_asked(request.body) for request in sent if request.operation in {"create", "update"}) == 0
-    ours = {entry.id for entry in shared.target.ledger.entries()}
+    ours = {entry.id for entry in shared.session.ledger.entries()}
     for request in sent:
         if request.operation in {"update", "delete"}:
             target = request.path["workloadId"]
             assert target in ours or UUID(target).version == 4
-    assert shared.target.client.find_by_name(shared.target.mark, prefix=True) == []
+    assert shared.session.find_by_name(shared.session.mark, prefix=True) == []
 
 
 def test_the_same_seed_sends_the_same_requests(shared: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ def test_a_disabled_rule_is_found_with_a_small_request(tmp_path: Path) -> None:
         evidence = caught.value.findings[0].evidence
         assert evidence is not None
         assert len(str(evidence.request["body"])) < 250
-        assert probe.target.client.find_by_name(probe.target.mark, prefix=True) == []
+        assert probe.session.find_by_name(probe.session.mark, prefix=True) == []
 
 
 def test_a_live_workload_that_is_not_found_is_a_finding_of_the_stateful_phase(
@@ -117,7 +117,7 @@ def test_a_live_workload_that_is_not_found_is_a_finding_of_the_stateful_phase(
 def test_a_target_without_a_list_of_pods_is_reported_as_not_tested(
     shared: Probe, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.target.client, "pods", lambda _: None)
+    monkeypatch.setattr(shared.session, "pods", lambda _: None)
     small(shared).run(Phase.EXAMPLES, "pod_metrics", "schemathesis/examples/pods")
     assert "schemathesis/examples/pods: metrics of a pod that exists" in {
         event["what"] for event in events(folder, "not_tested")

@@ -16,7 +16,7 @@ from assay.checks.fuzzing.mending import mend
 from assay.checks.fuzzing.source import CaseSource, spread
 from assay.checks.fuzzing.translate import AnyCase, to_request
 from assay.checks.probe import PLAIN_SPEC
-from assay.client.wire import to_wire
+from assay.client.exchange import to_wire
 from assay.contract import documents
 from assay.contract.documents import table
 from assay.contract.oracle import Oracle

@@ -11,10 +11,10 @@ import pytest
 from pydantic import SecretStr
 
 from assay.client import cleanup
-from assay.client.client import Client
+from assay.client.clock import VirtualClock
+from assay.client.evidence import Mask
 from assay.client.identity import Credentials, Identity
-from assay.client.masking import Mask
-from assay.client.session import Target, open_target
+from assay.client.session import Session, open_session
 from assay.client.settings import Settings, load_settings
 from assay.client.transport import Transport
 from assay.contract.documents import Contract, load
@@ -70,16 +70,16 @@ def configure(server: Server) -> Configure:
     return make
 
 
-Open = Callable[..., Target]
+Open = Callable[..., Session]
 
 
 @pytest.fixture
 def reach(configure: Configure, contract: Contract) -> Iterator[Open]:
     """Opens targets on the plane and closes them."""
-    opened: list[Target] = []
+    opened: list[Session] = []
 
-    def make(run_id: str = "run-1", **flags: Any) -> Target:
-        opened.append(open_target(configure(**flags), contract, run_id=run_id))
+    def make(run_id: str = "run-1", **flags: Any) -> Session:
+        opened.append(open_session(configure(**flags), contract, run_id=run_id))
         return opened[-1]
 
     yield make
@@ -87,22 +87,23 @@ def reach(configure: Configure, contract: Contract) -> Iterator[Open]:
         target.close()
 
 
-Connect = Callable[..., Client]
+Connect = Callable[..., Session]
 
 
 @pytest.fixture
 def connect(contract: Contract) -> Iterator[Connect]:
-    """Clients with a fixed token that do not really pause."""
-    made: list[Client] = []
+    """Sessions with a fixed token, no limits and a clock that nobody waits on."""
+    made: list[Session] = []
 
-    def make(base_url: str, *, timeout: float = 3.0, **options: Any) -> Client:
+    def make(base_url: str, *, timeout: float = 3.0, **options: Any) -> Session:
         transport = Transport(base_url, timeout=timeout)
         mask = Mask()
         main = Identity(transport, Credentials(token=SecretStr("token-of-the-tests")), mask)
-        options.setdefault("sleep", lambda _: None)
-        made.append(Client(transport, contract, main=main, mask=mask, **options))
+        options.setdefault("clock", VirtualClock())
+        settings = load_settings({"base_url": base_url})
+        made.append(Session(settings, contract, transport, main=main, mask=mask, mark="run", **options))
         return made[-1]
 
     yield make
-    for client in made:
-        client.close()
+    for session in made:
+        session.close()

@@ -10,22 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.client import budget as budget_module
 from assay.client.budget import Budget, LimitReached, Limits, gpus_asked
+from assay.client.clock import VirtualClock
 from assay.errors import BudgetExhausted, TargetLostError
-
-
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def limit_of(call: Any) -> str:
@@ -46,16 +33,16 @@ def test_requests_end() -> None:
 
 
 def test_requests_are_spread_over_time() -> None:
-    clock = Clock()
-    budget = Budget(Limits(rps=10), clock=clock, sleep=clock.sleep)
+    clock = VirtualClock(100.0)
+    budget = Budget(Limits(rps=10), clock=clock)
     for _ in range(101):
         budget.request()
     assert clock.now == pytest.approx(110.0, abs=0.2)
 
 
 def test_idle_time_is_not_saved_up_for_a_burst() -> None:
-    clock = Clock()
-    budget = Budget(Limits(rps=100), clock=clock, sleep=clock.sleep)
+    clock = VirtualClock(100.0)
+    budget = Budget(Limits(rps=100), clock=clock)
     clock.sleep(60)
     began = clock.now
     for _ in range(111):
@@ -64,8 +51,8 @@ def test_idle_time_is_not_saved_up_for_a_burst() -> None:
 
 
 def test_time_ends_the_run() -> None:
-    clock = Clock()
-    budget = Budget(Limits(seconds=5), clock=clock, sleep=clock.sleep)
+    clock = VirtualClock(100.0)
+    budget = Budget(Limits(seconds=5), clock=clock)
     budget.request()
     clock.sleep(5)
     assert budget.seconds_left == 0
@@ -105,32 +92,39 @@ def test_more_slots_than_there_are_can_never_be_had() -> None:
 
 
 def test_a_slot_is_waited_for_and_the_wait_is_bounded() -> None:
-    budget = Budget(Limits(live=1))
+    clock = VirtualClock(100.0)
+    budget = Budget(Limits(live=1), clock)
     budget.take()
-    began = time.monotonic()
     assert limit_of(lambda: budget.take(patience=0.1)) == "max_live"
-    assert 0.1 <= time.monotonic() - began < 2
-    timer = threading.Timer(0.1, budget.give_back)
-    timer.start()
-    budget.take(patience=5)
-    timer.join()
+    assert clock.now == pytest.approx(100.1)
+
+    def give_back_later() -> None:
+        if clock.now >= 103.0:
+            budget.give_back()
+
+    budget.give_back()
+    budget.take()
+    budget.take(patience=5, check=give_back_later)
+    assert clock.now == pytest.approx(103.0, abs=0.02)
     assert budget.live == 1
 
 
-def test_after_one_wait_in_vain_the_next_ones_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget_module, "_NO_HOPE", 0.05)
-    budget = Budget(Limits(live=1))
+def test_after_one_wait_in_vain_the_next_ones_are_short() -> None:
+    clock = VirtualClock(0.0)
+    budget = Budget(Limits(live=1), clock)
     budget.take()
-    for patience in (0.01, 60):
-        began = time.monotonic()
+    for patience, over in ((60, 60), (60, 61)):
         assert limit_of(lambda patience=patience: budget.take(patience=patience)) == "max_live"
-        assert time.monotonic() - began < 5
+        assert clock.now == pytest.approx(over)
     budget.give_back()
     budget.take()
-    timer = threading.Timer(0.2, budget.give_back)
-    timer.start()
-    budget.take(patience=60)
-    timer.join()
+
+    def give_back_later() -> None:
+        if clock.now >= 91.0:
+            budget.give_back()
+
+    budget.take(patience=60, check=give_back_later)
+    assert clock.now == pytest.approx(91.0, abs=0.02)
 
 
 def test_waiting_for_a_slot_ends_when_the_check_raises() -> None:

@@ -20,7 +20,7 @@ def leaks(text: str, plane: Plane) -> list[str]:
 
 
 def test_the_search_finds_what_it_looks_for(plane: Plane, reach: Open) -> None:
-    bearer = reach().client.bearer("main")
+    bearer = reach().token("main")
     assert leaks(f"x {bearer} {SECRET}", plane) == [SECRET, bearer]
 
 
@@ -30,7 +30,7 @@ def test_repr_and_disk(reach: Open, configure: Configure, plane: Plane, tmp_path
     target.send(Request("read", path={"workloadId": "x"}), auth="outsider")
     target.settings.to_env(tmp_path)
     assert len(plane.fresh) == 2
-    shown = [repr(target), str(target.settings), repr(target.client), repr(target.client.mask), repr(vars(target))]
+    shown = [repr(target), str(target.settings), repr(target.mask), repr(vars(target))]
     assert leaks("".join(shown), plane) == []
     written = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert len(written) == 2
@@ -51,14 +51,14 @@ def test_evidence_of_a_server_that_echoes(reach: Open, plane: Plane) -> None:
         answer = target.send(request, auth=auth)
         assert isinstance(answer, Answer)
         assert leaks(answer.text, plane) != []
-        header = f"Bearer {target.client.bearer(auth)}"
+        header = f"Bearer {target.token(auth)}"
         evidence = [
-            target.client.describe_answer(answer),
-            target.client.describe(request, auth=auth),
-            target.client.describe(request, auth=header),
-            target.client.curl(request, auth=auth),
-            target.client.curl(request, auth=header),
-            target.client.curl(request, auth=header[:-2] + "xx"),
+            target.describe_answer(answer),
+            target.describe(request, auth=auth),
+            target.describe(request, auth=header),
+            target.curl(request, auth=auth),
+            target.curl(request, auth=header),
+            target.curl(request, auth=header[:-2] + "xx"),
         ]
         assert leaks(repr(evidence), plane) == []
 
@@ -70,6 +70,6 @@ def test_messages_of_a_token_service_that_echoes(reach: Open, plane: Plane, stat
 
     plane.grant = echo  # type: ignore[method-assign]
     with pytest.raises(AssayError) as caught:
-        reach().client.bearer("main")
+        reach().token("main")
     assert "***" in caught.value.message
     assert leaks(f"{caught.value.message} {caught.value.hint} {caught.value!r}", plane) == []

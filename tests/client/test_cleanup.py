@@ -13,10 +13,10 @@ import typer
 
 from assay.cli import cleanup as command
 from assay.client import cleanup
-from assay.client.ledger import Ledger
-from assay.client.runs import unfinished_runs
-from assay.client.session import Target
+from assay.client.ledger import Ledger, unfinished_runs
+from assay.client.session import Session
 from assay.client.settings import load_settings
+from assay.client.transport import Transport
 from assay.contract.request import Request
 from assay.errors import UsageError
 from tests.client.conftest import Configure, Open
@@ -25,7 +25,7 @@ from tests.client.servers import Server
 from tests.client.test_session import create, creation, delete
 
 
-def fill(target: Target, number: int = 3) -> list[str]:
+def fill(target: Session, number: int = 3) -> list[str]:
     return [create(target) for _ in range(number)]
 
 
@@ -146,15 +146,15 @@ def test_a_workload_that_came_back_is_found(reach: Open, plane: Plane) -> None:
 def test_the_sweep_works_when_the_run_was_halted_and_out_of_budget(reach: Open, plane: Plane) -> None:
     target = reach(max_requests=3)
     fill(target, 3)
-    target.client.halt("interrupted")
+    target.halt("interrupted")
     assert target.sweep().clean
     assert plane.workloads == {}
 
 
-def test_a_target_that_is_gone_does_not_hold_up_the_sweep(reach: Open, plane: Plane) -> None:
+def test_a_target_that_is_gone_does_not_hold_up_the_sweep(reach: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     target = reach(retry_cap=0.01)
     ours = fill(target, 10)
-    target.client.transport.exchange = refused  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(Transport, "exchange", refused)
     began = time.monotonic()
     swept = target.sweep(deadline=60)
     assert time.monotonic() - began < 5
@@ -162,11 +162,11 @@ def test_a_target_that_is_gone_does_not_hold_up_the_sweep(reach: Open, plane: Pl
     assert all("does not answer: connection refused" in entry.why for entry in swept.left_behind)
 
 
-def test_what_a_lost_target_had_agreed_to_delete_is_told_apart(reach: Open) -> None:
+def test_what_a_lost_target_had_agreed_to_delete_is_told_apart(reach: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     target = reach(retry_cap=0.01)
     agreed, kept = fill(target, 2)
     delete(target, agreed)
-    target.client.transport.exchange = refused  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(Transport, "exchange", refused)
     why = {entry.id: entry.why for entry in target.sweep(deadline=60).left_behind}
     assert why[agreed].startswith("the target had agreed to delete it, which was not seen done: the target does not")
     assert why[kept].startswith("the target does not answer")
@@ -289,10 +289,12 @@ def test_runs_on_the_embedded_control_plane_leave_nothing(capsys: pytest.Capture
 KILLED = """
 import os, signal, sys
 from assay.contract.documents import load
-from assay.client.session import open_target
+from assay.client.session import open_session
 from assay.client.settings import load_settings
+from assay.client.transport import Transport
 from tests.client.test_session import create
-target = open_target(load_settings({"base_url": sys.argv[1], "project": sys.argv[2], "cluster": sys.argv[3]}), load())
+settings = load_settings({"base_url": sys.argv[1], "project": sys.argv[2], "cluster": sys.argv[3]})
+target = open_session(settings, load())
 for _ in range(3):
     create(target)
 os.kill(os.getpid(), signal.SIGKILL)

@@ -15,10 +15,10 @@ import pytest
 from pydantic import SecretStr
 
 from assay.cli import doctor as command
-from assay.client.diagnosis import network
-from assay.client.diagnosis.diagnose import diagnose
-from assay.client.diagnosis.steps import State, Step
-from assay.client.runs import unfinished_runs
+from assay.client.ledger import unfinished_runs
+from assay.client.preflight import network
+from assay.client.preflight.diagnose import diagnose
+from assay.client.preflight.steps import State, Step
 from assay.client.settings import Settings, load_settings
 from assay.contract.documents import Contract
 from assay.errors import SettingsError

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from assay.client.client import Client
+from assay.client.budget import Budget, Limits
+from assay.client.clock import SYSTEM, Clock, VirtualClock
+from assay.client.delivery import Delivery
 from assay.client.exchange import Answer
 from assay.client.identity import Claims, Credentials, Identity, read_claims
 from assay.client.patience import Patience
@@ -21,14 +23,6 @@ from tests.client.plane import SECRET, Plane, token
 from tests.client.servers import Reply, Server, always, error, free_port, serving
 
 READ = Request("read", path={"workloadId": "71f69d83-ba66-4822-adf5-55ce55efd210"})
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.moment = time.time()
-
-    def __call__(self) -> float:
-        return self.moment
 
 
 _OPEN: list[Transport] = []
@@ -46,14 +40,13 @@ def transport(base_url: str) -> Transport:
     return _OPEN[-1]
 
 
-def identity(base_url: str, *, secret: str = SECRET, clock: Clock | None = None) -> Identity:
+def identity(base_url: str, *, secret: str = SECRET, clock: Clock = SYSTEM) -> Identity:
     credentials = Credentials("ASSAY_", None, SecretStr("researcher"), SecretStr(secret))
     return Identity(
         transport(base_url),
         credentials,
         patience=Patience(tries=1),
-        now=clock or time.time,
-        sleep=lambda _: None,
+        clock=clock,
     )
 
 
@@ -69,11 +62,11 @@ def test_the_spelling_that_works_is_found_and_remembered(
     plane: Plane, server: Server, spelling: tuple[str, str], key: str
 ) -> None:
     plane.spelling, plane.token_key, plane.life = spelling, key, 61
-    clock = Clock()
+    clock = VirtualClock(time.time())
     ours = identity(server.base_url, clock=clock)
     first = ours.token()
     asked = len(server.seen)
-    clock.moment += 40
+    clock.now += 40
     assert ours.token() != first
     assert len(server.seen) == asked + 1
     grants = {"AppId": "app_token"}
@@ -82,12 +75,12 @@ def test_the_spelling_that_works_is_found_and_remembered(
 
 def test_a_token_is_kept_until_a_minute_before_it_expires(plane: Plane, server: Server) -> None:
     plane.life = 600
-    clock = Clock()
+    clock = VirtualClock(time.time())
     ours = identity(server.base_url, clock=clock)
     first = ours.token()
-    clock.moment += 530
+    clock.now += 530
     assert ours.token() == first
-    clock.moment += 20
+    clock.now += 20
     assert ours.token() != first
     assert ours.refreshes == 2
 
@@ -118,9 +111,9 @@ def test_a_401_renews_the_token_once_and_repeats_the_request(
     plane: Plane, server: Server, contract: Contract
 ) -> None:
     ours = identity(server.base_url)
-    client = Client(ours.transport, contract, main=ours)
+    delivery = Delivery(ours.transport, contract, Budget(Limits()), main=ours)
     plane.revoked.add(ours.token())
-    outcome = client.send(READ)
+    outcome = delivery.send(READ)
     assert isinstance(outcome, Answer)
     assert (outcome.status, outcome.attempts, ours.refreshes) == (404, 2, 2)
 
@@ -129,13 +122,13 @@ def test_a_401_that_stays_is_returned_and_does_not_renew_again(
     plane: Plane, server: Server, contract: Contract
 ) -> None:
     ours = identity(server.base_url)
-    client = Client(ours.transport, contract, main=ours)
+    delivery = Delivery(ours.transport, contract, Budget(Limits()), main=ours)
 
     def refuse_all(seen: object) -> None:
         return None
 
     plane.caller = refuse_all  # type: ignore[method-assign]
-    statuses = [client.send(READ) for _ in range(5)]
+    statuses = [delivery.send(READ) for _ in range(5)]
     assert [answer.status for answer in statuses if isinstance(answer, Answer)] == [401] * 5
     assert ours.refreshes == 2
     assert server.count("GET") == 6
@@ -143,7 +136,7 @@ def test_a_401_that_stays_is_returned_and_does_not_renew_again(
 
 def test_a_given_token_is_not_renewed_and_a_401_comes_back(plane: Plane, server: Server, contract: Contract) -> None:
     ours = given("opaque", server.base_url)
-    outcome = Client(ours.transport, contract, main=ours).send(READ)
+    outcome = Delivery(ours.transport, contract, Budget(Limits()), main=ours).send(READ)
     assert isinstance(outcome, Answer)
     assert (outcome.status, len(server.seen)) == (401, 1)
 

@@ -13,8 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from assay.client.ledger import Ledger, read_events, read_state, state_folder, target_folder
-from assay.client.runs import is_active, unfinished_runs
+from assay.client.ledger import (
+    Ledger,
+    is_active,
+    read_events,
+    read_state,
+    state_folder,
+    target_folder,
+    unfinished_runs,
+)
 from assay.errors import ReportError
 
 URL = "https://runai.example.com"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.client.masking import Mask
+from assay.client.evidence import Mask
 from tests.client.plane import token
 
 

@@ -10,23 +10,22 @@ import pytest
 
 from assay.client.budget import LimitReached
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.ledger import Ledger
-from assay.client.runs import unfinished_runs
-from assay.client.session import Target, open_target
+from assay.client.ledger import Ledger, unfinished_runs
+from assay.client.session import Session, open_session
 from assay.contract.documents import Contract
 from assay.contract.request import Request
 from assay.errors import CredentialsError, ReportError, SettingsError, TargetLostError
 from tests.client.conftest import Configure, Open
 from tests.client.plane import CLUSTER, PROJECT, Plane
-from tests.client.servers import Reply, Script, Seen, Server, always, error, free_port, serving
+from tests.client.servers import Server, always, error, serving
 
 
-def creation(target: Target, name: str | None = None, **more: Any) -> Request:
+def creation(target: Session, name: str | None = None, **more: Any) -> Request:
     body = {"name": name or target.name(), "projectId": PROJECT, "clusterId": CLUSTER, "spec": {"image": "x"}, **more}
     return Request("create", body=body)
 
 
-def create(target: Target, name: str | None = None, **more: Any) -> str:
+def create(target: Session, name: str | None = None, **more: Any) -> str:
     outcome = target.send(creation(target, name, **more))
     assert isinstance(outcome, Answer), outcome
     assert outcome.status == 202
@@ -34,7 +33,7 @@ def create(target: Target, name: str | None = None, **more: Any) -> str:
     return str(body["workloadId"])
 
 
-def delete(target: Target, workload_id: str, auth: str = "main") -> int:
+def delete(target: Session, workload_id: str, auth: str = "main") -> int:
     outcome = target.send(Request("delete", path={"workloadId": workload_id}), auth=auth)
     assert isinstance(outcome, Answer)
     return outcome.status
@@ -94,7 +93,7 @@ def test_an_unwritable_ledger_stops_the_target_from_opening(
 ) -> None:
     monkeypatch.setenv("ASSAY_STATE_DIR", "/dev/null/x")
     with pytest.raises(ReportError, match="cannot be written"):
-        open_target(configure(), contract)
+        open_session(configure(), contract)
 
 
 def test_live_workloads_never_exceed_the_limit(reach: Open, plane: Plane) -> None:
@@ -117,7 +116,7 @@ def test_live_workloads_never_exceed_the_limit(reach: Open, plane: Plane) -> Non
 def test_a_creation_that_waits_for_a_slot_ends_when_the_run_is_halted(reach: Open) -> None:
     target = reach(max_live=1)
     create(target)
-    timer = threading.Timer(0.2, target.client.halt, ["interrupted"])
+    timer = threading.Timer(0.2, target.halt, ["interrupted"])
     timer.start()
     with pytest.raises(TargetLostError, match="interrupted"):
         create(target)
@@ -183,7 +182,7 @@ def test_a_lost_creation_is_reported_when_the_target_has_no_list(reach: Open, pl
 def test_a_server_error_to_a_creation_is_doubtful(contract: Contract, configure: Configure, status: int) -> None:
     with serving(always(error(status))) as server:
         settings = configure().model_copy(update={"base_url": server.base_url, "token": configure().client_secret})
-        target = open_target(settings, contract, run_id="r")
+        target = open_session(settings, contract, run_id="r")
         target.send(creation(target, "n"))
         assert set(target.ledger.unresolved()) == {"n"}
         target.close()
@@ -191,7 +190,7 @@ def test_a_server_error_to_a_creation_is_doubtful(contract: Contract, configure:
 
 def test_a_creation_that_was_sent_twice_is_looked_for(reach: Open, plane: Plane) -> None:
     target = reach()
-    target.client.bearer("main")
+    target.token("main")
     plane.revoked |= plane.fresh
     create(target, target.name())
     assert len(target.ledger.live()) == 1
@@ -213,8 +212,10 @@ def test_processes_of_a_run_share_mark_and_ledger_and_split_the_budget(
     configure: Configure, contract: Contract
 ) -> None:
     settings = configure(max_live=3, max_requests=10)
-    first, second = (open_target(settings, contract, run_id="r", process=index, processes=2) for index in range(2))
+    first, second = (open_session(settings, contract, run_id="r", process=index, processes=2) for index in range(2))
     assert first.mark == second.mark
+    assert isinstance(first.ledger, Ledger)
+    assert isinstance(second.ledger, Ledger)
     assert first.ledger.file == second.ledger.file
     assert (first.budget.limits.live, second.budget.limits.live) == (2, 1)
     assert (first.budget.limits.requests, second.budget.limits.requests) == (5, 5)
@@ -242,95 +243,15 @@ def test_raw_posts_are_creations_too(reach: Open, plane: Plane) -> None:
 def test_what_a_target_needs_is_named(configure: Configure, contract: Contract, missing: str, flag: str) -> None:
     settings = configure().model_copy(update={missing: None})
     with pytest.raises(SettingsError, match=f"a target needs {flag}"):
-        open_target(settings, contract)
+        open_session(settings, contract)
 
 
 def test_credentials_are_checked_when_the_target_opens(configure: Configure, contract: Contract) -> None:
     with pytest.raises(CredentialsError, match="ASSAY_CLIENT_SECRET not set"):
-        open_target(configure().model_copy(update={"client_secret": None}), contract)
+        open_session(configure().model_copy(update={"client_secret": None}), contract)
     with pytest.raises(CredentialsError, match="ASSAY_OUTSIDER_CLIENT_SECRET not set"):
-        open_target(configure().model_copy(update={"outsider_client_secret": None}), contract)
+        open_session(configure().model_copy(update={"outsider_client_secret": None}), contract)
     assert unfinished_runs() == []
-
-
-class Notes(list[tuple[str, str]]):
-    def write(self, kind: str, /, **event: Any) -> None:
-        self.append((kind, event["what"]))
-
-
-def test_preflight_passes_a_run_ai_api(reach: Open) -> None:
-    notes = Notes()
-    assert reach().preflight(notes)
-    assert notes == []
-
-
-def test_a_stand_in_that_answers_json_can_be_measured_and_nothing_else(
-    configure: Configure, contract: Contract
-) -> None:
-    with serving(always(Reply(200, {"ok": True}))) as server:
-        settings = configure().model_copy(update={"base_url": server.base_url, "token": configure().client_secret})
-        target = open_target(settings, contract, run_id="r")
-        notes = Notes()
-        assert target.preflight(notes, any_json=True)
-        assert notes == []
-        assert not target.preflight(notes)
-        target.close()
-    assert "not as a Run:ai API does" in notes[0][1]
-
-
-def framework(seen: Seen) -> Reply:
-    """What frameworks answer by themselves: JSON, but none of it the contract's Error."""
-    known = "authorization" in seen.headers
-    return Reply(404 if known else 401, {"detail": "Not Found" if known else "Not authenticated"})
-
-
-def plain_text(seen: Seen) -> Reply:
-    """Errors in plain text, beside a list of workloads."""
-    if seen.path.startswith("/api/v1/workloads?"):
-        return Reply(200, {"workloads": []})
-    return Reply(404, raw=b"not found", headers={"Content-Type": "text/plain"})
-
-
-@pytest.mark.parametrize("script", [framework, plain_text])
-def test_preflight_passes_an_api_all_of_whose_errors_have_another_shape(
-    configure: Configure, contract: Contract, script: Script
-) -> None:
-    with serving(script) as server:
-        settings = configure().model_copy(update={"base_url": server.base_url, "token": configure().client_secret})
-        target = open_target(settings, contract, run_id="r")
-        notes = Notes()
-        assert target.preflight(notes)
-        target.close()
-    assert notes == []
-
-
-@pytest.mark.parametrize("what", ["html", "500", "hang up", "none"])
-def test_preflight_says_what_answers_instead(configure: Configure, contract: Contract, what: str) -> None:
-    html = Reply(200, raw=b"<!DOCTYPE html><title>Login\n page</title>", headers={"Content-Type": "text/html"})
-    replies = {"html": html, "500": Reply(500, {"oops": 1}), "hang up": Reply(hang_up=True), "none": html}
-    expected = {
-        "html": 'it answers 200 with an HTML page titled "Login page"',
-        "500": "it answers 500 to everything",
-        "hang up": "no answer came (the connection was closed without an answer)",
-        "none": "no answer came (connection refused)",
-    }
-    with serving(always(replies[what])) as server:
-        url = server.base_url if what != "none" else f"http://127.0.0.1:{free_port()}"
-        settings = configure().model_copy(update={"base_url": url, "token": configure().client_secret})
-        target = open_target(settings.model_copy(update={"retry_cap": 0.01}), contract, run_id="r")
-        notes = Notes()
-        assert not target.preflight(notes)
-        target.close()
-    assert notes[0][0] == "problem"
-    assert expected[what] in notes[0][1]
-
-
-def test_preflight_raises_for_a_token_that_is_refused(configure: Configure, contract: Contract) -> None:
-    settings = configure().model_copy(update={"token": configure().client_secret})
-    target = open_target(settings, contract, run_id="r")
-    with pytest.raises(CredentialsError, match=r"refuses the token: Issuer is not familiar\."):
-        target.preflight(Notes())
-    target.close()
 
 
 def test_the_ledger_of_a_swept_run_is_finished(reach: Open) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from assay.client.curl import curl_line
-from assay.client.wire import Wire, to_wire
+from assay.client.evidence import curl_line
+from assay.client.exchange import Wire, to_wire
 from assay.contract.documents import Contract
 from assay.contract.request import Request
 from tests.client.servers import Reply, Seen, always, serving

@@ -38,7 +38,7 @@ def alarms(variants: Iterable[str], tests: Iterable[suite.SuiteTest], *, seed: i
     contract = documents.load()
     bench = Bench(contract, behaviour, trial.oracle(contract), profile="gate", seed=seed)
     # One after the other, tests share less than they do in a gate: its 4,000 requests are not enough.
-    budget = bench.probe.target.budget
+    budget = bench.probe.session.budget
     budget.limits = dataclasses.replace(budget.limits, requests=None)
     let_rest(bench.probe)
     broken = [f"{test.id}: {error}" for test in tests if (error := trial.run(bench, test)) is not None]

@@ -16,8 +16,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped] # the stubs are not among the locked packages
 import pytest
 
-from assay.client.ledger import read_state
-from assay.client.runs import unfinished_runs
+from assay.client.ledger import read_state, unfinished_runs
 from assay.client.settings import Settings, load_settings
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE
 from assay.findings import journal

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from assay import folders
 from assay.client import cleanup
-from assay.client.runs import unfinished_runs
-from assay.client.session import open_target
+from assay.client.ledger import unfinished_runs
+from assay.client.session import open_session
 from assay.client.settings import load_settings
 from assay.contract.request import Request
 from assay.errors import BudgetExhausted, CredentialsError, SettingsError, TargetLostError
@@ -73,7 +73,7 @@ def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
 
 def create(run: Run, count: int = 1) -> None:
     """What a part does, in its own process: create, and break off before it deletes."""
-    target = open_target(run.settings, run.contract, run_id=run.space.run_id)
+    target = open_session(run.settings, run.contract, run_id=run.space.run_id)
     try:
         for _ in range(count):
             body = {"name": target.name(), "projectId": PROJECT, "clusterId": CLUSTER, "spec": {"image": "i"}}

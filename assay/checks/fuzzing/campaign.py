@@ -46,7 +46,7 @@ class Campaign:
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
         self.sizes = sizes(probe.profile)
-        self.seed = probe.target.settings.seed
+        self.seed = probe.session.settings.seed
         self.tally = Tally()
         self._source: CaseSource | None = None
         self._lock = threading.Lock()
@@ -121,7 +121,7 @@ class Campaign:
         return st.one_of(trials, trials, trials, st.builds(Trial, case=source.valid(role), body=self._dense(role)))
 
     def _dense(self, role: str) -> st.SearchStrategy[Json]:
-        gpu = self.probe.target.budget.limits.gpu_devices is None and self.probe.allows_gpus(1)
+        gpu = self.probe.session.budget.limits.gpu_devices is None and self.probe.allows_gpus(1)
         if role == "create":
             return create_bodies(self.probe.oracle, self.probe.project, self.probe.cluster, gpu=gpu)
         return update_bodies(self.probe.oracle, gpu=gpu)

@@ -48,7 +48,7 @@ class Scenario:
         self._test = test
         self._tally = tally
         self._fitter = Fitter(
-            probe.project, probe.cluster, probe.name, frugal=probe.target.budget.limits.gpu_devices is not None
+            probe.project, probe.cluster, probe.name, frugal=probe.session.budget.limits.gpu_devices is not None
         )
         self._stack = ExitStack()
         self._live: str | None = None

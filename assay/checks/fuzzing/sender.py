@@ -76,7 +76,7 @@ class Sender:
         self.operation = role
         self._tally = tally
         self.fitter = Fitter(
-            probe.project, probe.cluster, probe.name, frugal=probe.target.budget.limits.gpu_devices is not None
+            probe.project, probe.cluster, probe.name, frugal=probe.session.budget.limits.gpu_devices is not None
         )
         self._stack = ExitStack()
         self._workload: Workload | None = None
@@ -196,7 +196,7 @@ def judged(case: AnyCase, exchange: Exchange, operation: str) -> Exchange:
 def find_pod(probe: Probe, workload_id: str) -> str | None:
     """The id of a pod of the workload, waiting for it at most POD_PATIENCE seconds; None when there is none."""
     deadline = time.monotonic() + POD_PATIENCE
-    while (pods := probe.target.client.pods(workload_id)) is not None:
+    while (pods := probe.session.pods(workload_id)) is not None:
         named = [str(pod["id"]) for pod in pods if isinstance(pod.get("id"), str)]
         if named:
             return named[0]

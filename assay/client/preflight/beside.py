@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-from assay.client.client import Client
-from assay.client.diagnosis.steps import Step, ok, warn
 from assay.client.exchange import Answer
+from assay.client.preflight.steps import Step, ok, warn
+from assay.client.session import Session
 
 
-def check_beside(client: Client, name: str) -> Iterator[Step]:
+def check_beside(session: Session, name: str) -> Iterator[Step]:
     """The steps ``workload list`` and ``pod list``; ``name`` is one that no workload has."""
-    if client.find_by_name(name) is None:
+    if session.find_by_name(name) is None:
         yield warn(
             "workload list",
             "GET /api/v1/workloads does not answer: a creation whose answer got lost cannot be looked for",
@@ -20,7 +20,7 @@ def check_beside(client: Client, name: str) -> Iterator[Step]:
         )
     else:
         yield ok("workload list", "GET /api/v1/workloads answers, so lost creations can be found and removed")
-    if _has_pods(client):
+    if _has_pods(session):
         yield ok("pod list", "GET /api/v1/workloads/{id}/pods answers, so pod metrics can be tested on real pods")
     else:
         yield warn(
@@ -29,11 +29,11 @@ def check_beside(client: Client, name: str) -> Iterator[Step]:
         )
 
 
-def _has_pods(client: Client) -> bool:
+def _has_pods(session: Session) -> bool:
     """For an unknown workload 404 is right; a target without the list says what it says for any unknown path."""
     workload, stranger = str(uuid.uuid4()), str(uuid.uuid4())
-    answer = client.get(f"/api/v1/workloads/{workload}/pods")
-    nothing = client.get(f"/api/v1/assay-{stranger}")
+    answer = session.get(f"/api/v1/workloads/{workload}/pods")
+    nothing = session.get(f"/api/v1/assay-{stranger}")
     if not isinstance(answer, Answer) or answer.status in {405, 501}:
         return False
     if answer.status != 404 or not isinstance(nothing, Answer):

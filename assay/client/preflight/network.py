@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from assay.client.diagnosis.steps import Step, ok, unusable, usage, warn
+from assay.client.preflight.steps import Step, ok, unusable, usage, warn
 from assay.client.transport import is_loopback, tls_context
 
 # What OpenSSL says (X509_V_ERR_*) in words, and what to do.

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
-from assay.client.client import MAIN, Client
-from assay.client.diagnosis.access import Access, missing_credentials
-from assay.client.diagnosis.api import Api
-from assay.client.diagnosis.beside import check_beside
-from assay.client.diagnosis.network import check_network
-from assay.client.diagnosis.steps import Step, follow, ok, usage, warn
+from assay.client.delivery import MAIN
 from assay.client.identity import read_claims
 from assay.client.patience import Patience
-from assay.client.session import Target, credentials_of, open_target
+from assay.client.preflight.access import Access, missing_credentials
+from assay.client.preflight.api import Api
+from assay.client.preflight.beside import check_beside
+from assay.client.preflight.network import check_network
+from assay.client.preflight.steps import Step, follow, ok, usage, warn
+from assay.client.session import Session, credentials_of, open_session
 from assay.client.settings import Settings
 from assay.client.transport import Transport
 from assay.contract.documents import Contract
@@ -51,8 +51,8 @@ class _Doctor:
         )
         # One short pause: who asks a doctor wants to know, not to wait.
         self.patience = Patience(cap=1.0, tries=1)
-        self.api = Api(Client(self.transport, contract, patience=self.patience), settings.request_timeout)
-        self._target: Target | None = None
+        self.api = Api(Session(settings, contract, self.transport, patience=self.patience), settings.request_timeout)
+        self._session: Session | None = None
         self._access: Access | None = None
 
     def network(self) -> Iterator[Step]:
@@ -79,12 +79,12 @@ class _Doctor:
         if missing is not None:
             yield missing
             return
-        self._target = open_target(self.settings, self.contract, env=self.env)
-        self._access = Access(self._target)
+        self._session = open_session(self.settings, self.contract, env=self.env)
+        self._access = Access(self._session)
         yield from self._access.check_credentials()
 
     def clock(self) -> Iterator[Step]:
-        return self.api.check_clock(read_claims(self._open.client.bearer(MAIN)))
+        return self.api.check_clock(read_claims(self._open.token(MAIN)))
 
     def place(self) -> Iterator[Step]:
         return self._opened.check_place()
@@ -93,24 +93,24 @@ class _Doctor:
         return self._opened.check_outsider()
 
     def beside(self) -> Iterator[Step]:
-        return check_beside(self._open.client, self._open.name("doctor"))
+        return check_beside(self._open, self._open.name("doctor"))
 
     def tidy(self) -> Iterator[Step]:
         """Take back what a probe may have created against all expectation; a step only when that failed."""
-        for entry in self._target.sweep().left_behind if self._target else ():
+        for entry in self._session.sweep().left_behind if self._session else ():
             named = f"{entry.name} ({entry.id or 'id unknown'})"
             yield warn("clean-up", f"{named} was created by a probe and stayed: {entry.why}", "run `assay cleanup`")
 
     def close(self) -> None:
         """Let go of connections and ledger."""
-        if self._target is not None:
-            self._target.close()
+        if self._session is not None:
+            self._session.close()
         self.transport.close()
 
     @property
-    def _open(self) -> Target:
-        assert self._target is not None
-        return self._target
+    def _open(self) -> Session:
+        assert self._session is not None
+        return self._session
 
     @property
     def _opened(self) -> Access:

@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Iterator
 from typing import Any, Final
 
-from assay.client.client import MAIN, OUTSIDER
-from assay.client.diagnosis.steps import Step, ok, unusable, usage, warn
+from assay.client.delivery import MAIN, OUTSIDER
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.identity import Credentials, read_claims
-from assay.client.recognise import error_message, unknown_workload, what_answers
-from assay.client.session import Target
+from assay.client.preflight.recognise import error_message, unknown_workload, what_answers
+from assay.client.preflight.steps import Step, ok, unusable, usage, warn
+from assay.client.session import Session
 from assay.contract.request import Request
 from assay.errors import AssayError, UsageError
 
@@ -27,8 +27,8 @@ _NOT_TESTED: Final = "whether others can read, change or delete our workloads is
 class Access:
     """Checks on an opened target."""
 
-    def __init__(self, target: Target) -> None:
-        self.target = target
+    def __init__(self, session: Session) -> None:
+        self.session = session
         self.contrast: Answer | NoAnswer | None = None  # what a project that cannot exist was answered
         self.body: dict[str, Any] = _REFUSED[0]
 
@@ -50,12 +50,12 @@ class Access:
         yield self._judge_place(given)
 
     def _judge_place(self, given: Answer) -> Step:
-        target = self.target
-        says = f"{given.status}: {target.client.mask.text(error_message(given))}"
+        session = self.session
+        says = f"{given.status}: {session.mask.text(error_message(given))}"
         if given.status in {401, 403, 404}:
             return usage(
                 "project",
-                f"project {target.project} may not be used with these credentials ({says})",
+                f"project {session.project} may not be used with these credentials ({says})",
                 "check --project (its id, not its name) and --cluster, and have the application granted a role there "
                 "that may create inference workloads",
             )
@@ -69,17 +69,17 @@ class Access:
             return unusable("project", f"the probe was answered {says}", "look at the control plane's own health")
         if self._cluster_unknown(given):
             return usage(
-                "project", f"cluster {target.cluster} is not known ({says})", "check --cluster: it takes the UUID"
+                "project", f"cluster {session.cluster} is not known ({says})", "check --cluster: it takes the UUID"
             )
         if _status(self.contrast) in {403, 404}:
             return ok(
                 "project",
-                f"project {target.project} may be used (probed with a creation that had to be refused: nothing was "
+                f"project {session.project} may be used (probed with a creation that had to be refused: nothing was "
                 "created)",
             )
         return ok(
             "project",
-            f"no objection to project {target.project} (probed with a creation that had to be refused; this target "
+            f"no objection to project {session.project} (probed with a creation that had to be refused; this target "
             "looks at the body first, so only a real creation will tell)",
         )
 
@@ -91,11 +91,11 @@ class Access:
         other = self._probe(self.body, cluster=stranger)
         if not isinstance(other, Answer):
             return False
-        return error_message(given).replace(self.target.cluster, "") == error_message(other).replace(stranger, "")
+        return error_message(given).replace(self.session.cluster, "") == error_message(other).replace(stranger, "")
 
     def check_outsider(self) -> Iterator[Step]:
         """The step ``outsider``: a second identity without rights in the project."""
-        if not self.target.has_outsider:
+        if not self.session.has_outsider:
             yield warn(
                 "outsider",
                 f"no second identity is set: {_NOT_TESTED}",
@@ -121,19 +121,19 @@ class Access:
         if status == 400 and _status(self.contrast) == 403:
             return usage(
                 "outsider",
-                f"the second identity may create in project {self.target.project}: access checks would be misjudged",
+                f"the second identity may create in project {self.session.project}: access checks would be misjudged",
                 "take its role in the project away, or set another application",
             )
         return ok("outsider", "the second identity is accepted; its rights in the project could not be told")
 
     def _same_subject(self) -> bool:
-        tokens = [self.target.client.bearer(auth) for auth in (MAIN, OUTSIDER)]
+        tokens = [self.session.token(auth) for auth in (MAIN, OUTSIDER)]
         subjects = [read_claims(token).subject for token in tokens]
         return tokens[0] == tokens[1] or (subjects[0] is not None and subjects[0] == subjects[1])
 
     def _try_token(self, auth: str, name: str, prefix: str) -> Step:
         try:
-            outcome = self.target.client.send(unknown_workload(), auth=auth)
+            outcome = self.session.send(unknown_workload(), auth=auth)
         except AssayError as error:
             make = usage if isinstance(error, UsageError) else unusable
             return make(name, error.message, error.hint or "run `assay doctor` again")
@@ -141,7 +141,7 @@ class Access:
             return unusable(
                 name, f"no answer to a request with a token: {outcome.detail}", "run `assay doctor` again"
             )
-        says = self.target.client.mask.text(error_message(outcome))
+        says = self.session.mask.text(error_message(outcome))
         if outcome.status == 401:
             todo = (
                 f"check {prefix}TOKEN, or {prefix}CLIENT_ID and {prefix}CLIENT_SECRET: is this their control plane?"
@@ -155,12 +155,12 @@ class Access:
         self, extra: dict[str, Any], *, project: str | None = None, cluster: str | None = None, auth: str = MAIN
     ) -> Answer | NoAnswer:
         body = {
-            "name": self.target.name("doctor"),
-            "projectId": project or self.target.project,
-            "clusterId": cluster or self.target.cluster,
+            "name": self.session.name("doctor"),
+            "projectId": project or self.session.project,
+            "clusterId": cluster or self.session.cluster,
             **extra,
         }
-        return self.target.send(Request("create", body=body), auth=auth)
+        return self.session.send(Request("create", body=body), auth=auth)
 
 
 def missing_credentials(credentials: Credentials) -> Step | None:

@@ -6,8 +6,9 @@ import re
 import uuid
 from typing import Final
 
-from assay.client.client import MAIN, Client
+from assay.client.delivery import MAIN
 from assay.client.exchange import NOT_JSON, Answer, NoAnswer
+from assay.client.session import Session
 from assay.contract.request import Request
 from assay.errors import CredentialsError
 
@@ -23,13 +24,13 @@ _MISSING: Final = frozenset({400, 403, 404, 422})
 _NOBODY: Final = "assay-no-such-workload"
 
 
-def unknown_workload(role: str = "read") -> Request:
+def unknown_workload(operation: str = "read") -> Request:
     """A request for a workload that cannot exist; it changes nothing."""
-    query = _RANGE if role == "metrics" else ()
-    return Request(role, path={"workloadId": str(uuid.uuid4())}, query=query)
+    query = _RANGE if operation == "metrics" else ()
+    return Request(operation, path={"workloadId": str(uuid.uuid4())}, query=query)
 
 
-def find_problem(client: Client, *, any_json: bool = False) -> str | None:
+def find_problem(session: Session, *, any_json: bool = False) -> str | None:
     """What stands in the way of testing this target at all, in one sentence, or None.
 
     One documented error body among three different requests is enough, or the list of workloads, or JSON that tells
@@ -37,23 +38,23 @@ def find_problem(client: Client, *, any_json: bool = False) -> str | None:
     JSON object will do: a stand-in for the API, whose answers are not judged against the contract, can be measured
     all the same. Raises CredentialsError when the token is refused with 401.
     """
-    first = client.send(unknown_workload(), auth=MAIN)
+    first = session.send(unknown_workload(), auth=MAIN)
     if isinstance(first, Answer) and first.status == 401 and is_error_body(first):
         raise CredentialsError(
-            f"{client.base_url} refuses the token: {client.mask.text(error_message(first))}",
+            f"{session.base_url} refuses the token: {session.mask.text(error_message(first))}",
             hint="`assay doctor` checks the credentials step by step",
         )
     outcomes = [first]
-    for role, auth in (("metrics", MAIN), ("read", None)):
+    for operation, auth in (("metrics", MAIN), ("read", None)):
         if isinstance(outcomes[-1], NoAnswer) or is_error_body(outcomes[-1]):
             break
-        outcomes.append(client.send(unknown_workload(role), auth=auth))
+        outcomes.append(session.send(unknown_workload(operation), auth=auth))
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
     if any(is_error_body(answer) or (any_json and _is_object(answer)) for answer in answers):
         return None
-    if _knows_callers(outcomes) or _lists_workloads(client, first):
+    if _knows_callers(outcomes) or _lists_workloads(session, first):
         return None  # a Run:ai API all of whose errors have another shape, which is for the checks to tell
-    return f"{client.base_url} cannot be tested: {what_answers(first)}; `assay doctor` tells more"
+    return f"{session.base_url} cannot be tested: {what_answers(first)}; `assay doctor` tells more"
 
 
 def _knows_callers(outcomes: list[Answer | NoAnswer]) -> bool:
@@ -62,9 +63,9 @@ def _knows_callers(outcomes: list[Answer | NoAnswer]) -> bool:
     return len(known) == _ASKED and known[0] in _MISSING and known[-1] == 401
 
 
-def _lists_workloads(client: Client, first: Answer | NoAnswer) -> bool:
+def _lists_workloads(session: Session, first: Answer | NoAnswer) -> bool:
     missing = isinstance(first, Answer) and first.status in _MISSING
-    return missing and client.find_by_name(_NOBODY) is not None
+    return missing and session.find_by_name(_NOBODY) is not None
 
 
 def is_error_body(answer: Answer) -> bool:

@@ -1,27 +1,22 @@
-"""Sends requests to the target: with a token, within the budget, patient with 429 and 503, never twice by mistake."""
+"""Delivers requests: with a token, within the budget, patient with 429 and 503, never twice by mistake."""
 
 from __future__ import annotations
 
 import dataclasses
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from assay.client import evidence, neighbours
 from assay.client.budget import Budget
-from assay.client.curl import NOTHING_NAMED, Named
-from assay.client.exchange import Answer, NoAnswer
+from assay.client.clock import SYSTEM, Clock
+from assay.client.exchange import Answer, NoAnswer, to_wire
 from assay.client.identity import Identity
-from assay.client.liveness import LOST_AFTER, Liveness
-from assay.client.masking import Mask
-from assay.client.patience import Patience
+from assay.client.patience import LOST_AFTER, Liveness, Patience
 from assay.client.transport import Field, Transport
-from assay.client.wire import Wire, to_wire
 from assay.contract.documents import Contract
-from assay.contract.request import Json, Request
+from assay.contract.request import Request
 from assay.errors import CredentialsError
 
 MAIN: Final = "main"
@@ -29,7 +24,7 @@ OUTSIDER: Final = "outsider"
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class _Outgoing:
     operation: str
     method: str
     target: bytes
@@ -41,8 +36,8 @@ class _Call:
     counts: bool = True  # whether silence makes the target count as lost
 
 
-class Client:
-    """Six operations and their neighbours on one target; safe to use from several threads.
+class Delivery:
+    """Sends requests to one target; safe to use from several threads. ``Session`` knows what they create.
 
     ``waits`` counts the pauses taken, by cause: ``429``, ``503``, ``refused``.
     """
@@ -51,32 +46,24 @@ class Client:
         self,
         transport: Transport,
         contract: Contract,
+        budget: Budget,
         *,
         main: Identity | None = None,
         outsider: Identity | None = None,
-        budget: Budget | None = None,
-        mask: Mask | None = None,
         patience: Patience | None = None,
         lost_after: int = LOST_AFTER,
-        insecure: bool = False,
-        sleep: Callable[[float], None] | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.transport = transport
         self.contract = contract
         self.budget = budget
-        self.mask = mask or Mask()
         self.waits: Counter[str] = Counter()
-        self.insecure = insecure
+        self.liveness = Liveness(transport.base_url, lost_after, clock)
         self._identities = {MAIN: main, OUTSIDER: outsider}
         self._patience = patience or Patience()
-        self._liveness = Liveness(transport.base_url, lost_after)
-        self._sleep = sleep
+        self._clock = clock
         self._lock = threading.Lock()
         self._hold_until = 0.0  # a 429 is meant for the client, so every thread waits
-
-    @property
-    def base_url(self) -> str:
-        return self.transport.base_url
 
     @property
     def has_outsider(self) -> bool:
@@ -91,7 +78,7 @@ class Client:
         cleaning: bool = False,
         admitted: bool = False,
     ) -> Answer | NoAnswer:
-        """Send one request to one of the six operations.
+        """Send one request of the operations table.
 
         ``auth`` is ``"main"``, ``"outsider"``, None (no Authorization) or the value of the header itself.
         ``headers`` replace fields of the same name. ``cleaning`` marks a request of the clean-up: outside the
@@ -102,7 +89,7 @@ class Client:
         wire = to_wire(self.contract, request, headers)
         fields = [(_bytes(name), _bytes(value)) for name, value in wire.headers]
         return self._deliver(
-            _Call(
+            _Outgoing(
                 request.operation,
                 wire.method,
                 wire.target.encode(),
@@ -113,20 +100,6 @@ class Client:
                 admitted=admitted,
             )
         )
-
-    def halt(self, why: str) -> None:
-        """Every further request but those of the clean-up raises TargetLostError: the run is being ended."""
-        self._liveness.halt(why)
-
-    def admit(self, auth: str | None = MAIN) -> None:
-        """Everything that can stop a request before it leaves, so that a creation is noted only if it will be sent.
-
-        Raises TargetLostError, LimitReached and CredentialsError.
-        """
-        self._authorize(auth)
-        self._liveness.check()
-        if self.budget is not None:
-            self.budget.request()
 
     def raw(
         self,
@@ -145,73 +118,30 @@ class Client:
         """
         fields = [(_bytes(name), _bytes(value)) for name, value in headers]
         return self._deliver(
-            _Call("raw", method, _bytes(path), fields, content, auth, counts=False, admitted=admitted)
+            _Outgoing("raw", method, _bytes(path), fields, content, auth, counts=False, admitted=admitted)
         )
-
-    def bearer(self, auth: str) -> str:
-        """The token of ``"main"`` or ``"outsider"``. Raises CredentialsError and TargetLostError."""
-        _, value = self._authorize(auth)
-        return str(value).removeprefix("Bearer ")
 
     def get(self, target: str, *, auth: str | None = MAIN, cleaning: bool = False) -> Answer | NoAnswer:
-        """GET a percent-encoded path (with query) beside the six operations."""
-        return self._deliver(_Call("neighbour", "GET", target.encode(), [], None, auth, cleaning=cleaning))
+        """GET a percent-encoded path (with query) beside the operations of the table."""
+        return self._deliver(_Outgoing("auxiliary", "GET", target.encode(), [], None, auth, cleaning=cleaning))
 
-    def find_by_name(
-        self, name: str, *, prefix: bool = False, auth: str = MAIN, cleaning: bool = False
-    ) -> list[dict[str, Json]] | None:
-        """Live workloads of this exact name (``prefix``: whose name begins so); None: the target lacks the list."""
-        return neighbours.find_by_name(
-            lambda target: self.get(target, auth=auth, cleaning=cleaning), name, prefix=prefix
-        )
+    def admit(self, auth: str | None = MAIN) -> None:
+        """Everything that can stop a request before it leaves, so that a creation is noted only if it will be sent.
 
-    def pods(self, workload_id: str) -> list[dict[str, Json]] | None:
-        """The pods of a workload; None when the target has no such list or does not know the workload."""
-        return neighbours.pods(self.get, workload_id)
+        Raises TargetLostError, LimitReached and CredentialsError.
+        """
+        self._authorize(auth)
+        self.liveness.check()
+        self.budget.request()
 
     def token(self, auth: str = MAIN) -> str:
-        """A valid token of an identity, for checks that must alter one. Raises CredentialsError, TargetLostError."""
+        """A valid token of ``"main"`` or ``"outsider"``. Raises CredentialsError and TargetLostError."""
         return str(self._authorize(auth)[1]).removeprefix("Bearer ")
-
-    def curl(
-        self,
-        request: Request | Wire,
-        *,
-        auth: str | None = MAIN,
-        shell: str | None = None,
-        named: Named = NOTHING_NAMED,
-    ) -> str:
-        """A curl line that works as pasted with ``$ASSAY_TOKEN`` (``$ASSAY_OUTSIDER_TOKEN``) set.
-
-        ``shell`` spells an Authorization header made from a token, as a word for inside double quotes, for example
-        ``Bearer ${ASSAY_TOKEN%?}x``; without it an explicit header value is written out, its secrets masked.
-        Texts of ``named`` are replaced by their shell variables.
-        """
-        return evidence.curl(self, self._wire(request), auth, shell, named)
-
-    def describe(self, request: Request | Wire, *, auth: str | None = MAIN) -> dict[str, Any]:
-        """A request as evidence: {"method", "url", "headers", "body"}, masked, the body cut to 4,000 characters."""
-        return evidence.request(self, self._wire(request), auth)
-
-    def describe_answer(self, answer: Answer | NoAnswer) -> dict[str, Any] | None:
-        """An answer as evidence: {"status", "headers", "body"}, masked and cut; None when no answer came."""
-        return None if isinstance(answer, NoAnswer) else evidence.answer(self, answer)
-
-    def check(self) -> None:
-        """TargetLostError when the target is lost or the run was halted."""
-        self._liveness.check()
-
-    def forgive(self) -> None:
-        """Forget that the target was lost; the clean-up does so before it tries once more."""
-        self._liveness.forgive()
 
     def close(self) -> None:
         self.transport.close()
 
-    def _wire(self, request: Request | Wire) -> Wire:
-        return request if isinstance(request, Wire) else to_wire(self.contract, request)
-
-    def _deliver(self, call: _Call) -> Answer | NoAnswer:
+    def _deliver(self, call: _Outgoing) -> Answer | NoAnswer:
         identity, authorization = self._authorize(call.auth)
         attempt = 1
         while True:
@@ -223,16 +153,16 @@ class Client:
                     identity, authorization = None, f"Bearer {fresh}"
                     attempt += 1
                     continue
-            pause = self._patience.pause(outcome, attempt)
-            if pause is None or not self._liveness.worth_waiting(call.operation):
+            pause = self._patience.pause(outcome, attempt, self._clock.time())
+            if pause is None or not self.liveness.worth_waiting(call.operation):
                 break
             self._wait(outcome, pause, call.cleaning)
             attempt += 1
         if not call.cleaning:
-            self._liveness.note(call.operation, outcome, counts=call.counts)
+            self.liveness.note(call.operation, outcome, counts=call.counts)
         return outcome if attempt == 1 else dataclasses.replace(outcome, attempts=attempt)
 
-    def _exchange(self, call: _Call, authorization: str | None) -> Answer | NoAnswer:
+    def _exchange(self, call: _Outgoing, authorization: str | None) -> Answer | NoAnswer:
         fields = call.fields
         if authorization is not None:
             fields = [*fields, (b"Authorization", _bytes(authorization))]
@@ -250,12 +180,11 @@ class Client:
             )
         return identity, f"Bearer {identity.token()}"
 
-    def _may_send(self, call: _Call, attempt: int) -> None:
+    def _may_send(self, call: _Outgoing, attempt: int) -> None:
         if not call.cleaning and not (call.admitted and attempt == 1):
-            self._liveness.check()
-            if self.budget is not None:
-                self.budget.request()
-        hold = self._hold_until - time.monotonic()
+            self.liveness.check()
+            self.budget.request()
+        hold = self._hold_until - self._clock.monotonic()
         if hold > 0:
             self._rest(hold, call.cleaning)
 
@@ -264,16 +193,14 @@ class Client:
         with self._lock:
             self.waits[cause] += 1
             if cause == "429":
-                self._hold_until = max(self._hold_until, time.monotonic() + pause)
+                self._hold_until = max(self._hold_until, self._clock.monotonic() + pause)
         self._rest(pause, cleaning)
 
     def _rest(self, seconds: float, cleaning: bool) -> None:
-        if self._sleep is not None:
-            self._sleep(seconds)
-        elif cleaning:
-            time.sleep(seconds)
+        if cleaning:
+            self._clock.sleep(seconds)
         else:
-            self._liveness.rest(seconds)
+            self.liveness.rest(seconds)
 
 
 def _bytes(value: str | bytes) -> bytes:

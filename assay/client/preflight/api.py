@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from assay.client.client import Client
-from assay.client.diagnosis.network import other_scheme, speaks_tls
-from assay.client.diagnosis.steps import Step, ok, unusable, usage, warn
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.identity import Claims
-from assay.client.recognise import error_message, is_error_body, unknown_workload, what_answers
+from assay.client.preflight.network import other_scheme, speaks_tls
+from assay.client.preflight.recognise import error_message, is_error_body, unknown_workload, what_answers
+from assay.client.preflight.steps import Step, ok, unusable, usage, warn
+from assay.client.session import Session
 
 # Verifiers of tokens commonly grant 30 to 60 s; from 5 minutes on Kerberos-like limits and our own time ranges for
 # metrics break.
@@ -25,23 +25,23 @@ _TOO_MUCH: Final = 300.0
 class Api:
     """Asks without a token first, since credentials must not be sent to whatever answers at a mistyped address."""
 
-    def __init__(self, client: Client, timeout: float) -> None:
-        self.client = client
+    def __init__(self, session: Session, timeout: float) -> None:
+        self.session = session
         self.timeout = timeout
         self.date: str | None = None
 
     def check_api(self) -> Iterator[Step]:
         """The step ``api``."""
-        outcome = self.client.send(unknown_workload(), auth=None)
+        outcome = self.session.send(unknown_workload(), auth=None)
         if not _speaks(outcome):
-            second = self.client.send(unknown_workload("metrics"), auth=None)
+            second = self.session.send(unknown_workload("metrics"), auth=None)
             outcome = second if _speaks(second) else outcome
         if isinstance(outcome, Answer):
             self.date = outcome.headers.get("date")
         yield self._judge(outcome)
 
     def _judge(self, outcome: Answer | NoAnswer) -> Step:
-        base_url = self.client.base_url
+        base_url = self.session.base_url
         if base_url.startswith("http://") and not _speaks(outcome) and speaks_tls(base_url, self.timeout):
             text = f"{base_url} speaks TLS, so plain HTTP gets nowhere"
             return usage("api", text, f"use {other_scheme(base_url)}")
@@ -63,7 +63,7 @@ class Api:
 
     def _is_bare(self, outcome: Answer) -> bool:
         """True when a path that cannot exist gets the same 404: then the operations do not exist either."""
-        nothing = self.client.get(f"/api/v1/{uuid.uuid4()}", auth=None)
+        nothing = self.session.get(f"/api/v1/{uuid.uuid4()}", auth=None)
         if not isinstance(nothing, Answer) or nothing.status != 404:
             return False
         # Messages may repeat the path; what is left without UUIDs and path separators tells the kind of 404.

@@ -1,14 +1,15 @@
-"""The client: tokens, patience, silence, neighbours, evidence."""
+"""How a session delivers: tokens, patience, silence, auxiliary endpoints, evidence."""
 
 from __future__ import annotations
 
 import socket
-import time
+import threading
 from typing import Any
 
 import pytest
 
 from assay.client.budget import Budget, LimitReached, Limits
+from assay.client.clock import VirtualClock
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.patience import Patience
 from assay.contract.request import Request
@@ -37,9 +38,9 @@ class Sequence:
 
 def test_auth_is_main_none_or_the_value_itself(connect: Connect) -> None:
     with serving(always(Reply(200, {}))) as server:
-        client = connect(server.base_url)
+        session = connect(server.base_url)
         for auth in ("main", None, "Basic x", "Bearer ä"):
-            client.send(READ, auth=auth)
+            session.send(READ, auth=auth)
     sent = [seen.headers.get("authorization") for seen in server.seen]
     assert sent[:3] == ["Bearer token-of-the-tests", None, "Basic x"]
     assert sent[3] is not None
@@ -47,36 +48,36 @@ def test_auth_is_main_none_or_the_value_itself(connect: Connect) -> None:
 
 
 def test_an_identity_that_is_not_set_is_a_clear_error(connect: Connect) -> None:
-    client = connect("http://127.0.0.1:1")
-    assert not client.has_outsider
+    session = connect("http://127.0.0.1:1")
+    assert not session.has_outsider
     with pytest.raises(CredentialsError, match="needs the outsider identity, which is not set"):
-        client.send(READ, auth="outsider")
+        session.send(READ, auth="outsider")
 
 
 @pytest.mark.parametrize("code", [429, 503])
 def test_429_and_503_are_waited_out_and_counted(connect: Connect, code: int) -> None:
-    slept: list[float] = []
+    clock = VirtualClock()
     with serving(Sequence(error(code, Retry_After="7"), error(code), Reply(200, {}))) as server:
-        client = connect(server.base_url, sleep=slept.append)
-        outcome = client.send(CREATE)
+        session = connect(server.base_url, clock=clock)
+        outcome = session.send(CREATE)
     assert status(outcome) == 200
     assert outcome.attempts == 3
-    assert client.waits == {str(code): 2}
-    assert slept[0] == 7.0
+    assert session.waits == {str(code): 2}
+    assert 7.0 <= clock.now - VirtualClock().now < 9.0
 
 
 def test_a_429_holds_back_every_thread(connect: Connect) -> None:
     with serving(Sequence(error(429, Retry_After="1"), Reply(200, {}))) as server:
-        client = connect(server.base_url, sleep=None, patience=Patience(cap=0.3))
-        began = time.monotonic()
-        client.send(READ)
-        assert 0.3 <= time.monotonic() - began < 2
+        clock = VirtualClock()
+        session = connect(server.base_url, clock=clock, patience=Patience(cap=0.3))
+        session.send(READ)
+        assert clock.now - VirtualClock().now == pytest.approx(0.3)
 
 
 def test_waiting_ends_and_the_last_503_is_returned(connect: Connect) -> None:
     with serving(always(error(503))) as server:
-        client = connect(server.base_url, patience=Patience(tries=2))
-        assert status(client.send(READ)) == 503
+        session = connect(server.base_url, patience=Patience(tries=2))
+        assert status(session.send(READ)) == 503
     assert len(server.seen) == 3
 
 
@@ -86,84 +87,84 @@ def test_an_operation_that_is_always_busy_is_not_waited_for_for_ever(connect: Co
 
     patch = Request("update", path=READ.path, body={})
     with serving(script) as server:
-        client = connect(server.base_url, patience=Patience(tries=1))
-        assert [status(client.send(patch)) for _ in range(8)] == [503] * 8
-        assert status(client.send(READ)) == 200
+        session = connect(server.base_url, patience=Patience(tries=1))
+        assert [status(session.send(patch)) for _ in range(8)] == [503] * 8
+        assert status(session.send(READ)) == 200
     assert server.count("PATCH") == 3 * 2 + 5
 
 
-@pytest.mark.parametrize("role", ["create", "update", "delete"])
-def test_a_lost_answer_is_never_asked_for_again(connect: Connect, role: str) -> None:
+@pytest.mark.parametrize("operation", ["create", "update", "delete"])
+def test_a_lost_answer_is_never_asked_for_again(connect: Connect, operation: str) -> None:
     with serving(always(Reply(hang_up=True))) as server:
-        client = connect(server.base_url)
-        outcome = client.send(Request(role, path=READ.path, body={}))
+        session = connect(server.base_url)
+        outcome = session.send(Request(operation, path=READ.path, body={}))
     assert isinstance(outcome, NoAnswer)
     assert (outcome.kind, len(server.seen)) == ("reset", 1)
 
 
 def test_a_refused_connection_is_waited_out(connect: Connect) -> None:
-    client = connect(f"http://127.0.0.1:{free_port()}", patience=Patience(tries=3))
-    outcome = client.send(CREATE)
+    session = connect(f"http://127.0.0.1:{free_port()}", patience=Patience(tries=3))
+    outcome = session.send(CREATE)
     assert isinstance(outcome, NoAnswer)
-    assert (outcome.kind, outcome.attempts, client.waits["refused"]) == ("refused", 4, 3)
+    assert (outcome.kind, outcome.attempts, session.waits["refused"]) == ("refused", 4, 3)
 
 
 def test_the_target_is_lost_after_silence_and_found_again_by_the_clean_up(connect: Connect) -> None:
     with serving(always(Reply(hang_up=True))) as server:
-        client = connect(server.base_url, lost_after=3)
+        session = connect(server.base_url, lost_after=3)
         for _ in range(3):
-            assert isinstance(client.send(CREATE), NoAnswer)
+            assert isinstance(session.send(CREATE), NoAnswer)
         with pytest.raises(TargetLostError, match="is lost: 3 requests in a row without a usable answer"):
-            client.send(CREATE)
+            session.send(CREATE)
         assert len(server.seen) == 3
-        assert isinstance(client.send(CREATE, cleaning=True), NoAnswer)
-        client.forgive()
-        assert isinstance(client.send(CREATE), NoAnswer)
+        assert isinstance(session.send(READ, cleaning=True), NoAnswer)
+        session.forgive()
+        assert isinstance(session.send(CREATE), NoAnswer)
 
 
 def test_one_answer_in_between_ends_the_silence(connect: Connect) -> None:
     cut = Reply(hang_up=True)
     with serving(Sequence(cut, cut, Reply(200, {}), cut, cut, Reply(200, {}))) as server:
-        client = connect(server.base_url, lost_after=3)
-        kinds = [type(client.send(CREATE)).__name__ for _ in range(6)]
+        session = connect(server.base_url, lost_after=3)
+        kinds = [type(session.send(CREATE)).__name__ for _ in range(6)]
     assert kinds == ["NoAnswer", "NoAnswer", "Answer"] * 2
 
 
 def test_silence_upon_nonsense_does_not_lose_the_target(connect: Connect) -> None:
     with serving(always(Reply(hang_up=True))) as server:
-        client = connect(server.base_url, lost_after=2)
+        session = connect(server.base_url, lost_after=2)
         for _ in range(5):
-            assert isinstance(client.raw("POST", "/x", content=b"\x00"), NoAnswer)
+            assert isinstance(session.raw("POST", "/x", content=b"\x00"), NoAnswer)
     assert len(server.seen) == 5
 
 
 def test_a_target_that_is_always_503_is_lost(connect: Connect) -> None:
     with serving(always(error(503))) as server:
-        client = connect(server.base_url, lost_after=3, patience=Patience(tries=0))
+        session = connect(server.base_url, lost_after=3, patience=Patience(tries=0))
         for request in (READ, CREATE, READ):
-            client.send(request)
+            session.send(request)
         with pytest.raises(TargetLostError, match="keeps answering 503"):
-            client.send(READ)
+            session.send(READ)
 
 
 def test_after_halt_nothing_leaves_but_the_clean_up(connect: Connect) -> None:
     with serving(always(Reply(200, {}))) as server:
-        client = connect(server.base_url)
-        client.halt("the run was interrupted")
-        client.forgive()
+        session = connect(server.base_url)
+        session.halt("the run was interrupted")
+        session.forgive()
         with pytest.raises(TargetLostError, match="the run was interrupted"):
-            client.send(READ)
-        assert status(client.send(READ, cleaning=True)) == 200
+            session.send(READ)
+        assert status(session.send(READ, cleaning=True)) == 200
     assert len(server.seen) == 1
 
 
 def test_the_budget_is_asked_before_every_sending(connect: Connect) -> None:
     budget = Budget(Limits(requests=2))
     with serving(always(error(503))) as server:
-        client = connect(server.base_url, budget=budget)
+        session = connect(server.base_url, budget=budget)
         with pytest.raises(LimitReached, match="has sent all of its 2 requests"):
-            client.send(READ)
-        assert isinstance(client.send(READ, cleaning=True), Answer)
+            session.send(READ)
+        assert isinstance(session.send(READ, cleaning=True), Answer)
     assert budget.requests == 2
 
 
@@ -195,9 +196,9 @@ def test_find_by_name(connect: Connect, reply: Reply, expected: list[str] | None
 
 def test_pods(connect: Connect) -> None:
     with serving(Sequence(Reply(200, {"pods": [{"id": "p"}]}), error(404))) as server:
-        client = connect(server.base_url)
-        assert client.pods("w/1") == [{"id": "p"}]
-        assert client.pods("w") is None
+        session = connect(server.base_url)
+        assert session.pods("w/1") == [{"id": "p"}]
+        assert session.pods("w") is None
     assert server.seen[0].path == "/api/v1/workloads/w%2F1/pods"
 
 
@@ -216,33 +217,34 @@ def test_evidence_is_masked_and_cut(connect: Connect) -> None:
 
 
 def test_answers_as_evidence(connect: Connect) -> None:
-    client = connect("http://h")
+    session = connect("http://h")
     answer = Answer(400, {"Set-Cookie": "a=b"}, b"echo token-of-the-tests \xff")
-    assert client.describe_answer(answer) == {
+    assert session.describe_answer(answer) == {
         "status": 400,
         "headers": {"set-cookie": "***"},
         "body": "echo *** \ufffd",
     }
-    assert client.describe_answer(NoAnswer("reset", "gone")) is None
+    assert session.describe_answer(NoAnswer("reset", "gone")) is None
 
 
 def test_curl_names_the_variable_and_never_the_token(connect: Connect) -> None:
-    client = connect("http://h")
-    assert '-H "Authorization: Bearer $ASSAY_TOKEN"' in client.curl(READ)
-    assert '-H "Authorization: Bearer $ASSAY_OUTSIDER_TOKEN"' in client.curl(READ, auth="outsider")
-    assert "Authorization" not in client.curl(READ, auth=None)
-    assert '-H "Authorization: Bearer ***"' in client.curl(READ, auth="Bearer token-of-the-tests")
-    assert '-H "Authorization: Basic \\$HOME"' in client.curl(READ, auth="Basic $HOME")
-    assert "${ASSAY_TOKEN%?}x" in client.curl(READ, auth="Bearer y", shell="Bearer ${ASSAY_TOKEN%?}x")  # noqa: S604 - no shell runs
+    session = connect("http://h")
+    assert '-H "Authorization: Bearer $ASSAY_TOKEN"' in session.curl(READ)
+    assert '-H "Authorization: Bearer $ASSAY_OUTSIDER_TOKEN"' in session.curl(READ, auth="outsider")
+    assert "Authorization" not in session.curl(READ, auth=None)
+    assert '-H "Authorization: Bearer ***"' in session.curl(READ, auth="Bearer token-of-the-tests")
+    assert '-H "Authorization: Basic \\$HOME"' in session.curl(READ, auth="Basic $HOME")
+    assert "${ASSAY_TOKEN%?}x" in session.curl(READ, auth="Bearer y", shell="Bearer ${ASSAY_TOKEN%?}x")  # noqa: S604 - no shell runs
 
 
 def test_a_server_that_hangs_is_left_within_the_timeout(connect: Connect) -> None:
     def hang(connection: socket.socket) -> None:
-        time.sleep(1.0)
+        released.wait(10.0)
 
+    released = threading.Event()
     with raw_serving(hang) as address:
-        began = time.monotonic()
         outcome = connect(f"http://{address}", timeout=0.2).send(READ)
+        assert not released.is_set()
+        released.set()
     assert isinstance(outcome, NoAnswer)
     assert outcome.kind == "timeout"
-    assert time.monotonic() - began < 0.9

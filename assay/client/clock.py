@@ -1,0 +1,80 @@
+"""Time as something that is handed in: the system's, one that moves only when told, and one that skips its waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final, Protocol
+
+
+class Clock(Protocol):
+    """What a class that waits or measures needs of time. All values are seconds."""
+
+    def monotonic(self) -> float:
+        """A moment that never goes back; only differences mean something."""
+        ...
+
+    def time(self) -> float:
+        """Seconds since 1970."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Return when so much time has passed."""
+        ...
+
+
+class SystemClock:
+    """The machine's own time. Where gevent has patched the process, ``sleep`` lets other greenlets run."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class VirtualClock:
+    """Time that passes only when somebody sleeps; safe to use from several threads.
+
+    ``now`` is the moment in seconds since 1970; ``slept`` lists the sleeps asked for, in order.
+    """
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+        self.slept: list[float] = []
+        self._lock = threading.Lock()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self.slept.append(seconds)
+            self.now += max(seconds, 0.0)
+
+
+class SkippingClock:
+    """The machine's time and whatever has been slept: who waits on it returns at once, and finds the time passed."""
+
+    def __init__(self) -> None:
+        self._slept = 0.0
+        self._lock = threading.Lock()
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._slept
+
+    def time(self) -> float:
+        return time.time() + self._slept
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self._slept += max(seconds, 0.0)
+
+
+SYSTEM: Final[Clock] = SystemClock()

@@ -1,0 +1,47 @@
+"""Waiting for something to become true: the one loop that looks, sleeps and looks again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import chain, repeat
+
+from assay.client.clock import SYSTEM, Clock
+
+
+def wait_until(
+    condition: Callable[[], object],
+    *,
+    within: float,
+    every: float | Iterable[float],
+    clock: Clock = SYSTEM,
+) -> bool:
+    """Call ``condition`` until what it returns is true; False when ``within`` seconds have passed without.
+
+    ``every`` is the pause between two looks in seconds, or the pauses one after the other, the last of which is
+    repeated. The condition is called at least once, and once more at the very end of the time. What it raises ends
+    the wait.
+    """
+    until = clock.monotonic() + within
+    for pause in _pauses(every):
+        if condition():
+            return True
+        left = until - clock.monotonic()
+        if left <= 0:
+            return False
+        clock.sleep(min(pause, left))
+    raise AssertionError("the pauses never end")
+
+
+def growing(first: float, last: float) -> list[float]:
+    """Pauses that double from ``first`` to ``last``, both in seconds."""
+    pauses = [first]
+    while pauses[-1] < last:
+        pauses.append(min(pauses[-1] * 2, last))
+    return pauses
+
+
+def _pauses(every: float | Iterable[float]) -> Iterable[float]:
+    if isinstance(every, int | float):
+        return repeat(float(every))
+    given = list(every)
+    return chain(given, repeat(given[-1]))
