@@ -1,4 +1,4 @@
-"""A process that does not outlive the one that started it, not even when that one is killed with SIGKILL."""
+"""How our processes end: with the one that started them, killed or not, and in good order on a signal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 _STARTED_BY: Final = "ASSAY__PARENT"
@@ -53,3 +55,18 @@ def interrupt() -> None:
 def terminate() -> None:
     """Send this process SIGTERM."""
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def on_signals(act: Callable[[signal.Signals], object]) -> Iterator[None]:
+    """Within the block, SIGINT and SIGTERM call ``act`` in the main thread instead of what they did before."""
+
+    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature that signal.signal wants
+        act(signal.Signals(number))
+
+    before = {each: signal.signal(each, note) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -44,7 +44,6 @@ KNOWN_CYCLES = {
     "assay.contract": 1,
     "assay.load": 1,
     "assay.reference": 2,
-    "assay.run": 1,
 }
 KNOWN_HOMONYMS = {
     "Answer",

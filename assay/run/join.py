@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from rich.console import Console
@@ -16,6 +12,7 @@ from rich.console import Console
 from assay.client.settings import Settings
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS
 from assay.load.launch import LoadProcess
+from assay.processes import on_signals
 
 _POLL_SECONDS: Final = 0.2
 
@@ -35,16 +32,27 @@ def join(
             LoadProcess(arguments, settings, _made(Path(folder) / str(number)), shown=True)
             for number in range(processes)
         ]
-        with _signals(running) as interrupted:
-            for process in running:
-                process.start()
-            console.print(
-                f"worker: {processes} load processes for the master at {host}:{port}", highlight=False, soft_wrap=True
-            )
-            codes = _codes(running)
+        interrupted, codes = _worked(running, console, f"{processes} load processes for the master at {host}:{port}")
     code = EXIT_INTERRUPTED if interrupted else max(codes, key=_weight)
     console.print(f"worker: {_SAID.get(code, 'a load process broke off')}", highlight=False, soft_wrap=True)
     return code if code in _SAID else EXIT_INCONCLUSIVE
+
+
+def _worked(running: list[LoadProcess], console: Console, note: str) -> tuple[bool, list[int]]:
+    """Run the load processes to their end: was there an interrupt, which is passed on, and their exit codes."""
+    signals: list[object] = []
+
+    def interrupt(number: object) -> None:
+        signals.append(number)
+        for process in running:
+            process.interrupt()
+
+    with on_signals(interrupt):
+        for process in running:
+            process.start()
+        console.print(f"worker: {note}", highlight=False, soft_wrap=True)
+        codes = _codes(running)
+    return bool(signals), codes
 
 
 _SAID: Final = {
@@ -71,21 +79,3 @@ def _codes(running: list[LoadProcess]) -> list[int]:
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
-
-
-@contextmanager
-def _signals(running: list[LoadProcess]) -> Iterator[list[int]]:
-    """SIGINT and SIGTERM are passed on, and noted in the list."""
-    noted: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature that signal.signal wants
-        noted.append(number)
-        for process in running:
-            process.interrupt()
-
-    before = {each: signal.signal(each, note) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield noted
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from assay import folders
 from assay.errors import SettingsError
 from assay.load.plan import RunFile
 from assay.run import child
-
-if TYPE_CHECKING:
-    from assay.run.conduct import Run
+from assay.run.context import RunContext
 
 JOURNAL: Final = "ASSAY__JOURNAL"
 RUN_ID: Final = "ASSAY__RUN"
@@ -27,7 +25,7 @@ _NO_TEST: Final = "ERROR: --only"  # how the plugin begins to say that a prefix 
 _LOAD_RESULTS: Final = frozenset({0, 3})
 
 
-def contract(run: Run) -> None:
+def contract(run: RunContext) -> None:
     """Run contract_tests under pytest."""
     tests = folders.top("contract_tests")
     settings = run.settings
@@ -53,7 +51,7 @@ def contract(run: Run) -> None:
     _explain(run, "contract", ended, _PYTEST_RESULTS)
 
 
-def load(run: Run) -> None:
+def load(run: RunContext) -> None:
     """Run the load profile under Locust."""
     chosen = run.plan.load
     file = run.space.work / "load.json"
@@ -63,7 +61,7 @@ def load(run: Run) -> None:
     _explain(run, "load", ended, _LOAD_RESULTS)
 
 
-def run_file(run: Run) -> RunFile:
+def run_file(run: RunContext) -> RunFile:
     """The run file of the load part. A benchmark with the default folder keeps its measurement beside it."""
     chosen: dict[str, Any] = {field.name: getattr(run.plan.load, field.name) for field in fields(run.plan.load)}
     if run.plan.command == "benchmark" and run.space.is_default:
@@ -80,7 +78,7 @@ def run_file(run: Run) -> RunFile:
     )
 
 
-def _run_child(run: Run, arguments: list[str]) -> child.Ended:
+def _run_child(run: RunContext, arguments: list[str]) -> child.Ended:
     env = run.settings.to_env(run.space.work)
     env |= {JOURNAL: str(run.space.journal.resolve()), RUN_ID: run.space.run_id, PROFILE: run.plan.profile}
     return child.run(
@@ -94,7 +92,7 @@ def _run_child(run: Run, arguments: list[str]) -> child.Ended:
     )
 
 
-def _explain(run: Run, part: str, ended: child.Ended, results: frozenset[int]) -> None:
+def _explain(run: RunContext, part: str, ended: child.Ended, results: frozenset[int]) -> None:
     run.progress.done()
     if ended.timed_out:
         run.journal.write("problem", what=f"{part} was ended: the wall-clock budget (max_seconds) is used up")
@@ -102,4 +100,4 @@ def _explain(run: Run, part: str, ended: child.Ended, results: frozenset[int]) -
         run.journal.write("problem", what=f"the {part} part broke off (exit {ended.code}): {ended.tail[-600:]}")
 
 
-PARTS: Final[dict[str, Callable[[Run], None]]] = {"contract": contract, "load": load}
+PARTS: Final[dict[str, Callable[[RunContext], None]]] = {"contract": contract, "load": load}

@@ -45,7 +45,7 @@ class LoadPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """One command's plan. ``defaults`` are the settings that hold when nobody gave others."""
 
     command: str  # "gate" | "certify" | "benchmark"
@@ -68,7 +68,7 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
 _LOAD_PROFILES: Final = {"gate": "gate", "certify": "baseline", "benchmark": "baseline"}
 
 
-def plan(command: str, only: Sequence[str], load: LoadPlan | None = None) -> Plan:
+def plan(command: str, only: Sequence[str], load: LoadPlan | None = None) -> RunPlan:
     """Derive the plan of ``command`` from its ``--only`` values. SettingsError when they select nothing."""
     known = PARTS if command != "benchmark" else ("load",)
     parts = [part for part in only if part in PARTS]
@@ -82,7 +82,7 @@ def plan(command: str, only: Sequence[str], load: LoadPlan | None = None) -> Pla
         raise SettingsError(
             f"--only {parts[0]} leaves nothing of {command}", hint=f"{command} has: {', '.join(known)}"
         )
-    return Plan(
+    return RunPlan(
         command=command,
         profile="certify" if command == "certify" else "gate",
         parts=chosen,

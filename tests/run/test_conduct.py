@@ -21,14 +21,15 @@ from assay.client.settings import load_settings
 from assay.contract.request import Request
 from assay.errors import BudgetExhausted, CredentialsError, SettingsError, TargetLostError
 from assay.run import parts
-from assay.run.conduct import Run, conduct
+from assay.run.conduct import conduct
+from assay.run.context import RunContext
 from assay.run.plan import plan
 from tests.client.plane import CLUSTER, PROJECT, SECRET, Plane
 from tests.client.servers import Reply, Server, always, serving
 
 REPORTS = {"verdict.json", "report.html", "junit.xml", "allure-results", "summary.md"}
 
-Part = Callable[[Run], None]
+Part = Callable[[RunContext], None]
 
 
 class Stand:
@@ -71,7 +72,7 @@ def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
     assert list((tmp_path / "temporary").iterdir()) == []  # whatever happened, no working file is left
 
 
-def create(run: Run, count: int = 1) -> None:
+def create(run: RunContext, count: int = 1) -> None:
     """What a part does, in its own process: create, and break off before it deletes."""
     target = open_session(run.settings, run.contract, run_id=run.space.run_id)
     try:
@@ -82,7 +83,7 @@ def create(run: Run, count: int = 1) -> None:
         target.close()
 
 
-def passed(run: Run) -> None:
+def passed(run: RunContext) -> None:
     run.journal.write("planned", total=1, tests=["area/test"])
     run.journal.write(
         "exchange", operation="get_inference", status=200, ms=1.0, expected="accept", rules=[], keywords=[]
@@ -91,7 +92,7 @@ def passed(run: Run) -> None:
 
 
 def test_pass(stand: Stand) -> None:
-    def part(run: Run) -> None:
+    def part(run: RunContext) -> None:
         create(run, 2)
         passed(run)
 
@@ -113,7 +114,7 @@ def test_foreign_workloads_survive(stand: Stand) -> None:
 def test_interrupt(stand: Stand, number: signal.Signals) -> None:
     before = signal.getsignal(number)
 
-    def part(run: Run) -> None:
+    def part(run: RunContext) -> None:
         create(run, 2)
         os.kill(os.getpid(), number)
         assert run.interrupted
@@ -128,7 +129,7 @@ def test_interrupt(stand: Stand, number: signal.Signals) -> None:
 
 
 def test_a_second_interrupt_does_not_stop_the_clean_up(stand: Stand) -> None:
-    def part(run: Run) -> None:
+    def part(run: RunContext) -> None:
         create(run, 3)
         for _ in range(3):
             os.kill(os.getpid(), signal.SIGINT)
@@ -139,9 +140,9 @@ def test_a_second_interrupt_does_not_stop_the_clean_up(stand: Stand) -> None:
 
 
 def test_parts_after_an_interrupt_are_listed_as_not_tested(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[Run] = []
+    ran: list[RunContext] = []
 
-    def interrupted(run: Run) -> None:
+    def interrupted(run: RunContext) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setitem(parts.PARTS, "contract", interrupted)
@@ -163,7 +164,7 @@ def test_parts_after_an_interrupt_are_listed_as_not_tested(stand: Stand, monkeyp
     ],
 )
 def test_a_run_that_cannot_decide(stand: Stand, error: Exception, words: str) -> None:
-    def part(run: Run) -> None:
+    def part(run: RunContext) -> None:
         create(run)
         raise error
 
@@ -175,7 +176,7 @@ def test_a_run_that_cannot_decide(stand: Stand, error: Exception, words: str) ->
 
 @pytest.mark.parametrize("error", [SettingsError("wrong"), RuntimeError("a fault of ours")])
 def test_an_error_that_leaves_no_report_still_cleans_up(stand: Stand, error: Exception) -> None:
-    def part(run: Run) -> None:
+    def part(run: RunContext) -> None:
         create(run)
         raise error
 
@@ -188,7 +189,7 @@ def test_an_error_that_leaves_no_report_still_cleans_up(stand: Stand, error: Exc
 def test_what_cannot_be_removed_is_told(stand: Stand) -> None:
     stand.plane.delete_status = 403
 
-    def part(run: Run) -> None:
+    def part(run: RunContext) -> None:
         create(run)
         passed(run)
 
@@ -216,7 +217,7 @@ def test_refused_credentials(stand: Stand) -> None:
     ],
 )
 def test_what_is_no_api_is_not_tested(stand: Stand, reply: Reply) -> None:
-    ran: list[Run] = []
+    ran: list[RunContext] = []
     with serving(always(reply)) as other:
         assert stand.run(ran.append, base_url=other.base_url) == 3
     assert ran == []
@@ -225,7 +226,7 @@ def test_what_is_no_api_is_not_tested(stand: Stand, reply: Reply) -> None:
 
 
 def test_without_a_single_test_there_is_no_pass(stand: Stand) -> None:
-    def idle(run: Run) -> None:
+    def idle(run: RunContext) -> None:
         """Does nothing."""
 
     assert stand.run(idle) == 3

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assay.errors import SettingsError
-from assay.run.space import open_space
+from assay.run.context import open_space
 
 
 @pytest.fixture(autouse=True)

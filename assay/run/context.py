@@ -1,4 +1,7 @@
-"""Where a run keeps its things: reports in the folder the user named, working files in one that goes away."""
+"""What the steps of a run share, and where it keeps its things.
+
+Reports go to the folder that the user named, working files to one that goes away.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,27 @@ import re
 import secrets
 import shutil
 import tempfile
+import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from rich.console import Console
+
+from assay.client.settings import Settings
+from assay.contract.documents import Contract
 from assay.errors import SettingsError
+from assay.findings.journal import Journal
+from assay.run.plan import RunPlan
+from assay.run.progress import Progress
 
 RUNS: Final = Path("reports") / "runs"
 LATEST: Final = "latest"
+_REPORT: Final = re.compile(
+    r"verdict\.json|report\.html|junit\.xml|summary\.md|allure-results|certificate\.json|report\.sarif|\.assay-probe"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +65,29 @@ class Space:
             return
 
 
+@dataclass
+class RunContext:
+    """What the steps of a run share."""
+
+    plan: RunPlan
+    settings: Settings
+    contract: Contract
+    space: Space
+    journal: Journal
+    console: Console
+    progress: Progress
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    began: float = field(default_factory=time.monotonic)
+    interrupted: bool = False
+    mark: str = ""
+
+    @property
+    def deadline(self) -> float | None:
+        """The moment (monotonic) at which the wall-clock budget ends, if there is one."""
+        limit = self.settings.max_seconds
+        return self.began + limit if limit is not None else None
+
+
 def open_space(command: str, out: Path | None) -> Space:
     """Make the folders of a run. SettingsError when the user's folder cannot be written or holds other things."""
     started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
@@ -72,8 +109,3 @@ def open_space(command: str, out: Path | None) -> Space:
             hint="--out takes a folder of its own, so that a report never mixes with something else",
         )
     return Space(run_id, folder, Path(tempfile.mkdtemp(prefix="assay-")), out is None, is_new)
-
-
-_REPORT: Final = re.compile(
-    r"verdict\.json|report\.html|junit\.xml|summary\.md|allure-results|certificate\.json|report\.sarif|\.assay-probe"
-)

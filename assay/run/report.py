@@ -1,4 +1,4 @@
-"""The facts of a run that its events do not say: versions, selection, machine."""
+"""Ends a run: the verdict, the reports, the last lines on the terminal."""
 
 from __future__ import annotations
 
@@ -12,24 +12,53 @@ from pathlib import Path
 from typing import Any, Final
 
 from assay import __version__
-from assay.client.settings import Settings
 from assay.contract import documents
 from assay.contract.documents import Contract
 from assay.contract.rules.catalogue import RULES
+from assay.errors import EXIT_INTERRUPTED
+from assay.findings import journal as journals
+from assay.findings.model import Class
 from assay.findings.run import RunInfo
-from assay.run.plan import Plan
+from assay.findings.verdict import Verdict, build
+from assay.findings.waivers import Waiver
+from assay.reporting import certificate, terminal
+from assay.reporting.write_all import write_all
+from assay.run.context import RunContext
 
 _PACKAGES: Final = ("schemathesis", "hypothesis", "locust", "pytest", "httpx", "allure-pytest", "jsonschema-rs")
 
 
-def run_info(plan: Plan, settings: Settings, contract: Contract, run_id: str, started: datetime) -> RunInfo:
-    """Collect what the reports state about the run itself."""
+def report(run: RunContext, waivers: tuple[Waiver, ...]) -> int:
+    """Build the verdict, write the reports, print the end of the run."""
+    run.journal.close()
+    events = list(journals.read(run.space.journal))
+    info = run_info(run)
+    verdict: Verdict = build(events, run=info, waivers=waivers, fail_on=Class(run.settings.fail_on))
+    problems = write_all(verdict, events, run.space.out)
+    if problems:
+        verdict = verdict.with_problems(problems)
+    run.space.point_latest_here()
+    terminal.show(verdict, run.space.out, run.console)
+    digest = certificate.certificate_digest(run.space.out) if run.plan.command == certificate.COMMAND else None
+    if digest is not None:
+        run.console.print(
+            f"certificate: keep its digest elsewhere: {digest}\n"
+            f"             assay verify {run.space.out} --sha256 ... says whether anything was altered since",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return EXIT_INTERRUPTED if run.interrupted else verdict.exit_code
+
+
+def run_info(run: RunContext) -> RunInfo:
+    """The facts of the run that its events do not say: versions, selection, machine."""
+    plan, settings, contract = run.plan, run.settings, run.contract
     judged = "contract" in plan.parts
     return RunInfo(
         command=plan.command,
         base_url="embedded control plane" if settings.embedded else settings.base_url or "",
         contract_version=contract.version,
-        started=started,
+        started=run.started,
         finished=datetime.now(UTC),
         seed=settings.seed,
         suite_version=__version__,
@@ -43,7 +72,7 @@ def run_info(plan: Plan, settings: Settings, contract: Contract, run_id: str, st
             "platform": platform.platform(terse=True),
             "cpus": str(os.cpu_count()),
         },
-        run_id=run_id,
+        run_id=run.space.run_id,
         contract_digests=contract_digests(contract, settings.corrections),
     )
 
