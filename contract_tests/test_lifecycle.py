@@ -3,8 +3,8 @@
 import pytest
 
 from assay.checks import lifecycle, phases, stages
+from assay.checks.opening import contract_in_force
 from assay.checks.probe import Probe
-from assay.contract.documents import table
 
 pytestmark = pytest.mark.concurrent
 
@@ -45,6 +45,10 @@ def test_deletion(probe: Probe, test: str) -> None:
     lifecycle.deletion(probe, test)
 
 
-@pytest.mark.parametrize("role", [role for role in table().rows if role != "create"], ids=lambda role: f"gone-{role}")
+@pytest.mark.parametrize(
+    "role",
+    [operation.name for operation in contract_in_force().needing("workload")],
+    ids=lambda role: f"gone-{role}",
+)
 def test_after_deletion(probe: Probe, test: str, role: str) -> None:
     lifecycle.after_deletion(probe, test, role)

@@ -10,8 +10,6 @@ from assay.checks.deviation import Deviation
 from assay.client.exchange import Answer
 from assay.contract.documents import Operation
 from assay.contract.request import Expectation, Outcome, Reason, Source
-from assay.contract.rules.base import Strength
-from assay.contract.rules.catalogue import by_id
 from assay.findings.model import Class
 
 _NO_FOCUS: Final = Reason(Source.SCHEMA, "valid", "/body", "")
@@ -100,9 +98,7 @@ def _accepted(operation: Operation, answer: Answer, expectation: Expectation) ->
         check, why = "unknown-resource", f"{reason.text}{others}"
     else:
         check, why = "schema-enforced", f"The schema's '{reason.id}' forbids it: {reason.text}{others}"
-    weak = all(
-        item.source is Source.RULE and by_id(item.id).strength is Strength.SHOULD for item in expectation.reasons
-    )
+    weak = all(item.weak for item in expectation.reasons)
     return Deviation(
         Class.GAP if weak else Class.VIOLATION,
         check,

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from assay.checks.chains import Chains
 from assay.checks.exchange import Exchange
 from assay.checks.settling import after_update
-from assay.contract.request import Reason, Request, Source
-from assay.contract.rules.catalogue import by_id
+from assay.contract.request import Reason, Request
 from assay.generation.cases import PLAIN_NAME, Ids, PlannedCase
 from assay.generation.packing import Pack
 
@@ -87,5 +86,4 @@ def _meta(pack: Pack, ids: Ids, name: str) -> dict[str, str]:
 def focus(case: PlannedCase) -> Reason:
     """The reason an accept case stands for, with the sentence of its rule."""
     subject = case.reason
-    text = by_id(subject.id).quotes[0].text if subject.source is Source.RULE else ""
-    return Reason(subject.source, subject.id, subject.location, text)
+    return Reason(subject.source, subject.id, subject.location, subject.quote)

@@ -14,6 +14,7 @@ from assay.errors import ContractError, UsageError
 
 if TYPE_CHECKING:
     from assay.contract.rules.base import Contradiction, Quote, Rule
+    from assay.contract.rules.catalogue import Catalogue
 
 
 def rules(
@@ -35,10 +36,12 @@ def rules(
     """
     if json_ and markdown:
         raise UsageError("--json and --markdown exclude each other", hint="give one of them")
-    from assay.contract.rules.catalogue import AREAS, CONTRADICTIONS, RULES
+    from assay.contract import documents
+    from assay.contract.rules.catalogue import AREAS
 
-    found = [rule for rule in RULES if rule.id.startswith(pattern)]
-    open_questions = [item for item in CONTRADICTIONS if item.id.startswith(pattern)]
+    catalogue = documents.load().catalogue
+    found = [rule for rule in catalogue.rules if rule.id.startswith(pattern)]
+    open_questions = [item for item in catalogue.contradictions if item.id.startswith(pattern)]
     if not found and not open_questions:
         areas = ", ".join(area.__name__.rsplit(".", 1)[-1] for area in AREAS)
         raise UsageError(f"no rule's id begins with '{pattern}'", hint=f"areas: {areas}")
@@ -49,14 +52,13 @@ def rules(
     else:
         _print_tables(found, open_questions)
     if contract is not None:
-        _check(contract)
+        _check(catalogue, contract)
 
 
-def _check(contract: Path) -> None:
+def _check(catalogue: Catalogue, contract: Path) -> None:
     from assay.contract import documents
-    from assay.contract.rules.catalogue import lost_quotes
 
-    lost = lost_quotes(documents.read_document(contract))
+    lost = catalogue.lost_quotes(documents.read_document(contract))
     if lost:
         lines = "".join(f"\n  {rule_id}: “{text}”" for rule_id, text in lost)
         raise ContractError(

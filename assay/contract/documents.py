@@ -12,8 +12,12 @@ from typing import Final
 from assay import folders
 from assay.contract.operations import TABLE, Kind, OperationsTable, Resource, Row, read_table
 from assay.contract.overlay import apply_overlay
+from assay.contract.pointer import look_up
 from assay.contract.request import ABSENT, Absent, Json, Request
-from assay.contract.soundness import check_document, check_schemas
+from assay.contract.rules.base import Contradiction, Rule
+from assay.contract.rules.catalogue import Catalogue, catalogue
+from assay.contract.schema import build
+from assay.contract.soundness import check_document
 from assay.contract.yaml_file import read_yaml
 from assay.errors import ContractError
 
@@ -100,13 +104,31 @@ class Operation:
 
 @dataclass(frozen=True, eq=False)
 class Contract:
-    """The contract in force. ``document`` is corrected, ``published`` is what the publisher wrote."""
+    """The contract in force. ``document`` is corrected, ``published`` is what the publisher wrote.
+
+    ``edition`` is the shipped version whose operations table and catalogue of rules hold for it: its own, or that of
+    a document of the user's own whose version is not shipped.
+    """
 
     document: Mapping[str, Json]
     published: Mapping[str, Json]
     operations: Mapping[str, Operation]  # by name
     resources: Mapping[str, Resource]
+    catalogue: Catalogue
     source: Path
+    edition: str = VERSION
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return self.catalogue.rules
+
+    @property
+    def contradictions(self) -> tuple[Contradiction, ...]:
+        return self.catalogue.contradictions
+
+    def rule(self, rule_id: str) -> Rule:
+        """The rule with ``rule_id``; UsageError when there is none."""
+        return self.catalogue.rule(rule_id)
 
     @property
     def version(self) -> str:
@@ -180,18 +202,6 @@ class Contract:
         return look_up(self.document, pointer, self.source)
 
 
-def look_up(document: Json, pointer: str, source: Path | str) -> Json:
-    """Return what stands at ``pointer`` in ``document``; ContractError names the step that is missing."""
-    place = document
-    for step in pointer.removeprefix("#").split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        try:
-            place = place[int(key)] if isinstance(place, list) else place[key]
-        except (KeyError, IndexError, ValueError, TypeError) as error:
-            raise ContractError(f"{source}: nothing stands at {pointer} ('{key}' is missing)") from error
-    return place
-
-
 def read_document(file: Path) -> dict[str, Json]:
     """Read an OpenAPI 3.0 document (YAML or JSON); ContractError names file, place and cause."""
     loaded = read_yaml(file)
@@ -212,37 +222,65 @@ def version_folder(version: str = VERSION) -> Path:
     return folders.top("openapi") / version
 
 
-@cache
-def table(version: str = VERSION) -> OperationsTable:
-    """The operations of a shipped version."""
-    return read_table(version_folder(version) / TABLE)
+def shipped() -> tuple[str, ...]:
+    """The versions that the project ships, each with a document, corrections and an operations table."""
+    return tuple(sorted(folder.parent.name for folder in folders.top("openapi").glob(f"*/{TABLE}")))
 
 
 def load(document: Path | None = None, corrections: Path | None = None) -> Contract:
     """Load the contract in force.
 
     Without arguments the shipped document with the shipped corrections. A document of the user's own gets no
-    corrections unless they are named too. Raises ContractError.
+    corrections unless they are named too; operations and rules are those of its version, where that is shipped, else
+    those of the default. Raises ContractError.
     """
     if document is None:
-        shipped = version_folder()
-        return _load(shipped / DOCUMENT, corrections or shipped / CORRECTIONS, trusted=corrections is None)
-    return _load(document, corrections, trusted=False)
+        return load_version(version_folder(), corrections)
+    return _load(document, corrections, None)
+
+
+def load_version(folder: Path, corrections: Path | None = None) -> Contract:
+    """Load the version in ``folder``, which is named after it. Raises ContractError."""
+    return _load(folder / DOCUMENT, corrections, folder)
 
 
 @cache
-def _load(document: Path, corrections: Path | None, *, trusted: bool) -> Contract:
+def _load(document: Path, corrections: Path | None, folder: Path | None) -> Contract:
+    trusted = folder is not None and corrections is None  # this pair is held valid by the project's own tests
+    if trusted and folder is not None:
+        corrections = folder / CORRECTIONS
     published = read_document(document)
     corrected = copy.deepcopy(published)
     if corrections is not None:
         corrected = apply_overlay(corrected, read_yaml(corrections), corrections)
-    if not trusted:  # the shipped pair is held valid by the project's own tests
-        check_document(corrected, str(document) if corrections is None else f"{document} with {corrections}")
-    operations = _operations(corrected, document, table())
-    contract = Contract(corrected, published, operations, table().resources, document)
     if not trusted:
-        check_schemas(contract)
+        check_document(corrected, str(document) if corrections is None else f"{document} with {corrections}")
+    folder = folder or version_folder(_edition(corrected))
+    table = read_table(folder / TABLE)
+    operations = _operations(corrected, document, table)
+    contract = Contract(
+        corrected, published, operations, table.resources, catalogue(folder.name), document, folder.name
+    )
+    if not trusted:
+        _check_schemas(contract)
     return contract
+
+
+def _edition(document: Mapping[str, Json]) -> str:
+    version = str(document.get("info", {}).get("version"))
+    return version if version in shipped() else VERSION
+
+
+def _check_schemas(contract: Contract) -> None:
+    """Raise ContractError for the first schema that cannot be flattened (``oneOf``, recursion, two types at once)."""
+    for operation in contract.operations.values():
+        if operation.body is not None:
+            build(contract, operation.body, f"/paths/{operation.id}/requestBody")
+        for parameter in operation.parameters:
+            build(contract, parameter.schema, parameter.pointer or f"/paths/{operation.id}/{parameter.name}")
+        for status, response in operation.responses.items():
+            for schema in filter(None, response.content.values()):
+                build(contract, schema, f"/paths/{operation.id}/responses/{status}")
 
 
 def _operations(document: dict[str, Json], source: Path, known: OperationsTable) -> dict[str, Operation]:

@@ -19,8 +19,8 @@ from uuid import UUID
 from assay.contract import parameters
 from assay.contract.documents import Contract
 from assay.contract.request import ABSENT, Expectation, Json, Outcome, Reason, Request, Source
-from assay.contract.rules.base import CREATE, Broken, Rule, Spec, Unclear, never
-from assay.contract.rules.catalogue import CONTRADICTIONS, RULES, effective, judgements
+from assay.contract.rules.base import CREATE, Broken, Rule, Spec, Strength, Unclear, never
+from assay.contract.rules.catalogue import effective, judgements
 from assay.contract.schema import Node, Validator, build
 from assay.contract.unstated import Unstated
 
@@ -29,10 +29,6 @@ _WRITES: Final = frozenset({"create", "update"})
 _QUOTED_ID: Final = re.compile(r'"([^"]{32,45})" is not a "uuid"')
 # RFC 8259, 8.1: JSON is UTF-8 without a byte order mark; but a reader may ignore the mark, or heed it.
 _MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-_CONTRADICTIONS: Final = {
-    role: tuple(item for item in CONTRADICTIONS if role in item.applies and item.judge is not never)
-    for role in _WRITES
-}
 _SPEC: Final = "/body/spec"
 
 
@@ -46,13 +42,17 @@ class World:
 
 
 class Oracle:
-    """States the expectation for requests against one contract."""
+    """States the expectation for requests against one contract; ``rules`` replaces the contract's own."""
 
-    def __init__(self, contract: Contract, rules: Sequence[Rule] = RULES) -> None:
+    def __init__(self, contract: Contract, rules: Sequence[Rule] | None = None) -> None:
         self.contract = contract
-        self.rules = tuple(rules)
+        self.rules = contract.rules if rules is None else tuple(rules)
         # By role once: asking each rule of 89 whether it applies was a tenth of an evaluation.
         self._rules = {role: tuple(rule for rule in self.rules if role in rule.applies) for role in _WRITES}
+        self._contradictions = {
+            role: tuple(item for item in contract.contradictions if role in item.applies and item.judge is not never)
+            for role in _WRITES
+        }
         self._only_on_create = tuple(rule for rule in self.rules if rule.applies == CREATE)
         self.bodies: dict[str, Node] = {}
         self._validators: dict[str, Validator] = {}
@@ -113,7 +113,7 @@ class Oracle:
             if rule.needs is None or rule.needs in spec:
                 for judgement in rule.judge(spec):
                     yield _of_judgement(rule, judgement)
-        for contradiction in _CONTRADICTIONS[role]:
+        for contradiction in self._contradictions[role]:
             for unclear in contradiction.judge(spec):
                 yield Reason(Source.CONTRADICTION, contradiction.id, _SPEC + unclear.location, contradiction.summary)
 
@@ -144,7 +144,8 @@ class Oracle:
 def _of_judgement(rule: Rule, judgement: Broken | Unclear) -> Reason:
     if isinstance(judgement, Unclear):
         return Reason(Source.SILENCE, rule.id, _SPEC + judgement.location, judgement.why)
-    return Reason(Source.RULE, rule.id, _SPEC + judgement.location, rule.quotes[0].text)
+    weak = rule.strength is Strength.SHOULD
+    return Reason(Source.RULE, rule.id, _SPEC + judgement.location, rule.quotes[0].text, weak)
 
 
 def _as_open(reason: Reason, why: str) -> Reason:

@@ -66,13 +66,15 @@ class Reason:
     """One reason of an expectation.
 
     ``location`` is a JSON pointer into the request with ``*`` for list positions, for example
-    ``/body/spec/ports/*/container``, ``/query/start`` or ``/path/workloadId``.
+    ``/body/spec/ports/*/container``, ``/query/start`` or ``/path/workloadId``. ``weak``: the sentence recommends
+    and does not demand, so that accepting the breach is a gap.
     """
 
     source: Source
     id: str
     location: str
     text: str
+    weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import jsonschema_rs
 
-from assay.contract.documents import Contract
 from assay.contract.request import Json, Reason, Source
 from assay.errors import ContractError
 
@@ -21,6 +21,15 @@ INTEGER_RANGES: Final = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**
 STRING_FORMATS: Final = frozenset({"uuid", "date-time", "hostname"})
 _UNREADABLE: Final = ("oneOf", "anyOf", "not", "discriminator")
 _BOUNDS: Final = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
+
+
+class Definitions(Protocol):
+    """Where references lead: the contract, or whatever else holds a document."""
+
+    @property
+    def source(self) -> Path: ...
+
+    def at(self, pointer: str) -> Json: ...
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class Node:
 
 
 def build(
-    contract: Contract, schema: Mapping[str, Json], source: str, pointer: str = "", within: tuple[str, ...] = ()
+    document: Definitions, schema: Mapping[str, Json], source: str, pointer: str = "", within: tuple[str, ...] = ()
 ) -> Node:
     """Flatten ``schema`` (found at ``source``) into a tree. ContractError on keywords it cannot flatten.
 
@@ -91,27 +100,29 @@ def build(
         reference = str(schema["$ref"])
         if reference in within:
             raise ContractError(
-                f"{contract.source}: {reference} contains itself (at {source}), which assay cannot read"
+                f"{document.source}: {reference} contains itself (at {source}), which assay cannot read"
             )
         place = reference.removeprefix("#")
-        return build(contract, contract.at(reference), place, pointer, (*within, reference))
+        return build(document, document.at(reference), place, pointer, (*within, reference))
     for keyword in _UNREADABLE:
         if keyword in schema:
-            raise ContractError(f"{contract.source}: {source} uses '{keyword}', which assay cannot read")
-    own = _own(contract, schema, source, pointer, within)
+            raise ContractError(f"{document.source}: {source} uses '{keyword}', which assay cannot read")
+    own = _own(document, schema, source, pointer, within)
     for number, part in enumerate(schema.get("allOf", ())):
-        own = _intersect(own, build(contract, part, f"{source}/allOf/{number}", pointer, within), contract)
+        own = _intersect(own, build(document, part, f"{source}/allOf/{number}", pointer, within), document)
     return own
 
 
-def _own(contract: Contract, schema: Mapping[str, Json], source: str, pointer: str, within: tuple[str, ...]) -> Node:
+def _own(
+    document: Definitions, schema: Mapping[str, Json], source: str, pointer: str, within: tuple[str, ...]
+) -> Node:
     kind = str(schema.get("type", ""))
     enum = schema.get("enum")
     extra = schema.get("additionalProperties")
     items = schema.get("items")
 
     def below(part: Mapping[str, Json], keyword: str, step: str) -> Node:
-        return build(contract, part, f"{source}/{keyword}", f"{pointer}/{step}", within)
+        return build(document, part, f"{source}/{keyword}", f"{pointer}/{step}", within)
 
     return Node(
         pointer=pointer,
@@ -135,9 +146,9 @@ def _own(contract: Contract, schema: Mapping[str, Json], source: str, pointer: s
     )
 
 
-def _intersect(one: Node, two: Node, contract: Contract) -> Node:
+def _intersect(one: Node, two: Node, document: Definitions) -> Node:
     if one.type and two.type and one.type != two.type:
-        raise ContractError(f"{contract.source}: {two.source} is {two.type}, {one.source} is {one.type}")
+        raise ContractError(f"{document.source}: {two.source} is {two.type}, {one.source} is {one.type}")
     bounds = dict(one.bounds)
     for key, value in two.bounds.items():
         narrower = max if key.startswith("min") else min
@@ -145,7 +156,7 @@ def _intersect(one: Node, two: Node, contract: Contract) -> Node:
     properties = dict(one.properties)
     for name, child in two.properties.items():
         properties[name] = (
-            _intersect(properties[name], child, contract)
+            _intersect(properties[name], child, document)
             if name in properties and properties[name] != child
             else child
         )

@@ -1,4 +1,4 @@
-"""Whether a document of the user's own can be used: references, OpenAPI 3.0, schemas that can be flattened.
+"""Whether a document of the user's own can be used: its references, and whether it is OpenAPI 3.0.
 
 The shipped document is held sound by the project's own tests, and is not checked again at every start.
 """
@@ -6,13 +6,10 @@ The shipped document is held sound by the project's own tests, and is not checke
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from assay.contract.request import Json
 from assay.errors import ContractError
-
-if TYPE_CHECKING:
-    from assay.contract.documents import Contract
 
 # Messages of the validator quote the whole instance; a schema with its descriptions fills pages.
 _MESSAGE: Final = 200
@@ -31,20 +28,6 @@ def check_document(document: Mapping[str, Json], name: str) -> None:
         place = "/".join(str(step) for step in getattr(error, "absolute_path", ())) or "its top"
         message = _short(str(getattr(error, "message", error)))
         raise ContractError(f"{name} is not valid OpenAPI 3.0 at {place}: {message}")
-
-
-def check_schemas(contract: Contract) -> None:
-    """Raise ContractError for the first schema that cannot be flattened (``oneOf``, recursion, two types at once)."""
-    from assay.contract.schema import build  # late: it imports what calls us
-
-    for operation in contract.operations.values():
-        if operation.body is not None:
-            build(contract, operation.body, f"/paths/{operation.id}/requestBody")
-        for parameter in operation.parameters:
-            build(contract, parameter.schema, parameter.pointer or f"/paths/{operation.id}/{parameter.name}")
-        for status, response in operation.responses.items():
-            for schema in filter(None, response.content.values()):
-                build(contract, schema, f"/paths/{operation.id}/responses/{status}")
 
 
 def _references(value: Json, place: str) -> Iterator[tuple[str, Json]]:

@@ -35,12 +35,14 @@ class Ids:
 class Subject:
     """What a case is about: a schema keyword or a rule, and the place (``/body/...``, ``/query/...``, ``/path/...``).
 
-    The location of a rule's accept case is the body as a whole: nothing in particular is wrong there.
+    The location of a rule's accept case is the body as a whole: nothing in particular is wrong there. ``quote`` is
+    the sentence of a rule.
     """
 
     source: Source
     id: str
     location: str
+    quote: str = field(default="", compare=False)
 
     def alone_in(self, reasons: tuple[Reason, ...]) -> bool:
         """Whether ``reasons`` are this one thing and nothing else."""

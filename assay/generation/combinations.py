@@ -176,7 +176,8 @@ class _Search:
     def _subject(self, expectation: Expectation) -> Subject:
         """The first reason of a refusal; an accepted combination is about its section as a whole."""
         for reason in expectation.reasons:
-            return Subject(reason.source, reason.id, reason.location)
+            quote = reason.text if reason.source is Source.RULE else ""
+            return Subject(reason.source, reason.id, reason.location, quote)
         return Subject(Source.SCHEMA, "combination", f"/body/spec/{self.options.section}")
 
     def _title(self, row: Row) -> str:

@@ -10,7 +10,6 @@ from hypothesis.strategies import SearchStrategy
 
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
-from assay.contract.rules.catalogue import RULES
 from assay.generation.cases import ACCEPT, REJECT, PlannedCase
 from assay.generation.combinations import combination_cases
 from assay.generation.packing import Pack, pack
@@ -50,7 +49,7 @@ class Plans:
 def plans(contract: Contract) -> Plans:
     """Plan the rules and the schema keywords of ``contract``; takes 3 s, once."""
     oracle = Oracle(contract)
-    of_rules = [case for rule in RULES for case in rule_cases(oracle, rule).cases]
+    of_rules = [case for rule in oracle.rules for case in rule_cases(oracle, rule).cases]
     of_schema = [case for role in contract.operations for case in _schema_cases(oracle, role)]
     of_pairs = list(combination_cases(oracle).cases)
     return Plans(
@@ -69,7 +68,7 @@ def _schema_cases(oracle: Oracle, role: str) -> Iterable[PlannedCase]:
 
 
 def _variations(oracle: Oracle) -> Iterator[Variation]:
-    for rule in RULES:
+    for rule in oracle.rules:
         for role in sorted(rule.applies):
             for side in (ACCEPT, REJECT):
                 cases = varied(oracle, rule, role, side)

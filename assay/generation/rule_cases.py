@@ -80,8 +80,8 @@ def _request(role: str, case: Case) -> tuple[dict[str, Any], Mapping[str, Json] 
 def _subject(rule: Rule, side: Side, expectation: Expectation) -> Subject | None:
     """What the case is about; None when a reject case is refused for something else, or not for this alone."""
     if side == ACCEPT:
-        return Subject(Source.RULE, rule.id, _WHOLE_SPEC)
+        return Subject(Source.RULE, rule.id, _WHOLE_SPEC, rule.quotes[0].text)
     ids = {(reason.source, reason.id) for reason in expectation.reasons}
     if ids != {(Source.RULE, rule.id)}:
         return None
-    return Subject(Source.RULE, rule.id, expectation.reasons[0].location)
+    return Subject(Source.RULE, rule.id, expectation.reasons[0].location, rule.quotes[0].text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from assay.client.settings import Settings
+from assay.contract import documents
 from assay.errors import SettingsError
 from assay.load.plan import RunFile
 from assay.load.profiles import Profile, load_profile
@@ -30,7 +31,8 @@ def check(file: RunFile, settings: Settings) -> Checked:
     if file.update_baseline and file.baseline is None:
         raise SettingsError("there is no baseline to update", hint="name it with --baseline FILE")
     before = read_stored(file.baseline) if file.baseline is not None and not fresh else None
-    return Checked(profile, load_objectives(file.slo, base_url=settings.base_url), before)
+    contract = documents.load(settings.contract, settings.corrections)
+    return Checked(profile, load_objectives(contract.operations, file.slo, base_url=settings.base_url), before)
 
 
 def _profile(file: RunFile) -> Profile:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from assay import folders
-from assay.contract.documents import table as operations_table
 from assay.load.laws import UNITS
 from assay.load.toml_file import Table, read
 
@@ -18,7 +17,7 @@ LATENCIES: Final = {"p50_ms": "p50", "p90_ms": "p90", "p95_ms": "p95", "p99_ms":
 """Key in the file -> key among the measured percentiles."""
 
 _RATIOS: Final = ("error_ratio", "rate_ratio")
-_TOP: Final = ("default", "targets", "laws", "stalls", *operations_table().rows)
+_TOP: Final = ("default", "targets", "laws", "stalls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +47,26 @@ class Kept:
         return {"name": self.name, "limit": self.limit, "value": self.value, "ok": self.ok}
 
 
-def load_objectives(file: Path | None = None, *, base_url: str | None = None) -> Objectives:
-    """Read the objectives; those of ``[targets."BASE URL"]`` go before the general ones, these before [default]."""
+def load_objectives(
+    operations: Collection[str], file: Path | None = None, *, base_url: str | None = None
+) -> Objectives:
+    """Read the objectives of ``operations``.
+
+    Those of ``[targets."BASE URL"]`` go before the general ones, these before [default].
+    """
     file = file or folders.top("load_tests") / FILE
     table = read(file)
-    table.only(_TOP)
+    known = (*_TOP, *operations)
+    table.only(known)
     layers = [table]
     targets = table.table("targets")
     for name in targets:
         layer = targets.table(name)
-        layer.only(key for key in _TOP if key != "targets")
+        layer.only(key for key in known if key != "targets")
         if base_url is not None and name.rstrip("/") == base_url.rstrip("/"):
             layers.append(layer)
     by_role = {}
-    for role in operations_table().rows:
+    for role in operations:
         limits: dict[str, float] = {}
         for layer in layers:
             limits |= _limits(layer.table("default")) | _limits(layer.table(role))

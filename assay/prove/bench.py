@@ -14,7 +14,6 @@ from assay.client.session import Session, credentials_of
 from assay.client.settings import Settings, load_settings
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
-from assay.contract.rules.catalogue import RULES
 from assay.findings.journal import Journal
 from assay.prove.inprocess import URL, InProcess
 from assay.prove.timing import SharedTime
@@ -67,7 +66,7 @@ class Bench:
     ) -> None:
         self.time = SharedTime()
         self.time.install()
-        self.plane = Plane(PlaneSetup(contract, RULES, self.time.time, seed=seed), behaviour)
+        self.plane = Plane(PlaneSetup(contract, contract.rules, self.time.time, seed=seed), behaviour)
         self.notebook = Notebook()
         settings = self._settings(seed)
         transport = InProcess(App(self.plane), self.time.time, _TIMEOUT)

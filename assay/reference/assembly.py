@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from assay.contract import documents
-from assay.contract.rules.catalogue import RULES
 from assay.errors import UsageError
 from assay.reference import faults, latency
 from assay.reference.behaviour import Behaviour
@@ -41,7 +40,7 @@ def assemble(options: Options, clock: Clock = time.time) -> Plane:
     if options.latency:
         behaviour = latency.enable(behaviour, options.latency)
     behaviour = behaviour.at_pace(options.pace)
-    return Plane(PlaneSetup(contract, tuple(RULES), clock, options.token_seconds, options.seed), behaviour)
+    return Plane(PlaneSetup(contract, contract.rules, clock, options.token_seconds, options.seed), behaviour)
 
 
 def _named(known: Mapping[str, Named], name: str, what: str) -> Named:

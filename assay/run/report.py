@@ -14,7 +14,6 @@ from typing import Any, Final
 from assay import __version__
 from assay.contract import documents
 from assay.contract.documents import Contract
-from assay.contract.rules.catalogue import RULES
 from assay.errors import EXIT_INTERRUPTED
 from assay.findings import journal as journals
 from assay.findings.model import Class
@@ -66,7 +65,7 @@ def run_info(run: RunContext) -> RunInfo:
         only=" ".join(settings.only) or None,
         parts=frozenset(plan.parts),
         operations=tuple(operation.id for operation in contract.operations.values()) if judged else (),
-        rules={rule.id: bool(rule.rejects) for rule in RULES} if judged else {},
+        rules={rule.id: bool(rule.rejects) for rule in contract.rules} if judged else {},
         environment={
             "python": platform.python_version(),
             "platform": platform.platform(terse=True),
@@ -82,7 +81,7 @@ def contract_digests(contract: Contract, corrections: Path | None) -> dict[str, 
 
     A document of the user's own was merged elsewhere, so it has no published parts here.
     """
-    shipped = documents.version_folder()
+    shipped = documents.version_folder(contract.edition)
     is_shipped = contract.source == shipped / documents.DOCUMENT
     applied = corrections or (shipped / documents.CORRECTIONS if is_shipped else None)
     parts = sorted((shipped / "published").iterdir()) if is_shipped else []

@@ -24,7 +24,6 @@ from assay.client.settings import load_settings
 from assay.client.transport import Field, Transport
 from assay.contract import documents
 from assay.contract.oracle import Oracle
-from assay.contract.rules.catalogue import RULES
 from assay.findings.journal import Journal, read
 from assay.findings.model import Class
 from assay.reference import tenant
@@ -92,7 +91,7 @@ class Stage:
     ) -> None:
         self.now = 1_800_000_000.0
         contract = documents.load()
-        self.plane = Plane(PlaneSetup(contract, RULES, lambda: self.now, seed=1), behaviour or Behaviour())
+        self.plane = Plane(PlaneSetup(contract, contract.rules, lambda: self.now, seed=1), behaviour or Behaviour())
         self.transport = InProcess(App(self.plane), lambda: self.now, tamper)
         main, other = (
             Credentials(token=_secret(self.plane.identity.issue(client)))

@@ -10,13 +10,13 @@ from assay.checks.deviation import Deviation
 from assay.checks.expected import judge
 from assay.client.exchange import Answer
 from assay.contract.documents import load
+from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Outcome, Reason, Source
-from assay.contract.rules.base import Strength
-from assay.contract.rules.catalogue import RULES
+from assay.contract.rules.base import Rule, Strength
 from assay.findings.model import Class
 
-MUST = next(rule for rule in RULES if rule.strength is Strength.MUST and rule.rejects)
-SHOULD = [rule for rule in RULES if rule.strength is Strength.SHOULD]
+MUST = next(rule for rule in load().rules if rule.strength is Strength.MUST and rule.rejects)
+SHOULD = [rule for rule in load().rules if rule.strength is Strength.SHOULD]
 SCHEMA = Reason(Source.SCHEMA, "minimum", "/body/spec/compute/cpuCoreRequest", "0 is the least")
 RULE = Reason(Source.RULE, MUST.id, "/body/spec/x", MUST.quotes[0].text)
 STATE = Reason(Source.STATE, "unknown-workload", "/path/workloadId", "no such workload")
@@ -120,10 +120,17 @@ def test_several_reasons_make_one_finding_that_counts_the_others() -> None:
     assert "and 2 more reasons" in found.why
 
 
+def broken(rule: Rule) -> Expectation:
+    """What the oracle states for a creation that breaks ``rule`` alone."""
+    head = {"name": "a", "projectId": "1", "clusterId": "6d1c0f3e-8b7a-4c55-9a61-0f2d3c4b5a69"}
+    spec = {"image": "registry.example/echo:1.0", **rule.rejects[0].fragment}
+    return Oracle(load()).expect(load().creation.request(body={**head, "spec": spec}))
+
+
 @pytest.mark.parametrize("rule", SHOULD, ids=lambda rule: rule.id)
-def test_what_only_should_be_refused_is_a_gap(rule: object) -> None:
-    assert hasattr(rule, "id")
-    weak = Reason(Source.RULE, rule.id, "/body", "should")
+def test_what_only_should_be_refused_is_a_gap(rule: Rule) -> None:
+    (weak,) = broken(rule).reasons
+    assert weak.id == rule.id
     assert [found.cls for found in judged(202, reject(weak))] == [Class.GAP]
     assert [found.cls for found in judged(202, reject(weak, SCHEMA))] == [Class.VIOLATION]
 

@@ -16,7 +16,6 @@ from assay.client.budget import Limits
 from assay.contract.documents import load
 from assay.contract.request import Json, Source
 from assay.contract.rules.base import BOTH, Broken
-from assay.contract.rules.catalogue import RULES
 from assay.findings.model import Finding
 from assay.generation.cases import ACCEPT, PlannedCase
 from assay.generation.packing import Pack
@@ -58,7 +57,7 @@ def stricter(name: str, value: Json) -> Behaviour:
         if spec.get(name) == value:
             yield Broken(f"/{name}")
 
-    mine = replace(RULES[0], id="mine/own", judge=judge, applies=BOTH, needs=None)
+    mine = replace(load().rules[0], id="mine/own", judge=judge, applies=BOTH, needs=None)
     return replace(Behaviour(), rules=(lambda rules: [*rules, mine],))
 
 

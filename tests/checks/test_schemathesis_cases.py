@@ -18,7 +18,6 @@ from assay.checks.fuzzing.translate import AnyCase, to_request
 from assay.checks.probe import PLAIN_SPEC
 from assay.client.exchange import to_wire
 from assay.contract import documents
-from assay.contract.documents import table
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Outcome, Request
 
@@ -53,7 +52,7 @@ def drawn(strategy: st.SearchStrategy[AnyCase], count: int) -> list[AnyCase]:
     return cases
 
 
-@pytest.mark.parametrize("role", list(table().rows))
+@pytest.mark.parametrize("role", list(CONTRACT.operations))
 def test_a_request_goes_out_as_schemathesis_would_send_it(role: str) -> None:
     for case in drawn(SOURCE.fuzzing(role), 10):
         theirs = requests.Request(**case.as_transport_kwargs(base_url="http://target.invalid")).prepare()

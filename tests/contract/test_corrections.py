@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -106,7 +106,7 @@ def with_actions(actions: list[dict[str, Any]]) -> Contract:
     document = copy.deepcopy(dict(published()))
     if actions:
         apply_overlay(document, {"overlay": "1.0.0", "actions": actions}, OVERLAY)
-    return Contract(document, whole.published, whole.operations, whole.resources, whole.source)
+    return replace(whole, document=document)
 
 
 def validator(contract: Contract, target: str) -> jsonschema_rs.Draft202012Validator:

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from assay.cli.rules import rules
 from assay.contract import documents
-from assay.contract.rules.catalogue import CONTRADICTIONS, ENTRIES, RULES
 from assay.errors import ContractError, UsageError
 
+CATALOGUE = documents.load().catalogue
+ENTRIES, RULES, CONTRADICTIONS = CATALOGUE.entries, CATALOGUE.rules, CATALOGUE.contradictions
 APP = typer.Typer(rich_markup_mode=None)
 APP.command()(rules)
 

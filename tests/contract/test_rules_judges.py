@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assay.contract import documents
-from assay.contract.documents import table
 from assay.contract.rules import catalogue
 from assay.contract.rules.base import Broken, Rule, Unclear, prune
-from assay.contract.rules.catalogue import CONTRADICTIONS, RULES
 from assay.contract.schema import Node, Validator, build
 
+CONTRACT = documents.load()
+RULES, CONTRADICTIONS = CONTRACT.rules, CONTRACT.contradictions
 QUICK = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 VARYING = [
     (rule, side) for rule in RULES for side in ("accept", "reject") if getattr(rule, f"vary_{side}") is not None
@@ -59,13 +59,13 @@ def shaped(node: Node) -> st.SearchStrategy[Any]:
 
 
 @QUICK
-@given(JSON | shaped(SPEC), st.sampled_from(sorted(table().rows)))
+@given(JSON | shaped(SPEC), st.sampled_from(sorted(CONTRACT.operations)))
 def test_any_json_is_judged_without_an_error(value: Any, role: str) -> None:
     before = copy.deepcopy(value)
-    for rule, found in catalogue.judgements(value, role):
+    for rule, found in catalogue.judgements(value, role, RULES):
         assert role in rule.applies
         assert found.location.startswith("/")
-    for _item, doubt in catalogue.contradicted(value, role):
+    for _item, doubt in catalogue.contradicted(value, role, CONTRADICTIONS):
         assert isinstance(doubt, Unclear)
     assert repr(value) == repr(before), "a judge changed the spec"
 
@@ -73,16 +73,18 @@ def test_any_json_is_judged_without_an_error(value: Any, role: str) -> None:
 @QUICK
 @given(shaped(SPEC))
 def test_null_means_absent(value: Any) -> None:
-    assert catalogue.judgements(value, "create") == catalogue.judgements(prune(value), "create")
-    assert catalogue.contradicted(value, "create") == catalogue.contradicted(prune(value), "create")
+    assert catalogue.judgements(value, "create", RULES) == catalogue.judgements(prune(value), "create", RULES)
+    assert catalogue.contradicted(value, "create", CONTRADICTIONS) == catalogue.contradicted(
+        prune(value), "create", CONTRADICTIONS
+    )
 
 
 @QUICK
 @given(shaped(SPEC))
 def test_locations_are_places_of_the_contract(value: Any) -> None:
-    for rule, found in catalogue.judgements(value, "create"):
+    for rule, found in catalogue.judgements(value, "create", RULES):
         assert SPEC.find(found.location) is not None, rule.id
-    for _item, doubt in catalogue.contradicted(value, "create"):
+    for _item, doubt in catalogue.contradicted(value, "create", CONTRADICTIONS):
         assert SPEC.find(doubt.location) is not None
 
 
@@ -98,20 +100,25 @@ def test_a_rule_says_nothing_without_the_property_it_needs(value: Any) -> None:
 
 def test_nulls_that_clear_a_section_leave_nothing_to_judge() -> None:
     spec = {"image": "x", "compute": None, "autoscaling": None, "ports": None, "storage": {"pvc": None}}
-    assert catalogue.judgements(spec, "create") == []
+    assert catalogue.judgements(spec, "create", RULES) == []
 
 
 def test_only_writes_are_judged() -> None:
-    for role in set(table().rows) - {"create", "update"}:
-        assert catalogue.judgements({}, role) == []
-        assert catalogue.contradicted({"compute": {"gpuDevicesRequest": 2, "gpuRequestType": "portion"}}, role) == []
+    for role in set(CONTRACT.operations) - {"create", "update"}:
+        assert catalogue.judgements({}, role, RULES) == []
+        assert (
+            catalogue.contradicted(
+                {"compute": {"gpuDevicesRequest": 2, "gpuRequestType": "portion"}}, role, CONTRADICTIONS
+            )
+            == []
+        )
 
 
 def test_an_effective_spec_is_not_pruned_again() -> None:
     spec = catalogue.effective({"image": "x", "compute": {"gpuRequestType": None}})
     assert spec == {"image": "x", "compute": {}}
     assert catalogue.effective(spec) is spec
-    assert catalogue.judgements(spec, "create") == []
+    assert catalogue.judgements(spec, "create", RULES) == []
 
 
 @pytest.mark.parametrize(("rule", "side"), VARYING, ids=lambda value: value.id if isinstance(value, Rule) else value)
@@ -131,10 +138,10 @@ def test_varied_fragments_keep_or_break_their_rule_alone(rule: Rule, side: str) 
         for role, validator in validators.items():
             spec = {"image": "registry.example/echo:1.0", **fragment}
             assert validator.errors({**meta, "spec": spec} if role == "create" else {"spec": spec}) == []
-            found = catalogue.judgements(spec, role)
+            found = catalogue.judgements(spec, role, RULES)
             assert {item.id for item, _ in found} == expected
             assert all(isinstance(judgement, Broken) for _, judgement in found)
-            assert catalogue.contradicted(spec, role) == []
+            assert catalogue.contradicted(spec, role, CONTRADICTIONS) == []
 
     check()
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from assay.contract import documents
-from assay.contract.documents import look_up
-from assay.contract.rules import catalogue, prose
+from assay.contract.pointer import look_up
+from assay.contract.rules import prose
 from assay.contract.rules.base import Quote
-from assay.contract.rules.catalogue import ENTRIES, RULES
-from assay.contract.rules.not_rules import NOT_RULES
 
 PUBLISHED = documents.load().published
+CATALOGUE = documents.load().catalogue
+ENTRIES, RULES, NOT_RULES = CATALOGUE.entries, CATALOGUE.rules, CATALOGUE.not_rules
 QUOTES: list[Quote] = [quote for item in ENTRIES for quote in item.quotes]
 PLACES: list[tuple[str, str]] = sorted({(quote.pointer, quote.text) for quote in QUOTES})
 LISTED = [Quote(entry.pointer, entry.text) for entry in NOT_RULES]
@@ -68,7 +68,7 @@ def test_no_entry_of_the_other_list_is_stale(entry: Any) -> None:
 
 
 def test_every_quote_stands_in_the_document() -> None:
-    assert catalogue.lost_quotes(PUBLISHED) == []
+    assert CATALOGUE.lost_quotes(PUBLISHED) == []
 
 
 @pytest.mark.parametrize(("pointer", "text"), PLACES)
@@ -79,7 +79,7 @@ def test_altering_a_quoted_text_names_the_rules(pointer: str, text: str) -> None
     place = look_up(document, "/".join(above), "copy")
     index = int(key) if isinstance(place, list) else key
     place[index] = place[index].replace(quote.text, "changed") if isinstance(place[index], str) else "changed"
-    lost = catalogue.lost_quotes(document)
+    lost = CATALOGUE.lost_quotes(document)
     owners = {item.id for item in ENTRIES if quote in item.quotes}
     assert owners <= {rule_id for rule_id, text in lost if text == quote.text}
     assert {rule_id for rule_id, _ in lost} <= {
@@ -90,7 +90,7 @@ def test_altering_a_quoted_text_names_the_rules(pointer: str, text: str) -> None
 def test_a_removed_place_loses_its_quotes() -> None:
     document = copy.deepcopy(PUBLISHED)
     del document["components"]["schemas"]["PriorityClass"]
-    assert {rule_id for rule_id, _ in catalogue.lost_quotes(document)} == {"scheduling/priority-class-known"}
+    assert {rule_id for rule_id, _ in CATALOGUE.lost_quotes(document)} == {"scheduling/priority-class-known"}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -25,7 +26,7 @@ def contract_of(**schemas: Any) -> Contract:
     """A contract with only these schemas: enough to flatten them."""
     whole = load()
     document = {"info": {"version": "1"}, "components": {"schemas": schemas}}
-    return Contract(document, document, whole.operations, whole.resources, whole.source)
+    return replace(whole, document=document, published=document)
 
 
 def tree(schema: dict[str, Any], **schemas: Any) -> Node:

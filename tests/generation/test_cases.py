@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from assay.contract.documents import table
+from assay.contract.documents import load
 from assay.contract.oracle import Oracle, World
 from assay.contract.request import ABSENT, Json, Outcome, Source
 from assay.contract.schema import INTEGER_RANGES, Node
@@ -92,7 +92,7 @@ def rules(oracle: Oracle) -> CaseList:
 
 def every_case(oracle: Oracle) -> Iterator[PlannedCase]:
     yield from rules(oracle).cases
-    for role in table().rows:
+    for role in load().operations:
         yield from schema(oracle, role).cases
 
 
@@ -243,7 +243,7 @@ def test_accepted_cases_are_plain_but_for_what_they_are_about(oracle: Oracle) ->
 
 
 def test_the_parameters_of_every_operation_are_covered(oracle: Oracle) -> None:
-    counts = {role: Counter(case.side for case in schema(oracle, role).cases) for role in table().rows}
+    counts = {role: Counter(case.side for case in schema(oracle, role).cases) for role in load().operations}
     assert {role: counts[role][REJECT] for role in ("read", "delete")} == {"read": 2, "delete": 2}
     for role, paths in (("metrics", 1), ("pod_metrics", 2)):
         planned = {

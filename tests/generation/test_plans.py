@@ -7,9 +7,8 @@ from collections import Counter
 
 import pytest
 
-from assay.contract.documents import load, table
+from assay.contract.documents import load
 from assay.contract.oracle import Oracle
-from assay.contract.rules.catalogue import RULES, by_id
 from assay.generation.cases import ACCEPT, REJECT
 from assay.generation.plans import Plan, Plans, plans
 
@@ -41,7 +40,7 @@ def test_ids_are_unique_and_of_one_form(found: Plans) -> None:
 
 def test_every_rule_has_each_side_it_can_have_on_each_operation(found: Plans) -> None:
     wanted = set()
-    for rule in RULES:
+    for rule in load().rules:
         for role in rule.applies:
             for side, cases in ((ACCEPT, rule.accepts), (REJECT, rule.rejects)):
                 if any(case.on is None or role in case.on for case in cases):
@@ -55,7 +54,7 @@ def test_the_cases_of_a_plan_are_what_its_id_says(found: Plans) -> None:
         assert match is not None
         for case in plan.cases:
             assert (case.operation, case.side) == (match["role"], match["side"]), case.id
-            assert by_id(match["rule"]).area == match["rule"].split("/")[0]
+            assert load().rule(match["rule"]).area == match["rule"].split("/")[0]
             if case.side == REJECT:
                 assert case.reason.id == match["rule"]
     for plan in found.schema:
@@ -89,7 +88,10 @@ def test_combinations_and_variations(found: Plans) -> None:
     assert {"compute[create-accept]", "autoscaling[create-accept]"} <= {plan.id for plan in found.combinations}
     varied = {variation.id for variation in found.variations}
     assert varied <= {
-        f"{rule.id}[{role}-{side}]" for rule in RULES for role in table().rows for side in (ACCEPT, REJECT)
+        f"{rule.id}[{role}-{side}]"
+        for rule in load().rules
+        for role in load().operations
+        for side in (ACCEPT, REJECT)
     }
 
 

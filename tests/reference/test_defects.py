@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from assay.contract import documents
-from assay.contract.rules.catalogue import RULES
 from assay.contract.schema import Node
 from assay.reference.behaviour import Behaviour
 from assay.reference.defects import FAMILIES, catalogue
@@ -16,6 +15,7 @@ from assay.reference.defects.trees import GONE, at_node, at_value
 from assay.reference.plane import Plane, PlaneSetup
 from tests.reference.harness import COLLECTION, RESEARCHER, Harness
 
+RULES = documents.load().rules
 # "Expect 600 or more": fewer would mean that a family has lost its source.
 FEWEST = 600
 
@@ -50,7 +50,7 @@ def test_each_defect_builds_a_control_plane(part: int) -> None:
     defects = list(catalogue(documents.load()).values())
     costly = [defect for defect in defects if defect.family.startswith("request-")][part::64]
     others = [defect for defect in defects if not defect.family.startswith("request-")][part::8]
-    setup = PlaneSetup(documents.load(), tuple(RULES), lambda: 0.0, seed=1)
+    setup = PlaneSetup(documents.load(), documents.load().rules, lambda: 0.0, seed=1)
     for defect in costly + others:
         changed = defect.change(Behaviour())
         assert changed != Behaviour(), defect.id

@@ -8,11 +8,11 @@ import pytest
 
 from assay.contract import documents
 from assay.contract.rules.base import Case, Rule
-from assay.contract.rules.catalogue import RULES
 from assay.reference import patching
 from assay.reference.defects import catalogue
 from tests.reference.harness import Harness, Received
 
+RULES = documents.load().rules
 CREATES = [rule for rule in RULES if "create" in rule.applies]
 
 

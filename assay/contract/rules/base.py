@@ -8,6 +8,7 @@ against the abstract Mapping costs five times as much, and a dense spec takes a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,6 +25,36 @@ Fragment = Mapping[str, Json]
 CREATE: Final = frozenset({"create"})
 UPDATE: Final = frozenset({"update"})
 BOTH: Final = frozenset({"create", "update"})
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """A range of versions of the document, both ends included; ``last`` None: every later one."""
+
+    first: str
+    last: str | None = None
+
+    def __contains__(self, version: str) -> bool:
+        return _numbers(self.first) <= _numbers(version) and (
+            self.last is None or _numbers(version) <= _numbers(self.last)
+        )
+
+
+def since(first: str) -> Versions:
+    return Versions(first)
+
+
+def between(first: str, last: str) -> Versions:
+    return Versions(first, last)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """``2.9`` comes before ``2.22``."""
+    return tuple(int(part) for part in re.findall(r"[0-9]+", version))
+
+
+READ_FIRST: Final = since("2.22")
+"""The catalogue was read in 2.22; of a sentence that a later version changes, the entry says until when it holds."""
 
 
 class Strength(StrEnum):
@@ -84,7 +115,8 @@ class Rule:
     (built late, so that the control plane never imports Hypothesis). A rule without ``rejects`` is a permission:
     the document says that something must be accepted; its judge never yields Broken, only where the permission
     ends (Unclear). ``needs`` is the top-level property of the spec without which the judge yields nothing (None:
-    it judges every spec), so that a catalogue skips what a spec does not touch.
+    it judges every spec), so that a catalogue skips what a spec does not touch. ``versions`` are those of the
+    document in which its sentences stand.
     """
 
     id: str
@@ -97,6 +129,7 @@ class Rule:
     vary_accept: Callable[[], SearchStrategy[Fragment]] | None = None
     vary_reject: Callable[[], SearchStrategy[Fragment]] | None = None
     needs: str | None = None
+    versions: Versions = READ_FIRST
 
     @property
     def area(self) -> str:
@@ -117,6 +150,7 @@ class Contradiction:
     judge: Callable[[Spec], Iterator[Unclear]]
     opens: tuple[Case, ...] = ()
     applies: frozenset[str] = BOTH
+    versions: Versions = READ_FIRST
 
     @property
     def area(self) -> str:

@@ -1,4 +1,4 @@
-"""The whole catalogue: every rule and contradiction, and what they say about one spec.
+"""The catalogue of a version: its rules and contradictions, and what they say about one spec.
 
 A spec is the object below ``/spec`` of a request body: of the creation as it is sent, of an update as it is after
 merging. Everything here is pure.
@@ -7,11 +7,13 @@ merging. Everything here is pure.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Final
 
-from assay.contract.documents import look_up
+from assay.contract.pointer import look_up
 from assay.contract.request import Json
 from assay.contract.rules import (
     autoscaling,
@@ -21,6 +23,7 @@ from assay.contract.rules import (
     container,
     environment,
     metrics,
+    not_rules,
     resources,
     scheduling,
     security,
@@ -29,6 +32,7 @@ from assay.contract.rules import (
     workload,
 )
 from assay.contract.rules.base import Contradiction, Judgement, Quote, Rule, Unclear, prune
+from assay.contract.rules.not_rules import NotRule
 from assay.errors import ContractError, UsageError
 
 AREAS: Final[tuple[ModuleType, ...]] = (
@@ -46,19 +50,42 @@ AREAS: Final[tuple[ModuleType, ...]] = (
     security,
     metrics,
 )
-RULES: Final[tuple[Rule, ...]] = tuple(rule for area in AREAS for rule in area.RULES)
-CONTRADICTIONS: Final[tuple[Contradiction, ...]] = tuple(item for area in AREAS for item in area.CONTRADICTIONS)
-ENTRIES: Final[tuple[Rule | Contradiction, ...]] = (*RULES, *CONTRADICTIONS)
-
-_BY_ID: Final = {rule.id: rule for rule in RULES}
 
 
-def by_id(rule_id: str) -> Rule:
-    """The rule with ``rule_id``; UsageError when there is none."""
-    try:
-        return _BY_ID[rule_id]
-    except KeyError as error:
-        raise UsageError(f"there is no rule '{rule_id}'", hint="`assay rules` lists them all") from error
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """What the prose of one version says, and which of its sentences are no rules."""
+
+    rules: tuple[Rule, ...]
+    contradictions: tuple[Contradiction, ...]
+    not_rules: tuple[NotRule, ...]
+
+    def rule(self, rule_id: str) -> Rule:
+        """The rule with ``rule_id``; UsageError when there is none."""
+        found = next((rule for rule in self.rules if rule.id == rule_id), None)
+        if found is None:
+            raise UsageError(f"there is no rule '{rule_id}'", hint="`assay rules` lists them all")
+        return found
+
+    @property
+    def entries(self) -> tuple[Rule | Contradiction, ...]:
+        return (*self.rules, *self.contradictions)
+
+    def lost_quotes(self, document: Json) -> list[tuple[str, str]]:
+        """Ids of rules and contradictions, each with a quote that ``document`` no longer holds at its place."""
+        return [
+            (item.id, quote.text) for item in self.entries for quote in item.quotes if not _stands(document, quote)
+        ]
+
+
+@cache
+def catalogue(version: str) -> Catalogue:
+    """What holds in a version of the document."""
+    return Catalogue(
+        tuple(rule for area in AREAS for rule in area.RULES if version in rule.versions),
+        tuple(item for area in AREAS for item in area.CONTRADICTIONS if version in item.versions),
+        tuple(entry for entry in not_rules.NOT_RULES if version in entry.versions),
+    )
 
 
 class Effective(dict[str, Json]):
@@ -73,7 +100,7 @@ def effective(spec: Mapping[str, Json]) -> Effective:
     return spec if isinstance(spec, Effective) else Effective(prune(spec))
 
 
-def judgements(spec: Json, role: str, rules: Sequence[Rule] = RULES) -> list[tuple[Rule, Judgement]]:
+def judgements(spec: Json, role: str, rules: Iterable[Rule]) -> list[tuple[Rule, Judgement]]:
     """What ``rules`` say about ``spec``, in catalogue order; the empty list when every rule holds.
 
     Nulls are taken for absent. A spec that is no object breaks its schema, and no rule.
@@ -89,22 +116,19 @@ def judgements(spec: Json, role: str, rules: Sequence[Rule] = RULES) -> list[tup
     ]
 
 
-def contradicted(spec: Json, role: str) -> list[tuple[Contradiction, Unclear]]:
+def contradicted(
+    spec: Json, role: str, contradictions: Iterable[Contradiction]
+) -> list[tuple[Contradiction, Unclear]]:
     """Where the expectation for ``spec`` depends on which of two contradictory sentences holds."""
     if not isinstance(spec, dict):
         return []
     spec = effective(spec)
     return [
         (contradiction, unclear)
-        for contradiction in CONTRADICTIONS
+        for contradiction in contradictions
         if role in contradiction.applies
         for unclear in contradiction.judge(spec)
     ]
-
-
-def lost_quotes(document: Json) -> list[tuple[str, str]]:
-    """Ids of rules and contradictions, each with a quote that ``document`` no longer holds at its place."""
-    return [(item.id, quote.text) for item in ENTRIES for quote in item.quotes if not _stands(document, quote)]
 
 
 def _stands(document: Json, quote: Quote) -> bool:

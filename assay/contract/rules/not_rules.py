@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from assay.contract.rules.base import READ_FIRST, Versions
+
 
 @dataclass(frozen=True, slots=True)
 class NotRule:
@@ -17,6 +19,7 @@ class NotRule:
     pointer: str
     text: str
     reason: str
+    versions: Versions = READ_FIRST
 
 
 def _all(reason: str, *sentences: tuple[str, str]) -> tuple[NotRule, ...]:

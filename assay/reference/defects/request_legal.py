@@ -32,7 +32,7 @@ def defects(contract: Contract) -> Iterator[Defect]:
                     place=node.source,
                     change=reshaped(role, "/body", node.pointer, change),
                     operation=role,
-                    equivalent=undecided(role, node, step),
+                    equivalent=undecided(contract, role, node, step),
                 )
     for role, operation in contract.operations.items():
         for parameter in operation.parameters:

@@ -13,7 +13,6 @@ from typing import Any, Final
 from assay.contract.documents import Contract
 from assay.contract.request import Json
 from assay.contract.rules.base import Broken, Judgement, Rule, Spec, prune
-from assay.contract.rules.catalogue import RULES
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect
 from assay.reference.defects.rule_slips import SLIPS
@@ -29,9 +28,9 @@ _SECTION_WISE: Final = (
 )
 
 
-def defects(_: Contract) -> Iterator[Defect]:
+def defects(contract: Contract) -> Iterator[Defect]:
     """``rule-wrong/<rule id>/<what is wrong>``."""
-    for rule in RULES:
+    for rule in contract.rules:
         if rule.rejects:
             yield from _of_rule(rule)
 

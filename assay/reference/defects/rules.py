@@ -7,14 +7,13 @@ from dataclasses import replace
 
 from assay.contract.documents import Contract
 from assay.contract.rules.base import Rule
-from assay.contract.rules.catalogue import RULES
 from assay.reference.behaviour import Change
 from assay.reference.defects.base import Defect
 
 
-def defects(_: Contract) -> Iterator[Defect]:
+def defects(contract: Contract) -> Iterator[Defect]:
     """``rule-off/<rule id>`` for every rule that something can break."""
-    for rule in RULES:
+    for rule in contract.rules:
         if rule.rejects:
             yield Defect(
                 id=f"rule-off/{rule.id}",

@@ -11,8 +11,8 @@ import string
 from functools import cache
 from typing import Final
 
+from assay.contract.documents import Contract
 from assay.contract.rules.base import Broken, prune
-from assay.contract.rules.catalogue import RULES
 from assay.contract.schema import Node
 
 _ENTRY: Final = "what null as an entry of a list means the document does not say"
@@ -65,7 +65,7 @@ _TABLE: Final[dict[tuple[str | None, str, str], str]] = {
 }
 
 
-def undecided(role: str, node: Node, step: str) -> str | None:
+def undecided(contract: Contract, role: str, node: Node, step: str) -> str | None:
     """Why a refusal of ``step`` (null, minLength, enum-...) at ``node`` cannot be called wrong; None when it can."""
     told = _TABLE.get((role, node.pointer, step)) or _TABLE.get((None, node.pointer, step))
     if told is not None:
@@ -73,17 +73,17 @@ def undecided(role: str, node: Node, step: str) -> str | None:
     if step == "null":
         if node.name == "*":
             return _ENTRY
-        return _MANDATORY if node.pointer in _mandatory() else None
+        return _MANDATORY if node.pointer in _mandatory(contract) else None
     if step in {"minLength", "maxLength"}:
         return _nothing_on_the_bound(node, int(node.bounds[step]))
     return None
 
 
 @cache
-def _mandatory() -> frozenset[str]:
+def _mandatory(contract: Contract) -> frozenset[str]:
     """Places below the body at which a rule misses a value that must be there."""
     missed = set()
-    for rule in RULES:
+    for rule in contract.rules:
         if "required" not in rule.id:
             continue
         for case in rule.rejects:
