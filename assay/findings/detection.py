@@ -19,7 +19,7 @@ from assay.errors import SettingsError
 SCHEMA: Final = "assay/detection/2"
 
 # What decides which defects are caught. A change to a report or a command leaves a score as true as it was.
-_JUDGING: Final = ("contract", "target", "findings", "checks", "load", "control_plane")
+_JUDGING: Final = ("contract", "generation", "client", "findings", "checks", "load", "reference")
 _FOLDERS: Final = ("openapi", "contract_tests", "load_tests")
 _SUFFIXES: Final = frozenset({".py", ".yaml", ".toml", ".ini"})
 

@@ -14,8 +14,10 @@ from assay.findings.model import Finding, LoadResult, NotTested, from_json
 Event = Mapping[str, Any]
 
 
-class Outcome(StrEnum):
+class TestOutcome(StrEnum):
     """How a test ended; a later member weighs more when a test reports twice."""
+
+    __test__ = False  # pytest would collect the class by its name
 
     SKIPPED = "skipped"
     PASSED = "passed"
@@ -23,7 +25,7 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
-_WEIGHT = {outcome: weight for weight, outcome in enumerate(Outcome)}
+_WEIGHT = {outcome: weight for weight, outcome in enumerate(TestOutcome)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class TestRun:
     __test__ = False  # pytest would collect the class by its name
 
     id: str
-    outcome: Outcome
+    outcome: TestOutcome
     seconds: float
     message: str = ""
     ended: float | None = None
@@ -114,7 +116,7 @@ class Record:
         ended = event.get("at")
         run = TestRun(
             id=clean.line(event["id"]),
-            outcome=Outcome(event["outcome"]),
+            outcome=TestOutcome(event["outcome"]),
             seconds=max(float(event.get("seconds") or 0.0), 0.0),
             message=clean.line(event.get("message")),
             ended=float(ended) if isinstance(ended, int | float) else None,

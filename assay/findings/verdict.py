@@ -16,14 +16,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
-from assay.findings.completeness import incomplete
-from assay.findings.model import Class, Finding, LoadResult, NotTested
-from assay.findings.record import Event, Outcome, Record
-from assay.findings.run import RunInfo
+from assay.findings.completeness import incomplete, untested
+from assay.findings.model import Class, Finding, LoadResult, NotTested, RunInfo
+from assay.findings.record import Event, Record, TestOutcome
 from assay.findings.slo import missed
-from assay.findings.untested import untested
-from assay.findings.waivers import Waiver
-from assay.findings.waiving import waive
+from assay.findings.waivers import Waiver, waive
 
 SCHEMA: Final = "assay/verdict/1"
 
@@ -158,7 +155,8 @@ def _counts(record: Record, run: RunInfo) -> dict[str, int]:
     seen = Counter(test.outcome for test in record.tests.values())
     planned = run.planned if run.planned is not None else record.planned
     counts = {
-        outcome.value: seen[outcome] for outcome in (Outcome.PASSED, Outcome.FAILED, Outcome.ERROR, Outcome.SKIPPED)
+        outcome.value: seen[outcome]
+        for outcome in (TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.ERROR, TestOutcome.SKIPPED)
     }
     return {"planned": len(record.tests) if planned is None else planned, **counts}
 

@@ -9,28 +9,28 @@ The file ``assay-waivers.toml`` holds one table per accepted finding::
     until = 2027-03-31
     commands = ["certify"]   # optional: judge the waiver only in these commands
 
-A waiver holds through its last day (UTC).
+A waiver holds through its last day (UTC). One that has expired or matches nothing is itself a finding, so that the
+list cannot rot.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
-import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Annotated, Final
 
-from assay.errors import SettingsError
+from pydantic import Field, PlainValidator
+
+from assay.findings.model import Class, Finding, NotTested, RunInfo
+from assay.toml_file import NotAllowedError, TomlFile, TomlTable, unknown
 
 FILE: Final = "assay-waivers.toml"
 FINDING_ID: Final = re.compile(r"F-[0-9a-f]{8}")
 COMMANDS: Final = ("gate", "certify", "benchmark")
-
-_KEYS: Final = ("finding", "reason", "owner", "until", "commands")
-_HEADER: Final = re.compile(r"^\s*\[\[\s*waiver\s*\]\]")
-_TOML_PLACE: Final = re.compile(r"\(at line (\d+), column (\d+)\)|\(at end of document\)")
+CHECK: Final = "waiver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,57 @@ class Waiver:
         return {"reason": self.reason, "owner": self.owner, "until": self.until.isoformat()}
 
 
+def _finding(value: object) -> str:
+    if not isinstance(value, str) or not FINDING_ID.fullmatch(value):
+        raise NotAllowedError
+    return value
+
+
+def _sentence(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise NotAllowedError
+    return value.strip()
+
+
+def _date(value: object) -> dt.date:
+    """A date of TOML, a time of which the date counts, or a date in quotes."""
+    if isinstance(value, str):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            raise NotAllowedError from None
+    if isinstance(value, dt.datetime):
+        return value.date()
+    if isinstance(value, dt.date):
+        return value
+    raise NotAllowedError
+
+
+def _commands(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or any(each not in COMMANDS for each in value):
+        raise NotAllowedError
+    return tuple(value)
+
+
+_Sentence = Annotated[str, PlainValidator(_sentence)]
+
+
+class _WaiverTable(TomlTable):
+    """One ``[[waiver]]``; the descriptions are what a mistake is answered with."""
+
+    finding: Annotated[str, PlainValidator(_finding)] = Field(
+        description='the id of a finding, F- and eight hex digits, as in finding = "F-1a2b3c4d"'
+    )
+    reason: _Sentence = Field(description="why the finding is accepted, in a sentence")
+    owner: _Sentence = Field(description="who answers for it, as in a name and an address")
+    until: Annotated[dt.date, PlainValidator(_date)] = Field(
+        description="the last day it holds, as in until = 2027-03-31"
+    )
+    commands: Annotated[tuple[str, ...], PlainValidator(_commands)] = Field(
+        default=(), description=f"a list of {', '.join(COMMANDS)}"
+    )
+
+
 def read_waivers(file: Path | None = None) -> tuple[Waiver, ...]:
     """Read a waivers file. Without one, assay-waivers.toml in the current folder is read where it exists.
 
@@ -64,121 +115,90 @@ def read_waivers(file: Path | None = None) -> tuple[Waiver, ...]:
         file = Path(FILE)
         if not file.exists():
             return ()
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: the waivers cannot be read: {error}") from error
-    return parse(text, file)
+    return _waivers(TomlFile.read(file))
 
 
 def parse(text: str, file: Path) -> tuple[Waiver, ...]:
     """The waivers in a text; ``file`` is only named in errors."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = _TOML_PLACE.search(str(error))
-        line = int(place[1]) if place and place[1] else len(text.splitlines()) or 1
-        what = _TOML_PLACE.sub("", str(error)).strip()
-        raise SettingsError(
-            f"{file}:{line}: not valid TOML: {what}", hint="https://toml.io shows the syntax"
-        ) from error
-    reader = _Reader(text.splitlines(), file)
-    waivers = reader.document(document)
-    reader.refuse_doubles(waivers)
-    return waivers
+    return _waivers(TomlFile.parse(text, file))
 
 
-class _Reader:
-    """Checks a parsed file; it alone knows the lines, because tomllib forgets them."""
+def _waivers(toml: TomlFile) -> tuple[Waiver, ...]:
+    for key in toml.values:
+        if key != "waiver":
+            toml.refuse((key,), f"only [[waiver]] tables stand in this file; {unknown(key, ['waiver'])}")
+    tables = toml.values.get("waiver", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        toml.refuse(("waiver",), "waiver: write [[waiver]] in double brackets, once per finding")
+    found: dict[str, Waiver] = {}
+    for index in range(len(tables)):
+        path = ("waiver", index)
+        waiver = Waiver(**toml.table(_WaiverTable, *path).model_dump(), line=toml.line(path))
+        if waiver.finding in found:
+            line = found[waiver.finding].line
+            toml.refuse(path, f"{waiver.finding} is already waived on line {line}; keep one of the two")
+        found[waiver.finding] = waiver
+    return tuple(found.values())
 
-    def __init__(self, lines: list[str], file: Path) -> None:
-        self._lines = lines
-        self._file = file
-        self._starts = [number for number, line in enumerate(lines, start=1) if _HEADER.match(line)]
 
-    def document(self, document: dict[str, Any]) -> tuple[Waiver, ...]:
-        for key in document:
-            if key != "waiver":
-                self._refuse(
-                    self._line_of(key, 1), key, "only [[waiver]] tables stand in this file", key, ("waiver",)
-                )
-        tables = document.get("waiver", [])
-        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self._refuse(
-                self._line_of("waiver", 1), "waiver", "write [[waiver]] in double brackets, once per finding"
-            )
-        # Tables written inline (waiver = [{...}]) have no header lines; they all count as standing on line 1.
-        starts = self._starts if len(self._starts) == len(tables) else [1] * len(tables)
-        return tuple(self._waiver(table, start) for table, start in zip(tables, starts, strict=True))
+def waive(
+    findings: Iterable[Finding], waivers: Sequence[Waiver], *, run: RunInfo, complete: bool
+) -> tuple[list[Finding], list[NotTested]]:
+    """Mark waived findings; add a finding for every waiver that is no longer right.
 
-    def refuse_doubles(self, waivers: tuple[Waiver, ...]) -> None:
-        first: dict[str, int] = {}
-        for waiver in waivers:
-            if waiver.finding in first:
-                expected = f"{waiver.finding} is already waived on line {first[waiver.finding]}; keep one of the two"
-                self._refuse(waiver.line, "finding", expected)
-            first[waiver.finding] = waiver.line
+    A waiver that matches nothing is only judged when the run is ``complete`` (nothing selected away, nothing lost):
+    otherwise its finding may merely not have been looked for, and the waiver is listed as not tested.
+    """
+    observed = {finding.id: finding for finding in findings}
+    stale: list[Finding] = []
+    unjudged: list[NotTested] = []
+    for waiver in waivers:
+        if not waiver.concerns(run.command):
+            continue
+        matched = observed.get(waiver.finding)
+        if waiver.expired(_day(run.started)):
+            stale.append(_expired(waiver, matched))
+        elif matched is not None:
+            observed[waiver.finding] = replace(matched, waived=True, waiver=waiver.to_json())
+        elif complete:
+            stale.append(_unmatched(waiver))
+        else:
+            unjudged.append(NotTested(f"waiver of {waiver.finding}", "the run was not complete enough to judge it"))
+    return [*observed.values(), *stale], unjudged
 
-    def _waiver(self, table: dict[str, Any], start: int) -> Waiver:
-        for key in table:
-            if key not in _KEYS:
-                expected = f"a waiver has the keys {', '.join(_KEYS)}"
-                self._refuse(self._line_of(key, start), key, expected, key, _KEYS)
-        finding = self._text(table, "finding", start, 'the id of a finding, as in finding = "F-1a2b3c4d"')
-        if not FINDING_ID.fullmatch(finding):
-            expected = f"F- and eight hex digits, as a report shows it, not {finding!r}"
-            self._refuse(self._line_of("finding", start), "finding", expected)
-        return Waiver(
-            finding=finding,
-            reason=self._text(table, "reason", start, "why the finding is accepted, in a sentence"),
-            owner=self._text(table, "owner", start, "who answers for it, as in a name and an address"),
-            until=self._date(table, start),
-            commands=self._commands(table, start),
-            line=start,
-        )
 
-    def _text(self, table: dict[str, Any], key: str, start: int, expected: str) -> str:
-        value = table.get(key)
-        if not isinstance(value, str) or not value.strip():
-            self._refuse(self._line_of(key, start), key, f"expected {expected}")
-        return str(value).strip()
+def _day(moment: dt.datetime) -> dt.date:
+    return (moment.astimezone(dt.UTC) if moment.tzinfo else moment).date()
 
-    def _date(self, table: dict[str, Any], start: int) -> dt.date:
-        value = table.get("until")
-        if isinstance(value, str):
-            try:
-                value = dt.date.fromisoformat(value)
-            except ValueError:
-                value = None
-        if isinstance(value, dt.datetime):
-            value = value.date()
-        if not isinstance(value, dt.date):
-            self._refuse(
-                self._line_of("until", start), "until", "expected the last day it holds, as in until = 2027-03-31"
-            )
-        return value
 
-    def _commands(self, table: dict[str, Any], start: int) -> tuple[str, ...]:
-        value = table.get("commands", [])
-        if not isinstance(value, list) or any(each not in COMMANDS for each in value):
-            expected = f"expected a list of {', '.join(COMMANDS)}"
-            self._refuse(self._line_of("commands", start), "commands", expected)
-        return tuple(value)
+def _expired(waiver: Waiver, matched: Finding | None) -> Finding:
+    state = "is still observed" if matched else "was not observed in this run"
+    return Finding(
+        cls=Class.VIOLATION,
+        check=CHECK,
+        operation=matched.operation if matched else "waivers",
+        rule="expired",
+        location=waiver.finding,
+        summary=f"The waiver of {waiver.finding} expired on {waiver.until.isoformat()}; the finding {state}",
+        why=f"{_place(waiver)}: until = {waiver.until.isoformat()}, owner {waiver.owner}, reason: {waiver.reason}. "
+        + ("Mend the target, or agree on a new date." if matched else "Remove the waiver."),
+        test=f"waivers/{waiver.finding}",
+    )
 
-    def _line_of(self, key: str, start: int) -> int:
-        """The line of ``key`` in the table that starts on ``start``; that line itself when the key is missing."""
-        pattern = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*[=.\]]|^\s*\[+\s*{re.escape(key)}\b""")
-        for number in range(start, len(self._lines) + 1):
-            line = self._lines[number - 1]
-            if number > start and _HEADER.match(line):
-                break
-            if pattern.match(line):
-                return number
-        return start
 
-    def _refuse(
-        self, line: int, key: str, expected: str, spelt: str | None = None, known: tuple[str, ...] = ()
-    ) -> NoReturn:
-        near = difflib.get_close_matches(spelt, known, n=1) if spelt else []
-        hint = f"did you mean {near[0]!r}?" if near else None
-        raise SettingsError(f"{self._file}:{line}: {key}: {expected}", hint=hint)
+def _unmatched(waiver: Waiver) -> Finding:
+    return Finding(
+        cls=Class.VIOLATION,
+        check=CHECK,
+        operation="waivers",
+        rule="unmatched",
+        location=waiver.finding,
+        summary=f"The waiver of {waiver.finding} matches no finding of this run",
+        why=f"{_place(waiver)}: owner {waiver.owner}, reason: {waiver.reason}. Remove the waiver if the finding was "
+        'mended; if only some commands can observe it, name them in its key "commands".',
+        test=f"waivers/{waiver.finding}",
+    )
+
+
+def _place(waiver: Waiver) -> str:
+    return f"{FILE}, line {waiver.line}" if waiver.line else FILE

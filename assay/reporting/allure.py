@@ -18,7 +18,7 @@ from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult, TestStepResult
 
 from assay.findings.model import Class, Finding
-from assay.findings.record import Outcome, Record, TestRun
+from assay.findings.record import Record, TestOutcome, TestRun
 from assay.findings.verdict import Verdict, fails
 from assay.reporting import origin
 from assay.reporting.atomic import refused
@@ -29,10 +29,10 @@ MOST_ATTACHED: Final = 500
 """Findings with attachments (three files each); the rest carry their evidence in verdict.json only."""
 
 _STATUS: Final = {
-    Outcome.PASSED: Status.PASSED,
-    Outcome.FAILED: Status.PASSED,  # what failed is decided by its findings: a gap or a waived one does not fail
-    Outcome.ERROR: Status.BROKEN,
-    Outcome.SKIPPED: Status.SKIPPED,
+    TestOutcome.PASSED: Status.PASSED,
+    TestOutcome.FAILED: Status.PASSED,  # what failed is decided by its findings: a gap or a waived one does not fail
+    TestOutcome.ERROR: Status.BROKEN,
+    TestOutcome.SKIPPED: Status.SKIPPED,
 }
 _SEVERITY: Final = {Class.VIOLATION: "critical", Class.GAP: "minor", Class.ADVISORY: "trivial"}
 
@@ -77,7 +77,7 @@ class _Writer:
 
     def write(self, record: Record) -> None:
         by_test = origin.group(self._verdict.findings)
-        others = [TestRun(name, Outcome.PASSED, 0.0) for name in by_test if name not in record.tests]
+        others = [TestRun(name, TestOutcome.PASSED, 0.0) for name in by_test if name not in record.tests]
         for run in (*record.tests.values(), *others, *self._run_itself()):
             self._logger.report_result(self._result(run, by_test.get(run.id, [])))
         self._text("categories.json", json.dumps(_CATEGORIES, indent=1))
@@ -87,7 +87,7 @@ class _Writer:
         """The problems of the run as a broken result, so that the report cannot look green."""
         if not self._verdict.problems:
             return []
-        return [TestRun("assay/run/the run could decide", Outcome.ERROR, 0.0, "\n".join(self._verdict.problems))]
+        return [TestRun("assay/run/the run could decide", TestOutcome.ERROR, 0.0, "\n".join(self._verdict.problems))]
 
     def _result(self, run: TestRun, findings: Sequence[Finding]) -> TestResult:
         failing = [finding for finding in findings if fails(finding, self._verdict.fail_on)]
@@ -111,9 +111,9 @@ class _Writer:
         )
 
     def _status(self, run: TestRun, findings: Sequence[Finding], failing: Sequence[Finding]) -> str:
-        if failing and run.outcome is not Outcome.ERROR:
+        if failing and run.outcome is not TestOutcome.ERROR:
             return str(Status.FAILED)
-        if run.outcome is Outcome.FAILED and not findings:
+        if run.outcome is TestOutcome.FAILED and not findings:
             return str(Status.BROKEN)  # nobody can say what failed
         return str(_STATUS[run.outcome])
 
@@ -180,7 +180,7 @@ class _Writer:
 
 
 def _details(run: TestRun, failing: Sequence[Finding]) -> StatusDetails | None:
-    if failing and run.outcome is not Outcome.ERROR:
+    if failing and run.outcome is not TestOutcome.ERROR:
         message = "\n".join(f"[{_tag(finding)}] {finding.id} {finding.summary}" for finding in failing)
         return StatusDetails(message=visible(message), trace=visible("\n\n".join(map(as_text, failing))))
     return StatusDetails(message=visible(run.message)) if run.message else None

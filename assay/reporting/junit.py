@@ -15,7 +15,7 @@ from typing import Final
 from xml.etree import ElementTree as Xml
 
 from assay.findings.model import Finding
-from assay.findings.record import Outcome, Record, TestRun
+from assay.findings.record import Record, TestOutcome, TestRun
 from assay.findings.verdict import Verdict, fails
 from assay.reporting import origin
 from assay.reporting.atomic import write_text
@@ -55,7 +55,7 @@ def render(verdict: Verdict, record: Record) -> str:
 def _tests(record: Record, by_test: Mapping[str, Sequence[Finding]]) -> list[TestRun]:
     """The tests that ran, and one for every other origin of findings (load, waivers)."""
     others = (name for name in by_test if name not in record.tests)
-    return [*record.tests.values(), *(TestRun(name, Outcome.PASSED, 0.0) for name in others)]
+    return [*record.tests.values(), *(TestRun(name, TestOutcome.PASSED, 0.0) for name in others)]
 
 
 def _texts(findings: Sequence[Finding]) -> Mapping[str, str]:
@@ -70,16 +70,16 @@ def _case(test: TestRun, findings: Sequence[Finding], verdict: Verdict, texts: M
     classname, name = origin.split(test.id)
     case = _testcase(classname, name, test.seconds)
     failing = [finding for finding in findings if fails(finding, verdict.fail_on)]
-    if test.outcome is Outcome.ERROR:
+    if test.outcome is TestOutcome.ERROR:
         _child(case, "error", test.message or "the test broke", test.message)
     elif failing:
         body = "\n\n".join(texts[finding.id] for finding in failing)
         _child(case, "failure", _message(failing), body, kind=failing[0].check)
-    elif test.outcome is Outcome.FAILED and not findings:
+    elif test.outcome is TestOutcome.FAILED and not findings:
         _child(case, "error", test.message or "failed without a finding", test.message)
-    elif test.outcome is Outcome.SKIPPED:
+    elif test.outcome is TestOutcome.SKIPPED:
         _child(case, "skipped", test.message or "skipped")
-    shown = failing if test.outcome is not Outcome.ERROR else []
+    shown = failing if test.outcome is not TestOutcome.ERROR else []
     told = [finding for finding in findings if finding not in shown]
     if told:
         Xml.SubElement(case, "system-out").text = "\n\n".join(texts[finding.id] for finding in told)

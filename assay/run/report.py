@@ -16,8 +16,7 @@ from assay.contract import documents
 from assay.contract.documents import Contract
 from assay.errors import EXIT_INTERRUPTED
 from assay.findings import journal as journals
-from assay.findings.model import Class
-from assay.findings.run import RunInfo
+from assay.findings.model import Class, RunInfo
 from assay.findings.verdict import Verdict, build
 from assay.findings.waivers import Waiver
 from assay.reporting import certificate, terminal

@@ -7,8 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from assay.findings.model import Class, Evidence, Finding
-from assay.findings.run import RunInfo
+from assay.findings.model import Class, Evidence, Finding, RunInfo
 from assay.findings.verdict import Verdict, build
 from assay.findings.waivers import Waiver
 

@@ -85,3 +85,8 @@ def test_a_record_of_another_suite_says_so() -> None:
     assert not RECORD.is_of_this_suite
     assert replace(RECORD, digests=dict.fromkeys(RECORD.shares, suite_digest())).is_of_this_suite
     assert not replace(RECORD, digests={**RECORD.digests, "store": suite_digest()}).is_of_this_suite
+
+
+def test_every_folder_that_the_digest_covers_is_there() -> None:
+    covered = {name.split("/")[1] for name, _ in detection._judging_files() if name.startswith("assay/")}
+    assert covered == set(detection._JUDGING)

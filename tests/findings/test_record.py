@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from assay.findings.record import Event, Outcome, Point, Record
+from assay.findings.record import Event, Point, Record, TestOutcome
 from tests.findings.samples import HOSTILE, event, exchange, finding, hostile_finding, judge, load, ran
 
 
@@ -34,12 +34,12 @@ def test_a_workload_without_an_id_is_known_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "outcome"),
     [
-        ("passed", "failed", Outcome.FAILED),
-        ("error", "passed", Outcome.ERROR),
-        ("skipped", "passed", Outcome.PASSED),
+        ("passed", "failed", TestOutcome.FAILED),
+        ("error", "passed", TestOutcome.ERROR),
+        ("skipped", "passed", TestOutcome.PASSED),
     ],
 )
-def test_a_test_that_reports_twice_keeps_the_weightier_outcome(first: str, second: str, outcome: Outcome) -> None:
+def test_a_test_that_reports_twice_keeps_the_weightier_outcome(first: str, second: str, outcome: TestOutcome) -> None:
     (test,) = Record.of([ran("a", first), ran("a", second)]).tests.values()
     assert test.outcome is outcome
     assert test.seconds == 1.0

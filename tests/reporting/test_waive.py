@@ -106,7 +106,7 @@ def test_a_mistake_is_refused_and_changes_nothing(tmp_path: Path, arguments: tup
 
 def test_a_broken_file_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(KEPT.replace("reason", "raeson"))
-    with pytest.raises(SettingsError, match=f"{FILE}:5: raeson"):
+    with pytest.raises(SettingsError, match=f"{FILE}:5: .*unknown key 'raeson'"):
         _good()
 
 
