@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 
 from assay.client.settings_model import HAND_OVER, SECRETS, HandOver, Settings, flag, variable
 from assay.errors import SettingsError
+from assay.toml_file import TomlFile
 
 CONFIG: Final = "assay.toml"
 _FIELDS: Final = tuple(name for name in Settings.model_fields if name not in SECRETS)
@@ -121,17 +121,10 @@ def _secret_file(key: str, name: str) -> str:
 
 
 def _from_file(file: Path) -> Layer:
-    try:
-        text = file.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file} is not TOML: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise SettingsError(f"{file} cannot be read: {reason}", hint="--config names an assay.toml") from None
+    toml = TomlFile.read(file, hint="--config names an assay.toml")
     layer: Layer = {}
-    for name, value in data.items():
-        place = f"{file}{_line(text, name)}"
+    for name, value in toml.values.items():
+        place = f"{file}:{toml.line((name,))}"
         if name in SECRETS:
             raise SettingsError(f"{place}: {name} is a secret and does not belong in this file", hint=_way_out(name))
         if name not in _FIELDS:
@@ -139,15 +132,6 @@ def _from_file(file: Path) -> Layer:
         # A path in a file means the same from every working directory: it counts from the file.
         layer[name] = (file.parent / value if name in _PATHS and isinstance(value, str) else value, place)
     return layer
-
-
-def _line(text: str, name: str) -> str:
-    """``:7`` for the line where a top-level key or table begins (tomllib does not keep positions)."""
-    key = rf"""^\s*(\[+\s*)?["']?{re.escape(name)}["']?\s*[=.\]]"""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if re.match(key, line):
-            return f":{number}"
-    return ""
 
 
 def _nearest(name: str, known: Iterable[str], spell: Any = str) -> str:

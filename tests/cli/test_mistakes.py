@@ -64,7 +64,7 @@ TOML: dict[str, tuple[str, tuple[str, ...]]] = {
     "misspelt": ('# mine\nbase_ur = "x"', ("assay.toml:2: base_ur is not a setting; did you mean base_url?",)),
     "far-off": ("zzz = 1", ("assay.toml:1: zzz is not a setting; see --help",)),
     "wrong-type": ('seed = "x"', ("assay.toml:1: seed:", "integer", "'x'")),
-    "no-toml": ("seed = \n", ("assay.toml is not TOML", "line 1")),
+    "no-toml": ("seed = \n", ("assay.toml:1: not valid TOML: Invalid value", "https://toml.io shows the syntax")),
     "secret": ('client_secret = "hush-hush"', ("assay.toml:1: client_secret is a secret", "ASSAY_CLIENT_SECRET")),
 }
 
