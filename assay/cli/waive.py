@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from assay.errors import SettingsError
+from assay.files import write_text
 from assay.findings.waivers import FILE, FINDING_ID, parse, read_waivers
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def waive(
     accountable = owner or _git_user()
     text = _added(file, finding, reason, accountable, day, _summary(verdict, finding))
     parse(text, file)  # what is written must be readable
-    _write(file, text)
+    if not file.parent.is_dir():
+        raise SettingsError(f"{file} cannot be written: there is no folder {file.parent}")
+    write_text(file, text, error=SettingsError)
     typer.echo(f"{finding} is waived until {day.isoformat()} by {accountable}, in {file}.")
 
 
@@ -154,12 +157,3 @@ def _document(file: Path) -> tomlkit.TOMLDocument:
         return tomlkit.document()
     except (OSError, UnicodeDecodeError, TOMLKitError) as error:
         raise SettingsError(f"{file}: the waivers cannot be read: {error}") from error
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        temporary = file.with_name(f".{file.name}.new")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(file)
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be written: {error.strerror or error}") from error

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from assay import folders
 from assay.errors import SettingsError
+from assay.files import read_json
 
 SCHEMA: Final = "assay/detection/2"
 
@@ -158,14 +158,7 @@ def from_json(data: Mapping[str, Any]) -> Detection:
 
 def read_detection(file: Path) -> Detection:
     """The score in ``file``. SettingsError when the file is missing or is none."""
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(
-            f"{file} cannot be read: {error.strerror}", hint="--write-baseline writes a new one"
-        ) from None
-    except ValueError as error:
-        raise SettingsError(f"{file} is not JSON: {error}") from None
+    data = read_json(file, hint="--write-baseline writes a new one")
     try:
         if data["schema"] != SCHEMA:
             raise KeyError("schema")

@@ -17,12 +17,11 @@ from typing import Final
 from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult, TestStepResult
 
+from assay.files import refused
 from assay.findings.model import Class, Finding
 from assay.findings.record import Record, TestOutcome, TestRun
 from assay.findings.verdict import Verdict, fails
-from assay.reporting import origin
-from assay.reporting.atomic import refused
-from assay.reporting.evidence import as_text, request_text, response_text
+from assay.reporting.evidence import as_text, by_test, class_and_name, request_text, response_text
 from assay.reporting.text import one_line, visible
 
 MOST_ATTACHED: Final = 500
@@ -76,10 +75,10 @@ class _Writer:
         self._written: dict[str, list[Attachment]] = {}
 
     def write(self, record: Record) -> None:
-        by_test = origin.group(self._verdict.findings)
-        others = [TestRun(name, TestOutcome.PASSED, 0.0) for name in by_test if name not in record.tests]
+        observed = by_test(self._verdict.findings)
+        others = [TestRun(name, TestOutcome.PASSED, 0.0) for name in observed if name not in record.tests]
         for run in (*record.tests.values(), *others, *self._run_itself()):
-            self._logger.report_result(self._result(run, by_test.get(run.id, [])))
+            self._logger.report_result(self._result(run, observed.get(run.id, [])))
         self._text("categories.json", json.dumps(_CATEGORIES, indent=1))
         self._text("environment.properties", _properties(self._environment()))
 
@@ -91,7 +90,7 @@ class _Writer:
 
     def _result(self, run: TestRun, findings: Sequence[Finding]) -> TestResult:
         failing = [finding for finding in findings if fails(finding, self._verdict.fail_on)]
-        classname, name = origin.split(run.id)
+        classname, name = class_and_name(run.id)
         stop = round((run.ended or self._verdict.run.finished.timestamp()) * 1000)
         identity = uuid.uuid5(uuid.NAMESPACE_URL, f"assay:{run.id}").hex
         return TestResult(

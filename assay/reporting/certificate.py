@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from assay.errors import SettingsError
+from assay.files import read_json, write_text
 from assay.findings import clean
 from assay.findings.detection import Detection, suite_digest
 from assay.findings.verdict import Verdict
 from assay.reporting import words
-from assay.reporting.atomic import write_text
 
 SCHEMA: Final = "assay/certificate/1"
 NAME: Final = "certificate.json"
@@ -156,14 +156,7 @@ def _contradictions(certificate: Mapping[str, Any], file: Path) -> Iterable[str]
 
 
 def _read(file: Path) -> Mapping[str, Any]:
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(
-            f"{file} cannot be read: {error.strerror}", hint="name the folder that `assay certify --out` wrote"
-        ) from None
-    except ValueError as error:
-        raise SettingsError(f"{file} is not JSON: {error}") from None
+    document = read_json(file, hint="name the folder that `assay certify --out` wrote")
     if (
         not isinstance(document, dict)
         or document.get("schema") != SCHEMA

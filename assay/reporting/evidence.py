@@ -1,13 +1,39 @@
-"""Evidence as plain text: what was sent and what came back, for reports without a layout of their own."""
+"""Findings by test and as plain text, for reports that are organised by test or have no layout of their own."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from assay.findings.model import Finding
 from assay.reporting.text import plural
+
+
+def by_test(findings: Iterable[Finding]) -> Mapping[str, list[Finding]]:
+    """The findings of every test that observed them."""
+    grouped: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        for test in finding.tests or (finding.test,):
+            grouped[test].append(finding)
+    return dict(grouped)
+
+
+def class_and_name(test: str) -> tuple[str, str]:
+    """(dotted path, name) of a test id.
+
+    ``contract_tests/test_rules.py::test_rule[compute/x]`` gives ``contract_tests.test_rules`` and
+    ``test_rule[compute/x]``; ``rules/compute/x[create-reject]`` gives ``rules.compute`` and ``x[create-reject]``.
+    A part in brackets is never split, because parameters hold slashes and colons of their own.
+    """
+    head, bracket, parameters = test.partition("[")
+    if "::" in head:
+        path, *classes, name = head.split("::")
+        parts = [*path.removesuffix(".py").split("/"), *classes]
+    else:
+        *parts, name = head.split("/")
+    return ".".join(part for part in parts if part) or "assay", f"{name}{bracket}{parameters}"
 
 
 def as_text(finding: Finding, *, complete: bool = True) -> str:

@@ -18,12 +18,12 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from assay.files import write_text
 from assay.findings.detection import Detection
 from assay.findings.model import Finding
 from assay.findings.record import Record
 from assay.findings.verdict import Verdict
 from assay.reporting import text, words
-from assay.reporting.atomic import write_text
 from assay.reporting.charts import Chart, chart
 from assay.reporting.evidence import pretty
 

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as Xml
 
+from assay.files import write_text
 from assay.findings.model import Finding
 from assay.findings.record import Record, TestOutcome, TestRun
 from assay.findings.verdict import Verdict, fails
-from assay.reporting import origin
-from assay.reporting.atomic import write_text
-from assay.reporting.evidence import as_text
+from assay.reporting.evidence import as_text, by_test, class_and_name
 from assay.reporting.text import one_line, visible
 
 MOST_EVIDENCE: Final = 500
@@ -36,11 +35,11 @@ def write(verdict: Verdict, record: Record, file: Path) -> None:
 def render(verdict: Verdict, record: Record) -> str:
     """The document as text."""
     root = Xml.Element("testsuites", name=f"assay {verdict.run.command}")
-    by_test = origin.group(verdict.findings)
+    observed = by_test(verdict.findings)
     texts = _texts(verdict.findings)
     suites: defaultdict[str, list[Xml.Element]] = defaultdict(list)
-    for test in _tests(record, by_test):
-        case = _case(test, by_test.get(test.id, ()), verdict, texts)
+    for test in _tests(record, observed):
+        case = _case(test, observed.get(test.id, ()), verdict, texts)
         suites[case.get("classname", "")].append(case)
     for name, cases in suites.items():
         root.append(_suite(name, cases, verdict))
@@ -52,9 +51,9 @@ def render(verdict: Verdict, record: Record) -> str:
     return out.getvalue().decode("utf-8") + "\n"
 
 
-def _tests(record: Record, by_test: Mapping[str, Sequence[Finding]]) -> list[TestRun]:
+def _tests(record: Record, observed: Mapping[str, Sequence[Finding]]) -> list[TestRun]:
     """The tests that ran, and one for every other origin of findings (load, waivers)."""
-    others = (name for name in by_test if name not in record.tests)
+    others = (name for name in observed if name not in record.tests)
     return [*record.tests.values(), *(TestRun(name, TestOutcome.PASSED, 0.0) for name in others)]
 
 
@@ -67,7 +66,7 @@ def _texts(findings: Sequence[Finding]) -> Mapping[str, str]:
 
 
 def _case(test: TestRun, findings: Sequence[Finding], verdict: Verdict, texts: Mapping[str, str]) -> Xml.Element:
-    classname, name = origin.split(test.id)
+    classname, name = class_and_name(test.id)
     case = _testcase(classname, name, test.seconds)
     failing = [finding for finding in findings if fails(finding, verdict.fail_on)]
     if test.outcome is TestOutcome.ERROR:

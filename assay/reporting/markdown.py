@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from assay.files import write_text
 from assay.findings.model import Class, Finding, LoadResult
 from assay.findings.verdict import Decision, Verdict
 from assay.reporting import words
-from assay.reporting.atomic import write_text
 from assay.reporting.text import duration, milliseconds, number, one_line, plural, share
 
 MOST_FINDINGS: Final = 100

@@ -11,9 +11,9 @@ from typing import Any, Final
 import jsonschema_rs
 
 from assay.errors import ReportError
+from assay.files import write_text
 from assay.findings import clean
 from assay.findings.verdict import Verdict
-from assay.reporting.atomic import write_text
 
 SCHEMA_FILE: Final = Path(__file__).with_name("verdict.schema.json")
 

@@ -115,7 +115,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path, monkeypatch
         monkeypatch.setattr(out, "write", refuse, raising=False)
         return out
 
-    monkeypatch.setattr("assay.reporting.atomic.os.fdopen", full_disk)
+    monkeypatch.setattr("assay.files.os.fdopen", full_disk)
     with pytest.raises(ReportError, match="No space left on device") as caught:
         verdict_json.write(judge(ran()), file)
     assert "--out" in (caught.value.hint or "")
