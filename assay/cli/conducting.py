@@ -77,7 +77,7 @@ certify = command(
     "certify",
     """Pre-release certification: the gate's checks with ten times the examples and a longer load.
 
-    Takes 5 minutes on the embedded control plane and sends up to 40,000 requests (here 27,000). Same verdicts, exit
+    Takes 5 minutes on the embedded control plane and sends up to 60,000 requests (here 43,000). Same verdicts, exit
     codes and reports as the gate. A second identity (ASSAY_OUTSIDER_CLIENT_ID and ASSAY_OUTSIDER_CLIENT_SECRET) lets
     it judge access between projects.
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from assay.client.clock import SYSTEM, Clock
 from assay.client.polling import wait_until
 from assay.client.settings_model import flag
+from assay.client.usage import Usage, UsageFile
 from assay.contract.request import Json
 from assay.errors import BudgetExhausted
 
@@ -44,6 +45,15 @@ class Limits:
     gpu_devices: int | None = 0
     seconds: float | None = None
 
+    def left(self, used: Usage) -> Limits:
+        """What earlier parts of the run, one after the other, have left of these limits."""
+        return replace(
+            self,
+            creates=None if self.creates is None else max(0, self.creates - used.creates),
+            requests=None if self.requests is None else max(0, self.requests - used.requests),
+            seconds=None if self.seconds is None else max(0.0, self.seconds - used.seconds),
+        )
+
     def share(self, index: int, processes: int) -> Limits:
         """This process's part (``index`` from 0) when ``processes`` run at once; the parts sum up to the whole.
 
@@ -65,10 +75,16 @@ class Limits:
 
 @dataclass
 class Budget:
-    """Counts what a run uses up; safe to use from several threads. Time starts when the budget is made."""
+    """Counts what a run uses up; safe to use from several threads. Time starts when the budget is made.
+
+    ``limits`` are those of this process: its share of what the run has left. ``whole`` are those of the run, for
+    messages. ``file`` keeps the counts where they outlive the process.
+    """
 
     limits: Limits = field(default_factory=Limits)
     clock: Clock = field(default=SYSTEM, repr=False)
+    whole: Limits = field(default_factory=Limits, repr=False)
+    file: UsageFile | None = field(default=None, repr=False)
     requests: int = 0
     creates: int = 0
     live: int = 0
@@ -79,6 +95,16 @@ class Budget:
         self._began = self.clock.monotonic()
         self._next_send = self._began
         self._in_vain = False
+        self._most_live = self._most_gpus = 0
+        self._second, self._in_second, self._busiest = 0, 0, 0  # of the requests
+        if self.whole == Limits():
+            self.whole = self.limits
+
+    @property
+    def usage(self) -> Usage:
+        """What this process has used so far."""
+        seconds = self.clock.monotonic() - self._began
+        return Usage(self.requests, self.creates, self._most_live, self._most_gpus, float(self._busiest), seconds)
 
     @property
     def seconds_left(self) -> float | None:
@@ -95,8 +121,10 @@ class Budget:
         with self._lock:
             self._check_time()
             if self.limits.requests is not None and self.requests >= self.limits.requests:
-                raise LimitReached("max_requests", f"the run has sent all of its {self.limits.requests} requests")
+                raise LimitReached("max_requests", f"the run has sent all of its {self.whole.requests} requests")
             self.requests += 1
+            self._count_second()
+            self._keep()
             turn = self._turn()
         if turn > 0:
             self.clock.sleep(turn)
@@ -159,7 +187,7 @@ class Budget:
         self._check_time()
         limits = self.limits
         if limits.creates is not None and self.creates + workloads > limits.creates:
-            raise LimitReached("max_creates", f"the run has used up its {limits.creates} creations")
+            raise LimitReached("max_creates", f"the run has used up its {self.whole.creates} creations")
         if limits.live is not None and workloads > limits.live:
             raise LimitReached("max_live", f"{workloads} workloads at once exceed the {limits.live} that may live")
         if limits.gpu_devices is not None and gpus > limits.gpu_devices:
@@ -175,6 +203,9 @@ class Budget:
                 self.creates += workloads
                 self.live += workloads
                 self.gpus += gpus
+                self._most_live = max(self._most_live, self.live)
+                self._most_gpus = max(self._most_gpus, self.gpus)
+                self._keep()
                 return True
         if check is not None:
             check()
@@ -195,13 +226,24 @@ class Budget:
         self._next_send = max(self._next_send, now - 0.1) + gap
         return max(0.0, self._next_send - gap - now)
 
+    def _count_second(self) -> None:
+        """Note how many requests the busiest second had."""
+        second = int(self.clock.monotonic())
+        self._in_second = self._in_second + 1 if second == self._second else 1
+        self._second = second
+        self._busiest = max(self._busiest, self._in_second)
+
+    def _keep(self) -> None:
+        if self.file is not None:
+            self.file.note(self.requests, self.creates, self._most_live, self._most_gpus, float(self._busiest))
+
     def _time_left(self) -> float:
         left = self.seconds_left
         return float("inf") if left is None else left
 
     def _check_time(self) -> None:
         if self.seconds_left == 0.0:
-            raise LimitReached("max_seconds", f"the run's {self.limits.seconds:g} s are over")
+            raise LimitReached("max_seconds", f"the run's {self.whole.seconds:g} s are over")
 
 
 def gpus_asked(body: Json) -> int:

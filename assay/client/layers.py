@@ -51,9 +51,8 @@ def from_env(env: Mapping[str, str] = os.environ) -> Settings:
     try:
         handed = HandOver.model_validate_json(Path(env[HAND_OVER]).read_bytes())
         secret = {name: env[variable(name)] for name in SECRETS if env.get(variable(name))}
-        return Settings.model_validate({**handed.settings, **secret}).came_from(
-            handed.origins, embedded=handed.embedded
-        )
+        settings = Settings.model_validate({**handed.settings, **secret})
+        return settings.came_from(handed.origins, embedded=handed.embedded).counting(handed.used, handed.usage_folder)
     except KeyError:
         raise SettingsError(f"no settings were handed over: {HAND_OVER} is not set") from None
     except (OSError, ValidationError) as error:

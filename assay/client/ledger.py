@@ -294,6 +294,7 @@ def _take(state: State, event: Mapping[str, Any]) -> None:
         case "run":
             state.header = state.header or event
         case "intend":
+            state.finished = False  # a part of the run that came after a sweep
             state.intended[name] = Entry(name, bool(event.get("prefix")), event.get("by", "main"), lost=True)
         case "created":
             entry = Entry(name, by=event.get("by", "main"), id=workload_id)

@@ -24,6 +24,7 @@ from assay.client.ledger import Ledger, LedgerEvents, MemoryLedger
 from assay.client.patience import LOST_AFTER, Patience
 from assay.client.settings import Settings
 from assay.client.transport import Transport
+from assay.client.usage import UsageFile
 from assay.contract.documents import Contract
 from assay.contract.operations import Kind
 from assay.contract.request import Absent, Json, Request
@@ -311,7 +312,7 @@ def open_session(
     base_url, project = _place(settings)
     run_id = run_id or f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
     mark = f"{settings.name_prefix}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
-    budget = Budget(limits_of(settings).share(process, processes), clock)
+    budget = budget_of(settings, process, processes, clock)
     return _opened(
         settings,
         contract,
@@ -371,6 +372,13 @@ def credentials_of(settings: Settings) -> tuple[Credentials, Credentials]:
             settings.outsider_client_secret,
         ),
     )
+
+
+def budget_of(settings: Settings, process: int = 0, processes: int = 1, clock: Clock = SYSTEM) -> Budget:
+    """The share that ``process`` of ``processes`` has of what the run has left. LimitReached, ReportError."""
+    whole = limits_of(settings)
+    file = UsageFile(settings.usage_folder) if settings.usage_folder is not None else None
+    return Budget(whole.left(settings.used).share(process, processes), clock, whole, file)
 
 
 def limits_of(settings: Settings) -> Limits:

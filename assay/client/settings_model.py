@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 
+from assay.client.usage import Usage
+
 SECRETS: Final = (
     "token",
     "client_id",
@@ -78,6 +80,8 @@ class Settings(BaseModel):
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _embedded: bool = PrivateAttr(default=False)
+    _used: Usage = PrivateAttr(default=Usage())
+    _usage_folder: Path | None = PrivateAttr(default=None)
 
     @field_validator("base_url")
     @classmethod
@@ -114,6 +118,16 @@ class Settings(BaseModel):
         """GPU devices that may be asked for: as given, else 0 on a real target and unlimited on the embedded one."""
         return self.max_gpu_devices if self.embedded or self.max_gpu_devices is not None else 0
 
+    @property
+    def used(self) -> Usage:
+        """What earlier parts of the run have used of its limits."""
+        return self._used
+
+    @property
+    def usage_folder(self) -> Path | None:
+        """Where this process counts what it uses; None: nobody asks."""
+        return self._usage_folder
+
     def was_given(self, name: str) -> bool:
         """True when a flag, a variable or assay.toml gave the value, even one equal to the default."""
         return self._origins.get(name, "the command's default") != "the command's default"
@@ -126,6 +140,12 @@ class Settings(BaseModel):
         """Note the origins; used by whoever builds a Settings from layers."""
         self._origins.update(origins)
         self._embedded = embedded
+        return self
+
+    def counting(self, used: Usage, folder: Path | None) -> Self:
+        """Note what the run has used before this process, which counts in ``folder``."""
+        self._used = used
+        self._usage_folder = folder
         return self
 
     def with_embedded(self, base_url: str, project: str, cluster: str, **credentials: str) -> Self:
@@ -149,9 +169,10 @@ class Settings(BaseModel):
         copy._origins = {**self._origins, **dict.fromkeys(fresh, "the command's default")}
         return copy
 
-    def to_env(self, folder: Path) -> dict[str, str]:
+    def to_env(self, folder: Path, *, used: Usage | None = None, usage_folder: Path | None = None) -> dict[str, str]:
         """Hand the settings to a child process: returns the variables to add to its environment.
 
+        ``used`` is what the run has used before the child, which counts what it uses in ``usage_folder``.
         Everything but secrets goes to ``folder/settings.json`` (readable by this user alone); secrets stay in the
         environment. ``assay.client.settings.from_env`` is the inverse.
         """
@@ -160,6 +181,8 @@ class Settings(BaseModel):
             settings=self.model_dump(mode="json", exclude=set(SECRETS), exclude_none=True),
             origins=self._origins,
             embedded=self._embedded,
+            used=used or Usage(),
+            usage_folder=usage_folder.resolve() if usage_folder else None,
         )
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
             out.write(data.model_dump_json(indent=1))
@@ -179,6 +202,8 @@ class HandOver(BaseModel):
     settings: dict[str, Any]
     origins: dict[str, str]
     embedded: bool
+    used: Usage = Usage()
+    usage_folder: Path | None = None
 
 
 HAND_OVER: Final = "ASSAY__SETTINGS"

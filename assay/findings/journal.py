@@ -9,6 +9,7 @@ Events (``t`` names the kind):
 - ``not_tested``{what, why}
 - ``problem``   {what}             makes the run inconclusive (target lost, generator saturated ...)
 - ``resource``  {event: created|deleted|left_behind, id, name}
+- ``limit``     {name, allowed|null, used}     a limit of the run and how much of it was used
 - ``load``      {operation, rate, requests, errors, latency_ms, slo, judged}
 - ``series``    {operation, points: [[second, requests, errors, p50, p95, p99]]}
 - ``note``      {text}             worth a line in the report, no more

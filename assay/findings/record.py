@@ -65,6 +65,7 @@ class Record:
     problems: list[str] = field(default_factory=list)
     not_tested: list[NotTested] = field(default_factory=list)
     resources: dict[str, tuple[str, set[str]]] = field(default_factory=dict)
+    limits: dict[str, dict[str, Any]] = field(default_factory=dict)
     load: dict[str, LoadResult] = field(default_factory=dict)
     series: dict[str, list[Point]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -147,6 +148,11 @@ class Record:
             happened.discard("left_behind")
         self.resources[identity] = (clean.line(event.get("name")) or name, happened | {kind})
 
+    def _limit(self, event: Event) -> None:
+        name, allowed = clean.line(event["name"]), event.get("allowed")
+        used = clean.value(event["used"])
+        self.limits[name] = {"name": name, "allowed": clean.value(allowed), "used": used}
+
     def _load(self, event: Event) -> None:
         latency = {str(name): clean.value(number) for name, number in (event.get("latency_ms") or {}).items()}
         self.load[clean.line(event["operation"])] = LoadResult(
@@ -174,6 +180,7 @@ _ADDERS: Mapping[str, Callable[[Record, Event], None]] = {
     "not_tested": Record._not_tested,
     "problem": Record._problem,
     "resource": Record._resource,
+    "limit": Record._limit,
     "load": Record._load,
     "series": Record._series,
     "note": Record._note,

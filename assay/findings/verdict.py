@@ -162,7 +162,7 @@ def _counts(record: Record, run: RunInfo) -> dict[str, int]:
 
 
 def _resources(record: Record) -> dict[str, Any]:
-    """{"created": count, "deleted": count, "left_behind": [{"id", "name"}]}."""
+    """{"created", "deleted": counts, "left_behind": [{"id", "name"}], "limits": [{"name", "allowed", "used"}]}."""
     happened = record.resources.values()
     return {
         "created": sum("created" in events for _, events in happened),
@@ -172,6 +172,7 @@ def _resources(record: Record) -> dict[str, Any]:
             for identity, (name, events) in sorted(record.resources.items())
             if "left_behind" in events
         ],
+        "limits": list(record.limits.values()),
     }
 
 

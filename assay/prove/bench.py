@@ -26,10 +26,6 @@ from assay.run.plan import plan
 # Longer than any answer of a control plane in this process takes on a crowded machine: with a load of 10, and at the
 # lowest priority, one in 10,000 took more than 10 s, and a defect must not count as caught for that.
 _TIMEOUT: Final = 120.0
-# One test after the other cannot share what tests of a run share that go on at the same time: the reads after hostile
-# requests above all. Measured: 4,000 requests ended a trial on the defect-free plane shortly before its end, and
-# the gate itself sends 3,390.
-_ALONE: Final = 1.5
 _MAIN, _OUTSIDER = tenant.CLIENT_PROJECTS
 
 
@@ -72,7 +68,7 @@ class Bench:
         transport = InProcess(App(self.plane), self.time.time, _TIMEOUT)
         # No limit of live workloads: nobody else's GPUs are at stake, and a defect that keeps workloads alive would
         # make every later creation wait for a slot.
-        requests = int(plan(profile, ()).defaults["max_requests"] * _ALONE)
+        requests = plan(profile, ()).defaults["max_requests"]
         budget = Budget(Limits(live=None, requests=requests, gpu_devices=None), self.time)
         self.probe = Probe(
             self._session(transport, contract, settings, budget), oracle or Oracle(contract), self.notebook, profile

@@ -68,6 +68,7 @@ def render(verdict: Verdict, record: Record, detection: Detection | None = None)
             detection=detection,
             untested=words.untested(verdict),
             most_untested=MOST_UNTESTED,
+            limits=_limits(verdict),
             left_behind=verdict.resources.get("left_behind", []),
             # Both are this package's own files.
             style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
@@ -157,6 +158,11 @@ def _resource_tile(verdict: Verdict) -> dict[str, str]:
     created = resources.get("created", 0)
     removed = f"{resources.get('deleted', 0):,} of {created:,} removed" if created else "nothing was created"
     return _tile(left, "left behind", removed, "bad" if left else "good")
+
+
+def _limits(verdict: Verdict) -> str:
+    """The limits of the run in one line, with what was used of each."""
+    return ", ".join(f"{name} {share}" for name, share in words.limits(verdict))
 
 
 def head(finding: Finding, verdict: Verdict) -> dict[str, Any]:

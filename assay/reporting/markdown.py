@@ -73,6 +73,7 @@ def _facts(verdict: Verdict) -> str:
         ("Seed", code(str(run.seed))),
         ("Took", duration(run.seconds)),
         ("assay", escape(run.suite_version)),
+        *((name, escape(share)) for name, share in words.limits(verdict)),
     ]
     return _table([name for name, _ in facts], [[value for _, value in facts]])
 

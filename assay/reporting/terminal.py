@@ -124,6 +124,9 @@ def _footer(verdict: Verdict, report: Path | None) -> Iterator[Text]:
         f"{plural(verdict.requests, 'request')}, {duration(verdict.run.seconds)}",
         style="dim",
     )
+    used = ", ".join(f"{name.removeprefix('--max-')} {share}" for name, share in words.limits(verdict))
+    if used:
+        yield Text(f"  limits   {used}", style="dim")
     replayable = next((finding for finding in verdict.failing if finding.evidence), None)
     if replayable and replayable.evidence:
         yield Text.assemble(("  replay   ", "dim"), one_line(replayable.evidence.replay))

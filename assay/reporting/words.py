@@ -41,6 +41,15 @@ def untested(verdict: Verdict) -> list[tuple[str, list[str]]]:
     return sorted(groups.items(), key=lambda group: -len(group[1]))
 
 
+def limits(verdict: Verdict) -> list[tuple[str, str]]:
+    """The limits that the user, or the command, has set: (name as in ``--max-requests``, "3,450 of 6,000")."""
+    return [
+        (f"--{limit['name'].replace('_', '-')}", f"{limit['used']:,g} of {limit['allowed']:,g}")
+        for limit in verdict.resources.get("limits", ())
+        if limit["allowed"] is not None
+    ]
+
+
 def weight(finding: Finding, fail_on: Class) -> str:
     """How a finding bears on the verdict, in one word or two: ``fails``, ``waived``, ``reported``."""
     if finding.waived:

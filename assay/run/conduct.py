@@ -9,11 +9,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import fields
 
 from rich.console import Console
 
 from assay.client.preflight.recognise import find_problem
-from assay.client.session import Session, open_session
+from assay.client.session import Session, limits_of, open_session
 from assay.client.settings import Settings
 from assay.contract import documents
 from assay.errors import AssayError, InconclusiveError
@@ -60,12 +61,14 @@ def _execute(run: RunContext, stack: ExitStack) -> None:
         problem = find_problem(session, any_json=tuple(run.plan.parts) == ("load",))
         if problem is not None:
             run.journal.write("problem", what=problem)
+        run.used = session.budget.usage
         for part in run.plan.parts:
             if problem is not None:
                 run.journal.write("not_tested", what=part, why="the target could not be reached")
             elif run.interrupted:
                 run.journal.write("not_tested", what=part, why="the run was interrupted")
             else:
+                _catch_up(session)
                 parts.PARTS[part](run)
     finally:
         _clean_up(run, session)
@@ -85,8 +88,23 @@ def _opened(run: RunContext) -> Iterator[Session]:
         session.close()
 
 
+def _catch_up(session: Session) -> None:
+    """Remove what a part that broke off left alive: the next one may need all of the live workloads."""
+    if any(not entry.delete_taken for entry in session.ledger.live().values()):
+        session.sweep()
+
+
+def _note_limits(run: RunContext) -> None:
+    """Tell the journal what each limit of the run was and how much of it was used."""
+    limits, used = limits_of(run.settings), run.used_so_far()
+    for each in fields(limits):
+        allowed, value = getattr(limits, each.name), round(getattr(used, each.name), 1)
+        run.journal.write("limit", name=f"max_{each.name}", allowed=allowed, used=value)
+
+
 def _clean_up(run: RunContext, session: Session) -> None:
     """Remove what is left; tell the journal about everything the ledger lists."""
+    _note_limits(run)
     swept = session.sweep()
     stayed = {item.id for item in swept.left_behind}
     for identity, entry in session.ledger.state().workloads.items():

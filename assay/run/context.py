@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from typing import Final
 from rich.console import Console
 
 from assay.client.settings import Settings
+from assay.client.usage import Usage
 from assay.contract.documents import Contract
 from assay.errors import SettingsError
 from assay.findings.journal import Journal
@@ -80,12 +81,17 @@ class RunContext:
     began: float = field(default_factory=time.monotonic)
     interrupted: bool = False
     mark: str = ""
+    used: Usage = field(default_factory=Usage)  # by the parts so far; the time is in ``used_so_far``
 
     @property
     def deadline(self) -> float | None:
         """The moment (monotonic) at which the wall-clock budget ends, if there is one."""
         limit = self.settings.max_seconds
         return self.began + limit if limit is not None else None
+
+    def used_so_far(self) -> Usage:
+        """What the run has used of its limits."""
+        return replace(self.used, seconds=time.monotonic() - self.began)
 
 
 def open_space(command: str, out: Path | None) -> Space:

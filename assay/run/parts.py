@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from assay import folders
+from assay.client.usage import read_usage
 from assay.errors import SettingsError
 from assay.load.plan import RunFile
 from assay.run import child
@@ -43,7 +44,7 @@ def contract(run: RunContext) -> None:
     ]
     arguments += [f"--only={prefix}" for prefix in run.plan.only]
     run.progress.start("contract", "fuzzing and judging the six operations")
-    ended = _run_child(run, arguments)
+    ended = _run_child(run, "contract", arguments)
     if ended.code == _PYTEST_USAGE and _NO_TEST in ended.tail:
         raise SettingsError(
             f"--only{ended.tail.rpartition(_NO_TEST)[2]}", hint="run `assay rules` for the rules' ids"
@@ -57,7 +58,7 @@ def load(run: RunContext) -> None:
     file = run.space.work / "load.json"
     run_file(run).write(file)
     run.progress.start("load", f"profile '{chosen.profile}'")
-    ended = _run_child(run, ["-m", "assay.load", "--run-file", str(file)])
+    ended = _run_child(run, "load", ["-m", "assay.load", "--run-file", str(file)])
     _explain(run, "load", ended, _LOAD_RESULTS)
 
 
@@ -78,18 +79,22 @@ def run_file(run: RunContext) -> RunFile:
     )
 
 
-def _run_child(run: RunContext, arguments: list[str]) -> child.Ended:
-    env = run.settings.to_env(run.space.work)
+def _run_child(run: RunContext, part: str, arguments: list[str]) -> child.Ended:
+    usage = run.space.work / "usage" / part
+    env = run.settings.to_env(run.space.work, used=run.used_so_far(), usage_folder=usage)
     env |= {JOURNAL: str(run.space.journal.resolve()), RUN_ID: run.space.run_id, PROFILE: run.plan.profile}
-    return child.run(
-        arguments,
-        env=env,
-        folder=run.space.work,
-        log=run.space.work / f"{arguments[1]}.log",
-        watch=run.progress.follow,
-        stop=lambda: run.interrupted,
-        deadline=run.deadline,
-    )
+    try:
+        return child.run(
+            arguments,
+            env=env,
+            folder=run.space.work,
+            log=run.space.work / f"{arguments[1]}.log",
+            watch=run.progress.follow,
+            stop=lambda: run.interrupted,
+            deadline=run.deadline,
+        )
+    finally:
+        run.used = run.used.then(read_usage(usage))
 
 
 def _explain(run: RunContext, part: str, ended: child.Ended, results: frozenset[int]) -> None:

@@ -23,6 +23,7 @@ def test_resources_are_counted_and_a_late_deletion_clears_what_was_left_behind()
         "created": 2,
         "deleted": 2,
         "left_behind": [{"id": "2", "name": "two"}],
+        "limits": [],
     }
 
 

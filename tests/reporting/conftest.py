@@ -50,6 +50,8 @@ def full() -> Run:
         },
         {"t": "resource", "event": "created", "id": "1", "name": "one"},
         {"t": "resource", "event": "left_behind", "id": "1", "name": "one"},
+        {"t": "limit", "name": "max_requests", "allowed": 6000, "used": 3450},
+        {"t": "limit", "name": "max_rps", "allowed": None, "used": 199.0},
         {"t": "not_tested", "what": "access", "why": "no second identity"},
         {"t": "problem", "what": "the target was lost"},
         {"t": "note", "text": "429 was waited out twice"},

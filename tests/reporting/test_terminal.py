@@ -28,6 +28,7 @@ def test_a_log_gets_plain_unwrapped_lines(full: Run) -> None:
     assert line.endswith("(×7)")
     assert lines[-1].strip() == "report   reports/runs/x/report.html"
     assert lines[-2].strip() == "replay   assay replay F-00000000"
+    assert lines[-3].strip() == "limits   requests 3,450 of 6,000"
 
 
 def test_problems_and_left_overs_are_told(full: Run) -> None:

@@ -42,7 +42,15 @@ def test_every_field_of_the_interface_is_there(full: Run, tmp_path: Path) -> Non
     assert document["target"] == {"base_url": "http://127.0.0.1:8080", "contract_version": "2.22"}
     assert set(document["coverage"]) == {"operations", "rules", "keywords", "statuses"}
     assert document["coverage"]["rules"] == {"compute/portion": {"accept": 1, "reject": 1}}
-    assert document["resources"] == {"created": 1, "deleted": 0, "left_behind": [{"id": "1", "name": "one"}]}
+    assert document["resources"] == {
+        "created": 1,
+        "deleted": 0,
+        "left_behind": [{"id": "1", "name": "one"}],
+        "limits": [
+            {"name": "max_requests", "allowed": 6000, "used": 3450},
+            {"name": "max_rps", "allowed": None, "used": 199.0},
+        ],
+    }
     (result,) = document["load"].values()
     assert result["latency_ms"]["p99.9"] == 60.0
     assert result["slo"] == [{"name": "p99", "limit": 45.0, "value": 51.5, "ok": False}]

@@ -15,9 +15,11 @@ from rich.console import Console
 
 from assay import folders
 from assay.client import cleanup
+from assay.client.budget import Budget, LimitReached
 from assay.client.ledger import unfinished_runs
-from assay.client.session import open_session
-from assay.client.settings import load_settings
+from assay.client.session import budget_of, open_session
+from assay.client.settings import from_env, load_settings
+from assay.client.usage import read_usage
 from assay.contract.request import Request
 from assay.errors import BudgetExhausted, CredentialsError, SettingsError, TargetLostError
 from assay.run import parts
@@ -40,14 +42,22 @@ class Stand:
         self.shown = io.StringIO()
         self._patch = patch
 
-    def run(self, part: Part, *, secret: str = SECRET, base_url: str | None = None, **flags: Any) -> int:
+    def run(
+        self,
+        part: Part,
+        *,
+        secret: str = SECRET,
+        base_url: str | None = None,
+        only: tuple[str, ...] = ("contract",),
+        **flags: Any,
+    ) -> int:
         self._patch.setitem(parts.PARTS, "contract", part)
         flags = {"project": PROJECT, "cluster": CLUSTER, "request_timeout": 3.0, "retry_cap": 0.1, **flags}
         settings = load_settings(
             {"base_url": base_url or self.server.base_url, "out": self.out, "delete_deadline": 3.0, **flags},
             env={"ASSAY_CLIENT_ID": "researcher", "ASSAY_CLIENT_SECRET": secret},
         )
-        return conduct(plan("gate", ("contract",)), settings, Console(file=self.shown, width=200))
+        return conduct(plan("gate", only), settings, Console(file=self.shown, width=200))
 
     @property
     def verdict(self) -> dict[str, Any]:
@@ -99,9 +109,45 @@ def test_pass(stand: Stand) -> None:
     assert stand.run(part) == 0
     assert {entry.name for entry in stand.out.iterdir()} == REPORTS
     assert stand.verdict["verdict"] == "pass"
-    assert stand.verdict["resources"] == {"created": 2, "deleted": 2, "left_behind": []}
+    resources = stand.verdict["resources"]
+    assert (resources["created"], resources["deleted"], resources["left_behind"]) == (2, 2, [])
     assert stand.plane.workloads == {}
     assert unfinished_runs() == []
+
+
+def test_the_parts_share_the_limits_of_the_run(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    def counted(run: RunContext, part: str) -> Budget:
+        folder = run.space.work / "usage" / part
+        env = run.settings.to_env(run.space.work, used=run.used_so_far(), usage_folder=folder)
+        return budget_of(from_env({**os.environ, **env}))
+
+    def contract(run: RunContext) -> None:
+        budget = counted(run, "contract")
+        for _ in range(7):
+            budget.request()
+        budget.take(3)
+        run.used = run.used.then(read_usage(run.space.work / "usage" / "contract"))
+        passed(run)
+
+    def load(run: RunContext) -> None:
+        budget = counted(run, "load")
+        assert budget.limits.creates == 2
+        assert budget.requests_left == 20 - run.used.requests
+        budget.take(2)
+        with pytest.raises(LimitReached, match="has used up its 5 creations"):
+            budget.take()
+        run.used = run.used.then(read_usage(run.space.work / "usage" / "load"))
+
+    monkeypatch.setitem(parts.PARTS, "load", load)
+    stand.run(contract, only=(), max_requests=20, max_creates=5)
+    limits = {limit["name"]: limit for limit in stand.verdict["resources"]["limits"]}
+    assert (limits["max_creates"]["allowed"], limits["max_creates"]["used"]) == (5, 5)
+    assert limits["max_requests"]["allowed"] == 20
+    assert 8 <= limits["max_requests"]["used"] <= 20  # with the questions whether this is the API at all
+    assert (limits["max_live"]["allowed"], limits["max_live"]["used"]) == (10, 3)
+    assert limits["max_seconds"]["allowed"] is None
+    assert limits["max_seconds"]["used"] > 0
+    assert "limits   live 3 of 10, creates 5 of 5, requests" in stand.shown.getvalue()
 
 
 def test_foreign_workloads_survive(stand: Stand) -> None:

@@ -21,9 +21,9 @@ class Sizes:
     shrinks: int
 
 
-# Gate: 24 + 36 cases and about 1.4 requests each are 500 of the gate's 4,000 requests; on a target that takes 150 ms
+# Gate: 24 + 36 cases and about 1.4 requests each are 500 of the gate's 6,000 requests; on a target that takes 150 ms
 # the longest item (creation, two requests a case) takes 11 s. Certify sends every coverage case (1,160 for a
-# creation): about 7,000 of 40,000 requests.
+# creation): about 7,000 of 60,000 requests.
 PROFILES: Final = {
     "gate": Sizes(coverage=24, fuzzing=36, scenarios=12, steps=8, shrinks=60),
     "certify": Sizes(coverage=None, fuzzing=400, scenarios=100, steps=10, shrinks=250),
