@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from assay.prove.conduct import Request
+    from assay.prove.conduct import ProveRequest
 
 
 class Profile(StrEnum):
@@ -51,9 +51,9 @@ def prove(
     # Imported late: the contract tests take seconds to plan, which --help need not pay.
     from rich.console import Console
 
-    from assay.prove.conduct import Request, conduct
+    from assay.prove.conduct import ProveRequest, conduct
 
-    request: Request = Request(
+    request: ProveRequest = ProveRequest(
         profile=profile.value,
         families=tuple(family or ()),
         only=tuple(only or ()),

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from assay.checks.probe import Probe
 from assay.client.budget import Budget, Limits
+from assay.client.clock import SkippingClock
 from assay.client.evidence import Mask
 from assay.client.identity import Identity
 from assay.client.ledger import MemoryLedger
@@ -15,8 +16,8 @@ from assay.client.settings import Settings, load_settings
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.findings.journal import Journal
+from assay.prove import timing
 from assay.prove.inprocess import URL, InProcess
-from assay.prove.timing import SharedTime
 from assay.reference import tenant
 from assay.reference.app import App
 from assay.reference.behaviour import Behaviour
@@ -60,16 +61,16 @@ class Bench:
         profile: str = "gate",
         seed: int = 1,
     ) -> None:
-        self.time = SharedTime()
-        self.time.install()
-        self.plane = Plane(PlaneSetup(contract, contract.rules, self.time.time, seed=seed), behaviour)
+        self.clock = SkippingClock()
+        timing.install(self.clock)
+        self.plane = Plane(PlaneSetup(contract, contract.rules, self.clock.time, seed=seed), behaviour)
         self.notebook = Notebook()
         settings = self._settings(seed)
-        transport = InProcess(App(self.plane), self.time.time, _TIMEOUT)
+        transport = InProcess(App(self.plane), self.clock, _TIMEOUT)
         # No limit of live workloads: nobody else's GPUs are at stake, and a defect that keeps workloads alive would
         # make every later creation wait for a slot.
         requests = plan(profile, ()).defaults["max_requests"]
-        budget = Budget(Limits(live=None, requests=requests, gpu_devices=None), self.time)
+        budget = Budget(Limits(live=None, requests=requests, gpu_devices=None), self.clock)
         self.probe = Probe(
             self._session(transport, contract, settings, budget), oracle or Oracle(contract), self.notebook, profile
         )
@@ -88,7 +89,9 @@ class Bench:
 
     def _session(self, transport: InProcess, contract: Contract, settings: Settings, budget: Budget) -> Session:
         mask, patience = Mask(), Patience(cap=settings.retry_cap)
-        main, outsider = (Identity(transport, given, mask, patience, self.time) for given in credentials_of(settings))
+        main, outsider = (
+            Identity(transport, given, mask, patience, self.clock) for given in credentials_of(settings)
+        )
         # The ledger is in memory: the workloads end with the control plane they live in.
         return Session(
             settings,
@@ -102,5 +105,5 @@ class Bench:
             patience=patience,
             run_id="prove",
             mark="assay-prove",
-            clock=self.time,
+            clock=self.clock,
         )

@@ -17,11 +17,10 @@ from assay.contract import documents
 from assay.errors import EXIT_FAIL, EXIT_PASS, ReportError, SettingsError, UsageError
 from assay.findings.detection import Detection, read_detection
 from assay.prove import report
-from assay.prove.earlier import caught_by_gate
-from assay.prove.plain import compare
+from assay.prove.real_runs import compare
 from assay.prove.score import TIMED, Score, check_joinable, chosen, joined, newly_surviving, reasons
-from assay.prove.trial import Outcome
-from assay.prove.trials import Trials
+from assay.prove.trial import TrialOutcome
+from assay.prove.trials import Trials, caught_by_gate
 from assay.reference.defects import FAMILIES, catalogue
 from assay.reference.defects.base import Defect
 
@@ -30,7 +29,7 @@ _SAYS_EVERY: Final = 250  # outcomes between two lines of progress
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ProveRequest:
     """What the command line asked for; see ``assay.cli.prove``."""
 
     profile: str = "gate"
@@ -67,7 +66,7 @@ class Request:
         return file if file is not None and self.families and file.exists() else None
 
 
-def conduct(request: Request, console: Console, *, list_only: bool = False) -> int:
+def conduct(request: ProveRequest, console: Console, *, list_only: bool = False) -> int:
     """Do what ``request`` says and return the exit code. Raises UsageError and InconclusiveError."""
     request.check()
     record = read_detection(request.baseline) if request.baseline else None
@@ -94,7 +93,7 @@ def conduct(request: Request, console: Console, *, list_only: bool = False) -> i
 
 
 def _tried(
-    request: Request, every: Sequence[Defect], record: Detection | None, console: Console
+    request: ProveRequest, every: Sequence[Defect], record: Detection | None, console: Console
 ) -> tuple[Score, Sequence[str]]:
     """Try the defects that can be told, or a sample of them; and what certify misses although the gate does not."""
     telling = [defect for defect in every if defect.equivalent is None]
@@ -107,7 +106,7 @@ def _tried(
     if request.sample is not None:
         telling = random.Random(request.seed).sample(telling, min(request.sample, len(telling)))
     began = time.monotonic()
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, TrialOutcome] = {}
     trials = Trials(
         profile=request.profile,
         seed=request.seed,
@@ -127,7 +126,7 @@ def _tried(
     return replace(score, seconds=time.monotonic() - began, not_tried=not_tried), trials.disagree
 
 
-def _worse(request: Request, score: Score, record: Detection, console: Console) -> bool:
+def _worse(request: ProveRequest, score: Score, record: Detection, console: Console) -> bool:
     worse = newly_surviving(score, record)
     console.print(f"\n{len(worse)} defects survive that {request.baseline} does not list", soft_wrap=True)
     for name in worse:
@@ -135,7 +134,7 @@ def _worse(request: Request, score: Score, record: Detection, console: Console) 
     return bool(worse)
 
 
-def _to_record(request: Request, score: Score) -> dict[str, Any]:
+def _to_record(request: ProveRequest, score: Score) -> dict[str, Any]:
     """The record to write: of this run, or the one in place with this run's families put into it."""
     now = score.record()
     if request.joins is None:
@@ -144,7 +143,7 @@ def _to_record(request: Request, score: Score) -> dict[str, Any]:
     return joined(read_detection(request.joins), now, reasons(every)).to_json()
 
 
-def _shortcuts_differ(request: Request, score: Score, console: Console) -> bool:
+def _shortcuts_differ(request: ProveRequest, score: Score, console: Console) -> bool:
     # Under load there is no short cut.
     outcomes = [score.outcomes[name] for name in sorted(score.outcomes) if score.defects[name].family != TIMED]
     drawn = random.Random(request.seed).sample(outcomes, min(request.check_shortcuts, len(outcomes)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import TimeoutError as FutureTimeout
 from email.utils import formatdate
 from functools import cache
 from typing import Any, Final
 
+from assay.client.clock import Clock
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.transport import Field, Transport
 from assay.reference.app import App
@@ -30,7 +31,7 @@ def _loop() -> asyncio.AbstractEventLoop:
 class InProcess(Transport):
     """A transport without a network. Safe to use from several threads."""
 
-    def __init__(self, app: App, clock: Callable[[], float], timeout: float) -> None:
+    def __init__(self, app: App, clock: Clock, timeout: float) -> None:
         # Not Transport.__init__: it opens a connection pool, and there is nothing to connect to.
         self.base_url = URL
         self.timeout = timeout
@@ -47,14 +48,14 @@ class InProcess(Transport):
         fields = [(name.lower(), value.strip()) for name, value in headers]
         if content is not None and not any(name == b"content-length" for name, _ in fields):
             fields.append((b"content-length", str(len(content)).encode()))
-        began = self._clock()
+        began = self._clock.time()
         call = self._call(method, target, fields, content or b"")
         try:
             messages = self._on_the_loop(call) if self._waits else self._at_once(call)
         except FutureTimeout:
             return NoAnswer("timeout", "time ran out while waiting for the answer", self.timeout)
         if len(messages) < 2:
-            return NoAnswer("reset", "the connection was closed without an answer", self._clock() - began)
+            return NoAnswer("reset", "the connection was closed without an answer", self._clock.time() - began)
         return self._answer(method, messages, began)
 
     def close(self) -> None:
@@ -98,7 +99,7 @@ class InProcess(Transport):
         given: dict[str, str] = {}
         for name, value in start["headers"]:
             given[name.decode("latin-1")] = value.decode("latin-1")
-        now = self._clock()
+        now = self._clock.time()
         given["date"] = formatdate(now, usegmt=True)
         body = b"" if method == "HEAD" else finish["body"]
         return Answer(start["status"], given, body, now - began)

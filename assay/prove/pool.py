@@ -15,7 +15,7 @@ from assay.contract import documents
 from assay.errors import InconclusiveError
 from assay.processes import Parent
 from assay.prove.suite import SuiteTest, collect
-from assay.prove.trial import Outcome, findings_of, try_defect
+from assay.prove.trial import TrialOutcome, findings_of, try_defect
 from assay.reference.defects import catalogue
 from assay.reference.defects.base import Defect
 
@@ -47,7 +47,7 @@ def _known() -> dict[str, Mapping[str, Any]]:
     return findings_of(documents.load(), worker.tests, profile=worker.profile, seed=worker.seed)
 
 
-def _try(name: str, known: frozenset[str], near: bool) -> Outcome:
+def _try(name: str, known: frozenset[str], near: bool) -> TrialOutcome:
     worker = _STATE["worker"]
     return try_defect(
         documents.load(),
@@ -69,7 +69,7 @@ def try_all(
     only: tuple[str, ...] = (),
     thorough: bool = True,
     begun: Callable[[Mapping[str, Mapping[str, Any]]], None],
-) -> Iterator[Outcome]:
+) -> Iterator[TrialOutcome]:
     """Yield the outcome of each defect as it is known; ``begun`` gets the findings of the defect-free plane.
 
     First every defect meets the tests that are about its place, then those not caught meet all of them (unless not
@@ -98,6 +98,6 @@ def try_all(
 
 def _results(
     pool: ProcessPoolExecutor, names: Sequence[str], known: frozenset[str], *, near: bool
-) -> Iterator[Outcome]:
+) -> Iterator[TrialOutcome]:
     for done in as_completed([pool.submit(_try, name, known, near) for name in names]):
         yield done.result()

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assay.findings.detection import Share
-from assay.prove.plain import Agreement
+from assay.prove.real_runs import Agreement
 from assay.prove.score import Score
 from assay.reference.defects.base import Defect
 

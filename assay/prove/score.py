@@ -10,7 +10,7 @@ from typing import Any, Final
 from assay import __version__
 from assay.errors import SettingsError
 from assay.findings.detection import Detection, Share, Survivor, suite_digest
-from assay.prove.trial import Outcome
+from assay.prove.trial import TrialOutcome
 from assay.reference.defects.base import Defect
 
 TIMED: Final = "performance"
@@ -26,7 +26,7 @@ class Score:
 
     profile: str
     seed: int
-    outcomes: Mapping[str, Outcome]
+    outcomes: Mapping[str, TrialOutcome]
     defects: Mapping[str, Defect]
     seconds: float = 0.0
     not_tried: Mapping[str, str] = field(default_factory=dict)  # family: why
@@ -50,7 +50,7 @@ class Score:
         return {name: self.share(members) for name, members in _grouped(self.defects.values(), "operation").items()}
 
     @property
-    def survivors(self) -> list[Outcome]:
+    def survivors(self) -> list[TrialOutcome]:
         return sorted((o for o in self.outcomes.values() if not o.caught), key=lambda outcome: outcome.id)
 
     def to_json(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Score:
             version=__version__,
             digests=dict.fromkeys(tried, suite_digest()),
             shares={
-                name: {role: self.share(members) for role, members in _grouped(each, "operation").items()}
+                name: {operation: self.share(members) for operation, members in _grouped(each, "operation").items()}
                 for name, each in tried.items()
             },
             effort={name: found for name, each in tried.items() if (found := self.effort(each)) is not None},

@@ -16,14 +16,13 @@ from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.errors import AssayError
 from assay.prove.bench import Bench
-from assay.prove.order import ordered
-from assay.prove.suite import SuiteTest
+from assay.prove.suite import SuiteTest, ordered
 from assay.reference.behaviour import Behaviour
 from assay.reference.defects.base import Defect
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrialOutcome:
     """What became of one defect.
 
     ``finding`` is the first one that the defect-free plane does not have: {"id", "class", "kind", "summary"}; None
@@ -51,10 +50,10 @@ class Outcome:
         return asdict(self)
 
 
-def outcome_from_json(data: Mapping[str, Any]) -> Outcome:
-    """The inverse of ``Outcome.to_json``; other keys are passed over. KeyError or TypeError when it is none."""
-    own = {item.name: data[item.name] for item in fields(Outcome)}
-    return Outcome(**{**own, "broken": tuple(own["broken"]), "told": tuple(own["told"])})
+def outcome_from_json(data: Mapping[str, Any]) -> TrialOutcome:
+    """The inverse of ``TrialOutcome.to_json``; other keys are passed over. KeyError or TypeError when it is none."""
+    own = {item.name: data[item.name] for item in fields(TrialOutcome)}
+    return TrialOutcome(**{**own, "broken": tuple(own["broken"]), "told": tuple(own["told"])})
 
 
 @cache
@@ -72,13 +71,13 @@ def try_defect(
     profile: str,
     seed: int,
     near: bool = False,
-) -> Outcome:
+) -> TrialOutcome:
     """Run ``tests`` on ``defect``, the likeliest first, until a finding that is not ``known``.
 
     ``near``: only those that are about its place; who survives them has not survived.
     """
     bench = Bench(contract, defect.change(Behaviour()), oracle(contract), profile=profile, seed=seed)
-    return _until_found(bench, defect.id, ordered(defect, tuple(tests), near=near), known)
+    return _until_found(bench, defect.id, ordered(contract, defect, tuple(tests), near=near), known)
 
 
 def findings_of(
@@ -91,7 +90,7 @@ def findings_of(
     return dict(bench.notebook.findings)
 
 
-def _until_found(bench: Bench, name: str, tests: list[SuiteTest], known: Collection[str]) -> Outcome:
+def _until_found(bench: Bench, name: str, tests: list[SuiteTest], known: Collection[str]) -> TrialOutcome:
     began = time.perf_counter()
     broken: list[str] = []
     for number, test in enumerate(tests, start=1):
@@ -101,11 +100,15 @@ def _until_found(bench: Bench, name: str, tests: list[SuiteTest], known: Collect
         new = next((item for key, item in bench.notebook.findings.items() if key not in known), None)
         if new is not None:
             shown = {key: str(new[key]) for key in ("id", "class", "kind", "summary")}
-            return Outcome(name, shown, test.id, number, bench.notebook.requests, _since(began), tuple(broken[:3]))
+            return TrialOutcome(
+                name, shown, test.id, number, bench.notebook.requests, _since(began), tuple(broken[:3])
+            )
         if bench.notebook.lost:
             break
     problem = bench.notebook.lost
-    return Outcome(name, None, None, len(tests), bench.notebook.requests, _since(began), tuple(broken[:3]), problem)
+    return TrialOutcome(
+        name, None, None, len(tests), bench.notebook.requests, _since(began), tuple(broken[:3]), problem
+    )
 
 
 def run(bench: Bench, test: SuiteTest) -> str | None:

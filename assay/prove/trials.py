@@ -6,15 +6,19 @@ tests: that would take hours. A sample is, and must agree.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
-from assay.prove.loaded import try_under_load
+from assay.errors import SettingsError
+from assay.findings.detection import from_json, suite_digest
 from assay.prove.pool import try_all
+from assay.prove.real_runs import try_under_load
 from assay.prove.score import TIMED
-from assay.prove.trial import Outcome
+from assay.prove.trial import TrialOutcome, outcome_from_json
 from assay.reference.defects.base import Defect
 
 TRIES: Final = 3
@@ -39,10 +43,10 @@ class Trials:
     processes: int
     say: Say
     expected: frozenset[str] = frozenset()
-    earlier: Mapping[str, Outcome] = field(default_factory=dict)
+    earlier: Mapping[str, TrialOutcome] = field(default_factory=dict)
     disagree: list[str] = field(default_factory=list)
 
-    def run(self, defects: Sequence[Defect]) -> Iterator[Outcome]:
+    def run(self, defects: Sequence[Defect]) -> Iterator[TrialOutcome]:
         """Yield the outcome of every defect, each once."""
         judged = [defect.id for defect in defects if defect.family != TIMED]
         under_load = [defect.id for defect in defects if defect.family == TIMED]
@@ -58,7 +62,7 @@ class Trials:
                 ),
             )
 
-    def _judged(self, names: Sequence[str]) -> Iterator[Outcome]:
+    def _judged(self, names: Sequence[str]) -> Iterator[TrialOutcome]:
         # Shuffled, so that the survivors of one family, which take longest, do not all wait for the end.
         shuffled = random.Random(self.seed).sample(list(names), len(names))
         if self.profile != "certify":
@@ -80,7 +84,7 @@ class Trials:
         if caught:
             self._check_subset(caught)
 
-    def _again(self, names: Sequence[str]) -> Iterator[Outcome]:
+    def _again(self, names: Sequence[str]) -> Iterator[TrialOutcome]:
         """Try ``names``, and those that survive although the record does not list them, again."""
         for number in range(1, TRIES + 1):
             surprising = []
@@ -102,8 +106,34 @@ class Trials:
         agreed = len(drawn) - len(self.disagree)
         self.say(f"certify's tests catch {agreed} of {len(drawn)} sampled defects that the gate's tests catch")
 
-    def _contract(self, names: Sequence[str], profile: str) -> Iterator[Outcome]:
+    def _contract(self, names: Sequence[str], profile: str) -> Iterator[TrialOutcome]:
         def begun(known: Mapping[str, Mapping[str, Any]]) -> None:
             self.say(f"{profile}: {len(known)} findings without any defect; {len(names)} defects to try")
 
         return try_all(names, profile=profile, seed=self.seed, processes=self.processes, begun=begun)
+
+
+def caught_by_gate(file: Path, seed: int) -> Mapping[str, TrialOutcome]:
+    """The caught outcomes in ``file``, which ``assay prove --json`` wrote, by the id of the defect.
+
+    SettingsError when it is none, of another profile, seed or state of the suite.
+    """
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        record = from_json(data)
+        outcomes = [outcome_from_json(item) for item in data["outcomes"]]
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be read: {error.strerror}", hint="`assay prove --json` writes it"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise SettingsError(f"{file} is no report of a proof", hint="`assay prove --json` writes one") from None
+    if (record.profile, record.seed) != ("gate", seed):
+        raise SettingsError(
+            f"{file} is of the profile {record.profile} and seed {record.seed}, not of gate and {seed}"
+        )
+    if set(record.digests.values()) != {suite_digest()}:
+        raise SettingsError(
+            f"{file} was made with another state of the suite", hint="make it again with `assay prove --json`"
+        )
+    return {outcome.id: outcome for outcome in outcomes if outcome.caught}

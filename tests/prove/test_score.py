@@ -13,10 +13,10 @@ from rich.console import Console
 from assay.errors import SettingsError, UsageError
 from assay.findings.detection import Share, read_detection
 from assay.prove import report
-from assay.prove.conduct import Request, conduct
-from assay.prove.plain import Agreement
+from assay.prove.conduct import ProveRequest, conduct
+from assay.prove.real_runs import Agreement
 from assay.prove.score import Score, check_joinable, chosen, joined, newly_surviving
-from assay.prove.trial import Outcome
+from assay.prove.trial import TrialOutcome
 from assay.reference.defects.base import Defect
 
 
@@ -26,9 +26,9 @@ def defect(name: str, equivalent: str | None = None) -> Defect:
     )
 
 
-def outcome(name: str, cls: str | None) -> Outcome:
+def outcome(name: str, cls: str | None) -> TrialOutcome:
     finding = {"id": "F-1", "class": cls, "kind": "check", "summary": "wrong"} if cls else None
-    return Outcome(name, finding, "test" if cls else None, 3, 30, 0.1)
+    return TrialOutcome(name, finding, "test" if cls else None, 3, 30, 0.1)
 
 
 DEFECTS = {
@@ -63,7 +63,7 @@ def test_shares_by_operation() -> None:
 
 def test_effort_is_median_and_p90_of_what_was_caught() -> None:
     many = {
-        f"a/{n}": Outcome(f"a/{n}", {"class": "violation"}, "test", 1, requests, requests / 10)
+        f"a/{n}": TrialOutcome(f"a/{n}", {"class": "violation"}, "test", 1, requests, requests / 10)
         for n, requests in enumerate((50, 10, 40, 20, 30, 100, 60, 70, 80, 90))
     }
     score = Score("gate", 1, many, {name: defect(name) for name in many})
@@ -113,14 +113,14 @@ def test_defects_are_chosen_by_family_and_by_steps_of_their_ids() -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        Request(families=("no-such",)),
-        Request(only=("no/such",)),
-        Request(sample=3, write_baseline=Path("x")),
-        Request(only=("request-schema/create/spec.imagePullPolicy/type",)),
+        ProveRequest(families=("no-such",)),
+        ProveRequest(only=("no/such",)),
+        ProveRequest(sample=3, write_baseline=Path("x")),
+        ProveRequest(only=("request-schema/create/spec.imagePullPolicy/type",)),
     ],
     ids=["family", "id", "partial-record", "untellable"],
 )
-def test_what_cannot_be_done_is_said_before_anything_is_tried(request_: Request) -> None:
+def test_what_cannot_be_done_is_said_before_anything_is_tried(request_: ProveRequest) -> None:
     with pytest.raises(UsageError):
         conduct(request_, Console(quiet=True))
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from assay.contract import documents
-from assay.prove.order import ordered
-from assay.prove.suite import SuiteTest, collect
+from assay.prove.suite import SuiteTest, collect, near_operation, ordered
 from assay.prove.trial import findings_of, try_defect
 from assay.reference.defects import catalogue
 
@@ -46,7 +45,8 @@ def every_test() -> tuple[SuiteTest, ...]:
 
 
 def near(name: str) -> list[SuiteTest]:
-    return ordered(catalogue(documents.load())[name], every_test(), near=True)
+    contract = documents.load()
+    return ordered(contract, catalogue(contract)[name], every_test(), near=True)
 
 
 @cache
@@ -86,3 +86,10 @@ def test_tests_about_the_place_come_first() -> None:
     ids = [test.id for test in near("rule-off/compute/memory-required-with-its-type")]
     assert ids
     assert all(test.startswith("rules/compute/memory-required-with-its-type[") for test in ids)
+
+
+@pytest.mark.parametrize("name", documents.load().operations)
+def test_there_are_tests_near_every_operation(name: str) -> None:
+    begins = near_operation(documents.load().operations[name])
+    assert begins
+    assert not [each for each in begins if not any(test.id.startswith(each) for test in every_test())]

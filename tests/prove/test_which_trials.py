@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from assay.errors import InconclusiveError, SettingsError
-from assay.prove import loaded, trials
-from assay.prove.earlier import caught_by_gate
-from assay.prove.plain import Ran
+from assay.prove import real_runs, trials
+from assay.prove.real_runs import Ran
 from assay.prove.score import Score
-from assay.prove.trial import Outcome
-from assay.prove.trials import Trials
+from assay.prove.trial import TrialOutcome
+from assay.prove.trials import Trials, caught_by_gate
 from assay.reference.defects.base import Defect
 
 FOUND = {"id": "F-1", "class": "violation", "kind": "check", "summary": "wrong"}
@@ -25,8 +24,8 @@ def defect(name: str) -> Defect:
     return Defect(name, name.split("/")[0], f"{name} is wrong", "/paths", lambda behaviour: behaviour)
 
 
-def outcome(name: str, caught: bool) -> Outcome:
-    return Outcome(name, FOUND if caught else None, "test" if caught else None, 1, 10, 0.1)
+def outcome(name: str, caught: bool) -> TrialOutcome:
+    return TrialOutcome(name, FOUND if caught else None, "test" if caught else None, 1, 10, 0.1)
 
 
 class Suite:
@@ -36,7 +35,7 @@ class Suite:
         self.catches = {profile: list(runs) for profile, runs in catches.items()}
         self.asked: list[tuple[str, frozenset[str]]] = []
 
-    def try_all(self, names: Sequence[str], *, profile: str, begun: Any, **_: Any) -> Iterator[Outcome]:
+    def try_all(self, names: Sequence[str], *, profile: str, begun: Any, **_: Any) -> Iterator[TrialOutcome]:
         self.asked.append((profile, frozenset(names)))
         begun({})
         runs = self.catches[profile]
@@ -46,7 +45,7 @@ class Suite:
 
 def run(
     monkeypatch: pytest.MonkeyPatch, suite: Suite, names: Sequence[str], profile: str, expected: Sequence[str] = ()
-) -> tuple[dict[str, Outcome], Trials]:
+) -> tuple[dict[str, TrialOutcome], Trials]:
     monkeypatch.setattr(trials, "try_all", suite.try_all)
     tried = Trials(profile, 1, 1, lambda _: None, frozenset(expected))
     outcomes = list(tried.run([defect(name) for name in names]))
@@ -91,7 +90,7 @@ def test_what_certify_misses_and_the_gate_does_not_is_named(monkeypatch: pytest.
 
 
 def test_performance_meets_the_load_part_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    def try_under_load(names: Sequence[str], *, profile: str, begun: Any, **_: Any) -> Iterator[Outcome]:
+    def try_under_load(names: Sequence[str], *, profile: str, begun: Any, **_: Any) -> Iterator[TrialOutcome]:
         assert (list(names), profile) == (["performance/slow"], "gate")
         begun({})
         yield outcome("performance/slow", True)
@@ -103,14 +102,14 @@ def test_performance_meets_the_load_part_and_nothing_else(monkeypatch: pytest.Mo
     assert suite.asked == [("gate", frozenset({"store/a"}))]
 
 
-def under_load(monkeypatch: pytest.MonkeyPatch, runs: Mapping[str | None, list[Ran]]) -> list[Outcome]:
+def under_load(monkeypatch: pytest.MonkeyPatch, runs: Mapping[str | None, list[Ran]]) -> list[TrialOutcome]:
     def run_command(name: str | None, *, part: str, **_: Any) -> Ran:
         assert part == "load"
         return runs[name].pop(0)
 
-    monkeypatch.setattr(loaded, "run_command", run_command)
+    monkeypatch.setattr(real_runs, "run_command", run_command)
     names = [name for name in runs if name is not None]
-    return list(loaded.try_under_load(names, profile="gate", seed=1, begun=lambda _: None))
+    return list(real_runs.try_under_load(names, profile="gate", seed=1, begun=lambda _: None))
 
 
 STALL = {**FOUND, "id": "F-2", "summary": "the target stood still"}
@@ -135,14 +134,14 @@ def test_a_run_that_decides_nothing_is_made_again(monkeypatch: pytest.MonkeyPatc
 
 
 def test_one_that_never_decides_is_a_survivor_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    (found,) = under_load(monkeypatch, {None: [QUIET], "performance/a": [NOISY] * loaded.TRIES})
+    (found,) = under_load(monkeypatch, {None: [QUIET], "performance/a": [NOISY] * real_runs.TRIES})
     assert not found.caught
     assert found.problem == "the load generator was the bottleneck"
 
 
 def test_nothing_can_be_said_when_the_defect_free_plane_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InconclusiveError, match="bottleneck"):
-        under_load(monkeypatch, {None: [NOISY] * loaded.TRIES})
+        under_load(monkeypatch, {None: [NOISY] * real_runs.TRIES})
 
 
 def test_what_an_earlier_proof_of_the_gate_has_caught_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

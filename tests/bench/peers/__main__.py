@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from assay.contract import documents
-from assay.prove.plain import run_command
+from assay.prove.real_runs import run_command
 from assay.reference.defects import catalogue
 from assay.reference.defects.base import Defect
 from tests.bench.peers import schemathesis_cli
