@@ -11,7 +11,7 @@ from assay.checks.chains import Chains
 from assay.checks.exchange import Exchange
 from assay.checks.settling import after_update
 from assay.contract.request import Reason, Request
-from assay.generation.cases import PLAIN_NAME, Ids, PlannedCase
+from assay.generation.cases import PLAIN_NAME, PlannedCase, TargetIds
 from assay.generation.packing import Pack
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Packs:
         test = f"pack/{pack.cases[0].id}"
         focuses = tuple(focus(case) for case in pack.cases)
         if pack.operation == "create":
-            body = {**pack.body, **_meta(pack, Ids(probe.project, probe.cluster), probe.name())}
+            body = {**pack.body, **_meta(pack, TargetIds(probe.project, probe.cluster), probe.name())}
             with probe.creating(Request("create", body=body), test=test, focus=focuses) as exchange:
                 return exchange
         with self._chains.link(probe, test, pack) as link:
@@ -74,7 +74,7 @@ class Packs:
             return exchange
 
 
-def _meta(pack: Pack, ids: Ids, name: str) -> dict[str, str]:
+def _meta(pack: Pack, ids: TargetIds, name: str) -> dict[str, str]:
     given = pack.body.get("name")
     return {
         "name": name if given in (None, PLAIN_NAME) else str(given),

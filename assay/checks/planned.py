@@ -15,7 +15,8 @@ from assay.checks.lending import Lending
 from assay.checks.packs import Packs, focus
 from assay.checks.probe import Probe, Workload
 from assay.checks.settling import after_update
-from assay.generation.cases import ACCEPT, Ids, PlannedCase, overlay
+from assay.contract.operations import Kind
+from assay.generation.cases import ACCEPT, PlannedCase, TargetIds, overlay
 
 # Draws for each side of a rule that varies. The fixed cases hold every boundary we know of; draws are for the rest.
 _VARIATIONS: Final = {"gate": 2, "certify": 60}
@@ -88,7 +89,8 @@ def _may_share(one: PlannedCase, two: PlannedCase) -> bool:
 
 
 def _create(probe: Probe, test: str, case: PlannedCase) -> Exchange:
-    request = case.build(Ids(probe.project, probe.cluster), probe.name())
+    operation = probe.oracle.contract.operations[case.operation]
+    request = case.build(operation, TargetIds(probe.project, probe.cluster), probe.name())
     with probe.creating(request, test=test, focus=(focus(case),)) as exchange:
         return exchange
 
@@ -134,9 +136,10 @@ _PLAIN: Final = Lending(_plain_workload)
 
 
 def _send(probe: Probe, test: str, case: PlannedCase, workload: Workload) -> Exchange:
-    ids = Ids(probe.project, probe.cluster, workload=workload.id)
-    request = case.build(ids, workload.name)
-    also = frozenset({404}) if case.operation in {"metrics", "pod_metrics"} else frozenset()
+    operation = probe.oracle.contract.operations[case.operation]
+    ids = TargetIds(probe.project, probe.cluster, {"workload": workload.id})
+    request = case.build(operation, ids, workload.name)
+    also = frozenset(operation.row.also) if operation.kind is Kind.MEASURE else frozenset()
     exchange = probe.send(
         request, test=test, before=workload.spec, focus=(focus(case),), also=also, setup=(workload.created,)
     )

@@ -85,18 +85,20 @@ class Operation:
 
     def request(
         self,
+        ids: Mapping[str, str] | None = None,
         *,
         query: tuple[tuple[str, str], ...] = (),
         headers: tuple[tuple[str, str], ...] = (),
         body: Json | Absent = ABSENT,
-        **ids: str,
+        **named: str,
     ) -> Request:
-        """A request to it. ``ids`` are by resource (``workload=...``); ids that its path does not name are left out.
+        """A request to it. Ids are by resource (``workload=...``); those that its path does not name are left out.
 
         Raises ContractError when one is missing.
         """
         try:
-            path = {parameter: ids[resource] for parameter, resource in self.needs.items()}
+            known = {**(ids or {}), **named}
+            path = {parameter: known[resource] for parameter, resource in self.needs.items()}
         except KeyError as error:
             raise ContractError(f"{self.name} needs the id of a {error.args[0]}") from error
         return Request(self.name, path, query, headers, body)
@@ -181,7 +183,11 @@ class Contract:
 
     def _single(self, kind: Kind) -> Operation:
         main = self.of_kind(Kind.CREATE)[0].writes
-        found = [operation for operation in self.of_kind(kind) if operation.subject == main]
+        found = [
+            operation
+            for operation in self.of_kind(kind)
+            if operation.subject == main and (kind is Kind.CREATE or operation.path.endswith("}"))
+        ]
         if len(found) != 1:
             raise ContractError(f"{self.source}: {len(found)} operations {kind} a {main}; there must be one")
         return found[0]

@@ -17,14 +17,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from assay.contract import parameters
-from assay.contract.documents import Contract
+from assay.contract.documents import Contract, Operation
+from assay.contract.operations import Kind
 from assay.contract.request import ABSENT, Expectation, Json, Outcome, Reason, Request, Source
-from assay.contract.rules.base import CREATE, Broken, Rule, Spec, Strength, Unclear, never
+from assay.contract.rules.base import BOTH, CREATE, Broken, Rule, Spec, Strength, Unclear, never
 from assay.contract.rules.catalogue import effective, judgements
 from assay.contract.schema import Node, Validator, build
 from assay.contract.unstated import Unstated
 
-_WRITES: Final = frozenset({"create", "update"})
 # How the validator's message begins that tells of a value off its format.
 _QUOTED_ID: Final = re.compile(r'"([^"]{32,45})" is not a "uuid"')
 # RFC 8259, 8.1: JSON is UTF-8 without a byte order mark; but a reader may ignore the mark, or heed it.
@@ -33,12 +33,15 @@ _SPEC: Final = "/body/spec"
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """What is known to exist on the target; the oracle needs it for ids only."""
+class Existing:
+    """What is known to exist on the target: ids by resource. Of a resource that is not listed nothing is known."""
 
-    workloads: frozenset[str] = frozenset()
-    projects: frozenset[str] = frozenset()
-    clusters: frozenset[str] = frozenset()
+    ids: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, **ids: Iterable[str]) -> Existing:
+        """``Existing.of(workload=[...], project=[...])``; an empty list says that there is none."""
+        return cls({resource: frozenset(known) for resource, known in ids.items()})
 
 
 class Oracle:
@@ -47,34 +50,36 @@ class Oracle:
     def __init__(self, contract: Contract, rules: Sequence[Rule] | None = None) -> None:
         self.contract = contract
         self.rules = contract.rules if rules is None else tuple(rules)
-        # By role once: asking each rule of 89 whether it applies was a tenth of an evaluation.
-        self._rules = {role: tuple(rule for rule in self.rules if role in rule.applies) for role in _WRITES}
+        # By kind once: asking each rule of 89 whether it applies was a tenth of an evaluation.
+        self._rules = {kind: tuple(rule for rule in self.rules if kind in rule.applies) for kind in sorted(BOTH)}
         self._contradictions = {
-            role: tuple(item for item in contract.contradictions if role in item.applies and item.judge is not never)
-            for role in _WRITES
+            kind: tuple(item for item in contract.contradictions if kind in item.applies and item.judge is not never)
+            for kind in sorted(BOTH)
         }
         self._only_on_create = tuple(rule for rule in self.rules if rule.applies == CREATE)
         self.bodies: dict[str, Node] = {}
         self._validators: dict[str, Validator] = {}
         self._unstated: dict[str, Unstated] = {}
-        for role in _WRITES:
-            operation = contract.operations[role]
+        self.judged: dict[str, Kind] = {}  # the operations whose bodies hold a spec, to which the rules apply
+        for name, operation in contract.operations.items():
             if operation.body is not None:
                 node = build(contract, operation.body, f"/paths/{operation.id}/requestBody")
-                self.bodies[role] = node
-                self._validators[role] = Validator(node, "/body")
-                self._unstated[role] = Unstated(node)
+                self.bodies[name] = node
+                self._validators[name] = Validator(node, "/body")
+                self._unstated[name] = Unstated(node)
+                if operation.kind in BOTH and operation.writes == contract.creation.writes:
+                    self.judged[name] = operation.kind
 
-    def expect(self, request: Request, before: Spec | None = None, world: World | None = None) -> Expectation:
+    def expect(self, request: Request, before: Spec | None = None, existing: Existing | None = None) -> Expectation:
         """State what the contract promises for ``request``.
 
         ``before`` is the stored spec of the workload an update goes to (rules hold for the merged spec); without it
-        no rule is decided for an update. ``world`` decides whether the named workload exists.
+        no rule is decided for an update. ``existing`` decides whether what the path names exists.
         """
         operation = self.contract.operations[request.operation]
         reasons = list(parameters.judge(operation, request))
         assumes: list[Reason] = []
-        if request.operation in _WRITES:
+        if request.operation in self.bodies:
             body, problems = _body(request)
             reasons += problems
             if body is not ABSENT:
@@ -85,35 +90,38 @@ class Oracle:
                 reasons += _absent(operation.body_required)
         elif request.body is not ABSENT or request.raw:
             reasons.append(Reason(Source.SILENCE, "undocumented-body", "/body", "the operation documents no body"))
-        if world is not None:
-            reasons += _judge_state(request, world)
+        if existing is not None:
+            reasons += _judge_state(operation, request, existing)
         return _decide(reasons, assumes)
 
-    def _judge_deep_body(self, role: str, body: Json, before: Spec | None) -> list[Reason]:
+    def _judge_deep_body(self, operation: str, body: Json, before: Spec | None) -> list[Reason]:
         try:
-            return list(self._judge_body(role, body, before))
+            return list(self._judge_body(operation, body, before))
         except RecursionError:
             text = "nested deeper than common JSON readers go"
             return [Reason(Source.SILENCE, "not-representable", "/body", text)]
 
-    def _judge_body(self, role: str, body: Json, before: Spec | None) -> Iterator[Reason]:
-        yield from _schema_errors(self._validators[role], body)
+    def _judge_body(self, operation: str, body: Json, before: Spec | None) -> Iterator[Reason]:
+        yield from _schema_errors(self._validators[operation], body)
+        kind = self.judged.get(operation)
+        if kind is None:
+            return
         spec = body.get("spec") if isinstance(body, Mapping) else None
-        if role == "update":
+        if kind is Kind.UPDATE:
             if not isinstance(spec, Mapping) or not spec:
                 yield Reason(Source.SILENCE, "empty-update", _SPEC, "an update that names nothing")
             else:
                 yield from self._judge_update(spec, before)
         elif isinstance(spec, Mapping) or (isinstance(body, Mapping) and "spec" in body and spec is None):
-            yield from self._judge_spec(spec or {}, role)
+            yield from self._judge_spec(spec or {}, kind)
 
-    def _judge_spec(self, spec: Spec, role: str) -> Iterator[Reason]:
+    def _judge_spec(self, spec: Spec, kind: Kind) -> Iterator[Reason]:
         spec = effective(spec)
-        for rule in self._rules[role]:
+        for rule in self._rules[kind]:
             if rule.needs is None or rule.needs in spec:
                 for judgement in rule.judge(spec):
                     yield _of_judgement(rule, judgement)
-        for contradiction in self._contradictions[role]:
+        for contradiction in self._contradictions[kind]:
             for unclear in contradiction.judge(spec):
                 yield Reason(Source.CONTRADICTION, contradiction.id, _SPEC + unclear.location, contradiction.summary)
 
@@ -121,7 +129,7 @@ class Oracle:
         """Rules hold for the merged spec. How it is merged the document does not say: what all lawful ways of
         merging agree on is decided, the rest is open."""
         if before is None:
-            for reason in self._judge_spec(patch, "update"):
+            for reason in self._judge_spec(patch, Kind.UPDATE):
                 yield _as_open(reason, "the spec before the update is not known")
             return
         distinct: list[Spec] = []
@@ -134,9 +142,9 @@ class Oracle:
             yield reason if reason in common else _as_open(reason, "depends on how an update is merged")
 
     def _judge_merged(self, merged: Spec) -> Iterator[Reason]:
-        yield from self._judge_spec(merged, "update")
+        yield from self._judge_spec(merged, Kind.UPDATE)
         # A creation cannot be without its image. Whether an update may clear it is not said; so for all such rules.
-        for rule, judgement in judgements(merged, "create", self._only_on_create):
+        for rule, judgement in judgements(merged, Kind.CREATE, self._only_on_create):
             reason = _of_judgement(rule, judgement)
             yield _as_open(reason, "the rule is stated for creations; whether it binds an update is not said")
 
@@ -260,21 +268,21 @@ def _absent(required: bool) -> list[Reason]:
     return [Reason(Source.SILENCE, "empty-update", "/body", "the document does not require a body")]
 
 
-def _judge_state(request: Request, world: World) -> Iterator[Reason]:
-    workload = request.path.get("workloadId")
-    if workload is not None and workload not in world.workloads:
-        if workload.lower() in {known.lower() for known in world.workloads}:
-            yield Reason(Source.SILENCE, "spelling", "/path/workloadId", "a known workload's id in other letters")
+def _judge_state(operation: Operation, request: Request, existing: Existing) -> Iterator[Reason]:
+    for parameter, resource in operation.needs.items():
+        value, known = request.path.get(parameter), existing.ids.get(resource)
+        if value is None or known is None or value in known:
+            continue
+        place = f"/path/{parameter}"
+        if value.lower() in {other.lower() for other in known}:
+            yield Reason(Source.SILENCE, "spelling", place, f"a known {resource}'s id in other letters")
         else:
-            yield Reason(Source.STATE, "unknown-workload", "/path/workloadId", "no such workload exists")
-    if request.operation == "create" and isinstance(request.body, Mapping):
-        for name, word, known in (
-            ("projectId", "project", world.projects),
-            ("clusterId", "cluster", world.clusters),
-        ):
-            value = request.body.get(name)
-            if isinstance(value, str) and value not in known:
-                yield Reason(Source.SILENCE, f"unknown-{word}", f"/body/{name}", f"the {word} may not exist")
+            yield Reason(Source.STATE, f"unknown-{resource}", place, f"no such {resource} exists")
+    if operation.kind is Kind.CREATE and isinstance(request.body, Mapping):
+        for name, resource in (("projectId", "project"), ("clusterId", "cluster")):
+            value, known = request.body.get(name), existing.ids.get(resource)
+            if isinstance(value, str) and known is not None and value not in known:
+                yield Reason(Source.SILENCE, f"unknown-{resource}", f"/body/{name}", f"the {resource} may not exist")
 
 
 def _decide(reasons: list[Reason], assumes: list[Reason]) -> Expectation:

@@ -10,11 +10,14 @@ from uuid import UUID
 
 from assay.contract.documents import Operation, Parameter
 from assay.contract.request import Reason, Request, Source
+from assay.contract.schema import INTEGER_RANGES
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _RFC3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
+# What common readers take for a truth value beside true and false.
+_TRUTHS: Final = frozenset({"true", "false", "t", "f", "1", "0", "yes", "no", "y", "n", "on", "off"})
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 
 
@@ -60,6 +63,8 @@ def _value(parameter: Parameter, value: str, place: str) -> Iterator[Reason]:
     schema = parameter.schema
     if schema.get("type") == "integer":
         yield from _integer(schema, value, place)
+    elif schema.get("type") == "boolean":
+        yield from _boolean(value, place)
     elif "enum" in schema and value not in schema["enum"]:
         if value == "" or value.strip().upper() in schema["enum"]:
             yield _open("spelling", place, f"'{value[:40]}' differs from a documented value in case or space only")
@@ -86,10 +91,24 @@ def _integer(schema: object, value: str, place: str) -> Iterator[Reason]:
         return
     # More digits than any 64-bit integer: out of range whatever the bound (int() itself refuses over 4,300).
     number = int(value) if len(value) <= 20 else int(value[:20])
+    low, high = INTEGER_RANGES.get(str(schema.get("format")), (number, number))
+    if ("minimum" not in schema and number < low) or ("maximum" not in schema and number > high):
+        yield Reason(Source.SCHEMA, "format", place, f"{value[:40]} is beyond {schema['format']}")
+    elif "minimum" not in schema and number < 0:
+        yield _open("negative-number", place, "the document sets no least number, and this one is negative")
     if "minimum" in schema and number < schema["minimum"]:
         yield Reason(Source.SCHEMA, "minimum", place, f"{value[:40]} is less than {schema['minimum']}")
     if "maximum" in schema and number > schema["maximum"]:
         yield Reason(Source.SCHEMA, "maximum", place, f"{value[:40]} is greater than {schema['maximum']}")
+
+
+def _boolean(value: str, place: str) -> Iterator[Reason]:
+    if value in {"true", "false"}:
+        return
+    if value.strip().lower() in _TRUTHS:
+        yield _open("spelling", place, f"'{value[:40]}' is an unusual way to write a truth value")
+    else:
+        yield Reason(Source.SCHEMA, "type", place, f"'{value[:40]}' is neither true nor false")
 
 
 def _uuid(value: str, place: str) -> Iterator[Reason]:

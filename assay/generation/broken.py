@@ -19,12 +19,12 @@ from assay.generation.violations import Probe, violations
 Broken = tuple[Any, Subject]
 
 
-def broken_bodies(oracle: Oracle, role: str, bodies: SearchStrategy[Any]) -> SearchStrategy[Broken]:
+def broken_bodies(oracle: Oracle, operation: str, bodies: SearchStrategy[Any]) -> SearchStrategy[Broken]:
     """Bodies drawn from ``bodies`` (all accepted), each with one schema keyword broken at one place, and which.
 
     The oracle refuses every one for that place alone. Shrinks to the body that holds little but the broken place.
     """
-    judge = Judge(oracle, role)
+    judge = Judge(oracle, operation)
     every = _probes(judge.node)
 
     def wrong(body: Json, code: int) -> Broken | None:

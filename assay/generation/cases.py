@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
+from assay.contract.documents import Operation, Parameter
+from assay.contract.operations import Kind
 from assay.contract.request import ABSENT, Absent, Json, Outcome, Reason, Request, Source
 from assay.contract.rules.base import Fragment
 from assay.generation.completion import NOWHERE
@@ -20,13 +22,15 @@ REJECT: Final = "reject"
 
 
 @dataclass(frozen=True, slots=True)
-class Ids:
-    """What exists on the target. ``start`` and ``end`` (RFC 3339) bound the metrics asked for."""
+class TargetIds:
+    """What exists on the target: the project, the cluster, and ids by resource for the paths (NOWHERE otherwise).
+
+    ``start`` and ``end`` (RFC 3339) bound the metrics asked for.
+    """
 
     project: str
     cluster: str
-    workload: str = NOWHERE
-    pod: str = NOWHERE
+    found: Mapping[str, str] = field(default_factory=dict)
     start: str = "2026-01-01T00:00:00Z"
     end: str = "2026-01-01T01:00:00Z"
 
@@ -91,17 +95,18 @@ class PlannedCase:
         """How many GPU devices the case asks for at most: devices times replicas, before and after an update."""
         return gpus_of(self.before or {}, _spec(self.body))
 
-    def build(self, ids: Ids, name: str) -> Request:
-        """The request to send. ``name`` becomes the workload's name, unless the name itself is under test."""
-        path = {"workloadId": ids.workload, "podId": ids.pod} | dict(self.path)
-        body = self._filled(ids, name) if self.operation == "create" else copy.deepcopy(self.body)
-        wanted = {
-            "create": (),
-            "pod_metrics": ("workloadId", "podId"),
-        }.get(self.operation, ("workloadId",))
-        return Request(self.operation, {key: path[key] for key in wanted}, self._query(ids), body=body)
+    def build(self, operation: Operation, ids: TargetIds, name: str) -> Request:
+        """The request to send to ``operation``, which is the case's.
 
-    def _filled(self, ids: Ids, name: str) -> Json | Absent:
+        ``name`` becomes the workload's name, unless the name itself is under test.
+        """
+        path = {parameter: ids.found.get(resource, NOWHERE) for parameter, resource in operation.needs.items()}
+        body = self._filled(ids, name) if operation.kind is Kind.CREATE else copy.deepcopy(self.body)
+        query = plain_query(operation, ids.start, ids.end) | dict(self.query)
+        pairs = tuple((key, value) for key, value in query.items() if isinstance(value, str))
+        return Request(self.operation, path | dict(self.path), pairs, body=body)
+
+    def _filled(self, ids: TargetIds, name: str) -> Json | Absent:
         body = copy.deepcopy(self.body)
         if isinstance(body, dict):
             for key, placeholder, value in (
@@ -112,13 +117,6 @@ class PlannedCase:
                 if body.get(key) == placeholder:
                     body[key] = value
         return body
-
-    def _query(self, ids: Ids) -> tuple[tuple[str, str], ...]:
-        if self.operation not in {"metrics", "pod_metrics"}:
-            return ()
-        plain: dict[str, str | Absent] = {"metricType": "THROUGHPUT", "start": ids.start, "end": ids.end}
-        pairs = plain | dict(self.query)
-        return tuple((key, value) for key, value in pairs.items() if isinstance(value, str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +138,34 @@ class CaseList:
         return replace(self, cases=self.cases + other.cases, excluded=self.excluded + other.excluded)
 
 
+_PLAIN_METRIC: Final = "THROUGHPUT"  # measured of workloads and of pods
 PLAIN_NAME: Final = "assay-plain-name"
 PLAIN_PROJECT: Final = "assay-plain-project"
 
 
-def plain_body(role: str) -> dict[str, Any]:
+def plain_query(operation: Operation, start: str, end: str) -> dict[str, str | Absent]:
+    """A plain value for every query parameter that the operation requires; ``start`` and ``end`` bound a range."""
+    given = {"start": start, "end": end}
+    return {
+        parameter.name: given.get(parameter.name) or _plain_value(parameter)
+        for parameter in operation.parameters
+        if parameter.where == "query" and parameter.required
+    }
+
+
+def _plain_value(parameter: Parameter) -> str:
+    schema = parameter.schema.get("items", parameter.schema)
+    members = schema.get("enum", ())
+    if members:
+        return _PLAIN_METRIC if _PLAIN_METRIC in members else str(members[0])
+    if schema.get("type") in {"integer", "number"}:
+        return str(max(1, schema.get("minimum", 1)))
+    return "true" if schema.get("type") == "boolean" else "assay"
+
+
+def plain_body(kind: Kind) -> dict[str, Any]:
     """The smallest plain body; a creation has placeholders that ``build`` replaces, an update the plain spec."""
-    if role == "create":
+    if kind is Kind.CREATE:
         return {"name": PLAIN_NAME, "projectId": PLAIN_PROJECT, "clusterId": NOWHERE, "spec": dict(PLAIN_SPEC)}
     return {"spec": dict(PLAIN_SPEC)}
 

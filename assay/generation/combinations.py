@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from allpairspy import AllPairs
 
+from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Expectation, Outcome, Source
 from assay.generation.cases import (
@@ -40,9 +41,12 @@ Pair = tuple[int, str, int, str]
 _UNKNOWN: Final = "in every case that holds both values the expectation is open"
 
 
-def combination_cases(oracle: Oracle, role: str = "create") -> CaseList:
-    """The pairwise cases of one writing operation; ids read ``combinations/compute/create-accept/3f2a9c1b``."""
-    judge = Judge(oracle, role)
+def combination_cases(oracle: Oracle, operation: str | None = None) -> CaseList:
+    """The pairwise cases of a writing operation (None: the creation).
+
+    Ids read ``combinations/compute/create-accept/3f2a9c1b``.
+    """
+    judge = Judge(oracle, operation or oracle.contract.creation.name)
     spec = judge.node.find("/spec")
     found = CaseList()
     for options in (gpu_options(spec), autoscaling_options(spec)):
@@ -150,25 +154,25 @@ class _Search:
     def _body(self, row: Row) -> dict[str, Any]:
         section = {name: value for name, value in zip(self.options.fields, row, strict=False) if value is not ABSENT}
         spec = {self.options.section: section}
-        if self.judge.operation == "update":
+        if self.judge.kind is Kind.UPDATE:
             return {"spec": spec}
-        return {**plain_body(self.judge.operation), "spec": overlay(spec)}
+        return {**plain_body(self.judge.kind), "spec": overlay(spec)}
 
     def _take(self, row: Row) -> None:
         self._covered |= pairs_of(row)
-        body, role = self._body(row), self.judge.operation
+        body, operation = self._body(row), self.judge.operation
         expectation = self.judge.expect(body)
         side: Side = ACCEPT if expectation.outcome is Outcome.ACCEPT else REJECT
         digest = hashlib.sha256(json.dumps(body["spec"], sort_keys=True).encode()).hexdigest()[:8]
         self._cases.append(
             PlannedCase(
-                id=f"combinations/{self.options.section}/{role}-{side}/{digest}",
-                operation=role,
+                id=f"combinations/{self.options.section}/{operation}-{side}/{digest}",
+                operation=operation,
                 side=side,
                 title=self._title(row),
                 reason=self._subject(expectation),
                 body=body,
-                before=PLAIN_SPEC if role == "update" else None,
+                before=PLAIN_SPEC if self.judge.kind is Kind.UPDATE else None,
                 assumed=tuple(dict.fromkeys(reason.text for reason in expectation.assumes)),
             )
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Expectation, Json, Outcome, Request
 from assay.contract.schema import Node
@@ -32,13 +33,17 @@ class Judge:
     before: Mapping[str, Json] | None = None
 
     @property
+    def kind(self) -> Kind:
+        return self.oracle.contract.operations[self.operation].kind
+
+    @property
     def node(self) -> Node:
         return self.oracle.bodies[self.operation]
 
     def expect(self, body: Json) -> Expectation:
         """The expectation for ``body``; an update is laid over the plain spec unless ``before`` says otherwise."""
-        path = {"workloadId": NOWHERE} if self.operation == "update" else {}
-        stored = (self.before or PLAIN_SPEC) if self.operation == "update" else None
+        path = dict.fromkeys(self.oracle.contract.operations[self.operation].needs, NOWHERE)
+        stored = (self.before or PLAIN_SPEC) if self.kind is Kind.UPDATE else None
         return self.oracle.expect(Request(self.operation, path, body=body), stored)
 
     def accepts(self, body: Json) -> bool:

@@ -14,6 +14,7 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import Json
 from assay.contract.schema import Node
@@ -43,19 +44,19 @@ def create_bodies(
     """
 
     def body(spec: Json, head: bytes) -> Body:
-        names = pool(oracle.bodies["create"].find("/name"))
+        names = pool(oracle.bodies[oracle.contract.creation.name].find("/name"))
         value: Body = {"name": str(names.pick(head[0]))}
         if head[1] >= _FIELD_PRESENT:
             value["useGivenNameAsPrefix"] = bool(head[2] % 2)
         return {**value, "projectId": project, "clusterId": cluster, "spec": spec}
 
     head = Row("head", 3)
-    return st.builds(body, _specs(oracle, "create", gpu, references), head)
+    return st.builds(body, _specs(oracle, oracle.contract.creation.name, gpu, references), head)
 
 
 def update_bodies(oracle: Oracle, *, gpu: bool = True, references: bool = True) -> SearchStrategy[Body]:
     """Dense valid update bodies for a workload that was created with the plain spec (see ``create_bodies``)."""
-    return _specs(oracle, "update", gpu, references).map(lambda spec: {"spec": spec})
+    return _specs(oracle, oracle.contract.updating.name, gpu, references).map(lambda spec: {"spec": spec})
 
 
 def draws(strategy: SearchStrategy[T], count: int, seed: int) -> list[T]:
@@ -79,8 +80,8 @@ def draws(strategy: SearchStrategy[T], count: int, seed: int) -> list[T]:
 
 
 @lru_cache(maxsize=16)
-def _specs(oracle: Oracle, role: str, gpu: bool, references: bool) -> SearchStrategy[Json]:
-    judge = Judge(oracle, role)
+def _specs(oracle: Oracle, operation: str, gpu: bool, references: bool) -> SearchStrategy[Json]:
+    judge = Judge(oracle, operation)
     needed = {node.pointer: mandatory(judge, node.pointer) for node in judge.node.walk() if node.properties}
     free = Assumptions(judge.node, needed)
     plan = Plan(
@@ -89,7 +90,7 @@ def _specs(oracle: Oracle, role: str, gpu: bool, references: bool) -> SearchStra
         values=pool if references else free.values,
         omit=lambda node: (not gpu and node.pointer.startswith(_GPU)) or (not references and free.cannot_be(node)),
         # Whether null in an update clears or means nothing the document does not say.
-        nulls=role == "create",
+        nulls=judge.kind is Kind.CREATE,
     )
     kept = [child for child in judge.node.find("/spec").properties.values() if not plan.omit(child)]
     groups = _groups([(child, gene(child, plan)) for child in kept])

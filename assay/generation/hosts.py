@@ -64,7 +64,7 @@ class Hosts:
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
-        self._plain = plain_body(judge.operation)
+        self._plain = plain_body(judge.kind)
 
     def refused(self, pointer: str, value: Json | Absent, subject: Subject) -> Json | Absent:
         """A body that is refused for ``subject`` because ``value`` stands at ``pointer``; ABSENT if there is none.
@@ -194,8 +194,6 @@ def _examples(judge: Judge, parent: str) -> tuple[Mapping[str, Json], ...]:
         case.fragment
         for rule in judge.oracle.rules
         for case in rule.accepts
-        if judge.operation in (case.on or rule.applies)
-        and not case.before
-        and below in set(places.keys(case.fragment))
+        if judge.kind in (case.on or rule.applies) and not case.before and below in set(places.keys(case.fragment))
     ]
     return tuple(sorted(found, key=lambda fragment: len(str(fragment)))[:3]) if below else ()

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import Json, Outcome
 from assay.generation.cases import ACCEPT, PlannedCase, gpus_of, overlay, plain_body
@@ -19,7 +20,6 @@ from assay.generation.completion import Judge
 
 # A request of more parts than this is hard to read in a report, and one refusal costs that many single requests.
 _MOST = 12
-_PACKED = frozenset({"create", "update"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +46,17 @@ def pack(oracle: Oracle, cases: Iterable[PlannedCase]) -> tuple[Pack, ...]:
     left alone goes with such a pack, for alone it would cost as much. The order of ``cases`` decides the packs, so
     they are the same every time.
     """
-    judges = {"create": Judge(oracle, "create")}
+    judges = {name: Judge(oracle, name) for name, kind in oracle.judged.items() if kind is Kind.CREATE}
     open_packs: dict[tuple[str, bool, bool], list[_Draft]] = {}
     for case in cases:
-        if case.side != ACCEPT or case.operation not in _PACKED or not isinstance(case.body, dict):
+        if case.side != ACCEPT or case.operation not in oracle.judged or not isinstance(case.body, dict):
             continue
         drafts = open_packs.setdefault((case.operation, bool(case.assumed), case.gpus > 0), [])
         if not any(draft.take(oracle, judges, case) for draft in drafts):
             drafts.append(_Draft(case))
-    for role in sorted(_PACKED):
+    for operation in sorted(oracle.judged):
         for assumed in (False, True):
-            alone, asking = ((role, assumed, gpus) for gpus in (False, True))
+            alone, asking = ((operation, assumed, gpus) for gpus in (False, True))
             open_packs[alone] = _unsettled(oracle, judges, open_packs.get(alone, []), open_packs.get(asking, []))
     return tuple(draft.finish() for drafts in open_packs.values() for draft in drafts)
 
@@ -84,9 +84,9 @@ class _Draft:
         touched = set(_touched(case))
         if len(self.cases) >= _MOST or not touched or _collide(touched, self.touched):
             return False
-        body = _merge(self.body, _body(case), plain_body("create") if case.operation == "create" else {})
+        body = _merge(self.body, _body(case), plain_body(Kind.CREATE) if self.before is None else {})
         before = None if self.before is None else _merge(self.before, dict(case.before or {}), overlay({}))
-        judge = judges["create"] if before is None else Judge(oracle, case.operation, before)
+        judge = judges[case.operation] if before is None else Judge(oracle, case.operation, before)
         expectation = judge.expect(body)
         if expectation.outcome is not Outcome.ACCEPT or bool(expectation.assumes) != bool(case.assumed):
             return False
@@ -110,7 +110,7 @@ def _collide(one: set[str], two: set[str]) -> bool:
 
 def _touched(case: PlannedCase) -> Iterator[str]:
     """The fields a case is about: what differs from the plain body; storage and security one level deeper."""
-    plain = plain_body(case.operation)
+    plain = plain_body(Kind.CREATE if case.before is None else Kind.UPDATE)
     body = _body(case)
     for name, value in body.items():
         if name != "spec" and plain.get(name) != value:

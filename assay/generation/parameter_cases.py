@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from assay.contract.documents import Parameter
+from assay.contract.documents import Operation, Parameter
+from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Absent, Json, Source
 from assay.generation.cases import ACCEPT, REJECT, CaseList, PlannedCase, Side, Subject, plain_body, slug
@@ -24,12 +25,12 @@ _MOMENTS: Final = (
 _LATEST: Final = "2026-01-02T00:00:00Z"
 
 
-def parameter_cases(oracle: Oracle, role: str) -> CaseList:
+def parameter_cases(oracle: Oracle, name: str) -> CaseList:
     """The cases of an operation's path and query parameters; see ``schema_cases``."""
-    operation = oracle.contract.operations[role]
+    operation = oracle.contract.operations[name]
     return CaseList(
         tuple(
-            _case(role, parameter, probe)
+            _case(operation, parameter, probe)
             for parameter in operation.parameters
             if parameter.where in {"path", "query"}
             for probe in _probes(parameter)
@@ -45,6 +46,9 @@ def _probes(parameter: Parameter) -> Iterator[Probe]:
         yield from _list(schema.get("items", {}))
     elif schema.get("type") == "integer":
         yield from _integer(schema)
+    elif schema.get("type") == "boolean":
+        yield "type", REJECT, "", "maybe"
+        yield from (("type", ACCEPT, value, value) for value in ("true", "false"))
     elif "enum" in schema:
         yield from _enum(schema)
     elif schema.get("format") == "uuid":
@@ -82,7 +86,7 @@ def _integer(schema: Json) -> Iterator[Probe]:
             yield keyword, ACCEPT, "", str(bound)
 
 
-def _case(role: str, parameter: Parameter, probe: Probe) -> PlannedCase:
+def _case(operation: Operation, parameter: Parameter, probe: Probe) -> PlannedCase:
     keyword, side, variant, value = probe
     query: dict[str, Value] = {}
     if parameter.where == "query":
@@ -94,13 +98,13 @@ def _case(role: str, parameter: Parameter, probe: Probe) -> PlannedCase:
     place = f"{parameter.where}.{parameter.name}"
     suffix = f"-{variant}" if variant else ""
     return PlannedCase(
-        id=f"schema/{role}/{place}/{keyword}/{side}{suffix}",
-        operation=role,
+        id=f"schema/{operation.name}/{place}/{keyword}/{side}{suffix}",
+        operation=operation.name,
         side=side,
         title=f"{place}: {'left out' if value is ABSENT else value} ({keyword})",
         reason=Subject(Source.SCHEMA, keyword, f"/{parameter.where}/{parameter.name}"),
-        body=plain_body(role) if role == "update" else ABSENT,
+        body=plain_body(operation.kind) if operation.kind is Kind.UPDATE else ABSENT,
         query=query,
         path={parameter.name: value} if parameter.where == "path" and isinstance(value, str) else {},
-        before=PLAIN_SPEC if role == "update" else None,
+        before=PLAIN_SPEC if operation.kind is Kind.UPDATE else None,
     )

@@ -14,7 +14,7 @@ from assay.generation.cases import ACCEPT, REJECT, PlannedCase
 from assay.generation.combinations import combination_cases
 from assay.generation.packing import Pack, pack
 from assay.generation.parameter_cases import parameter_cases
-from assay.generation.rule_cases import rule_cases, varied
+from assay.generation.rule_cases import bound_by, rule_cases, varied
 from assay.generation.schema_cases import body_cases
 
 
@@ -50,7 +50,7 @@ def plans(contract: Contract) -> Plans:
     """Plan the rules and the schema keywords of ``contract``; takes 3 s, once."""
     oracle = Oracle(contract)
     of_rules = [case for rule in oracle.rules for case in rule_cases(oracle, rule).cases]
-    of_schema = [case for role in contract.operations for case in _schema_cases(oracle, role)]
+    of_schema = [case for name in contract.operations for case in _schema_cases(oracle, name)]
     of_pairs = list(combination_cases(oracle).cases)
     return Plans(
         rules=_group(of_rules),
@@ -61,19 +61,19 @@ def plans(contract: Contract) -> Plans:
     )
 
 
-def _schema_cases(oracle: Oracle, role: str) -> Iterable[PlannedCase]:
-    if role in oracle.bodies:
-        yield from body_cases(oracle, role).cases
-    yield from parameter_cases(oracle, role).cases
+def _schema_cases(oracle: Oracle, operation: str) -> Iterable[PlannedCase]:
+    if operation in oracle.judged:
+        yield from body_cases(oracle, operation).cases
+    yield from parameter_cases(oracle, operation).cases
 
 
 def _variations(oracle: Oracle) -> Iterator[Variation]:
     for rule in oracle.rules:
-        for role in sorted(rule.applies):
+        for operation in bound_by(oracle, rule):
             for side in (ACCEPT, REJECT):
-                cases = varied(oracle, rule, role, side)
+                cases = varied(oracle, rule, operation, side)
                 if cases is not None:
-                    yield Variation(f"{rule.id}[{role}-{side}]", cases)
+                    yield Variation(f"{rule.id}[{operation}-{side}]", cases)
 
 
 def _group(cases: Iterable[PlannedCase]) -> tuple[Plan, ...]:

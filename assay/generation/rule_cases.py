@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Json, Outcome, Source
 from assay.contract.rules.base import Case, Fragment, Rule
@@ -37,43 +38,50 @@ def rule_cases(oracle: Oracle, rule: Rule) -> CaseList:
     """
     found = CaseList()
     sides: tuple[tuple[Side, tuple[Case, ...]], ...] = ((ACCEPT, rule.accepts), (REJECT, rule.rejects))
-    for role in sorted(rule.applies):
+    for operation in bound_by(oracle, rule):
         for side, cases in sides:
             for case in cases:
-                if role in (case.on or rule.applies):
-                    found += _one(oracle, rule, role, side, case)
+                if oracle.judged[operation] in (case.on or rule.applies):
+                    found += _one(oracle, rule, operation, side, case)
     return found
 
 
-def varied(oracle: Oracle, rule: Rule, role: str, side: Side) -> SearchStrategy[PlannedCase] | None:
+def bound_by(oracle: Oracle, rule: Rule) -> list[str]:
+    """The operations whose requests ``rule`` binds, by name."""
+    return sorted(name for name, kind in oracle.judged.items() if kind in rule.applies)
+
+
+def varied(oracle: Oracle, rule: Rule, operation: str, side: Side) -> SearchStrategy[PlannedCase] | None:
     """Further cases of one side of ``rule`` for Hypothesis to search and shrink; None where there are none."""
     vary = rule.vary_accept if side == ACCEPT else rule.vary_reject
-    if vary is None or role not in rule.applies:
+    if vary is None or operation not in bound_by(oracle, rule):
         return None
 
     def case(fragment: Fragment) -> PlannedCase | None:
-        found = _one(oracle, rule, role, side, Case("varied", fragment)).cases
+        found = _one(oracle, rule, operation, side, Case("varied", fragment)).cases
         return found[0] if found else None
 
     return vary().map(case).filter(lambda item: item is not None)  # type: ignore[return-value]
 
 
-def _one(oracle: Oracle, rule: Rule, role: str, side: Side, case: Case) -> CaseList:
-    case_id = f"rules/{rule.id}/{role}-{side}/{slug(case.title)}"
-    body, before = _request(role, case)
-    expectation = Judge(oracle, role, before).expect(body)
+def _one(oracle: Oracle, rule: Rule, operation: str, side: Side, case: Case) -> CaseList:
+    case_id = f"rules/{rule.id}/{operation}-{side}/{slug(case.title)}"
+    body, before = _request(oracle.judged[operation], case)
+    expectation = Judge(oracle, operation, before).expect(body)
     subject = _subject(rule, side, expectation)
     if expectation.outcome != Outcome(side) or subject is None:
         reasons = "; ".join(f"{reason.id} at {reason.location}: {reason.text}" for reason in expectation.reasons)
         return CaseList(excluded=(Excluded(case_id, f"the oracle says {expectation.outcome}: {reasons}"),))
     assumed = tuple(dict.fromkeys(reason.text for reason in expectation.assumes))
-    return CaseList((PlannedCase(case_id, role, side, case.title, subject, body, before=before, assumed=assumed),))
+    return CaseList(
+        (PlannedCase(case_id, operation, side, case.title, subject, body, before=before, assumed=assumed),)
+    )
 
 
-def _request(role: str, case: Case) -> tuple[dict[str, Any], Mapping[str, Json] | None]:
-    if role == "create":
+def _request(kind: Kind, case: Case) -> tuple[dict[str, Any], Mapping[str, Json] | None]:
+    if kind is Kind.CREATE:
         spec = {**PLAIN_SPEC, **case.fragment} if case.explicit else overlay(case.fragment)
-        return {**plain_body(role), "spec": spec}, None
+        return {**plain_body(kind), "spec": spec}, None
     return {"spec": dict(case.fragment)}, overlay(case.before)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Json, Source
 from assay.contract.schema import Node
@@ -47,25 +48,25 @@ _UNWANTED: Final = {
 _GIVEN: Final = frozenset({"/name", "/projectId", "/clusterId"})
 
 
-def schema_cases(oracle: Oracle, role: str) -> CaseList:
+def schema_cases(oracle: Oracle, operation: str) -> CaseList:
     """Both sides of every schema keyword at every property and parameter of an operation's request.
 
     Ids read ``schema/create/spec.ports.*.container/minimum/reject``, ``schema/metrics/query.start/required/reject``.
     """
-    found = parameter_cases(oracle, role)
-    return found + body_cases(oracle, role) if role in oracle.bodies else found
+    found = parameter_cases(oracle, operation)
+    return found + body_cases(oracle, operation) if operation in oracle.judged else found
 
 
-def body_cases(oracle: Oracle, role: str) -> CaseList:
+def body_cases(oracle: Oracle, operation: str) -> CaseList:
     """The cases of a creation's or an update's body; see ``schema_cases``."""
-    hosts = Hosts(Judge(oracle, role))
+    hosts = Hosts(Judge(oracle, operation))
     cases: list[PlannedCase] = []
     excluded: list[Excluded] = []
     for node in hosts.judge.node.walk():
         for case in _of_node(hosts, node):
             (cases if isinstance(case, PlannedCase) else excluded).append(case)  # type: ignore[arg-type]
-    if oracle.contract.operations[role].body_required:
-        cases.append(_without_body(role))
+    if oracle.contract.operations[operation].body_required:
+        cases.append(_without_body(operation))
     return CaseList(tuple(cases), tuple(excluded))
 
 
@@ -102,7 +103,7 @@ def _accepted(hosts: Hosts, node: Node, alternatives: list[Probe]) -> PlannedCas
     if unwanted is not None:
         return Excluded(case_id, unwanted)
     if place in _GIVEN:
-        alternatives = [replace(probe, value=places.get(plain_body(hosts.judge.operation), place))]
+        alternatives = [replace(probe, value=places.get(plain_body(hosts.judge.kind), place))]
     found = [(probe, *hosts.accepted(place, probe.value)) for probe in alternatives]
     possible = [item for item in found if item[1] is not None]
     if not possible:
@@ -137,15 +138,14 @@ def _case(
     body: Json,
     assumed: tuple[str, ...] = (),
 ) -> PlannedCase:
-    role = hosts.judge.operation
     return PlannedCase(
         id=case_id,
-        operation=role,
+        operation=hosts.judge.operation,
         side=side,
         title=f"{places.dotted(place)}: {_told(probe)} ({probe.keyword})",
         reason=subject,
         body=body,
-        before=PLAIN_SPEC if role == "update" else None,
+        before=PLAIN_SPEC if hosts.judge.kind is Kind.UPDATE else None,
         assumed=assumed,
     )
 
@@ -169,6 +169,6 @@ def _why_not(hosts: Hosts, place: str, probe: Probe) -> str:
     return "; ".join(reasons) or "it is accepted"
 
 
-def _without_body(role: str) -> PlannedCase:
-    subject = Subject(Source.SCHEMA, "required", "/body")
-    return PlannedCase(f"schema/{role}/body/required/{REJECT}", role, REJECT, "body: left out (required)", subject)
+def _without_body(operation: str) -> PlannedCase:
+    subject, case_id = Subject(Source.SCHEMA, "required", "/body"), f"schema/{operation}/body/required/{REJECT}"
+    return PlannedCase(case_id, operation, REJECT, "body: left out (required)", subject)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from assay.contract.documents import load
+from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import Request
 from assay.generation import places
@@ -41,12 +42,12 @@ def figures() -> Iterator[Figure]:
 def _evaluations(oracle: Oracle, bodies: list[dict[str, Any]], patches: list[dict[str, Any]]) -> Iterator[Figure]:
     creations = [Request("create", body=body) for body in bodies]
     updates = [Request("update", PATH, body=body) for body in patches]
-    before = plain_body("create")["spec"]
+    before = plain_body(Kind.CREATE)["spec"]
     rate = _rate(DRAWS, lambda: [oracle.expect(request) for request in creations])
     yield Figure("oracle: dense creations judged", rate, "/s", 2_000)
     rate = _rate(DRAWS, lambda: [oracle.expect(request, before) for request in updates])
     yield Figure("oracle: dense updates judged, under every way of merging", rate, "/s")
-    plain = [Request("create", body=plain_body("create"))] * DRAWS
+    plain = [Request("create", body=plain_body(Kind.CREATE))] * DRAWS
     yield Figure("oracle: plain creations judged", _rate(DRAWS, lambda: [oracle.expect(it) for it in plain]), "/s")
 
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assay.contract.oracle import Oracle, World
+from assay.contract.oracle import Existing, Oracle
 from assay.contract.request import ABSENT, Expectation, Outcome, Request, Source
 from assay.generation.dense import create_bodies, draws
 
 WORKLOAD: Final = "6d8e0a4c-1f2b-4c3d-8e5f-00000000000a"
 CLUSTER: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000001"
-WORLD: Final = World(frozenset({WORKLOAD}), frozenset({"4711"}), frozenset({CLUSTER}))
+EXISTING: Final = Existing.of(workload=[WORKLOAD], project=["4711"], cluster=[CLUSTER])
 PLAIN: Final[dict[str, Any]] = {
     "name": "assay-1",
     "projectId": "4711",
@@ -33,12 +33,12 @@ ANY_JSON: Final = st.recursive(
 
 
 def create(oracle: Oracle, spec: Any, **body: Any) -> Expectation:
-    return oracle.expect(Request("create", body={**PLAIN, "spec": spec, **body}), world=WORLD)
+    return oracle.expect(Request("create", body={**PLAIN, "spec": spec, **body}), existing=EXISTING)
 
 
 def update(oracle: Oracle, patch: Any, before: dict[str, Any] | None = None) -> Expectation:
     stored = {"image": "registry.example/echo:1.0"} if before is None else before
-    return oracle.expect(Request("update", PATH, body={"spec": patch}), stored, WORLD)
+    return oracle.expect(Request("update", PATH, body={"spec": patch}), stored, EXISTING)
 
 
 def raw(oracle: Oracle, content: bytes, role: str = "create") -> Expectation:
@@ -50,7 +50,7 @@ def said(expectation: Expectation) -> tuple[str, list[str]]:
 
 
 def test_the_plain_creation_is_accepted_and_assumes_nothing(oracle: Oracle) -> None:
-    assert oracle.expect(Request("create", body=PLAIN), world=WORLD) == Expectation(Outcome.ACCEPT)
+    assert oracle.expect(Request("create", body=PLAIN), existing=EXISTING) == Expectation(Outcome.ACCEPT)
 
 
 def test_reasons_say_keyword_and_place(oracle: Oracle) -> None:
@@ -116,7 +116,7 @@ def test_an_acceptance_states_what_it_assumes(oracle: Oracle) -> None:
     ],
 )
 def test_bodies(oracle: Oracle, body: Any, outcome: str, reasons: list[str]) -> None:
-    assert said(oracle.expect(Request("create", body=body), world=WORLD)) == (outcome, reasons)
+    assert said(oracle.expect(Request("create", body=body), existing=EXISTING)) == (outcome, reasons)
 
 
 @pytest.mark.parametrize(
@@ -177,17 +177,17 @@ def test_content_types(oracle: Oracle, content_type: str | None, outcome: str) -
 
 
 def test_an_undocumented_body_is_open(oracle: Oracle) -> None:
-    assert said(oracle.expect(Request("read", PATH, body={}), world=WORLD)) == ("open", ["undocumented-body"])
-    assert oracle.expect(Request("read", PATH), world=WORLD).outcome is Outcome.ACCEPT
+    assert said(oracle.expect(Request("read", PATH, body={}), existing=EXISTING)) == ("open", ["undocumented-body"])
+    assert oracle.expect(Request("read", PATH), existing=EXISTING).outcome is Outcome.ACCEPT
 
 
 def test_a_workload_that_does_not_exist_is_refused(oracle: Oracle) -> None:
     for role in ("read", "delete"):
         unknown = Request(role, {"workloadId": CLUSTER})
-        assert said(oracle.expect(unknown, world=WORLD)) == ("reject", ["unknown-workload"])
+        assert said(oracle.expect(unknown, existing=EXISTING)) == ("reject", ["unknown-workload"])
         assert oracle.expect(unknown).outcome is Outcome.ACCEPT
         shouted = Request(role, {"workloadId": WORKLOAD.upper()})
-        assert said(oracle.expect(shouted, world=WORLD)) == ("open", ["spelling"])
+        assert said(oracle.expect(shouted, existing=EXISTING)) == ("open", ["spelling"])
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_an_update_need_not_carry_a_body(oracle: Oracle) -> None:
 def test_any_json_is_judged(oracle: Oracle, body: Any, spec: Any, before: Any) -> None:
     for value in (body, {**PLAIN, "spec": spec}, {"spec": spec}):
         for role, path in (("create", {}), ("update", PATH)):
-            expectation = oracle.expect(Request(role, path, body=value), before, WORLD)
+            expectation = oracle.expect(Request(role, path, body=value), before, EXISTING)
             assert bool(expectation.reasons) == (expectation.outcome is not Outcome.ACCEPT)
 
 

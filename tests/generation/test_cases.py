@@ -11,24 +11,27 @@ from typing import Any, Final
 import pytest
 
 from assay.contract.documents import load
-from assay.contract.oracle import Oracle, World
+from assay.contract.operations import Kind
+from assay.contract.oracle import Existing, Oracle
 from assay.contract.request import ABSENT, Json, Outcome, Source
 from assay.contract.schema import INTEGER_RANGES, Node
 from assay.generation import places
-from assay.generation.cases import ACCEPT, REJECT, CaseList, Ids, PlannedCase, Subject, overlay, plain_body
+from assay.generation.cases import ACCEPT, REJECT, CaseList, PlannedCase, Subject, TargetIds, overlay, plain_body
 from assay.generation.completion import Judge, complete
 from assay.generation.dense import draws
 from assay.generation.rule_cases import rule_cases, varied
 from assay.generation.samples import PLAIN_SPEC, sample
 from assay.generation.schema_cases import schema_cases
 
-IDS: Final = Ids(
+WORKLOAD: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000002"
+POD: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000003"
+IDS: Final = TargetIds(
     project="4711",
     cluster="6d8e0a4c-1f2b-4c3d-8e5f-000000000001",
-    workload="6d8e0a4c-1f2b-4c3d-8e5f-000000000002",
-    pod="6d8e0a4c-1f2b-4c3d-8e5f-000000000003",
+    found={"workload": WORKLOAD, "pod": POD},
 )
-WORLD: Final = World(frozenset({IDS.workload}), frozenset({IDS.project}), frozenset({IDS.cluster}))
+EXISTING: Final = Existing.of(workload=[WORKLOAD], project=[IDS.project], cluster=[IDS.cluster])
+OPERATIONS: Final = load().operations
 NAME: Final = "assay-0001"
 WRITES: Final = ("create", "update")
 
@@ -97,16 +100,16 @@ def every_case(oracle: Oracle) -> Iterator[PlannedCase]:
 
 
 def built(case: PlannedCase) -> dict[str, Any]:
-    body = case.build(IDS, NAME).body
+    body = case.build(OPERATIONS[case.operation], IDS, NAME).body
     assert isinstance(body, dict)
     return body
 
 
 def reasons(oracle: Oracle, case: PlannedCase) -> tuple[Any, ...]:
-    request = case.build(IDS, NAME)
+    request = case.build(OPERATIONS[case.operation], IDS, NAME)
     # A malformed id is no known workload either; that is left out, to see the malformation alone.
-    world = None if case.reason.location.startswith("/path/") else WORLD
-    expectation = oracle.expect(request, case.before, world)
+    existing = None if case.reason.location.startswith("/path/") else EXISTING
+    expectation = oracle.expect(request, case.before, existing)
     assert expectation.outcome is case.outcome, (case.id, expectation)
     return expectation.reasons
 
@@ -289,8 +292,8 @@ def test_a_case_is_built_with_the_ids_and_the_name_it_is_given(oracle: Oracle) -
     body = built(create)
     assert (body["name"], body["projectId"], body["clusterId"]) == (NAME, IDS.project, IDS.cluster)
     metrics = next(case for case in schema(oracle, "pod_metrics").cases if case.side == ACCEPT)
-    request = metrics.build(IDS, NAME)
-    assert request.path == {"workloadId": IDS.workload, "podId": IDS.pod}
+    request = metrics.build(OPERATIONS[metrics.operation], IDS, NAME)
+    assert request.path == {"workloadId": WORKLOAD, "podId": POD}
     assert request.body is ABSENT
     assert dict(request.query)["metricType"] == "THROUGHPUT"
 
@@ -303,7 +306,7 @@ def test_building_twice_shares_nothing(oracle: Oracle) -> None:
 
 def test_gpus_are_counted_over_all_replicas() -> None:
     def gpus(spec: dict[str, Any], before: dict[str, Any] | None = None) -> int:
-        body = {**plain_body("create"), "spec": spec}
+        body = {**plain_body(Kind.CREATE), "spec": spec}
         return PlannedCase("x", "create", "accept", "x", Subject(Source.RULE, "x", ""), body, before=before).gpus
 
     assert gpus(dict(PLAIN_SPEC)) == 0

@@ -9,14 +9,17 @@ from typing import Final
 
 import pytest
 
+from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Outcome
-from assay.generation.cases import ACCEPT, REJECT, CaseList, Ids, PlannedCase, overlay, plain_body
+from assay.generation.cases import ACCEPT, REJECT, CaseList, PlannedCase, TargetIds, overlay, plain_body
 from assay.generation.combinations import all_pairs, combination_cases, pairs_of, row_of
 from assay.generation.completion import Judge
 from assay.generation.pairs import Options, autoscaling_options, gpu_options
 
-IDS: Final = Ids("4711", "6d8e0a4c-1f2b-4c3d-8e5f-000000000001", "6d8e0a4c-1f2b-4c3d-8e5f-000000000002")
+IDS: Final = TargetIds(
+    "4711", "6d8e0a4c-1f2b-4c3d-8e5f-000000000001", {"workload": "6d8e0a4c-1f2b-4c3d-8e5f-000000000002"}
+)
 SECTIONS: Final = {"compute": gpu_options, "autoscaling": autoscaling_options}
 # Counted by hand from the values in pairs.py: the sum of the products of every two options' numbers of values.
 PAIRS: Final = {"compute": 384, "autoscaling": 721}
@@ -65,7 +68,7 @@ def test_a_pair_that_can_be_accepted_stands_in_an_accepted_case(oracle: Oracle) 
     # Null means absent to the oracle: the rows without null, with each of their absences read as null too.
     for row in product(*([value for value in values if value is not None] for values in wanted.fields.values())):
         compute = {name: value for name, value in zip(wanted.fields, row, strict=True) if value is not ABSENT}
-        if judge.accepts({**plain_body("create"), "spec": overlay({"compute": compute})}):
+        if judge.accepts({**plain_body(Kind.CREATE), "spec": overlay({"compute": compute})}):
             possible |= {
                 pair
                 for one in (None, ABSENT)
@@ -85,7 +88,9 @@ def test_a_pair_that_can_be_accepted_stands_in_an_accepted_case(oracle: Oracle) 
 def test_every_case_has_its_expectation(oracle: Oracle, role: str) -> None:
     several = 0
     for case in planned(oracle, role).cases:
-        expectation = oracle.expect(case.build(IDS, "assay-1"), case.before)
+        expectation = oracle.expect(
+            case.build(oracle.contract.operations[case.operation], IDS, "assay-1"), case.before
+        )
         assert expectation.outcome is Outcome(case.side), (case.title, expectation)
         if case.side == REJECT and not case.reason.alone_in(expectation.reasons):
             assert case.reason.id in {reason.id for reason in expectation.reasons}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from assay.contract.documents import load
+from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import Outcome, Request, Source
 from assay.generation.cases import ACCEPT, PLAIN_NAME, REJECT, PlannedCase, Subject, overlay, plain_body
@@ -21,7 +22,7 @@ SUBJECT = Subject(Source.SCHEMA, "type", "/body")
 
 
 def creation(number: int, spec: dict[str, Any], **more: Any) -> PlannedCase:
-    body = plain_body("create")
+    body = plain_body(Kind.CREATE)
     body["spec"] |= spec
     return PlannedCase(f"c{number}", "create", ACCEPT, "t", SUBJECT, body | more)
 
@@ -52,7 +53,7 @@ def test_unrelated_cases_share_a_request(oracle: Oracle) -> None:
     cases = [creation(1, {"command": "a"}), creation(2, {"workingDir": "/w"})]
     (found,) = pack(oracle, cases)
     assert [case.id for case in found.cases] == ["c1", "c2"]
-    assert found.body["spec"] == {**plain_body("create")["spec"], "command": "a", "workingDir": "/w"}
+    assert found.body["spec"] == {**plain_body(Kind.CREATE)["spec"], "command": "a", "workingDir": "/w"}
 
 
 def test_cases_of_one_field_do_not(oracle: Oracle) -> None:
@@ -138,7 +139,7 @@ def test_every_pack_holds_what_its_cases_are_about(packs: tuple[Pack, ...]) -> N
     for each in packs:
         held = dict(leaves(each.body))
         for case in each.cases:
-            plain = dict(leaves(plain_body("create"))) if each.operation == "create" else {}
+            plain = dict(leaves(plain_body(Kind.CREATE))) if each.operation == "create" else {}
             for pointer, value in leaves(case.body):
                 if plain.get(pointer) != value:
                     assert held[pointer] == value, (case.id, pointer)

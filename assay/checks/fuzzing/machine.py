@@ -28,7 +28,7 @@ from assay.checks.fuzzing.translate import AnyCase, to_request, to_response
 from assay.checks.generation import generating, sending
 from assay.checks.probe import PLAIN_SPEC, Probe
 from assay.client.exchange import Answer
-from assay.contract.oracle import World
+from assay.contract.oracle import Existing
 from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.contract.rules.base import Spec
 
@@ -89,7 +89,7 @@ class Scenario:
         if self._live is not None:
             self._deleted.add(self._live)
             self._live = self._spec = None
-        stated = expect(self._probe, request, None, self._world())
+        stated = expect(self._probe, request, None, self._existing())
         exchange = self._stack.enter_context(self._probe.creating(request, test=self._test, expectation=stated))
         created = exchange.object().get("workloadId") if exchange.accepted else None
         if isinstance(created, str):
@@ -115,7 +115,7 @@ class Scenario:
         return exchange
 
     def _expect(self, request: Request, target: str) -> Expectation:
-        stated = expect(self._probe, request, self._spec, self._world())
+        stated = expect(self._probe, request, self._spec, self._existing())
         if stated.outcome is not Outcome.ACCEPT:
             return stated
         if target in self._deleted:
@@ -125,12 +125,10 @@ class Scenario:
             return Expectation(Outcome.OPEN, (Reason(Source.SILENCE, "merged-spec", "/body/spec", why),))
         return stated
 
-    def _world(self) -> World:
+    def _existing(self) -> Existing:
         live = {self._live} if self._live else set()
-        return World(
-            workloads=frozenset(live | self._deleted),
-            projects=frozenset({self._probe.project}),
-            clusters=frozenset({self._probe.cluster}),
+        return Existing.of(
+            workload=live | self._deleted, project=[self._probe.project], cluster=[self._probe.cluster]
         )
 
 

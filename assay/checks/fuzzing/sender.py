@@ -18,7 +18,7 @@ from assay.checks.fuzzing.translate import AnyCase, to_request, to_response
 from assay.checks.fuzzing.treatment import deviations
 from assay.checks.probe import PLAIN_SPEC, Probe, Workload
 from assay.client.exchange import Answer
-from assay.contract.oracle import World
+from assay.contract.oracle import Existing
 from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Source
 from assay.contract.rules.base import Spec
 
@@ -146,12 +146,10 @@ class Sender:
         return exchange
 
     def _expect(self, request: Request, live: Workload | None) -> Expectation:
-        world = World(
-            workloads=frozenset({live.id} if live else ()),
-            projects=frozenset({self.probe.project}),
-            clusters=frozenset({self.probe.cluster}),
+        existing = Existing.of(
+            workload=[live.id] if live else [], project=[self.probe.project], cluster=[self.probe.cluster]
         )
-        return expect(self.probe, request, live.spec if live else None, world)
+        return expect(self.probe, request, live.spec if live else None, existing)
 
     def _verify(self, case: AnyCase, exchange: Exchange) -> None:
         self._tally.add(exchange)
@@ -170,9 +168,9 @@ class Sender:
         return self._pod
 
 
-def expect(probe: Probe, request: Request, before: Spec | None, world: World) -> Expectation:
+def expect(probe: Probe, request: Request, before: Spec | None, existing: Existing) -> Expectation:
     """The oracle's expectation, opened for metrics of times that a target need not have kept."""
-    stated = probe.oracle.expect(request, before, world)
+    stated = probe.oracle.expect(request, before, existing)
     if stated.outcome is Outcome.ACCEPT and request.operation in {"metrics", "pod_metrics"}:
         given = dict(request.query)
         now = datetime.now(UTC)

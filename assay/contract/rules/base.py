@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from assay.contract.operations import Kind
 from assay.contract.request import Json
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 Spec = Mapping[str, Json]
 Fragment = Mapping[str, Json]
 
-CREATE: Final = frozenset({"create"})
-UPDATE: Final = frozenset({"update"})
-BOTH: Final = frozenset({"create", "update"})
+CREATE: Final = frozenset({Kind.CREATE})
+UPDATE: Final = frozenset({Kind.UPDATE})
+BOTH: Final = CREATE | UPDATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Case:
     title: str
     fragment: Fragment
     before: Fragment = field(default_factory=dict)
-    on: frozenset[str] | None = None  # None: wherever the rule applies
+    on: frozenset[Kind] | None = None  # None: wherever the rule applies
     explicit: bool = False
 
 
@@ -124,7 +125,7 @@ class Rule:
     judge: Callable[[Spec], Iterator[Judgement]]
     accepts: tuple[Case, ...]
     rejects: tuple[Case, ...]
-    applies: frozenset[str] = BOTH
+    applies: frozenset[Kind] = BOTH
     strength: Strength = Strength.MUST
     vary_accept: Callable[[], SearchStrategy[Fragment]] | None = None
     vary_reject: Callable[[], SearchStrategy[Fragment]] | None = None
@@ -149,7 +150,7 @@ class Contradiction:
     summary: str
     judge: Callable[[Spec], Iterator[Unclear]]
     opens: tuple[Case, ...] = ()
-    applies: frozenset[str] = BOTH
+    applies: frozenset[Kind] = BOTH
     versions: Versions = READ_FIRST
 
     @property

@@ -100,7 +100,7 @@ def effective(spec: Mapping[str, Json]) -> Effective:
     return spec if isinstance(spec, Effective) else Effective(prune(spec))
 
 
-def judgements(spec: Json, role: str, rules: Iterable[Rule]) -> list[tuple[Rule, Judgement]]:
+def judgements(spec: Json, kind: str, rules: Iterable[Rule]) -> list[tuple[Rule, Judgement]]:
     """What ``rules`` say about ``spec``, in catalogue order; the empty list when every rule holds.
 
     Nulls are taken for absent. A spec that is no object breaks its schema, and no rule.
@@ -111,13 +111,13 @@ def judgements(spec: Json, role: str, rules: Iterable[Rule]) -> list[tuple[Rule,
     return [
         (rule, judgement)
         for rule in rules
-        if role in rule.applies and (rule.needs is None or rule.needs in spec)
+        if kind in rule.applies and (rule.needs is None or rule.needs in spec)
         for judgement in rule.judge(spec)
     ]
 
 
 def contradicted(
-    spec: Json, role: str, contradictions: Iterable[Contradiction]
+    spec: Json, kind: str, contradictions: Iterable[Contradiction]
 ) -> list[tuple[Contradiction, Unclear]]:
     """Where the expectation for ``spec`` depends on which of two contradictory sentences holds."""
     if not isinstance(spec, dict):
@@ -126,7 +126,7 @@ def contradicted(
     return [
         (contradiction, unclear)
         for contradiction in contradictions
-        if role in contradiction.applies
+        if kind in contradiction.applies
         for unclear in contradiction.judge(spec)
     ]
 

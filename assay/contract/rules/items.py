@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from assay.contract.operations import Kind
 from assay.contract.request import Json
 from assay.contract.rules.base import (
     BOTH,
@@ -44,7 +45,7 @@ class ItemType:
     item: Fragment
     identity: str
     exemption: Quote
-    applies: frozenset[str] = BOTH
+    applies: frozenset[Kind] = BOTH
     contested: bool = False
 
     @property
