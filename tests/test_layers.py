@@ -56,7 +56,6 @@ KNOWN_HOMONYMS = {
     "Place",
     "Plan",
     "Probe",
-    "Profile",
     "Racing",
     "Remembering",
     "Row",

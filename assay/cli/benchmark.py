@@ -28,9 +28,9 @@ def _duration(text: str | None, flag: str = "--duration") -> float | None:
     try:
         seconds = parse_duration(text.strip())
     except ValueError as error:
-        raise typer.BadParameter(f"'{text}' is no duration: {error}", param_hint=flag) from None
+        raise typer.BadParameter(f"'{text}' is not a duration: {error}", param_hint=flag) from None
     if seconds <= 0:
-        raise typer.BadParameter(f"'{text}' is no time at all; write 30s, 2m or 1h", param_hint=flag)
+        raise typer.BadParameter(f"'{text}' is not a positive duration; write 30s, 2m or 1h", param_hint=flag)
     return seconds
 
 
@@ -42,25 +42,27 @@ def benchmark(
     insecure: opt.Insecure = None,
     request_timeout: opt.RequestTimeout = None,
     profile: Annotated[
-        str, typer.Option(metavar="NAME", help="Load profile of load_tests/profiles.toml.", rich_help_panel=_LOAD)
+        str, typer.Option(metavar="NAME", help="Load profile from load_tests/profiles.toml.", rich_help_panel=_LOAD)
     ] = "baseline",
     profiles: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Profiles of your own (TOML).", rich_help_panel=_LOAD)
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Your own profiles, instead of load_tests/profiles.toml.", rich_help_panel=_LOAD
+        ),
     ] = None,
     slo: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Objectives of your own instead of load_tests/slo.toml.", rich_help_panel=_LOAD
-        ),
+        typer.Option(metavar="FILE", help="Your own limits, instead of load_tests/slo.toml.", rich_help_panel=_LOAD),
     ] = None,
     scenario: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this scenario of the profile.", rich_help_panel=_LOAD)
+        str | None, typer.Option(metavar="NAME", help="Run only this scenario of the profile.", rich_help_panel=_LOAD)
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(metavar="N", min=0.01, help="Its arrivals per second.", rich_help_panel=_LOAD)
+        float | None,
+        typer.Option(metavar="N", min=0.01, help="Requests per second of that scenario.", rich_help_panel=_LOAD),
     ] = None,
     duration: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Time measured: 30s, 2m, 1h.", rich_help_panel=_LOAD)
+        str | None, typer.Option(metavar="TIME", help="Measured duration: 30s, 2m, 1h.", rich_help_panel=_LOAD)
     ] = None,
     processes: scale_out.Processes = None,
     master: scale_out.Master = False,
@@ -76,11 +78,11 @@ def benchmark(
     otel: scale_out.Otel = False,
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Compare with this measurement.", rich_help_panel=_COMPARISON),
+        typer.Option(metavar="FILE", help="Measurement to compare with.", rich_help_panel=_COMPARISON),
     ] = None,
     update_baseline: Annotated[
         bool,
-        typer.Option("--update-baseline", help="Make this run the baseline.", rich_help_panel=_COMPARISON),
+        typer.Option("--update-baseline", help="Save this run as the new baseline.", rich_help_panel=_COMPARISON),
     ] = False,
     tolerance: Annotated[
         float,
@@ -88,13 +90,13 @@ def benchmark(
             metavar="RATIO",
             min=0.01,
             max=10.0,
-            help="Difference that is still the same.",
+            help="Relative difference that counts as no change.",
             rich_help_panel=_COMPARISON,
         ),
     ] = 0.10,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Keep the measurement for `assay compare`.", rich_help_panel=_COMPARISON),
+        typer.Option(metavar="FILE", help="Save the measurement for `assay compare`.", rich_help_panel=_COMPARISON),
     ] = None,
     out: opt.Out = None,
     seed: opt.Seed = None,
@@ -108,17 +110,17 @@ def benchmark(
     max_rps: opt.MaxRps = None,
     max_seconds: opt.MaxSeconds = None,
 ) -> None:
-    """Measure create, metrics and the other operations under load: percentiles, errors, SLOs, regressions.
+    """Measure the operations under load: latency percentiles, errors, limits, regressions.
 
-    Arrivals follow a schedule that does not wait for answers, and latency counts from the intended start, so a target
-    that stalls shows it. A run whose generator was the bottleneck is inconclusive. Results stand under `load` in
-    verdict.json, by operation id.
+    Requests follow a schedule that does not wait for responses, and latency counts from the scheduled start, so a
+    stall of the target is visible in the percentiles. A run whose load generator was the bottleneck is inconclusive.
+    The results are under `load` in verdict.json, by operation id.
 
-    With --baseline the run is compared with an earlier one: a percentile is worse only when the whole confidence
-    interval of the difference lies beyond the tolerance. Without --out the measurement is kept beside the reports.
+    With --baseline the run is compared with an earlier one: a percentile is worse only if the whole confidence
+    interval of the difference is beyond the tolerance. Without --out the measurement is saved next to the reports.
 
-    With --master the load comes from other machines: `assay benchmark --worker --master-host HOST` on each. Between
-    them nothing is authenticated or encrypted: trusted networks only, or a tunnel.
+    With --master other machines send the load; start `assay benchmark --worker --master-host HOST` on each of them.
+    The connection between them is neither authenticated nor encrypted: use a trusted network or a tunnel.
     """
     from rich.console import Console
 
@@ -176,7 +178,7 @@ _PLAN = (
 
 
 def _check(load: LoadPlan, settings: Settings) -> None:
-    """Tell mistakes in files and flags now, not by a child after the target was opened."""
+    """Report mistakes in files and flags now, not from a child process after the target was opened."""
     from assay.load.check import check
     from assay.load.plan import RunFile
     from assay.load.ports import refuse_taken

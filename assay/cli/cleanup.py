@@ -29,15 +29,16 @@ def cleanup(
     insecure: opt.Insecure = None,
     config: opt.Config = None,
 ) -> None:
-    """Remove what earlier runs left behind: those that were killed, or could not reach the target any more.
+    """Remove workloads that earlier runs left behind because they were killed or lost the target.
 
-    Works through the ledgers of all of this user's unfinished runs against --base-url, and deletes only what they
-    list. Asks first; --yes does not. A run that is still going on is left alone. Exit 0: nothing is left;
-    3: something could not be removed (it is listed).
+    Reads the ledgers of all unfinished runs of this user against --base-url, and deletes only what they list. Asks
+    before it deletes, unless --yes is given. Does not touch a run that is still active. Exit 0: nothing is left; 3:
+    something could not be removed (it is listed).
     """
+    given = opt.given(locals())
     from assay.client.settings import load_settings
 
-    settings = load_settings(opt.given(locals()), config=config)
+    settings = load_settings(given, config=config)
     raise typer.Exit(run(settings))
 
 
@@ -48,7 +49,7 @@ def run(settings: Settings) -> int:
     runs = [entry for entry in unfinished_runs(settings.base_url) if not _close_embedded(entry)]
     for entry in runs:
         if entry.active:
-            typer.echo(f"run {entry.run} on {entry.base_url} is still going on: left alone")
+            typer.echo(f"run {entry.run} on {entry.base_url} is still active: not touched")
     runs = [entry for entry in runs if not entry.active]
     if not runs:
         typer.echo(f"nothing to clean up{' on ' + settings.base_url if settings.base_url else ''}")

@@ -1,4 +1,4 @@
-"""`assay compare RUN RUN`: two stored measurements side by side."""
+"""`assay compare RUN RUN`: is the second stored measurement better, the same or worse?"""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _NONE = "–"
 
 
 def compare(
-    before: Annotated[str, typer.Argument(metavar="RUN", help="A measurement: a file, or a run's id.")],
-    after: Annotated[str, typer.Argument(metavar="RUN", help="The one to judge.")],
+    before: Annotated[str, typer.Argument(metavar="RUN", help="Measurement before: a file or a run id.")],
+    after: Annotated[str, typer.Argument(metavar="RUN", help="Measurement to judge.")],
     tolerance: Annotated[
-        float, typer.Option(metavar="RATIO", min=0.01, max=10.0, help="Difference that is still the same.")
+        float, typer.Option(metavar="RATIO", min=0.01, max=10.0, help="Relative difference that counts as no change.")
     ] = 0.10,
 ) -> None:
-    """Say of two stored benchmark runs whether the second is better, the same or worse.
+    """Compare two stored benchmark runs: is the second better, the same or worse?
 
     RUN is a file that `assay benchmark --save` or `--update-baseline` wrote, or the id of a run in reports/runs. Exit
-    code 0 the same or better, 1 worse, 3 cannot tell.
+    codes: 0 the same or better, 1 worse, 3 cannot tell.
     """
     from rich.console import Console
     from rich.table import Table
@@ -73,5 +73,5 @@ def find(run: str) -> Path:
             return file
     raise SettingsError(
         f"no measurement {run}: tried {', '.join(map(str, tried))}",
-        hint="assay benchmark keeps one beside its reports, or where --save says",
+        hint="assay benchmark saves one next to its reports, or in the file that --save names",
     )

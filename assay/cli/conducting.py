@@ -46,7 +46,7 @@ def command(name: str, text: str) -> Callable[..., None]:
 
 
 def conduct_command(name: str, flags: Mapping[str, object], config: Path | None) -> int:
-    """Run the command ``name`` and return its exit code. Raises UsageError for what the user must mend first."""
+    """Run the command ``name`` and return its exit code. Raises UsageError for what the user must correct first."""
     # Imported late: what a run needs takes 0.6 s to import, which --help and serve need not pay.
     from rich.console import Console
 
@@ -61,27 +61,28 @@ def conduct_command(name: str, flags: Mapping[str, object], config: Path | None)
 
 gate = command(
     "gate",
-    """The CI quality gate: judges every operation against its contract and runs a short load. About 2 minutes.
+    """CI quality gate: test every operation against the contract and run a short load test. Takes about 2 minutes.
 
-    Ends with a verdict: pass (exit 0), fail (1: the target violates its contract or misses a limit) or inconclusive
-    (3: the run could not decide, and says why). Writes verdict.json, report.html, junit.xml, allure-results/ and
-    summary.md to --out (default reports/runs/<run id>; reports/runs/latest points to the newest).
+    The verdict is pass (exit 0), fail (1: the target violates its contract or misses a limit) or inconclusive (3: the
+    run could not decide; the reports say why). Writes verdict.json, report.html, junit.xml, allure-results/ and
+    summary.md to --out (default: reports/runs/<run id>; reports/runs/latest points to the newest run).
 
-    Against a real target, give --base-url, --project and --cluster, and the credentials in ASSAY_CLIENT_ID and
-    ASSAY_CLIENT_SECRET (or ASSAY_TOKEN). `assay doctor` says what is missing. At most --max-live small workloads
-    live at once, none asks for a GPU, and all are removed, also after Ctrl-C.
+    To test a real target, give --base-url, --project and --cluster, and set ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET
+    (or ASSAY_TOKEN). `assay doctor` says what is missing. At most --max-live small workloads exist at a time, none
+    requests a GPU, and all are removed at the end, also after Ctrl-C.
     """,
 )
 
 certify = command(
     "certify",
-    """Pre-release certification: the gate's checks with ten times the examples and a longer load.
+    """Pre-release certification: the tests of the gate with ten times the examples and a longer load test.
 
-    Takes 5 minutes on the embedded control plane and sends up to 60,000 requests (here 43,000). Same verdicts, exit
-    codes and reports as the gate. A second identity (ASSAY_OUTSIDER_CLIENT_ID and ASSAY_OUTSIDER_CLIENT_SECRET) lets
-    it judge access between projects.
+    Takes 5 minutes on the embedded control plane and sends up to 60,000 requests (measured: 43,000). Verdicts, exit
+    codes and reports are those of the gate. With a second identity (ASSAY_OUTSIDER_CLIENT_ID and
+    ASSAY_OUTSIDER_CLIENT_SECRET) it also tests access between projects.
 
-    Ends with certificate.json: what was certified, against which contract, what was not tested, what this suite is
-    measured to catch, and the digests of all files. `assay verify DIR` tells whether anything was altered since.
+    Also writes certificate.json: what was certified, against which contract, what was not tested, the measured
+    detection score of this suite, and the digests of all files. `assay verify DIR` shows whether a file has changed
+    since.
     """,
 )

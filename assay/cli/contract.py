@@ -11,7 +11,7 @@ from assay.errors import UsageError
 
 app = typer.Typer(
     add_completion=False,
-    help="The contract as data: merge the published documents, show or check what is in force.",
+    help="The contract as data: merge the published documents, or show the contract in force.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -22,21 +22,20 @@ def merge_documents(
     published: Annotated[
         Path | None,
         typer.Option(
+            metavar="DIR",
             help="Folder of the published documents, one operation each.",
             show_default="those that are shipped",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write.", show_default="the shipped document"),
+        typer.Option(metavar="FILE", help="File to write.", show_default="the shipped document"),
     ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit 2 when the file is out of date.")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 2 if the file is out of date.")] = False,
 ) -> None:
-    """Merge the published documents into one, byte-identical on every run.
+    """Merge the published documents into one; the result is byte-identical on every run.
 
-    Two differing definitions of one name are an error that names both places.
+    Two different definitions of the same name are an error that names both places.
     """
     from assay.contract import documents
     from assay.contract.merge import dump, merge, read_published
@@ -59,11 +58,13 @@ def merge_documents(
 @app.command("show", short_help="List the operations of the contract in force.")
 def show(
     contract: Annotated[
-        Path | None, typer.Option(help="OpenAPI 3.0 document to use instead of the shipped one.")
+        Path | None, typer.Option(metavar="FILE", help="OpenAPI 3.0 document to use instead of the shipped one.")
     ] = None,
-    corrections: Annotated[Path | None, typer.Option(help="OpenAPI Overlay 1.0 file to apply to it.")] = None,
+    corrections: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="OpenAPI Overlay 1.0 file to apply to it.")
+    ] = None,
 ) -> None:
-    """Load the contract in force and list its operations; exit 2 and say why when it cannot be used."""
+    """Load the contract in force and list its operations; exit 2 and say why if it cannot be used."""
     from assay.contract import documents
 
     loaded = documents.load(contract, corrections)

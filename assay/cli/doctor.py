@@ -30,15 +30,16 @@ def doctor(
     corrections: opt.Corrections = None,
     config: opt.Config = None,
 ) -> None:
-    """Can this target be tested at all? Looks step by step and says in plain words what is wrong and what to do.
+    """Check step by step whether a target can be tested, and say what is wrong and what to do.
 
-    From the host name over TLS, credentials and clocks to the project and the second identity. Creates nothing:
-    rights in the project are probed with a creation that must be refused. Exit 0: it can be tested; 2: what you gave
-    is wrong or missing; 3: the target cannot be used. Without --base-url it looks at the embedded control plane.
+    Checks host name, TLS, credentials, clocks, project, cluster and the second identity. Creates nothing: permission
+    in the project is tested with a creation that the target must reject. Exit 0: it can be tested; 2: something you
+    gave is wrong or missing; 3: the target cannot be used. Without --base-url it checks the embedded control plane.
     """
+    given = opt.given(locals())
     from assay.client.settings import load_settings
 
-    settings = load_settings(opt.given(locals()), config=config).with_command_defaults(request_timeout=_TIMEOUT)
+    settings = load_settings(given, config=config).with_command_defaults(request_timeout=_TIMEOUT)
     raise typer.Exit(run(settings))
 
 

@@ -14,14 +14,14 @@ from assay.errors import EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE, AssayError
 _HELP: Final = """\
 Contract and load testing for the NVIDIA Run:ai Inferences API.
 
-Without --base-url every command works on the embedded control plane: a complete reference implementation, started on
-a free loopback port and stopped afterwards. With --base-url it works on a real one: it creates at most 10 small
-workloads at a time, asks for no GPU, and removes what it created whatever happens.
+Without --base-url every command uses the embedded control plane: a complete reference implementation that runs on a
+free loopback port until the command ends. With --base-url it uses a real control plane: it creates at most 10 small
+workloads at a time, requests no GPU, and always removes what it created.
 
 \b
-  assay gate                       may this build be merged? (2 minutes)
+  assay gate                       Can this build be merged? (2 minutes)
   assay gate --base-url URL --project ID --cluster UUID
-  assay doctor --base-url URL      can this target be tested at all?
+  assay doctor --base-url URL      Can this target be tested?
 
 Credentials come from the environment: ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET, or ASSAY_TOKEN.
 
@@ -38,24 +38,24 @@ app = typer.Typer(
 
 # Name, what is loaded when it is called, line in --help; in the order of --help.
 _COMMANDS: Final = (
-    ("gate", "assay.cli.conducting:gate", "May this build be merged? The contract and a short load."),
+    ("gate", "assay.cli.conducting:gate", "CI quality gate: contract tests and a short load test."),
     (
         "certify",
         "assay.cli.conducting:certify",
-        "May this release go out? Ten times the examples, a certificate.",
+        "Pre-release certification: ten times the examples, and a certificate.",
     ),
-    ("verify", "assay.cli.verify:verify", "Is a certification still what was written?"),
-    ("benchmark", "assay.cli.benchmark:benchmark", "How fast is it, and slower than the baseline?"),
-    ("compare", "assay.cli.compare:compare", "Two stored benchmark runs: better, same, worse?"),
-    ("manifest", "assay.cli.manifest:manifest", "A benchmark for Locust's Kubernetes operator."),
+    ("verify", "assay.cli.verify:verify", "Check that the files of a certification are unchanged."),
+    ("benchmark", "assay.cli.benchmark:benchmark", "Measure latency under load; compare with a baseline."),
+    ("compare", "assay.cli.compare:compare", "Compare two stored benchmark runs."),
+    ("manifest", "assay.cli.manifest:manifest", "Print a benchmark for the Kubernetes operator of Locust."),
     ("serve", "assay.cli.serve:serve", "Serve the embedded control plane until SIGTERM."),
-    ("doctor", "assay.cli.doctor:doctor", "Can this target be tested at all? What is missing?"),
-    ("replay", "assay.cli.replay:replay", "Run one finding again: does it still fail?"),
+    ("doctor", "assay.cli.doctor:doctor", "Check whether a target can be tested, and what is missing."),
+    ("replay", "assay.cli.replay:replay", "Run the test behind one finding again."),
     ("cleanup", "assay.cli.cleanup:cleanup", "Remove what earlier runs left behind."),
-    ("rules", "assay.cli.rules:rules", "The rules that only prose states, each with its quote."),
+    ("rules", "assay.cli.rules:rules", "Show the rules that the contract states only in prose."),
     ("waive", "assay.cli.waive:waive", "Accept a finding, with a reason, until a date."),
-    ("prove", "assay.cli.prove:prove", "Seeded defects: which does the suite detect?"),
-    ("contract", "assay.cli.contract:app", "Merge the published documents, show what is in force."),
+    ("prove", "assay.cli.prove:prove", "Measure which seeded defects the suite detects."),
+    ("contract", "assay.cli.contract:app", "Merge the published documents, or show the contract in force."),
 )
 
 for _command in _COMMANDS:

@@ -18,29 +18,35 @@ def manifest(
         str,
         typer.Option(
             metavar="VERSION",
-            help="v2: locust.io/v2, AbdelrhmanHamouda/locust-k8s-operator. v1: locust.io/v1, locustio/k8s-operator.",
+            help="v2 (AbdelrhmanHamouda/locust-k8s-operator) or v1 (locustio/k8s-operator) of LocustTest.",
         ),
     ] = "v2",
     image: Annotated[
-        str, typer.Option(metavar="IMAGE", help="Container image with locust and assay installed.")
+        str, typer.Option(metavar="IMAGE", help="Container image with Locust and assay.")
     ] = "registry.example.com/assay:latest",
-    name: Annotated[str, typer.Option(metavar="NAME", help="Name of what is made.")] = "assay-load",
-    workers: Annotated[int, typer.Option(metavar="N", min=1, max=500, help="Worker pods.")] = 2,
-    users: Annotated[int, typer.Option(metavar="N", min=1, help="Streams of one request a second on average.")] = 50,
-    spawn_rate: Annotated[float, typer.Option(metavar="N", min=0.01, help="Streams started per second.")] = 5.0,
-    run_time: Annotated[str, typer.Option(metavar="TIME", help="How long: 90s, 5m, 1h.")] = "5m",
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the LocustTest.")] = "assay-load",
+    workers: Annotated[int, typer.Option(metavar="N", min=1, max=500, help="Number of worker pods.")] = 2,
+    users: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Request streams of one request per second on average.")
+    ] = 50,
+    spawn_rate: Annotated[
+        float, typer.Option(metavar="N", min=0.01, help="Request streams started per second.")
+    ] = 5.0,
+    run_time: Annotated[str, typer.Option(metavar="TIME", help="Duration: 90s, 5m, 1h.")] = "5m",
     secret: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Secret whose keys are ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET (v2)."),
+        typer.Option(
+            metavar="NAME", help="Kubernetes Secret with the keys ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET (v2)."
+        ),
     ] = "assay-credentials",  # noqa: S107 - the name of a Secret, not a secret
     claim: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Volume claim (ReadWriteMany) that keeps the ledgers (v2).")
+        str | None, typer.Option(metavar="NAME", help="Volume claim (ReadWriteMany) for the ledgers (v2).")
     ] = None,
 ) -> None:
     """Print a LocustTest manifest that runs load_tests/locustfile.py on a Kubernetes cluster.
 
-    `assay manifest --base-url URL --project ID --cluster UUID --image IMAGE | kubectl apply -f -`. Credentials are
-    never part of it: they come from a Secret.
+    Use it as `assay manifest --base-url URL --project ID --cluster UUID --image IMAGE | kubectl apply -f -`. The
+    manifest holds no credentials: they come from a Secret.
     """
     from assay.client.settings import load_settings
     from assay.load.manifest import VERSIONS, Wanted
@@ -54,7 +60,7 @@ def manifest(
     try:
         parse_duration(run_time)
     except ValueError as error:
-        raise SettingsError(f"--run-time {run_time} is no duration: {error}") from None
+        raise SettingsError(f"--run-time {run_time} is not a duration: {error}") from None
     settings = load_settings({"base_url": base_url, "project": project, "cluster": cluster})
     if settings.base_url is None or settings.project is None or settings.cluster is None:
         raise SettingsError(

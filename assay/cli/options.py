@@ -15,98 +15,122 @@ _LIMITS: Final = "Limits"
 BaseUrl = Annotated[
     str | None,
     typer.Option(
-        metavar="URL", help="The control plane, https://host. Without it: the embedded one.", rich_help_panel=_TARGET
+        metavar="URL",
+        help="The control plane to test, https://host (default: the embedded one).",
+        rich_help_panel=_TARGET,
     ),
 ]
 Project = Annotated[
-    str | None, typer.Option(metavar="ID", help="Project to create workloads in (its id).", rich_help_panel=_TARGET)
+    str | None, typer.Option(metavar="ID", help="Id of the project to create workloads in.", rich_help_panel=_TARGET)
 ]
 Cluster = Annotated[
-    str | None, typer.Option(metavar="UUID", help="Cluster to create workloads on.", rich_help_panel=_TARGET)
+    str | None,
+    typer.Option(metavar="UUID", help="UUID of the cluster to create workloads on.", rich_help_panel=_TARGET),
 ]
 CaFile = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Trust this authority (PEM) instead of the system's.", rich_help_panel=_TARGET),
+    typer.Option(
+        metavar="FILE", help="Certificate authority to trust instead of the system's (PEM).", rich_help_panel=_TARGET
+    ),
 ]
 Insecure = Annotated[
-    bool | None, typer.Option("--insecure", help="Do not check the target's certificate.", rich_help_panel=_TARGET)
+    bool | None, typer.Option("--insecure", help="Accept any certificate of the target.", rich_help_panel=_TARGET)
 ]
 RequestTimeout = Annotated[
     float | None,
     typer.Option(
-        metavar="SECONDS", help="Longest wait for one answer (default 30, doctor 10).", rich_help_panel=_TARGET
+        metavar="SECONDS", help="Longest wait for one response (default: 30; doctor: 10).", rich_help_panel=_TARGET
     ),
 ]
 Config = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Settings in TOML (default: assay.toml here, if there is one).", rich_help_panel=_RUN
+        metavar="FILE", help="Settings file (default: assay.toml in this folder, if it exists).", rich_help_panel=_RUN
     ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Where the reports go (default: reports/runs/<run id>).", rich_help_panel=_RUN),
+    typer.Option(
+        metavar="DIR", help="Folder for the reports (default: reports/runs/<run id>).", rich_help_panel=_RUN
+    ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Repeat a run's random choices (default: a new seed).", rich_help_panel=_RUN),
+    typer.Option(
+        metavar="N",
+        help="Seed of the random choices; the same seed repeats them (default: new).",
+        rich_help_panel=_RUN,
+    ),
 ]
 Only = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PART",
-        help="contract, load, or a test id's beginning such as rules/compute; repeatable.",
+        help="contract, load, or a test id prefix such as rules/compute; repeatable.",
         rich_help_panel=_RUN,
     ),
 ]
 Concurrency = Annotated[
-    int | None, typer.Option(metavar="N", help="Requests in flight at once (default 8).", rich_help_panel=_RUN)
+    int | None,
+    typer.Option(metavar="N", help="Requests in flight at the same time (default: 8).", rich_help_panel=_RUN),
 ]
 FailOn = Annotated[
     str | None,
     typer.Option(
-        metavar="CLASS", help="Lightest finding that fails: violation (default), gap, advisory.", rich_help_panel=_RUN
+        metavar="CLASS",
+        help="Least severe class of finding that fails: violation (default), gap, advisory.",
+        rich_help_panel=_RUN,
     ),
 ]
-Waivers = Annotated[Path | None, typer.Option(metavar="FILE", help="Accepted findings (TOML).", rich_help_panel=_RUN)]
+Waivers = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Accepted findings (default: assay-waivers.toml).", rich_help_panel=_RUN),
+]
 ContractFile = Annotated[
     Path | None,
     typer.Option(
-        "--contract", metavar="FILE", help="Another OpenAPI 3.0 document to test against.", rich_help_panel=_RUN
+        "--contract",
+        metavar="FILE",
+        help="OpenAPI 3.0 document to test against instead of the shipped one.",
+        rich_help_panel=_RUN,
     ),
 ]
 Corrections = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="OpenAPI Overlay 1.0 that corrects the document.", rich_help_panel=_RUN),
+    typer.Option(metavar="FILE", help="OpenAPI Overlay 1.0 file to apply to the document.", rich_help_panel=_RUN),
 ]
-Yes = Annotated[bool | None, typer.Option("--yes", "-y", help="Do not ask before deleting.", rich_help_panel=_RUN)]
+Yes = Annotated[bool | None, typer.Option("--yes", "-y", help="Delete without asking.", rich_help_panel=_RUN)]
 MaxLive = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Workloads that may live at once (default 10; 1,000 in a benchmark of the embedded control plane).",
+        help="Most live workloads at a time (default: 10; 1,000 in a benchmark of the embedded control plane).",
         rich_help_panel=_LIMITS,
     ),
 ]
 MaxCreates = Annotated[
-    int | None, typer.Option(metavar="N", help="Workloads that may be created in all.", rich_help_panel=_LIMITS)
+    int | None, typer.Option(metavar="N", help="Most workloads created in total.", rich_help_panel=_LIMITS)
 ]
 MaxRequests = Annotated[
-    int | None, typer.Option(metavar="N", help="Requests that may be sent in all.", rich_help_panel=_LIMITS)
+    int | None, typer.Option(metavar="N", help="Most requests sent in total.", rich_help_panel=_LIMITS)
 ]
-MaxRps = Annotated[float | None, typer.Option(metavar="N", help="Requests per second.", rich_help_panel=_LIMITS)]
+MaxRps = Annotated[float | None, typer.Option(metavar="N", help="Most requests per second.", rich_help_panel=_LIMITS)]
 MaxGpuDevices = Annotated[
     int | None,
     typer.Option(
-        metavar="N", help="GPU devices that may be asked for at once (a real target: 0).", rich_help_panel=_LIMITS
+        metavar="N",
+        help="Most GPU devices requested at a time (default: 0 on a real target).",
+        rich_help_panel=_LIMITS,
     ),
 ]
 MaxSeconds = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="Wall-clock time of the run.", rich_help_panel=_LIMITS)
+    float | None, typer.Option(metavar="SECONDS", help="Longest duration of the run.", rich_help_panel=_LIMITS)
 ]
 DeleteDeadline = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", help="Longest wait for a deletion to end (default 60).", rich_help_panel=_LIMITS),
+    typer.Option(
+        metavar="SECONDS", help="Longest wait for a deletion to finish (default: 60).", rich_help_panel=_LIMITS
+    ),
 ]
 
 _NOT_SETTINGS: Final = frozenset({"config"})

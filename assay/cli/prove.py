@@ -1,4 +1,4 @@
-"""`assay prove`: seeds defects into the embedded control plane and says which share of them the suite catches."""
+"""`assay prove`: seeds defects into the embedded control plane and reports which share of them the suite detects."""
 
 from __future__ import annotations
 
@@ -12,41 +12,56 @@ if TYPE_CHECKING:
     from assay.prove.conduct import ProveRequest
 
 
-class Profile(StrEnum):
-    """Whose tests are put to the proof."""
+class ProofProfile(StrEnum):
+    """Whose tests are measured."""
 
     GATE = "gate"
     CERTIFY = "certify"
 
 
 def prove(
-    profile: Annotated[Profile, typer.Option(help="Whose tests are put to the proof.")] = Profile.GATE,
-    family: Annotated[list[str] | None, typer.Option(help="A family of defects, e.g. rule-off; repeatable.")] = None,
-    only: Annotated[list[str] | None, typer.Option(metavar="ID", help="A defect, or the first steps of ids.")] = None,
-    sample: Annotated[int | None, typer.Option(min=1, help="Try so many defects, drawn by the seed.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Draws the sample and what the tests draw.")] = 1,
-    processes: Annotated[int | None, typer.Option(min=1, help="Worker processes; as many as cores.")] = None,
-    list_: Annotated[bool, typer.Option("--list", help="List the defects and try none.")] = False,
-    json_: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the whole report.")] = None,
+    profile: Annotated[ProofProfile, typer.Option(help="Which tests are measured.")] = ProofProfile.GATE,
+    family: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A family of defects, such as rule-off; repeatable.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A defect, or a prefix of defect ids; repeatable.")
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Try this many defects, chosen by the seed.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the sample and of the tests.")] = 1,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Worker processes (default: one per core).")
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the defects and stop.")] = False,
+    json_: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the full report.")] = None,
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Fail (1) when a defect survives that this record does not list."),
+        typer.Option(metavar="FILE", help="Exit 1 if a defect is missed that this record does not list."),
     ] = None,
     write_baseline: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the score as the new record; for a run of all defects.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the score as the new record (needs a run of all defects)."),
     ] = None,
     after: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="For certify: the --json of a proof of the gate, whose tests it spares."),
+        typer.Option(
+            metavar="FILE",
+            help="With --profile certify: the --json report of the gate; its detected defects are not tried again.",
+        ),
     ] = None,
     check_shortcuts: Annotated[
-        int, typer.Option(min=0, help="Try so many of the defects the plain way too: `assay gate` over a socket.")
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Repeat this many defects with a plain `assay gate` over a socket and compare."
+        ),
     ] = 0,
 ) -> None:
-    """Seed defects into the embedded control plane, one at a time, and report which the suite catches.
+    """Seed defects into the embedded control plane, one at a time, and report which of them the suite detects.
 
-    A defect counts as caught when a finding turns up that the control plane without it does not have. Exit 1 when a
-    defect survives that the record (--baseline) does not list, or when a short cut disagrees with the plain way.
+    A defect is detected if the run reports a finding that a run without the defect does not report. Exit 1 if a
+    defect is missed that the record (--baseline) does not list, or if a shortcut disagrees with the plain run.
     """
     # Imported late: the contract tests take seconds to plan, which --help need not pay.
     from rich.console import Console

@@ -1,4 +1,4 @@
-"""`assay replay`: one finding again, with the set-up it needs."""
+"""`assay replay`: one finding again, with what it needs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LATEST = Path("reports") / "runs" / "latest"
 
 
 def replay(
-    finding: Annotated[str, typer.Argument(metavar="FINDING", help="The finding's id, F- and eight hex digits.")],
+    finding: Annotated[str, typer.Argument(metavar="FINDING", help="Id of the finding, F- and eight hex digits.")],
     run: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The run that holds it (default: reports/runs/latest)."),
+        typer.Option(metavar="DIR", help="Folder of the run that reported it (default: reports/runs/latest)."),
     ] = None,
     base_url: opt.BaseUrl = None,
     project: opt.Project = None,
@@ -32,10 +32,10 @@ def replay(
     config: opt.Config = None,
     max_gpu_devices: opt.MaxGpuDevices = None,
 ) -> None:
-    """Run the test that made a finding once more, with the same seed, and say whether it still fails.
+    """Run the test behind a finding again, with the same seed, and say whether it still fails.
 
-    The test does its own set-up (it creates the workload, then sends the failing request) and cleans up after itself.
-    Without --base-url the target is the one of the run. Exit codes: 1 still failing, 0 no longer, 3 could not decide.
+    The test creates what it needs, sends the failing request and cleans up. Without --base-url the target is that of
+    the run. Exit codes: 1 still failing, 0 no longer failing, 3 could not decide.
     """
     verdict = _read(run or _LATEST)
     found = _find(verdict, finding)

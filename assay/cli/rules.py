@@ -20,19 +20,23 @@ if TYPE_CHECKING:
 def rules(
     pattern: Annotated[
         str,
-        typer.Argument(help="An area (`compute`) or the beginning of an id (`compute/portion`).", show_default="all"),
+        typer.Argument(
+            metavar="PREFIX", help="An area (`compute`) or an id prefix (`compute/portion`).", show_default="all"
+        ),
     ] = "",
-    json_: Annotated[bool, typer.Option("--json", help="One JSON object, with the cases of each rule.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Two Markdown tables.")] = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, with the cases of each rule.")
+    ] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
     contract: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Check every quote against this document; exit 2 when one is missing."),
+        typer.Option(metavar="FILE", help="Check every quote against this document; exit 2 if one is missing."),
     ] = None,
 ) -> None:
-    """Show the rules that only the prose of the contract states, with their quotes, and where it contradicts itself.
+    """Show the rules that the contract states only in prose, with their quotes, and its contradictions.
 
     A `must` rule that a target does not enforce fails the gate; a `should` rule is reported as a gap; a `permit` rule
-    names what must be accepted. Nothing is asserted where the document contradicts itself.
+    names what must be accepted. Where the document contradicts itself, nothing is asserted.
     """
     if json_ and markdown:
         raise UsageError("--json and --markdown exclude each other", hint="give one of them")

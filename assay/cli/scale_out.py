@@ -13,17 +13,19 @@ _PANEL = "Scale-out"
 _WATCH = "Watching"
 
 Processes = Annotated[
-    int | None, typer.Option(metavar="N", min=1, max=64, help="Load processes (default 1).", rich_help_panel=_PANEL)
+    int | None, typer.Option(metavar="N", min=1, max=64, help="Load processes (default: 1).", rich_help_panel=_PANEL)
 ]
 Master = Annotated[
-    bool, typer.Option("--master", help="Lead load processes that join from other machines.", rich_help_panel=_PANEL)
+    bool, typer.Option("--master", help="Coordinate load workers on other machines.", rich_help_panel=_PANEL)
 ]
 MasterBindHost = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS", help="Where the master listens (default 127.0.0.1).", rich_help_panel=_PANEL),
+    typer.Option(
+        metavar="ADDRESS", help="Address the master listens on (default: 127.0.0.1).", rich_help_panel=_PANEL
+    ),
 ]
 MasterPort = Annotated[
-    int, typer.Option(metavar="PORT", min=1, max=65535, help="The master's port.", rich_help_panel=_PANEL)
+    int, typer.Option(metavar="PORT", min=1, max=65535, help="Port of the master.", rich_help_panel=_PANEL)
 ]
 ExpectWorkers = Annotated[
     int | None,
@@ -31,38 +33,43 @@ ExpectWorkers = Annotated[
         metavar="N",
         min=1,
         max=500,
-        help="With --master: load processes to wait for (default 1).",
+        help="With --master: number of load processes to wait for (default: 1).",
         rich_help_panel=_PANEL,
     ),
 ]
 JoinDeadline = Annotated[
-    str, typer.Option(metavar="TIME", help="How long master and workers wait for each other.", rich_help_panel=_PANEL)
+    str,
+    typer.Option(metavar="TIME", help="Longest wait of master and workers for each other.", rich_help_panel=_PANEL),
 ]
 Worker = Annotated[
     bool,
     typer.Option(
         "--worker",
-        help="Work for the master at --master-host, which says what to do; credentials are this machine's own.",
+        help="Take work from the master at --master-host; credentials come from this machine.",
         rich_help_panel=_PANEL,
     ),
 ]
 MasterHost = Annotated[
-    str | None, typer.Option(metavar="HOST", help="With --worker: where the master is.", rich_help_panel=_PANEL)
+    str | None, typer.Option(metavar="HOST", help="With --worker: host of the master.", rich_help_panel=_PANEL)
 ]
-Ui = Annotated[bool, typer.Option("--ui", help="Show the run live in Locust's web UI.", rich_help_panel=_WATCH)]
+Ui = Annotated[bool, typer.Option("--ui", help="Show the run live in the web UI of Locust.", rich_help_panel=_WATCH)]
 UiHost = Annotated[
     str | None,
     typer.Option(
         metavar="ADDRESS",
-        help="Where it listens (default 127.0.0.1); it asks nobody who they are.",
+        help="Address of the web UI (default: 127.0.0.1); it has no login.",
         rich_help_panel=_WATCH,
     ),
 ]
-UiPort = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Its port.", rich_help_panel=_WATCH)]
+UiPort = Annotated[
+    int, typer.Option(metavar="PORT", min=1, max=65535, help="Port of the web UI.", rich_help_panel=_WATCH)
+]
 Otel = Annotated[
     bool,
     typer.Option(
-        "--otel", help="Locust's OpenTelemetry metrics; the usual OTEL_* variables apply.", rich_help_panel=_WATCH
+        "--otel",
+        help="Export the OpenTelemetry metrics of Locust; the usual OTEL_* variables apply.",
+        rich_help_panel=_WATCH,
     ),
 ]
 
@@ -71,7 +78,7 @@ def check_together(given: dict[str, Any]) -> None:
     """SettingsError when options contradict each other; ``given`` maps parameter names to values."""
     master, worker = given["master"], given["worker"]
     if master and worker:
-        raise SettingsError("--master leads and --worker is led: give one of them")
+        raise SettingsError("--master and --worker exclude each other: give one of them")
     if worker and given["master_host"] is None:
         raise SettingsError("--worker needs to know its master", hint="--master-host HOST")
     for name, needed, there in (
@@ -87,11 +94,11 @@ def check_together(given: dict[str, Any]) -> None:
             hint="give --processes to the workers: assay benchmark --worker --master-host HOST --processes N",
         )
     if worker and given["ui"]:
-        raise SettingsError("the web UI is the master's: give --ui there, not to --worker")
+        raise SettingsError("the master shows the web UI: give --ui there, not to --worker")
     if given["ui_host"] is not None and not given["ui"]:
         raise SettingsError("--ui-host has no effect without --ui")
     if given["otel"] and find_spec("opentelemetry") is None:
         raise SettingsError(
-            "--otel needs OpenTelemetry's packages, which are not installed here",
-            hint="pip install 'locust[otel]' into the environment that assay runs in",
+            "--otel needs the OpenTelemetry packages, which are not installed",
+            hint="pip install 'locust[otel]' in the environment that assay runs in",
         )

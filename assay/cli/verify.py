@@ -9,17 +9,17 @@ import typer
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `assay certify --out DIR` wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `assay certify --out DIR` wrote.")],
     sha256: Annotated[
         str | None,
-        typer.Option(metavar="DIGEST", help="What the certificate's own digest must be, as the run printed it."),
+        typer.Option(metavar="DIGEST", help="Expected digest of certificate.json, as the run printed it."),
     ] = None,
 ) -> None:
-    """Hash the files of a certification again and hold them against its certificate.
+    """Compare the files of a certification with the digests in its certificate.
 
-    Says of each file whether it is intact, altered, missing or not certified. Exit 0: everything is as it was
-    written; 1: something is not. With --sha256 the certificate itself is checked too; without it whoever altered a
-    file may have written a certificate to match.
+    Each file is intact, altered, missing or not certified. Exit 0: all files are intact; 1: at least one is not. With
+    --sha256 the certificate itself is checked too. Without it, someone who altered a file may also have written a
+    matching certificate.
     """
     from rich.console import Console  # imported late: --help need not pay for it
 

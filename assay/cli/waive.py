@@ -25,17 +25,26 @@ _SUMMARY: Final = 100  # characters of the comment that names the finding; a lin
 
 
 def waive(
-    finding: Annotated[str, typer.Argument(help="The id of the finding, as a report shows it: F-1a2b3c4d.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why it is accepted, in a sentence.")],
-    until: Annotated[str, typer.Option("--until", help="The last day it is accepted, as in 2027-03-31.")],
-    owner: Annotated[str | None, typer.Option("--owner", help="Who answers for it. Default: git's user.")] = None,
-    file: Annotated[Path, typer.Option("--file", help="The file to add it to.")] = Path(FILE),
-    verdict: Annotated[Path, typer.Option("--verdict", help="The run to name the finding from.")] = _LAST_RUN,
+    finding: Annotated[
+        str, typer.Argument(metavar="FINDING", help="Id of the finding, as a report shows it: F-1a2b3c4d.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is accepted, in a sentence.")],
+    until: Annotated[
+        str, typer.Option("--until", metavar="DATE", help="Last day of the waiver, such as 2027-03-31.")
+    ],
+    owner: Annotated[
+        str | None,
+        typer.Option("--owner", metavar="NAME", help="Who is responsible for it (default: the user in git)."),
+    ] = None,
+    file: Annotated[Path, typer.Option("--file", metavar="FILE", help="File to add it to.")] = Path(FILE),
+    verdict: Annotated[
+        Path, typer.Option("--verdict", metavar="FILE", help="Verdict to take the summary from.")
+    ] = _LAST_RUN,
 ) -> None:
-    """Accept one finding: adds an entry to assay-waivers.toml and keeps the rest of the file as it is.
+    """Accept one finding: add an entry to assay-waivers.toml and keep the rest of the file as it is.
 
-    A waived finding is still listed but does not fail the run. When its last day has passed, or when it matches no
-    finding any more, the waiver itself fails the run, so that the list cannot rot.
+    A waived finding is still listed but does not fail the run. A waiver that has expired, or that matches no finding
+    any more, fails the run itself, so the list stays up to date.
     """
     day = _day(until)
     _refuse_known(finding, reason, file)
@@ -62,7 +71,7 @@ def _day(until: str) -> dt.date:
 def _refuse_known(finding: str, reason: str, file: Path) -> None:
     if not FINDING_ID.fullmatch(finding):
         raise SettingsError(
-            f"{finding!r} is no finding id: expected F- and eight hex digits, as in F-1a2b3c4d",
+            f"{finding!r} is not a finding id: expected F- and eight hex digits, as in F-1a2b3c4d",
             hint="reports and verdict.json show the id of every finding",
         )
     if not reason.strip():
@@ -85,7 +94,7 @@ def _git_user() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError) as error:
-        raise SettingsError("nobody is named as owner, and git knows no user", hint="add --owner NAME") from error
+        raise SettingsError("no owner is given, and git knows no user", hint="add --owner NAME") from error
 
 
 def _git(key: str) -> str:

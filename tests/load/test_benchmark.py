@@ -156,9 +156,9 @@ TOGETHER = {
     "bind-host": (("--master-bind-host", "h"), ("--master-bind-host has no effect without --master",)),
     "expect": (("--expect-workers", "3"), ("--expect-workers has no effect without --master",)),
     "processes": (("--master", "--processes", "2"), ("--master sends no load itself", "give --processes to")),
-    "ui-of-worker": (("--worker", "--master-host", "h", "--ui"), ("the web UI is the master's",)),
+    "ui-of-worker": (("--worker", "--master-host", "h", "--ui"), ("the master shows the web UI",)),
     "ui-host": (("--ui-host", "192.0.2.1"), ("--ui-host has no effect without --ui",)),
-    "deadline": (("--master", "--join-deadline", "soon"), ("--join-deadline", "'soon' is no duration")),
+    "deadline": (("--master", "--join-deadline", "soon"), ("--join-deadline", "'soon' is not a duration")),
     "bind": (
         ("--master", "--master-bind-host", "no-such-host.invalid"),
         ("--master-port 5557", "nothing can listen"),
@@ -188,4 +188,4 @@ def test_a_port_that_is_taken(
 def test_otel_without_its_packages(assay: Assay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("assay.cli.scale_out.find_spec", {}.get)
-    refused(assay("benchmark", "--otel"), "--otel needs OpenTelemetry's packages", "pip install 'locust[otel]'")
+    refused(assay("benchmark", "--otel"), "--otel needs the OpenTelemetry packages", "pip install 'locust[otel]'")

@@ -187,7 +187,7 @@ def test_mistakes(assay: Assay) -> None:
     for arguments, message in (
         (("--operator", "v3", *EXAMPLE), "--operator v3 is none of: v2, v1"),
         (("--operator", "v1", "--claim", "ledgers", *EXAMPLE), "--claim has no effect with --operator v1"),
-        (("--run-time", "soon", *EXAMPLE), "--run-time soon is no duration"),
+        (("--run-time", "soon", *EXAMPLE), "--run-time soon is not a duration"),
         (EXAMPLE[:4], "a manifest needs the control plane, a project and a cluster"),
     ):
         said = assay("manifest", *arguments)

@@ -88,7 +88,7 @@ def test_without_git_the_system_user_owns_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("F-12", "--reason", "r", "--until", NEXT_YEAR), "no finding id"),
+        (("F-12", "--reason", "r", "--until", NEXT_YEAR), "not a finding id"),
         (("F-1a2b3c4d", "--reason", " ", "--until", NEXT_YEAR), "--reason: expected why"),
         (("F-1a2b3c4d", "--reason", "r", "--until", "2020-01-01"), "this day has passed"),
         (("F-1a2b3c4d", "--reason", "r", "--until", "soon"), "expected a date"),
