@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup gate test lint types unit bench bench-comparison bench-day bench-peers prove prove-load prove-certify prove-shortcuts lawful contract lock clean
+.PHONY: help setup gate test lint types unit bench bench-comparison bench-day bench-peers prove prove-load prove-certify prove-shortcuts conforming lawful contract lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -E '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+)[a-z -]*:.*## /\1\t/' | expand -t 14
 
 setup: $(STAMP) ## make .venv and install the locked versions, hash-checked
 
@@ -60,8 +60,8 @@ prove-certify: $(STAMP) ## the same for certify, performance included (1 hour); 
 prove-shortcuts: $(STAMP) ## hold 40 of these answers against `assay gate` over a socket (20 minutes)
 	$(BIN)/assay prove --sample 40 --check-shortcuts 40
 
-lawful: $(STAMP) ## the gate on every lawful control plane: variants, combinations, seeds, settings (1.5 hours)
-	$(BIN)/python -m tests.lawful
+conforming lawful: $(STAMP) ## the gate on every conforming control plane: variants, combinations, seeds, settings (1.5 hours)
+	$(BIN)/python -m tests.conforming
 
 contract: $(STAMP) ## merge the published documents of openapi/2.22 into one document
 	$(BIN)/assay contract merge

@@ -47,6 +47,11 @@ class Parent:
         act()
 
 
+def heed_interrupts() -> None:
+    """Raise KeyboardInterrupt on SIGINT, also where a shell had us ignore it: what it starts in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def interrupt() -> None:
     """Send this process SIGINT, so that it cleans up as after Ctrl-C."""
     os.kill(os.getpid(), signal.SIGINT)

@@ -35,6 +35,14 @@ def test_ends_with_a_killed_parent() -> None:
         assert parent.stdout.read() == "ends\n"  # both hold the pipe: it ends when both have
 
 
+def test_started_in_the_background_an_interrupt_is_heeded() -> None:
+    code = "from assay.processes import heed_interrupts, interrupt; heed_interrupts(); interrupt()"
+    shell = subprocess.run(
+        ["sh", "-c", f"trap '' INT; {sys.executable} -c '{code}'"], capture_output=True, check=False
+    )
+    assert b"KeyboardInterrupt" in shell.stderr
+
+
 def test_a_parent_gone_before_the_child_asks_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY__PARENT", str(os.getpid()))  # it was us; whoever started us now, is another
     assert Parent().is_gone

@@ -19,7 +19,7 @@ from assay.contract import documents
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.findings.journal import Journal
-from assay.processes import Parent, interrupt
+from assay.processes import Parent, heed_interrupts, interrupt
 from assay.reference import embedded
 
 JOURNAL: Final = "ASSAY__JOURNAL"
@@ -69,6 +69,7 @@ def open_contract_session(option: Namespace) -> ContractSession:
     if handed_over():
         settings = from_env()
         conductor = Parent()
+        heed_interrupts()
         conductor.when_gone(interrupt)
     else:
         conductor = None

@@ -74,7 +74,7 @@ def plan(command: str, only: Sequence[str], load: LoadPlan | None = None) -> Run
     parts = [part for part in only if part in PARTS]
     prefixes = tuple(value for value in only if value not in PARTS)
     for value in prefixes:
-        _check_prefix(value)
+        modules_with(value)
     chosen = tuple(part for part in known if part in parts or (part == "contract" and prefixes)) or known
     if prefixes and "contract" not in chosen:
         raise SettingsError(f"--only {prefixes[0]} selects contract tests, and {command} has none")
@@ -92,16 +92,23 @@ def plan(command: str, only: Sequence[str], load: LoadPlan | None = None) -> Run
     )
 
 
-def _check_prefix(value: str) -> None:
-    """SettingsError when no test id can begin so; whether one does is known only when the tests are collected."""
+def modules_with(value: str) -> list[Path]:
+    """The modules of contract tests whose ids can begin with ``value``.
+
+    SettingsError when there is none; whether an id does begin so is known only when the tests are collected.
+    """
     if not value.strip("/"):
         raise SettingsError("--only needs contract, load or a test-id prefix such as rules/compute")
-    areas = sorted(file.stem.removeprefix("test_") for file in folders.top("contract_tests").glob("test_*.py"))
+    areas = {
+        file.stem.removeprefix("test_"): file for file in sorted(folders.top("contract_tests").glob("test_*.py"))
+    }
     first, more, _ = value.partition("/")
-    if not any(area == first if more else area.startswith(first) for area in areas):
+    found = [file for area, file in areas.items() if (area == first if more else area.startswith(first))]
+    if not found:
         near = difflib.get_close_matches(first, [*PARTS, *areas], n=1)
         meant = f"; did you mean {near[0]}{more and '/...'}?" if near else ""
         raise SettingsError(
             f"--only {value} selects nothing{meant}",
             hint=f"parts: {', '.join(PARTS)}; test ids begin with: {', '.join(areas)}",
         )
+    return found

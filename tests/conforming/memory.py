@@ -1,4 +1,4 @@
-"""The contract tests on a lawful control plane in this process, on a clock that no wait holds up."""
+"""The contract tests on a conforming control plane in this process, on a clock that no wait holds up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WIRE = frozenset({"capital-headers", "usual-headers", "chunked", "closing", "idl
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """What a run found on a lawful control plane: every line is a false alarm, or a test that could not judge."""
+    """What a run found on a conforming control plane: every line is a false alarm, or a test that could not judge."""
 
     violations: tuple[str, ...]
     broken: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""A choice of the contract tests on every lawful variant, five at a time (all tests on each: ``make lawful``)."""
+"""A choice of the contract tests on every conforming variant, five at a time (all tests on each: ``make conforming``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from assay.reference.behaviour import Behaviour
 from assay.reference.lifecycle import Lifecycle
 from assay.reference.store import StoredWorkload
 from assay.reference.variants import VARIANTS, Variant
-from tests.lawful.memory import WIRE, Alarms, alarms
+from tests.conforming.memory import WIRE, Alarms, alarms
 
 # Tests that look at what variants differ in; of all others every fiftieth.
 CHOSEN = (
@@ -73,7 +73,7 @@ def test_every_variant_is_in_one_batch() -> None:
     assert set(VARIANTS) > WIRE
 
 
-def test_an_unlawful_variant_is_not_passed(
+def test_a_variant_that_does_not_conform_is_not_passed(
     choice: tuple[suite.SuiteTest, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same run finds fault with a control plane that says Deleted without anybody having asked."""
@@ -85,6 +85,6 @@ def test_an_unlawful_variant_is_not_passed(
     def change(behaviour: Behaviour) -> Behaviour:
         return behaviour.mixing("lifecycle", SaysDeleted)
 
-    monkeypatch.setitem(VARIANTS, "unlawful", Variant("unlawful", "Every workload is Deleted.", change))
-    found: Alarms = alarms(["unlawful"], choice)
+    monkeypatch.setitem(VARIANTS, "nonconforming", Variant("nonconforming", "Every workload is Deleted.", change))
+    found: Alarms = alarms(["nonconforming"], choice)
     assert any("desired phase Deleted" in violation for violation in found.violations), found

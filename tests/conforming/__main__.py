@@ -1,4 +1,4 @@
-"""Run the gate against everything lawful: ``python -m tests.lawful [part ...] [--match TEXT]``.
+"""Run the gate against every conforming control plane: ``python -m tests.conforming [part ...] [--match TEXT]``.
 
 Parts: variants (each alone), combinations (20 times three together), seeds (20 gates on the embedded control plane),
 settings (limits, identities, tokens). Without a part, all. Ends with 1 when there was a false alarm.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.lawful.gates import PARTS, run
+from tests.conforming.gates import PARTS, run
 
 
 def main() -> int:
     """Print one line a gate; 1 when one did not pass."""
-    parser = argparse.ArgumentParser(prog="python -m tests.lawful", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.conforming", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     parser.add_argument("--match", default="", help="only gates whose name holds this text")
     given = parser.parse_args()

@@ -23,7 +23,7 @@ from assay.reference.variants import VARIANTS
 ROOT = Path(__file__).parents[2]
 SEEDS = 20
 GPUS = ("--max-gpu-devices", "100")
-# A lawful target must pass within it; the gate's own budget for a target that takes 150 ms for each answer is 150 s.
+# A conforming target must pass within it; the gate's own budget for a target that takes 150 ms for each answer is 150 s.
 PATIENCE_SECONDS = 1_200
 
 
@@ -39,7 +39,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a gate ended. ``complaints`` are violations and problems: on a lawful target each is a false alarm."""
+    """How a gate ended. ``complaints`` are violations and problems: on a conforming target each is a false alarm."""
 
     gate: Gate
     exit_code: int
@@ -101,7 +101,7 @@ PARTS = {"variants": of_variants, "combinations": of_combinations, "seeds": of_s
 def run(gate: Gate) -> Result:
     """Run one gate to its end."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="assay-lawful-") as folder, _target(gate) as (flags, environment):
+    with tempfile.TemporaryDirectory(prefix="assay-conforming-") as folder, _target(gate) as (flags, environment):
         out = Path(folder) / "report"
         command = [sys.executable, "-m", "assay", "gate", "--only", "contract", "--out", str(out)]
         ended = subprocess.run(

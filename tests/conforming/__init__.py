@@ -1,0 +1,1 @@
+"""No false alarms: the gate passes on every conforming control plane."""

@@ -1,1 +1,0 @@
-"""No false alarms: the gate passes on every lawful control plane."""
