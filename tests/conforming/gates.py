@@ -23,7 +23,7 @@ from assay.reference.variants import VARIANTS
 ROOT = Path(__file__).parents[2]
 SEEDS = 20
 GPUS = ("--max-gpu-devices", "100")
-# A conforming target must pass within it; the gate's own budget for a target that takes 150 ms for each answer is 150 s.
+# It must pass within this time; the budget of the gate for a target that takes 150 ms for each answer is 150 s.
 PATIENCE_SECONDS = 1_200
 
 

@@ -1,4 +1,4 @@
-"""A choice of the contract tests on every conforming variant, five at a time (all tests on each: ``make conforming``)."""
+"""A choice of the contract tests on every conforming variant, five at a time (``make conforming``: all of them)."""
 
 from __future__ import annotations
 
