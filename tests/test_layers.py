@@ -58,7 +58,6 @@ KNOWN_HOMONYMS = {
     "Probe",
     "Racing",
     "Remembering",
-    "Row",
     "Search",
     "Series",
     "ShowsLate",

@@ -22,7 +22,7 @@ from assay.generation.assumed import Assumptions
 from assay.generation.completion import Judge, mandatory
 from assay.generation.couplings import SETTLE
 from assay.generation.genome import NULL_CODE, Gene, Plan, gene
-from assay.generation.rows import Row
+from assay.generation.hypothesis_internals import SeparateBytes
 from assay.generation.samples import PLAIN_SPEC, pool
 
 Body = dict[str, Any]
@@ -50,7 +50,7 @@ def create_bodies(
             value["useGivenNameAsPrefix"] = bool(head[2] % 2)
         return {**value, "projectId": project, "clusterId": cluster, "spec": spec}
 
-    head = Row("head", 3)
+    head = SeparateBytes("head", 3)
     return st.builds(body, _specs(oracle, oracle.contract.creation.name, gpu, references), head)
 
 
@@ -114,7 +114,7 @@ def _groups(sections: Group) -> list[Group]:
 
 
 def _bytes(group: Group) -> SearchStrategy[bytes]:
-    return Row(group[0][0].pointer, sum(1 + part.size for _, part in group))
+    return SeparateBytes(group[0][0].pointer, sum(1 + part.size for _, part in group))
 
 
 def _read(group: Group, code: bytes, value: Body, nulls: bool) -> None:

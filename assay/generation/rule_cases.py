@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from hypothesis.strategies import SearchStrategy
 
 from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
@@ -22,10 +24,8 @@ from assay.generation.cases import (
     slug,
 )
 from assay.generation.completion import Judge
+from assay.generation.rule_variations import VARIATIONS, RuleVariations
 from assay.generation.samples import PLAIN_SPEC
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
 
 _WHOLE_SPEC = "/body/spec"
 
@@ -53,15 +53,16 @@ def bound_by(oracle: Oracle, rule: Rule) -> list[str]:
 
 def varied(oracle: Oracle, rule: Rule, operation: str, side: Side) -> SearchStrategy[PlannedCase] | None:
     """Further cases of one side of ``rule`` for Hypothesis to search and shrink; None where there are none."""
-    vary = rule.vary_accept if side == ACCEPT else rule.vary_reject
-    if vary is None or operation not in bound_by(oracle, rule):
+    found = VARIATIONS.get(rule.id, RuleVariations())
+    fragments = found.accept if side == ACCEPT else found.reject
+    if fragments is None or operation not in bound_by(oracle, rule):
         return None
 
     def case(fragment: Fragment) -> PlannedCase | None:
         found = _one(oracle, rule, operation, side, Case("varied", fragment)).cases
         return found[0] if found else None
 
-    return vary().map(case).filter(lambda item: item is not None)  # type: ignore[return-value]
+    return fragments.map(case).filter(lambda item: item is not None)  # type: ignore[return-value]
 
 
 def _one(oracle: Oracle, rule: Rule, operation: str, side: Side, case: Case) -> CaseList:

@@ -8,17 +8,22 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from assay.contract import documents
 from assay.contract.rules import catalogue
-from assay.contract.rules.base import Broken, Rule, Unclear, prune
+from assay.contract.rules.base import Broken, Fragment, Rule, Unclear, prune
 from assay.contract.schema import Node, Validator, build
+from assay.generation.rule_variations import VARIATIONS
 
 CONTRACT = documents.load()
 RULES, CONTRADICTIONS = CONTRACT.rules, CONTRACT.contradictions
 QUICK = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 VARYING = [
-    (rule, side) for rule in RULES for side in ("accept", "reject") if getattr(rule, f"vary_{side}") is not None
+    (CONTRACT.rule(rule_id), side, fragments)
+    for rule_id, found in VARIATIONS.items()
+    for side, fragments in (("accept", found.accept), ("reject", found.reject))
+    if fragments is not None
 ]
 
 
@@ -121,8 +126,16 @@ def test_an_effective_spec_is_not_pruned_again() -> None:
     assert catalogue.judgements(spec, "create", RULES) == []
 
 
-@pytest.mark.parametrize(("rule", "side"), VARYING, ids=lambda value: value.id if isinstance(value, Rule) else value)
-def test_varied_fragments_keep_or_break_their_rule_alone(rule: Rule, side: str) -> None:
+def name(value: object) -> str:
+    if isinstance(value, Rule):
+        return value.id
+    return value if isinstance(value, str) else "drawn"
+
+
+@pytest.mark.parametrize(("rule", "side", "fragments"), VARYING, ids=name)
+def test_varied_fragments_keep_or_break_their_rule_alone(
+    rule: Rule, side: str, fragments: SearchStrategy[Fragment]
+) -> None:
     contract = documents.load()
     validators = {}
     for role in rule.applies:
@@ -132,8 +145,8 @@ def test_varied_fragments_keep_or_break_their_rule_alone(rule: Rule, side: str) 
     expected = {rule.id} if side == "reject" else set()
 
     @QUICK
-    @given(getattr(rule, f"vary_{side}")())
-    def check(fragment: dict[str, Any]) -> None:
+    @given(fragments)
+    def check(fragment: Fragment) -> None:
         meta = {"name": "a", "projectId": "1", "clusterId": "6d1c0f3e-8b7a-4c55-9a61-0f2d3c4b5a69"}
         for role, validator in validators.items():
             spec = {"image": "registry.example/echo:1.0", **fragment}

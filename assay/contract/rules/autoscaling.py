@@ -9,7 +9,6 @@ from assay.contract.rules.base import (
     UPDATE,
     Broken,
     Case,
-    Fragment,
     Judgement,
     Rule,
     Spec,
@@ -22,8 +21,8 @@ from assay.contract.rules.base import (
 from assay.contract.rules.quotes import said
 
 _COMMON: Final = "AutoScalingCommonFields/properties"
-_SCALES_TO_ZERO: Final = ("throughput", "concurrency")
-_BUILT_IN: Final = ("throughput", "concurrency", "latency")
+SCALES_TO_ZERO: Final = ("throughput", "concurrency")
+BUILT_IN: Final = ("throughput", "concurrency", "latency")
 _DEFAULT_PERCENTAGE: Final = 70  # "Defaults to 70."
 
 
@@ -36,7 +35,7 @@ def _replicas(spec: Spec) -> tuple[float, float]:
     return low, (low or 1) if high is None else high  # "Defaults to minReplicas, or to 1 if minReplicas is set to 0"
 
 
-def _scale(low: int | None = None, high: int | None = None, metric: str | None = None, **more: Any) -> dict[str, Any]:
+def scaled(low: int | None = None, high: int | None = None, metric: str | None = None, **more: Any) -> dict[str, Any]:
     """An autoscaling fragment; a metric brings its threshold along."""
     given: dict[str, Any] = {"minReplicas": low, "maxReplicas": high, "metric": metric}
     fields = {name: value for name, value in given.items() if value is not None}
@@ -54,7 +53,7 @@ def _metric_required(spec: Spec) -> Iterator[Judgement]:
 def _scale_to_zero(spec: Spec) -> Iterator[Judgement]:
     low, high = _replicas(spec)
     metric = text(section(spec, "autoscaling").get("metric"))
-    if low != 0 or metric is None or metric in _SCALES_TO_ZERO:
+    if low != 0 or metric is None or metric in SCALES_TO_ZERO:
         return
     if high > 1:
         yield Broken("/autoscaling/metric")
@@ -80,7 +79,7 @@ def _percentage(spec: Spec) -> Iterator[Judgement]:
     scaling = section(spec, "autoscaling")
     percentage, metric = scaling.get("metricThresholdPercentage"), text(scaling.get("metric"))
     location = "/autoscaling/metricThresholdPercentage"
-    if percentage is None or metric in _SCALES_TO_ZERO:
+    if percentage is None or metric in SCALES_TO_ZERO:
         return
     if metric is None:
         yield Unclear(location, "what a percentage means while there is no metric is not said")
@@ -121,50 +120,6 @@ def _granted(_spec: Spec) -> Iterator[Judgement]:
     return iter(())
 
 
-def _counts(low: int, high: int) -> Any:
-    from hypothesis import strategies as st
-
-    return st.integers(low, high)
-
-
-def _vary_metric_given() -> Any:
-    from hypothesis import strategies as st
-
-    pairs = st.tuples(_counts(1, 20), _counts(1, 20)).map(sorted)
-    return st.builds(lambda two, metric: _scale(two[0], two[1], metric), pairs, st.sampled_from(_BUILT_IN))
-
-
-def _vary_metric_missing() -> Any:
-    from hypothesis import strategies as st
-
-    pairs = st.tuples(_counts(0, 20), _counts(2, 21)).filter(lambda two: two[0] < two[1])
-    return pairs.map(lambda two: _scale(two[0], two[1]))
-
-
-def _vary_to_zero(*metrics: str) -> Any:
-    from hypothesis import strategies as st
-
-    return st.builds(lambda high, metric: _scale(0, high, metric), _counts(2, 50), st.sampled_from(metrics))
-
-
-def _vary_retention(*, available: bool) -> Any:
-    from hypothesis import strategies as st
-
-    def fragment(seconds: int, low: int) -> Fragment:
-        return _scale(0 if available else low, None, scaleToZeroRetentionSeconds=seconds)
-
-    return st.builds(fragment, _counts(0 if available else 1, 3600), _counts(1, 20))
-
-
-def _vary_order(*, kept: bool) -> Any:
-    from hypothesis import strategies as st
-
-    if kept:
-        return _vary_metric_given()
-    pairs = st.tuples(_counts(1, 20), _counts(2, 21)).filter(lambda two: two[0] < two[1])
-    return st.builds(lambda two: _scale(two[1], two[0]), pairs)
-
-
 RULES: Final = (
     Rule(
         id="autoscaling/metric-required-to-scale",
@@ -180,34 +135,32 @@ RULES: Final = (
         ),
         judge=_metric_required,
         accepts=(
-            Case("1 to 2 with a metric", _scale(1, 2, "throughput")),
-            Case("0 to 1, the exception", _scale(0, 1)),
-            Case("0 alone: at most 1 by default", _scale(0)),
-            Case("2 to 2", _scale(2, 2)),
-            Case("2 alone: at most 2 by default", _scale(2)),
-            Case("at most 1: at least 1 by default", _scale(None, 1)),
+            Case("1 to 2 with a metric", scaled(1, 2, "throughput")),
+            Case("0 to 1, the exception", scaled(0, 1)),
+            Case("0 alone: at most 1 by default", scaled(0)),
+            Case("2 to 2", scaled(2, 2)),
+            Case("2 alone: at most 2 by default", scaled(2)),
+            Case("at most 1: at least 1 by default", scaled(None, 1)),
             Case("nothing given", {"autoscaling": {}}),
-            Case("both null", _scale(minReplicas=None, maxReplicas=None)),
-            Case("at most null: as minReplicas", _scale(3, maxReplicas=None)),
-            Case("9 to 10 with a metric", _scale(9, 10, "concurrency")),
+            Case("both null", scaled(minReplicas=None, maxReplicas=None)),
+            Case("at most null: as minReplicas", scaled(3, maxReplicas=None)),
+            Case("9 to 10 with a metric", scaled(9, 10, "concurrency")),
             Case(
                 "scaled before, the patch is about another section",
                 {"command": "serve"},
-                _scale(1, 3, "latency"),
+                scaled(1, 3, "latency"),
                 UPDATE,
             ),
         ),
         rejects=(
-            Case("1 to 2", _scale(1, 2)),
-            Case("0 to 2, no exception", _scale(0, 2)),
-            Case("at most 2: at least 1 by default", _scale(None, 2)),
-            Case("at least null, at most 3", _scale(None, 3, minReplicas=None)),
+            Case("1 to 2", scaled(1, 2)),
+            Case("0 to 2, no exception", scaled(0, 2)),
+            Case("at most 2: at least 1 by default", scaled(None, 2)),
+            Case("at least null, at most 3", scaled(None, 3, minReplicas=None)),
             Case("metric null", {"autoscaling": {"minReplicas": 1, "maxReplicas": 3, "metric": None}}),
-            Case("9 to 10", _scale(9, 10)),
-            Case("fixed at 1 before, to 3 by the patch", _scale(None, 3), before=_scale(1, 1), on=UPDATE),
+            Case("9 to 10", scaled(9, 10)),
+            Case("fixed at 1 before, to 3 by the patch", scaled(None, 3), before=scaled(1, 1), on=UPDATE),
         ),
-        vary_accept=_vary_metric_given,
-        vary_reject=_vary_metric_missing,
         needs="autoscaling",
     ),
     Rule(
@@ -215,21 +168,19 @@ RULES: Final = (
         quotes=(said("AutoScalingMetric", "Only the 'throughput' and 'concurrency' metrics support scale-to-zero"),),
         judge=_scale_to_zero,
         accepts=(
-            Case("throughput from 0", _scale(0, 2, "throughput")),
-            Case("concurrency from 0", _scale(0, 2, "concurrency")),
-            Case("throughput between 0 and 1", _scale(0, 1, "throughput")),
-            Case("latency from 1", _scale(1, 2, "latency")),
-            Case("latency, at least 1 by default", _scale(None, 2, "latency")),
-            Case("latency, at least null", _scale(None, 2, "latency", minReplicas=None)),
+            Case("throughput from 0", scaled(0, 2, "throughput")),
+            Case("concurrency from 0", scaled(0, 2, "concurrency")),
+            Case("throughput between 0 and 1", scaled(0, 1, "throughput")),
+            Case("latency from 1", scaled(1, 2, "latency")),
+            Case("latency, at least 1 by default", scaled(None, 2, "latency")),
+            Case("latency, at least null", scaled(None, 2, "latency", minReplicas=None)),
         ),
         rejects=(
-            Case("latency from 0", _scale(0, 2, "latency")),
-            Case("latency from 0 to 10", _scale(0, 10, "latency")),
-            Case("a custom metric from 0", _scale(0, 2, "queue_depth")),
-            Case("a name that begins alike", _scale(0, 2, "throughput_total")),
+            Case("latency from 0", scaled(0, 2, "latency")),
+            Case("latency from 0 to 10", scaled(0, 10, "latency")),
+            Case("a custom metric from 0", scaled(0, 2, "queue_depth")),
+            Case("a name that begins alike", scaled(0, 2, "throughput_total")),
         ),
-        vary_accept=lambda: _vary_to_zero(*_SCALES_TO_ZERO),
-        vary_reject=lambda: _vary_to_zero("latency", "queue_depth"),
         needs="autoscaling",
     ),
     Rule(
@@ -242,18 +193,18 @@ RULES: Final = (
         ),
         judge=_threshold,
         accepts=(
-            *(Case(f"{metric} with a threshold", _scale(1, 2, metric)) for metric in _BUILT_IN),
-            Case("threshold 1", _scale(1, 2, "latency", metricThreshold=1)),
-            Case("neither", _scale(1, 1)),
-            Case("both null", _scale(1, 1, metric=None, metricThreshold=None)),
-            Case("metric without scaling", _scale(2, 2, "throughput")),
+            *(Case(f"{metric} with a threshold", scaled(1, 2, metric)) for metric in BUILT_IN),
+            Case("threshold 1", scaled(1, 2, "latency", metricThreshold=1)),
+            Case("neither", scaled(1, 1)),
+            Case("both null", scaled(1, 1, metric=None, metricThreshold=None)),
+            Case("metric without scaling", scaled(2, 2, "throughput")),
         ),
         rejects=(
             *(
                 Case(f"{metric} without a threshold", {"autoscaling": {"maxReplicas": 2, "metric": metric}})
-                for metric in _BUILT_IN
+                for metric in BUILT_IN
             ),
-            Case("threshold null", _scale(1, 2, "throughput", metricThreshold=None)),
+            Case("threshold null", scaled(1, 2, "throughput", metricThreshold=None)),
             Case("nothing to scale", {"autoscaling": {"metric": "throughput"}}),
             Case(
                 "percentage instead",
@@ -273,16 +224,16 @@ RULES: Final = (
         ),
         judge=_percentage,
         accepts=(
-            Case("throughput", _scale(1, 2, "throughput", metricThresholdPercentage=50)),
-            Case("concurrency", _scale(1, 2, "concurrency", metricThresholdPercentage=50)),
-            Case("the least", _scale(1, 2, "throughput", metricThresholdPercentage=1)),
-            Case("the most", _scale(1, 2, "concurrency", metricThresholdPercentage=100)),
-            Case("null with latency", _scale(1, 2, "latency", metricThresholdPercentage=None)),
+            Case("throughput", scaled(1, 2, "throughput", metricThresholdPercentage=50)),
+            Case("concurrency", scaled(1, 2, "concurrency", metricThresholdPercentage=50)),
+            Case("the least", scaled(1, 2, "throughput", metricThresholdPercentage=1)),
+            Case("the most", scaled(1, 2, "concurrency", metricThresholdPercentage=100)),
+            Case("null with latency", scaled(1, 2, "latency", metricThresholdPercentage=None)),
         ),
         rejects=(
-            Case("latency", _scale(1, 2, "latency", metricThresholdPercentage=50)),
-            Case("latency, the least", _scale(1, 2, "latency", metricThresholdPercentage=1)),
-            Case("a custom metric", _scale(1, 2, "queue_depth", metricThresholdPercentage=50)),
+            Case("latency", scaled(1, 2, "latency", metricThresholdPercentage=50)),
+            Case("latency, the least", scaled(1, 2, "latency", metricThresholdPercentage=1)),
+            Case("a custom metric", scaled(1, 2, "queue_depth", metricThresholdPercentage=50)),
         ),
         needs="autoscaling",
     ),
@@ -295,20 +246,18 @@ RULES: Final = (
         ),
         judge=_retention,
         accepts=(
-            Case("from 0, the least", _scale(0, scaleToZeroRetentionSeconds=0)),
-            Case("from 0, a minute", _scale(0, 1, scaleToZeroRetentionSeconds=60)),
-            Case("from 0, the most", _scale(0, 2, "throughput", scaleToZeroRetentionSeconds=3600)),
-            Case("null from 1", _scale(1, scaleToZeroRetentionSeconds=None)),
+            Case("from 0, the least", scaled(0, scaleToZeroRetentionSeconds=0)),
+            Case("from 0, a minute", scaled(0, 1, scaleToZeroRetentionSeconds=60)),
+            Case("from 0, the most", scaled(0, 2, "throughput", scaleToZeroRetentionSeconds=3600)),
+            Case("null from 1", scaled(1, scaleToZeroRetentionSeconds=None)),
         ),
         rejects=(
-            Case("from 1", _scale(1, scaleToZeroRetentionSeconds=60)),
-            Case("from 1 by default", _scale(scaleToZeroRetentionSeconds=60)),
-            Case("from 1 by default, minReplicas null", _scale(minReplicas=None, scaleToZeroRetentionSeconds=60)),
-            Case("from 2", _scale(2, 3, "throughput", scaleToZeroRetentionSeconds=3600)),
-            Case("one second", _scale(1, 1, scaleToZeroRetentionSeconds=1)),
+            Case("from 1", scaled(1, scaleToZeroRetentionSeconds=60)),
+            Case("from 1 by default", scaled(scaleToZeroRetentionSeconds=60)),
+            Case("from 1 by default, minReplicas null", scaled(minReplicas=None, scaleToZeroRetentionSeconds=60)),
+            Case("from 2", scaled(2, 3, "throughput", scaleToZeroRetentionSeconds=3600)),
+            Case("one second", scaled(1, 1, scaleToZeroRetentionSeconds=1)),
         ),
-        vary_accept=lambda: _vary_retention(available=True),
-        vary_reject=lambda: _vary_retention(available=False),
         needs="autoscaling",
     ),
     Rule(
@@ -319,19 +268,17 @@ RULES: Final = (
         ),
         judge=_order,
         accepts=(
-            Case("equal", _scale(2, 2)),
-            Case("above", _scale(2, 3, "latency")),
-            Case("more digits", _scale(9, 10, "latency")),
-            Case("max by default", _scale(5)),
+            Case("equal", scaled(2, 2)),
+            Case("above", scaled(2, 3, "latency")),
+            Case("more digits", scaled(9, 10, "latency")),
+            Case("max by default", scaled(5)),
         ),
         rejects=(
-            Case("just below", _scale(2, 1)),
-            Case("fewer digits", _scale(10, 9)),
-            Case("far below, with a metric", _scale(20, 3, "throughput")),
+            Case("just below", scaled(2, 1)),
+            Case("fewer digits", scaled(10, 9)),
+            Case("far below, with a metric", scaled(20, 3, "throughput")),
         ),
         strength=Strength.SHOULD,
-        vary_accept=lambda: _vary_order(kept=True),
-        vary_reject=lambda: _vary_order(kept=False),
         needs="autoscaling",
     ),
     Rule(
@@ -339,9 +286,9 @@ RULES: Final = (
         quotes=(said(f"{_COMMON}/minReplicas", "Defaults to 1. Use 0 to allow scale-to-zero"),),
         judge=_granted,
         accepts=(
-            Case("from 0", _scale(0)),
-            Case("0 to 1", _scale(0, 1)),
-            Case("0 to 3 by throughput", _scale(0, 3, "throughput")),
+            Case("from 0", scaled(0)),
+            Case("0 to 1", scaled(0, 1)),
+            Case("0 to 3 by throughput", scaled(0, 3, "throughput")),
         ),
         rejects=(),
         needs="autoscaling",
@@ -356,7 +303,7 @@ RULES: Final = (
             ),
         ),
         judge=_granted,
-        accepts=tuple(Case(metric, _scale(1, 3, metric)) for metric in _BUILT_IN),
+        accepts=tuple(Case(metric, scaled(1, 3, metric)) for metric in BUILT_IN),
         rejects=(),
         needs="autoscaling",
     ),
@@ -368,11 +315,11 @@ RULES: Final = (
         ),
         judge=_within,
         accepts=(
-            Case("absent", _scale(1, 3, "throughput")),
-            Case("the least", _scale(1, 3, "throughput", initialReplicas=1, activationReplicas=1)),
-            Case("the most", _scale(1, 3, "throughput", initialReplicas=3, activationReplicas=3)),
-            Case("from 0", _scale(0, 3, "throughput", initialReplicas=0, activationReplicas=1)),
-            Case("null", _scale(2, 2, initialReplicas=None, activationReplicas=None)),
+            Case("absent", scaled(1, 3, "throughput")),
+            Case("the least", scaled(1, 3, "throughput", initialReplicas=1, activationReplicas=1)),
+            Case("the most", scaled(1, 3, "throughput", initialReplicas=3, activationReplicas=3)),
+            Case("from 0", scaled(0, 3, "throughput", initialReplicas=0, activationReplicas=1)),
+            Case("null", scaled(2, 2, initialReplicas=None, activationReplicas=None)),
         ),
         rejects=(),
         needs="autoscaling",
@@ -382,8 +329,8 @@ RULES: Final = (
         quotes=(said(f"{_COMMON}/concurrencyHardLimit", "0 means no limit"),),
         judge=_granted,
         accepts=(
-            Case("0", _scale(concurrencyHardLimit=0)),
-            Case("1", _scale(concurrencyHardLimit=1)),
+            Case("0", scaled(concurrencyHardLimit=0)),
+            Case("1", scaled(concurrencyHardLimit=1)),
         ),
         rejects=(),
         needs="autoscaling",
@@ -399,17 +346,17 @@ RULES: Final = (
         ),
         judge=_granted,
         accepts=(
-            Case("alone", _scale(initializationTimeoutSeconds=300)),
+            Case("alone", scaled(initializationTimeoutSeconds=300)),
             Case(
                 "beside another value",
                 {
-                    **_scale(initializationTimeoutSeconds=300),
+                    **scaled(initializationTimeoutSeconds=300),
                     "servingConfiguration": {"initializationTimeoutSeconds": 600},
                 },
             ),
             Case(
                 "beside an empty serving configuration",
-                {**_scale(initializationTimeoutSeconds=1), "servingConfiguration": {}},
+                {**scaled(initializationTimeoutSeconds=1), "servingConfiguration": {}},
             ),
         ),
         rejects=(),

@@ -12,13 +12,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from assay.contract.operations import Kind
 from assay.contract.request import Json
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
 
 Spec = Mapping[str, Json]
 Fragment = Mapping[str, Json]
@@ -112,12 +109,11 @@ class Rule:
     """One constraint of the prose.
 
     ``judge`` yields nothing when the rule holds. ``accepts`` and ``rejects`` are the boundary and exception
-    examples; ``vary_accept`` / ``vary_reject``, where given, build Hypothesis strategies of further fragments
-    (built late, so that the control plane never imports Hypothesis). A rule without ``rejects`` is a permission:
-    the document says that something must be accepted; its judge never yields Broken, only where the permission
-    ends (Unclear). ``needs`` is the top-level property of the spec without which the judge yields nothing (None:
-    it judges every spec), so that a catalogue skips what a spec does not touch. ``versions`` are those of the
-    document in which its sentences stand.
+    examples; further ones, which Hypothesis draws, are kept by rule id in ``assay.generation``. A rule without
+    ``rejects`` is a permission: the document says that something must be accepted; its judge never yields Broken,
+    only where the permission ends (Unclear). ``needs`` is the top-level property of the spec without which the judge
+    yields nothing (None: it judges every spec), so that a catalogue skips what a spec does not touch. ``versions``
+    are those of the document in which its sentences stand.
     """
 
     id: str
@@ -127,8 +123,6 @@ class Rule:
     rejects: tuple[Case, ...]
     applies: frozenset[Kind] = BOTH
     strength: Strength = Strength.MUST
-    vary_accept: Callable[[], SearchStrategy[Fragment]] | None = None
-    vary_reject: Callable[[], SearchStrategy[Fragment]] | None = None
     needs: str | None = None
     versions: Versions = READ_FIRST
 

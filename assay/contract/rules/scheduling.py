@@ -33,7 +33,7 @@ def _terms(*terms: Json) -> dict[str, Any]:
     return {"nodeAffinityRequired": {"nodeSelectorTerms": list(terms)}}
 
 
-def _match(operator: str, *values: str) -> dict[str, Any]:
+def matching(operator: str, *values: str) -> dict[str, Any]:
     return {"key": "zone", "operator": operator, "values": list(values)}
 
 
@@ -41,7 +41,7 @@ def _bare(operator: str) -> dict[str, Any]:
     return {"key": "zone", "operator": operator}
 
 
-def _all(*expressions: Json) -> dict[str, Any]:
+def node_affinity(*expressions: Json) -> dict[str, Any]:
     return _terms({"matchExpressions": list(expressions)})
 
 
@@ -124,36 +124,6 @@ def _affinity_rule(name: str, quote: Quote, accepts: tuple[Case, ...]) -> Rule:
     )
 
 
-def _vary_listed() -> Any:
-    from hypothesis import strategies as st
-
-    label = st.from_regex(r"[a-z][a-z0-9-]{0,8}[a-z0-9]", fullmatch=True)
-    values = st.lists(label, min_size=1, max_size=4, unique=True)
-    return st.builds(lambda operator, some: _all(_match(operator, *some)), st.sampled_from(["In", "NotIn"]), values)
-
-
-def _vary_unlisted() -> Any:
-    from hypothesis import strategies as st
-
-    values = st.lists(st.from_regex(r"[a-z]{1,6}", fullmatch=True), min_size=1, max_size=4, unique=True)
-    operators = st.sampled_from(["Exists", "DoesNotExist"])
-    return st.builds(lambda operator, some: _all(_match(operator, *some)), operators, values)
-
-
-def _vary_single(sizes: tuple[int, int]) -> Any:
-    from hypothesis import strategies as st
-
-    values = st.lists(st.integers(-999, 9999).map(str), min_size=sizes[0], max_size=sizes[1], unique=True)
-    return st.builds(lambda operator, some: _all(_match(operator, *some)), st.sampled_from(["Gt", "Lt"]), values)
-
-
-def _vary_priority() -> Any:
-    from hypothesis import strategies as st
-
-    words = st.from_regex(r"[a-z]{1,8}(-[a-z]{1,8})?", fullmatch=True)
-    return words.filter(lambda name: name not in PRIORITY_CLASSES).map(lambda name: {"priorityClass": name})
-
-
 RULES: Final = (
     Rule(
         id="scheduling/priority-class-known",
@@ -175,7 +145,6 @@ RULES: Final = (
             Case("two names", {"priorityClass": "low, high"}),
             Case("a number", {"priorityClass": "100"}),
         ),
-        vary_reject=_vary_priority,
         needs="priorityClass",
     ),
     _affinity_rule(
@@ -201,22 +170,24 @@ RULES: Final = (
         ),
         judge=_listed,
         accepts=(
-            Case("In one value", _all(_match("In", "a"))),
-            Case("In two values", _all(_match("In", "a", "b"))),
-            Case("NotIn one value", _all(_match("NotIn", "a"))),
+            Case("In one value", node_affinity(matching("In", "a"))),
+            Case("In two values", node_affinity(matching("In", "a", "b"))),
+            Case("NotIn one value", node_affinity(matching("NotIn", "a"))),
         ),
         rejects=(
-            Case("In, empty", _all(_match("In"))),
-            Case("In, absent", _all(_bare("In"))),
-            Case("NotIn, empty", _all(_match("NotIn"))),
-            Case("NotIn, absent", _all(_bare("NotIn"))),
-            Case("second expression only", _all(_match("In", "a"), _match("NotIn"))),
+            Case("In, empty", node_affinity(matching("In"))),
+            Case("In, absent", node_affinity(_bare("In"))),
+            Case("NotIn, empty", node_affinity(matching("NotIn"))),
+            Case("NotIn, absent", node_affinity(_bare("NotIn"))),
+            Case("second expression only", node_affinity(matching("In", "a"), matching("NotIn"))),
             Case(
                 "second term only",
-                _terms({"matchExpressions": [_match("In", "a")]}, {"matchExpressions": [_match("In")]}),
+                _terms(
+                    {"matchExpressions": [matching("In", "a")]},
+                    {"matchExpressions": [matching("In")]},
+                ),
             ),
         ),
-        vary_accept=_vary_listed,
         needs="nodeAffinityRequired",
     ),
     Rule(
@@ -229,17 +200,19 @@ RULES: Final = (
         ),
         judge=_unlisted,
         accepts=(
-            Case("Exists, empty", _all(_match("Exists"))),
-            Case("Exists, absent", _all(_bare("Exists"))),
-            Case("DoesNotExist, empty", _all(_match("DoesNotExist"))),
-            Case("DoesNotExist, absent", _all(_bare("DoesNotExist"))),
+            Case("Exists, empty", node_affinity(matching("Exists"))),
+            Case("Exists, absent", node_affinity(_bare("Exists"))),
+            Case("DoesNotExist, empty", node_affinity(matching("DoesNotExist"))),
+            Case("DoesNotExist, absent", node_affinity(_bare("DoesNotExist"))),
         ),
         rejects=(
-            Case("Exists, one value", _all(_match("Exists", "a"))),
-            Case("DoesNotExist, one value", _all(_match("DoesNotExist", "a"))),
-            Case("second expression only", _all(_match("Exists"), _match("DoesNotExist", "a"))),
+            Case("Exists, one value", node_affinity(matching("Exists", "a"))),
+            Case("DoesNotExist, one value", node_affinity(matching("DoesNotExist", "a"))),
+            Case(
+                "second expression only",
+                node_affinity(matching("Exists"), matching("DoesNotExist", "a")),
+            ),
         ),
-        vary_reject=_vary_unlisted,
         needs="nodeAffinityRequired",
     ),
     Rule(
@@ -253,21 +226,19 @@ RULES: Final = (
         ),
         judge=_single,
         accepts=(
-            Case("Gt one integer", _all(_match("Gt", "4"))),
-            Case("Lt one integer", _all(_match("Lt", "4"))),
-            Case("Gt zero", _all(_match("Gt", "0"))),
+            Case("Gt one integer", node_affinity(matching("Gt", "4"))),
+            Case("Lt one integer", node_affinity(matching("Lt", "4"))),
+            Case("Gt zero", node_affinity(matching("Gt", "0"))),
         ),
         rejects=(
-            Case("Gt, two", _all(_match("Gt", "4", "5"))),
-            Case("Lt, two", _all(_match("Lt", "4", "5"))),
-            Case("Gt, empty", _all(_match("Gt"))),
-            Case("Lt, empty", _all(_match("Lt"))),
-            Case("Gt, absent", _all(_bare("Gt"))),
-            Case("Lt, absent", _all(_bare("Lt"))),
-            Case("second expression only", _all(_match("Gt", "4"), _match("Lt", "8", "9"))),
+            Case("Gt, two", node_affinity(matching("Gt", "4", "5"))),
+            Case("Lt, two", node_affinity(matching("Lt", "4", "5"))),
+            Case("Gt, empty", node_affinity(matching("Gt"))),
+            Case("Lt, empty", node_affinity(matching("Lt"))),
+            Case("Gt, absent", node_affinity(_bare("Gt"))),
+            Case("Lt, absent", node_affinity(_bare("Lt"))),
+            Case("second expression only", node_affinity(matching("Gt", "4"), matching("Lt", "8", "9"))),
         ),
-        vary_accept=lambda: _vary_single((1, 1)),
-        vary_reject=lambda: _vary_single((2, 4)),
         needs="nodeAffinityRequired",
     ),
     Rule(
@@ -275,10 +246,10 @@ RULES: Final = (
         quotes=(said("NodeSelectorTerm", "A null or empty node selector term matches no objects."),),
         judge=_empty_term,
         accepts=(
-            Case("empty term beside another", _terms({"matchExpressions": [_match("In", "a")]}, {})),
+            Case("empty term beside another", _terms({"matchExpressions": [matching("In", "a")]}, {})),
             Case(
                 "term without expressions beside another",
-                _terms({"matchExpressions": [_match("In", "a")]}, {"matchExpressions": []}),
+                _terms({"matchExpressions": [matching("In", "a")]}, {"matchExpressions": []}),
             ),
         ),
         rejects=(),

@@ -1,4 +1,4 @@
-"""Rows of bytes that Hypothesis does not mutate into each other."""
+"""Everything that the project takes from private interfaces of Hypothesis; tests notice when one moves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis.internal.conjecture.data import ConjectureData
 from hypothesis.strategies import SearchStrategy
 
 
-class Row(SearchStrategy[bytes]):
+class SeparateBytes(SearchStrategy[bytes]):
     """Exactly ``size`` uniformly drawn bytes; ``name`` tells the row from all others.
 
     ``st.binary`` draws the same, but all its rows share one label, and Hypothesis makes up to five of every six
@@ -22,7 +22,7 @@ class Row(SearchStrategy[bytes]):
         self._size = size
 
     def __repr__(self) -> str:
-        return f"Row({self._name!r}, {self._size})"
+        return f"SeparateBytes({self._name!r}, {self._size})"
 
     def calc_label(self) -> int:
         return crc32(f"assay row {self._name}".encode())
