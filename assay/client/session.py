@@ -21,9 +21,10 @@ from assay.client.evidence import NOTHING_NAMED, Describer, Mask, Named
 from assay.client.exchange import Answer, NoAnswer, Wire, to_wire
 from assay.client.identity import Credentials, Identity
 from assay.client.ledger import Ledger, LedgerEvents, MemoryLedger
+from assay.client.network import TransportConfig
 from assay.client.patience import LOST_AFTER, Patience
 from assay.client.settings import Settings
-from assay.client.transport import Transport
+from assay.client.transport import HttpTransport, Transport
 from assay.client.usage import UsageFile
 from assay.contract.documents import Contract
 from assay.contract.operations import Kind
@@ -337,13 +338,9 @@ def reopen_session(settings: Settings, contract: Contract, ledger: LedgerEvents,
 def _opened(
     settings: Settings, contract: Contract, ledger: Callable[[], LedgerEvents], *, clock: Clock, **more: Any
 ) -> Session:
-    if settings.base_url is None:
-        raise SettingsError("no target: --base-url is missing and no embedded control plane was started")
     mask = Mask()
     patience = Patience(cap=settings.retry_cap)
-    transport = Transport(
-        settings.base_url, timeout=settings.request_timeout, ca_file=settings.ca_file, insecure=settings.insecure
-    )
+    transport = HttpTransport(TransportConfig.of(settings))
     given, second = credentials_of(settings)
     main = Identity(transport, given, mask, patience, clock)
     outsider = Identity(transport, second, mask, patience, clock) if second.given else None

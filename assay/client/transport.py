@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from functools import partial
+from typing import Any, Final, Protocol
 
-import certifi
+import httpcore
 import httpx
 
 from assay import __version__
 from assay.client.exchange import Answer, Kind, NoAnswer
-from assay.errors import SettingsError
+from assay.client.network import HttpProxy, TransportConfig
 
 Field = tuple[bytes, bytes]
 
@@ -29,26 +27,59 @@ BODY_CAP: Final = 32 * 1024 * 1024
 # are therefore given up well before.
 _IDLE_SECONDS: Final = 2.0
 
+_OWN: Final[list[Field]] = [
+    (b"User-Agent", f"assay/{__version__}".encode()),
+    (b"Accept", b"application/json"),
+    (b"Accept-Encoding", b"identity"),  # what is judged is what was sent, byte for byte
+    (b"Connection", b"keep-alive"),
+]
+_FAULTS: Final = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+)
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})  # methods whose empty body is told by its length
 
-class Transport:
-    """A pool of keep-alive connections to one base URL; safe to use from several threads."""
 
-    def __init__(
-        self, base_url: str, *, timeout: float = 30.0, ca_file: Path | None = None, insecure: bool = False
-    ) -> None:
-        parts = urlsplit(base_url)
-        self.base_url = base_url.rstrip("/")
-        self.timeout = timeout
-        self._prefix = parts.path.rstrip("/").encode()
-        self._client = httpx.Client(
-            verify=tls_context(ca_file, insecure) if parts.scheme == "https" else False,
-            # The environment's proxies are honoured, but never for a loopback target.
-            trust_env=not is_loopback(parts.hostname or ""),
-            timeout=httpx.Timeout(timeout, pool=None),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=256, keepalive_expiry=_IDLE_SECONDS),
-            http2=False,
+class Transport(Protocol):
+    """Exchanges with one target; safe to use from several threads."""
+
+    base_url: str
+
+    def exchange(
+        self, method: str, target: bytes, headers: Iterable[Field] = (), content: bytes | None = None
+    ) -> Answer | NoAnswer:
+        """Send one request; ``target`` is the path (with query) below the base URL and goes out byte for byte.
+
+        Raises ValueError when the request itself cannot be framed as HTTP/1.1.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class HttpTransport:
+    """A ``Transport`` on a pool of keep-alive connections. SettingsError: CA file or proxy cannot be used."""
+
+    def __init__(self, config: TransportConfig) -> None:
+        self.base_url = config.base_url.rstrip("/")
+        self.timeout = config.timeout
+        self._proxy = config.proxy
+        url = httpx.URL(config.base_url)
+        self._host = (b"Host", url.netloc)
+        self._url = partial(httpcore.URL, scheme=url.raw_scheme, host=url.raw_host, port=url.port)
+        self._prefix = config.prefix.encode()
+        self._limits = {"connect": self.timeout, "read": self.timeout, "write": self.timeout, "pool": None}
+        # httpx would quote the path once more; its own engine sends what it is given, through a tunnel as well.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=config.context(),
+            proxy=_proxy(self._proxy) if self._proxy else None,
+            max_connections=None,
+            max_keepalive_connections=256,
+            keepalive_expiry=_IDLE_SECONDS,
         )
-        self._client.headers = httpx.Headers()
 
     def exchange(
         self, method: str, target: bytes, headers: Iterable[Field] = (), content: bytes | None = None
@@ -64,7 +95,7 @@ class Transport:
         return outcome
 
     def close(self) -> None:
-        self._client.close()
+        self._pool.close()
 
     def _once(
         self, method: str, target: bytes, headers: Iterable[Field], content: bytes | None
@@ -77,65 +108,43 @@ class Transport:
 
         began = time.perf_counter()
         try:
-            request = httpx.Request(
-                method,
-                self.base_url,
-                headers=[*_own(headers), *headers],
-                content=content,
-                extensions={
-                    "target": self._prefix + target,
-                    "timeout": self._client.timeout.as_dict(),
-                    "trace": trace,
-                },
+            outcome = self._sent(
+                method.upper(),
+                self._url(target=self._prefix + target),
+                _completed([self._host, *_OWN], list(headers), method, content),
+                content,
+                {"timeout": self._limits, "trace": trace},
+                began,
             )
-            outcome = self._read(request, began)
-        except httpx.LocalProtocolError as error:
+        except httpcore.LocalProtocolError as error:
             raise ValueError(f"HTTP/1.1 cannot carry this request: {error}") from error
-        except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
+        except _FAULTS as error:
             kind, detail = diagnose(error)
+            if self._proxy is not None:
+                detail += f" (through the proxy {self._proxy.address})"
             outcome = NoAnswer(kind, detail, time.perf_counter() - began)
         return outcome, not fresh.is_set()
 
-    def _read(self, request: httpx.Request, began: float) -> Answer | NoAnswer:
-        response = self._client.send(request, stream=True)
-        try:
+    def _sent(
+        self, method: str, url: httpcore.URL, headers: list[Field], content: bytes | None, more: Any, began: float
+    ) -> Answer | NoAnswer:
+        with self._pool.stream(method, url, headers=headers, content=content, extensions=more) as response:
             chunks, size = [], 0
-            for chunk in response.iter_raw():
+            for chunk in response.iter_stream():
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > BODY_CAP:
                     return NoAnswer("protocol", f"the answer's body exceeds {BODY_CAP} bytes", _since(began))
-                # httpx limits the wait for each piece; this limits a body that drips for ever.
+                # The pool limits the wait for each piece; this limits a body that drips for ever.
                 if _since(began) > self.timeout:
                     return NoAnswer("timeout", f"the body was not complete after {self.timeout:g} s", _since(began))
-        finally:
-            response.close()
-        return Answer(response.status_code, response.headers, b"".join(chunks), _since(began))
+        return Answer(response.status, httpx.Headers(response.headers), b"".join(chunks), _since(began))
 
 
-def is_loopback(host: str) -> bool:
-    """True for ``localhost`` and loopback addresses."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def tls_context(ca_file: Path | None, insecure: bool) -> ssl.SSLContext:
-    """Trust the system's authorities and certifi's, or only those of ``ca_file``; SettingsError if it is unusable."""
-    try:
-        context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"the CA file {ca_file} cannot be used: {getattr(error, 'strerror', None) or error}",
-            hint="--ca-file takes the authority's certificate in PEM format",
-        ) from None
-    if ca_file is None:
-        context.load_verify_locations(certifi.where())  # slim container images have no system store
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+def _proxy(proxy: HttpProxy) -> httpcore.Proxy:
+    named = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+    fields = [(b"Proxy-Authorization", proxy.authorization.encode())] if proxy.authorization else []
+    return httpcore.Proxy(f"{'https' if proxy.secure else 'http'}://{named}:{proxy.port}", headers=fields)
 
 
 def diagnose(error: BaseException) -> tuple[Kind, str]:
@@ -146,15 +155,17 @@ def diagnose(error: BaseException) -> tuple[Kind, str]:
             return "tls", getattr(cause, "verify_message", None) or cause.reason or str(cause)
         if isinstance(cause, socket.gaierror):
             return "dns", f"the host name does not resolve: {cause.strerror}"
-    if isinstance(error, httpx.TimeoutException):
-        doing = "connecting" if isinstance(error, httpx.ConnectTimeout) else "waiting for the answer"
+    if isinstance(error, httpcore.TimeoutException):
+        doing = "connecting" if isinstance(error, httpcore.ConnectTimeout) else "waiting for the answer"
         return "timeout", f"time ran out while {doing}"
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, httpcore.ProxyError):
+        return "refused", f"no tunnel was opened: {error}"
+    if isinstance(error, httpcore.ConnectError):
         return "refused", _os_reason(causes) or str(error)
-    if isinstance(error, httpx.RemoteProtocolError) and "disconnected without" not in str(error):
+    if isinstance(error, httpcore.RemoteProtocolError) and "disconnected without" not in str(error):
         incomplete = "closed connection" in str(error)
         return ("reset" if incomplete else "protocol"), f"the answer is not whole HTTP/1.1: {error}"
-    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
+    if isinstance(error, httpcore.NetworkError | httpcore.RemoteProtocolError):
         return "reset", _os_reason(causes) or "the connection was closed without an answer"
     return "protocol", f"{type(error).__name__}: {error}"
 
@@ -176,15 +187,13 @@ def _os_reason(causes: list[BaseException]) -> str | None:
     return None
 
 
-def _own(headers: Iterable[Field]) -> list[Field]:
-    given = {name.lower() for name, _ in headers}
-    own = [
-        (b"User-Agent", f"assay/{__version__}".encode()),
-        (b"Accept", b"application/json"),
-        (b"Accept-Encoding", b"identity"),  # what is judged is what was sent, byte for byte
-        (b"Connection", b"keep-alive"),
-    ]
-    return [(name, value) for name, value in own if name.lower() not in given]
+def _completed(own: list[Field], given: list[Field], method: str, content: bytes | None) -> list[Field]:
+    """The fields of a request: ours, where no other of the name is given, and the given ones."""
+    named = {name.lower() for name, _ in given}
+    fields = [(name, value) for name, value in own if name.lower() not in named]
+    if content is None and method.upper() in _WITH_BODY and not named & {b"content-length", b"transfer-encoding"}:
+        fields.append((b"Content-Length", b"0"))
+    return [*fields, *given]
 
 
 def _since(began: float) -> float:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import errno
 import ssl
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import gevent.socket
-import gevent.ssl
 from gevent import monkey
 from geventhttpclient._parser import HTTPParseError
 
 from assay import __version__
+from assay.client.exchange import Answer as Whole
+from assay.client.exchange import Kind, NoAnswer
+from assay.client.network import HttpProxy, TransportConfig
+from assay.client.transport import Field
 from assay.errors import SettingsError
 from assay.load.connection import Closed, Connection, Deadlines
 
@@ -58,42 +61,71 @@ class Answer:
 
 
 class Client:
-    """Sends prepared requests to one host. ``timeout`` bounds connecting and answering, in seconds."""
+    """Sends prepared requests to one host, directly or through the environment's proxy.
 
-    def __init__(self, base_url: str, *, timeout: float, verify: bool | str = True) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+    ``send`` is for requests whose lines are prepared, and as fast as can be; ``exchange`` makes it a
+    ``assay.client.transport.Transport``. ``path`` stands before the path in the request line.
+    """
+
+    def __init__(self, config: TransportConfig) -> None:
+        self.base_url = config.base_url
+        self.host = config.host
+        self.port = config.port
+        self._proxy = config.proxy
+        if self._proxy is not None and self._proxy.secure:
             raise SettingsError(
-                f"{base_url!r} is no http or https address", hint="for example https://runai.example.com"
+                f"the load part cannot speak TLS to the proxy {self._proxy.address}",
+                hint="name an http:// proxy, or the target in NO_PROXY",
             )
-        self.host = parts.hostname
-        self.port = parts.port or (443 if parts.scheme == "https" else 80)
-        self.path = parts.path.rstrip("/")
-        self.host_header = parts.netloc.rpartition("@")[2]
-        self._timeout = timeout
-        self._context = _context(verify) if parts.scheme == "https" else None
+        self.path = config.request_target(self._proxy)
+        self.host_header = config.host_header
+        self._timeout = config.timeout
+        self._context = config.context()
         self._idle: list[Connection] = []
         self._deadlines = Deadlines()
         self._addresses: list[tuple[int, Any]] = []
         self._resolved = 0.0
         self.answered = 0
         self.closed = 0  # answers after which the server closed the connection
+        self._common_fields = (
+            f"Host: {self.host_header}\r\nUser-Agent: assay/{__version__}\r\n"
+            f"Accept: application/json\r\nAccept-Encoding: identity\r\n{self._proxy_field()}"
+        ).encode("latin-1")
         self.authorize("")
 
     def authorize(self, token: str) -> None:
         """Use ``token`` from the next request on; empty sends none."""
         authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-        self._common = (
-            f"Host: {self.host_header}\r\nUser-Agent: assay/{__version__}\r\n"
-            f"Accept: application/json\r\nAccept-Encoding: identity\r\n{authorization}"
-        ).encode("latin-1")
+        self._common = self._common_fields + authorization.encode("latin-1")
+
+    def _proxy_field(self) -> str:
+        """What a proxy that forwards is told; one that tunnels is told when the tunnel is dug."""
+        given = self._proxy.authorization if self._proxy is not None and self._context is None else None
+        return f"Proxy-Authorization: {given}\r\n" if given else ""
+
+    def exchange(
+        self, method: str, target: bytes, headers: Iterable[Field] = (), content: bytes | None = None
+    ) -> Whole | NoAnswer:
+        """Send one request as any other transport does. Of the answer's headers only those that are looked at."""
+        fields = b"".join(b"%s: %s\r\n" % field for field in headers)
+        length = b"" if content is None else b"Content-Length: %d\r\n" % len(content)
+        line = b"%s %s%s HTTP/1.1\r\n" % (method.encode(), self.path.encode(), target)
+        began = time.monotonic()
+        try:
+            answer = self._exchange(line + self._common_fields + fields + length + b"\r\n" + (content or b""))
+        except Failure as failure:
+            return NoAnswer(_NO_ANSWER.get(failure.kind, "reset"), str(failure), time.monotonic() - began)
+        return Whole(answer.status, answer.headers, answer.body, time.monotonic() - began)
 
     def send(self, line: bytes, rest: bytes = b"\r\n") -> Answer:
         """Send a request line, the common headers and ``rest`` (own headers, blank line, body); raises Failure."""
+        return self._exchange(line + self._common + rest)
+
+    def _exchange(self, request: bytes) -> Answer:
         connection = self._take()
         asked = time.monotonic()
         try:
-            connection.exchange(line + self._common + rest, asked + self._timeout)
+            connection.exchange(request, asked + self._timeout)
         except BaseException as error:
             connection.close()
             raise _failure(error) from error
@@ -123,15 +155,20 @@ class Client:
         return self._connect()
 
     def _connect(self) -> Connection:
+        socket: Any = None
         try:
             socket = self._open()
             socket.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
             if self._context is not None:
+                if self._proxy is not None:
+                    dig_tunnel(socket, f"{self.host}:{self.port}", self._proxy)
                 socket = self._context.wrap_socket(socket, server_hostname=self.host)
             else:
                 # The plain socket beneath: from here on gevent's would only add its own layer to each call.
                 socket = _plain_socket(fileno=socket.detach())
         except BaseException as error:
+            if socket is not None:
+                socket.close()
             raise _failure(error, connecting=True) from error
         return Connection(socket, self._deadlines)
 
@@ -151,29 +188,49 @@ class Client:
             else:
                 return socket
         self._addresses = []
-        raise failure or OSError(f"{self.host} has no address")
+        raise failure or OSError(f"{self._next_hop[0]} has no address")
+
+    @property
+    def _next_hop(self) -> tuple[str, int]:
+        """Whom to connect to: the proxy, if there is one."""
+        return (self._proxy.host, self._proxy.port) if self._proxy is not None else (self.host, self.port)
 
     def _resolve(self) -> list[tuple[int, Any]]:
-        """The addresses of the host; asked for anew after RESOLVE_SECONDS, and after none of them answered."""
+        """The addresses of the next hop; asked for anew after RESOLVE_SECONDS, and after none of them answered."""
         now = time.monotonic()
         if not self._addresses or now - self._resolved > RESOLVE_SECONDS:
-            found = gevent.socket.getaddrinfo(self.host, self.port, type=gevent.socket.SOCK_STREAM)
+            found = gevent.socket.getaddrinfo(*self._next_hop, type=gevent.socket.SOCK_STREAM)
             self._addresses = [(entry[0], entry[4]) for entry in found]
             self._resolved = now
         return self._addresses
 
 
-def _context(verify: bool | str) -> Any:
-    try:
-        context = gevent.ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"the certificate file {verify} cannot be used: {error}") from error
-    if verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+def dig_tunnel(socket: Any, address: str, proxy: HttpProxy) -> None:
+    """Have the proxy connect ``socket`` through to ``address``; Failure when it does not."""
+    field = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
+    socket.sendall(f"CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n{field}\r\n".encode("latin-1"))
+    said = b""
+    while b"\r\n\r\n" not in said:
+        # Byte by byte at the end would be slow, and a whole block could take what belongs to the TLS handshake; a
+        # proxy says nothing more before it is spoken to, so a block holds its answer and nothing else.
+        block = socket.recv(4096)
+        if not block or len(said) > _LONGEST_GREETING:
+            raise Failure("refused", f"the proxy {proxy.address} closed the connection")
+        said += block
+    status = said.split(b"\r\n", 1)[0].decode("latin-1")
+    if status.split(" ", 2)[1:2] != ["200"]:
+        raise Failure("refused", f"the proxy {proxy.address} opens no tunnel: {status[:80]}")
 
 
+_LONGEST_GREETING: Final = 16_384
+_NO_ANSWER: Final[dict[str, Kind]] = {
+    "refused": "refused",
+    "unreachable": "refused",
+    "timeout": "timeout",
+    "protocol": "protocol",
+    "dns": "dns",
+    "tls": "tls",
+}
 _KINDS: Final = {
     errno.ECONNREFUSED: "refused",
     errno.ECONNRESET: "reset",

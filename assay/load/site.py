@@ -8,8 +8,9 @@ from typing import Any
 from assay.client.budget import Budget, Limits
 from assay.client.identity import Credentials, Identity
 from assay.client.ledger import Ledger
+from assay.client.network import TransportConfig
 from assay.client.settings import Settings
-from assay.client.transport import Transport
+from assay.client.transport import HttpTransport
 from assay.contract.documents import Contract, load
 from assay.errors import SettingsError
 from assay.generation.samples import PLAIN_IMAGE
@@ -33,14 +34,12 @@ class Site:
         self.settings = settings
         self.contract: Contract = load(settings.contract, settings.corrections)
         self._place = Place(settings.project, settings.cluster, settings.image or PLAIN_IMAGE)
-        self._transport = Transport(
-            settings.base_url, timeout=timeout, ca_file=settings.ca_file, insecure=settings.insecure
-        )
+        config = TransportConfig.of(settings, timeout)
+        self._transport = HttpTransport(config)
         self._identity = Identity(
             self._transport, Credentials("ASSAY_", settings.token, settings.client_id, settings.client_secret)
         )
-        verify: bool | str = str(settings.ca_file) if settings.ca_file else not settings.insecure
-        self.client = Client(settings.base_url, timeout=timeout, verify=verify)
+        self.client = Client(config)
         self.token = ""
         self.renew_token()
         self.ledger = Ledger.open(

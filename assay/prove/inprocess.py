@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from assay.client.clock import Clock
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.transport import Field, Transport
+from assay.client.transport import Field
 from assay.reference.app import App
 
 URL: Final = "http://127.0.0.1:1"
@@ -28,11 +28,10 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-class InProcess(Transport):
-    """A transport without a network. Safe to use from several threads."""
+class InProcess:
+    """A ``Transport`` without a network. Safe to use from several threads."""
 
     def __init__(self, app: App, clock: Clock, timeout: float) -> None:
-        # Not Transport.__init__: it opens a connection pool, and there is nothing to connect to.
         self.base_url = URL
         self.timeout = timeout
         self._app = app

@@ -15,6 +15,7 @@ import sys  # noqa: E402
 import time  # noqa: E402
 from typing import Any  # noqa: E402
 
+from assay.client.network import TransportConfig  # noqa: E402
 from assay.load.arrivals import Schedule, Stage  # noqa: E402
 from assay.load.client import Client  # noqa: E402
 from assay.load.dispatch import Dispatcher, Lane, follow  # noqa: E402
@@ -39,7 +40,7 @@ class Fixed(Base):
 
 def drive(port: int, rate: float, seconds: float, part: int = 0, of: int = 1, begin: float = 0.0) -> dict[str, Any]:
     """Returns the recorder's report with the CPU share of this process."""
-    client = Client(f"http://127.0.0.1:{port}", timeout=10.0)
+    client = Client(TransportConfig(f"http://127.0.0.1:{port}", timeout=10.0))
     recorder = Recorder([seconds])
     origin = time.monotonic() + max(begin - time.time(), 0.2)
     lane = Lane(client, recorder, origin, cap=5000, patience=10.0)

@@ -21,7 +21,7 @@ from assay.client.identity import Credentials, Identity
 from assay.client.patience import Patience
 from assay.client.session import Session
 from assay.client.settings import load_settings
-from assay.client.transport import Field, Transport
+from assay.client.transport import Field
 from assay.contract import documents
 from assay.contract.oracle import Oracle
 from assay.findings.journal import Journal, read
@@ -38,16 +38,19 @@ Tamper = Callable[["InProcess", str, str, Answer], Answer | NoAnswer | None]
 """Sees (transport, method, target, answer); None leaves the answer as it is."""
 
 
-class InProcess(Transport):
+class InProcess:
     """Hands requests to an ASGI application instead of a socket."""
 
     def __init__(self, app: App, clock: Callable[[], float], tamper: Tamper | None) -> None:
-        super().__init__(URL)
+        self.base_url = URL
         self.app = app
         self.sent: list[tuple[str, str, dict[str, str], bytes]] = []
         self._clock = clock
         self._tamper = tamper
         self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Nothing to close."""
 
     def exchange(
         self, method: str, target: bytes, headers: Iterable[Field] = (), content: bytes | None = None

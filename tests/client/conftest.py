@@ -14,9 +14,10 @@ from assay.client import cleanup
 from assay.client.clock import VirtualClock
 from assay.client.evidence import Mask
 from assay.client.identity import Credentials, Identity
+from assay.client.network import TransportConfig
 from assay.client.session import Session, open_session
 from assay.client.settings import Settings, load_settings
-from assay.client.transport import Transport
+from assay.client.transport import HttpTransport
 from assay.contract.documents import Contract, load
 from tests.client.plane import CLUSTER, OUTSIDER_SECRET, PROJECT, SECRET, Plane
 from tests.client.servers import Server, serving
@@ -96,7 +97,7 @@ def connect(contract: Contract) -> Iterator[Connect]:
     made: list[Session] = []
 
     def make(base_url: str, *, timeout: float = 3.0, **options: Any) -> Session:
-        transport = Transport(base_url, timeout=timeout)
+        transport = HttpTransport(TransportConfig(base_url, timeout=timeout))
         mask = Mask()
         main = Identity(transport, Credentials(token=SecretStr("token-of-the-tests")), mask)
         options.setdefault("clock", VirtualClock())

@@ -163,6 +163,45 @@ def raw_serving(talk: Callable[[socket.socket], None]) -> Iterator[str]:
         thread.join(2)
 
 
+@contextmanager
+def proxying(upstream: str, *, refuse: bool = False) -> Iterator[tuple[str, list[bytes]]]:
+    """A proxy that connects everything, whatever its name, to ``upstream`` (host:port).
+
+    Yields its own ``host:port`` and the heads of the requests that it was sent; ``refuse`` answers them with 403.
+    """
+    heads: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(65536)
+        heads.append(head)
+        if refuse:
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            return
+        host, _, port = upstream.rpartition(":")
+        with socket.create_connection((host, int(port))) as onward:
+            if head.startswith(b"CONNECT "):
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                onward.sendall(head)
+            back = threading.Thread(target=_pump, args=(onward, connection), daemon=True)
+            back.start()
+            _pump(connection, onward)
+            back.join(5)
+
+    with raw_serving(talk) as address:
+        yield address, heads
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while block := source.recv(65536):
+            sink.sendall(block)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
 def free_port() -> int:
     """A port where nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as probe:

@@ -16,7 +16,7 @@ from assay.client import cleanup
 from assay.client.ledger import Ledger, unfinished_runs
 from assay.client.session import Session
 from assay.client.settings import load_settings
-from assay.client.transport import Transport
+from assay.client.transport import HttpTransport
 from assay.contract.request import Request
 from assay.errors import UsageError
 from tests.client.conftest import Configure, Open
@@ -154,7 +154,7 @@ def test_the_sweep_works_when_the_run_was_halted_and_out_of_budget(reach: Open, 
 def test_a_target_that_is_gone_does_not_hold_up_the_sweep(reach: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     target = reach(retry_cap=0.01)
     ours = fill(target, 10)
-    monkeypatch.setattr(Transport, "exchange", refused)
+    monkeypatch.setattr(HttpTransport, "exchange", refused)
     began = time.monotonic()
     swept = target.sweep(deadline=60)
     assert time.monotonic() - began < 5
@@ -166,7 +166,7 @@ def test_what_a_lost_target_had_agreed_to_delete_is_told_apart(reach: Open, monk
     target = reach(retry_cap=0.01)
     agreed, kept = fill(target, 2)
     delete(target, agreed)
-    monkeypatch.setattr(Transport, "exchange", refused)
+    monkeypatch.setattr(HttpTransport, "exchange", refused)
     why = {entry.id: entry.why for entry in target.sweep(deadline=60).left_behind}
     assert why[agreed].startswith("the target had agreed to delete it, which was not seen done: the target does not")
     assert why[kept].startswith("the target does not answer")
@@ -291,7 +291,7 @@ import os, signal, sys
 from assay.contract.documents import load
 from assay.client.session import open_session
 from assay.client.settings import load_settings
-from assay.client.transport import Transport
+from assay.client.transport import HttpTransport
 from tests.client.test_session import create
 settings = load_settings({"base_url": sys.argv[1], "project": sys.argv[2], "cluster": sys.argv[3]})
 target = open_session(settings, load())

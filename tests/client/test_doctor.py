@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from assay.cli import doctor as command
 from assay.client.ledger import unfinished_runs
+from assay.client.network import TransportConfig
 from assay.client.preflight import network
 from assay.client.preflight.diagnose import diagnose
 from assay.client.preflight.steps import State, Step
@@ -171,7 +172,7 @@ def test_a_connection_cut_in_the_handshake(examine: Any) -> None:
 
 def test_a_proxy_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://user:canary-proxy@proxy.example.com:3128")
-    (step,) = network.check_network("https://api.example.com", timeout=1, ca_file=None, insecure=False)
+    (step,) = network.check_network(TransportConfig("https://api.example.com", timeout=1))
     assert "through the proxy proxy.example.com:3128" in step.text
     assert "canary" not in step.text
 
@@ -397,7 +398,7 @@ def test_missing_neighbours(examine: Any, plane: Plane) -> None:
 
 def test_plain_http_over_the_network_is_warned_about(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
     monkeypatch.setattr(network, "is_loopback", lambda _: False)
-    steps = list(network.check_network(server.base_url, timeout=1, ca_file=None, insecure=False))
+    steps = list(network.check_network(TransportConfig(server.base_url, timeout=1)))
     assert steps[-1].name == "tls"
     assert "sends the token over the network in clear" in steps[-1].text
 

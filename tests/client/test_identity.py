@@ -14,8 +14,9 @@ from assay.client.clock import SYSTEM, Clock, VirtualClock
 from assay.client.delivery import Delivery
 from assay.client.exchange import Answer
 from assay.client.identity import Claims, Credentials, Identity, read_claims
+from assay.client.network import TransportConfig
 from assay.client.patience import Patience
-from assay.client.transport import Transport
+from assay.client.transport import HttpTransport
 from assay.contract.documents import Contract
 from assay.contract.request import Request
 from assay.errors import CredentialsError, TargetLostError
@@ -25,7 +26,7 @@ from tests.client.servers import Reply, Server, always, error, free_port, servin
 READ = Request("read", path={"workloadId": "71f69d83-ba66-4822-adf5-55ce55efd210"})
 
 
-_OPEN: list[Transport] = []
+_OPEN: list[HttpTransport] = []
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +36,8 @@ def close_transports() -> Iterator[None]:
         _OPEN.pop().close()
 
 
-def transport(base_url: str) -> Transport:
-    _OPEN.append(Transport(base_url, timeout=2))
+def transport(base_url: str) -> HttpTransport:
+    _OPEN.append(HttpTransport(TransportConfig(base_url, timeout=2)))
     return _OPEN[-1]
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from assay.client import transport as module
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.transport import Transport
+from assay.client.network import TransportConfig
+from assay.client.transport import HttpTransport
 from assay.errors import SettingsError
 from tests.client.servers import Reply, Seen, always, certificate, free_port, raw_serving, serving
 
@@ -30,7 +31,7 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 def get(base_url: str, timeout: float = 2.0, method: str = "GET") -> Answer | NoAnswer:
-    transport = Transport(base_url, timeout=timeout)
+    transport = HttpTransport(TransportConfig(base_url, timeout=timeout))
     try:
         return transport.exchange(method, b"/x")
     finally:
@@ -50,7 +51,7 @@ def test_paths_and_headers_go_out_byte_for_byte() -> None:
         connection.sendall(OK)
 
     with raw_serving(talk) as address:
-        transport = Transport(f"http://{address}/prefix/")
+        transport = HttpTransport(TransportConfig(f"http://{address}/prefix/"))
         outcome = transport.exchange("GET", b"/a/../b%2f{x}//?q=%C3", [(b"X-Odd", b"\xff"), (b"Accept", b"text/csv")])
         transport.close()
     assert isinstance(outcome, Answer)
@@ -63,7 +64,7 @@ def test_paths_and_headers_go_out_byte_for_byte() -> None:
 
 def test_what_http_cannot_carry_is_the_callers_mistake() -> None:
     with serving(always(Reply())) as server:
-        transport = Transport(server.base_url)
+        transport = HttpTransport(TransportConfig(server.base_url))
         with pytest.raises(ValueError, match=r"HTTP/1\.1 cannot carry"):
             transport.exchange("GET", b"/a b")
         assert isinstance(transport.exchange("GET", b"/"), Answer)
@@ -72,7 +73,7 @@ def test_what_http_cannot_carry_is_the_callers_mistake() -> None:
 
 def test_connections_are_kept_alive_and_cookies_are_not_kept() -> None:
     with serving(always(Reply(200, {}, {"Set-Cookie": "session=1"}))) as server:
-        transport = Transport(server.base_url)
+        transport = HttpTransport(TransportConfig(server.base_url))
         for _ in range(2):
             transport.exchange("GET", b"/")
         transport.close()
@@ -165,7 +166,7 @@ def test_only_a_read_that_crossed_an_idle_close_is_sent_again(method: str, expec
         requests.append(read_request(connection))
 
     with raw_serving(talk) as address:
-        transport = Transport(f"http://{address}", timeout=2)
+        transport = HttpTransport(TransportConfig(f"http://{address}", timeout=2))
         transport.exchange("GET", b"/first")
         outcome = transport.exchange(method, b"/second")
         transport.close()
@@ -185,7 +186,7 @@ def test_threads_share_the_transport() -> None:
         return Reply(200, {"path": seen.path})
 
     with serving(echo) as server:
-        transport = Transport(server.base_url)
+        transport = HttpTransport(TransportConfig(server.base_url))
         wrong: list[object] = []
 
         def work(number: int) -> None:
@@ -213,7 +214,7 @@ def test_tls_with_the_authority_given_and_without_checking(tmp_path: Path) -> No
     with serving(always(Reply(200, {})), context) as server:
         assert no_answer(get(server.base_url)).kind == "tls"
         for options in ({"ca_file": file}, {"insecure": True}):
-            transport = Transport(server.base_url, **options)
+            transport = HttpTransport(TransportConfig(server.base_url, **options))
             assert isinstance(transport.exchange("GET", b"/"), Answer), options
             transport.close()
 
@@ -223,7 +224,7 @@ def test_an_unusable_ca_file_is_one_message(tmp_path: Path) -> None:
     broken.write_text("not a certificate")
     for file in (broken, tmp_path / "missing.pem"):
         with pytest.raises(SettingsError, match="cannot be used"):
-            Transport("https://127.0.0.1:1", ca_file=file)
+            HttpTransport(TransportConfig("https://127.0.0.1:1", ca_file=file))
 
 
 def test_a_proxy_of_the_environment_is_not_used_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import gevent
 import pytest
 
+from assay.client.network import TransportConfig
 from assay.load.client import Answer, Client, Failure
 from tests.client.servers import certificate, free_port, raw_serving
 
@@ -73,7 +74,7 @@ def numbered(behave: Behave, tls: ssl.SSLContext | None = None) -> Callable[[soc
 @contextmanager
 def client_of(behave: Behave, timeout: float = 5.0) -> Iterator[Client]:
     with raw_serving(numbered(behave)) as address:
-        client = Client(f"http://{address}/base/", timeout=timeout)
+        client = Client(TransportConfig(f"http://{address}/base/", timeout=timeout))
         try:
             yield client
         finally:
@@ -232,7 +233,7 @@ def test_a_killed_request_leaves_the_connection_to_nobody() -> None:
 
 
 def test_nobody_listening_is_a_failure() -> None:
-    client = Client(f"http://127.0.0.1:{free_port()}", timeout=1.0)
+    client = Client(TransportConfig(f"http://127.0.0.1:{free_port()}", timeout=1.0))
     try:
         assert failing(client) == "refused"
     finally:
@@ -253,7 +254,7 @@ def test_what_the_server_lets_lie_is_told() -> None:
 def test_tls_gives_the_same_answers(tmp_path: Path, pieces: list[bytes]) -> None:
     context, file = certificate(tmp_path)
     with raw_serving(numbered(answering(*pieces), context)) as address:
-        client = Client(f"https://{address}", timeout=5.0, verify=str(file))
+        client = Client(TransportConfig(f"https://{address}", timeout=5.0, ca_file=file))
         try:
             for _ in range(3):
                 assert client.send(ASK).body == BODY
@@ -265,7 +266,7 @@ def test_tls_gives_the_same_answers(tmp_path: Path, pieces: list[bytes]) -> None
 def test_an_untrusted_certificate_is_a_failure(tmp_path: Path) -> None:
     context, _ = certificate(tmp_path)
     with raw_serving(numbered(answering(WHOLE), context)) as address:
-        client = Client(f"https://{address}", timeout=5.0)
+        client = Client(TransportConfig(f"https://{address}", timeout=5.0))
         try:
             assert failing(client) == "tls"
         finally:

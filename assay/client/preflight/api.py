@@ -11,6 +11,7 @@ from typing import Final
 
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.identity import Claims
+from assay.client.network import TransportConfig
 from assay.client.preflight.network import other_scheme, speaks_tls
 from assay.client.preflight.recognise import error_message, is_error_body, unknown_workload, what_answers
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
@@ -25,9 +26,9 @@ _TOO_MUCH: Final = 300.0
 class Api:
     """Asks without a token first, since credentials must not be sent to whatever answers at a mistyped address."""
 
-    def __init__(self, session: Session, timeout: float) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self.timeout = timeout
+        self._config = TransportConfig.of(session.settings)
         self.date: str | None = None
 
     def check_api(self) -> Iterator[Step]:
@@ -42,9 +43,9 @@ class Api:
 
     def _judge(self, outcome: Answer | NoAnswer) -> Step:
         base_url = self.session.base_url
-        if base_url.startswith("http://") and not _speaks(outcome) and speaks_tls(base_url, self.timeout):
+        if base_url.startswith("http://") and not _speaks(outcome) and speaks_tls(self._config):
             text = f"{base_url} speaks TLS, so plain HTTP gets nowhere"
-            return usage("api", text, f"use {other_scheme(base_url)}")
+            return usage("api", text, f"use {other_scheme(self._config)}")
         if isinstance(outcome, NoAnswer):
             todo = "look at the control plane's own health; --request-timeout waits longer"
             return unusable("api", f"it accepts connections, but no answer came: {outcome.detail}", todo)

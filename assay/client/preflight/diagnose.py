@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from assay.client.delivery import MAIN
 from assay.client.identity import read_claims
+from assay.client.network import TransportConfig
 from assay.client.patience import Patience
 from assay.client.preflight.access import Access, missing_credentials
 from assay.client.preflight.api import Api
@@ -15,7 +16,7 @@ from assay.client.preflight.network import check_network
 from assay.client.preflight.steps import Step, follow, ok, usage, warn
 from assay.client.session import Session, credentials_of, open_session
 from assay.client.settings import Settings
-from assay.client.transport import Transport
+from assay.client.transport import HttpTransport
 from assay.contract.documents import Contract
 
 
@@ -45,21 +46,16 @@ class _Doctor:
         self.settings = settings
         self.contract = contract
         self.env = env
-        self.base_url = str(settings.base_url)
-        self.transport = Transport(
-            self.base_url, timeout=settings.request_timeout, ca_file=settings.ca_file, insecure=settings.insecure
-        )
+        self.config = TransportConfig.of(settings)
+        self.transport = HttpTransport(self.config)
         # One short pause: who asks a doctor wants to know, not to wait.
         self.patience = Patience(cap=1.0, tries=1)
-        self.api = Api(Session(settings, contract, self.transport, patience=self.patience), settings.request_timeout)
+        self.api = Api(Session(settings, contract, self.transport, patience=self.patience))
         self._session: Session | None = None
         self._access: Access | None = None
 
     def network(self) -> Iterator[Step]:
-        settings = self.settings
-        return check_network(
-            self.base_url, timeout=settings.request_timeout, ca_file=settings.ca_file, insecure=settings.insecure
-        )
+        return check_network(self.config)
 
     def settings_complete(self) -> Iterator[Step]:
         """Project and cluster are given; whether they are right comes later, with a token."""
