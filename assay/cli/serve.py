@@ -42,7 +42,7 @@ def serve(
     Prints one JSON line when it is ready, with its address and the credentials of its two clients:
     {"base_url", "projects", "cluster", "clients"}. All data is in memory and lost at the end.
     """
-    from assay.reference.options import Options
+    from assay.reference.embedded import Options
     from assay.reference.server import serve as run
 
     run(

@@ -21,7 +21,6 @@ from assay.prove.inprocess import URL, InProcess
 from assay.reference import tenant
 from assay.reference.app import App
 from assay.reference.behaviour import Behaviour
-from assay.reference.plane import Plane, PlaneSetup
 from assay.run.plan import plan
 
 # Longer than any answer of a control plane in this process takes on a crowded machine: with a load of 10, and at the
@@ -63,7 +62,7 @@ class Bench:
     ) -> None:
         self.clock = SkippingClock()
         timing.install(self.clock)
-        self.plane = Plane(PlaneSetup(contract, contract.rules, self.clock.time, seed=seed), behaviour)
+        self.plane = behaviour.build(contract, self.clock.time, seed=seed)
         self.notebook = Notebook()
         settings = self._settings(seed)
         transport = InProcess(App(self.plane), self.clock, _TIMEOUT)

@@ -37,8 +37,7 @@ class InProcess:
         self._app = app
         self._clock = clock
         self._atomic = threading.Lock()
-        behaviour = app.plane.behaviour
-        self._waits = bool(behaviour.before) or behaviour.operations.waits
+        self._waits = app.plane.hooks.wait
 
     def exchange(
         self, method: str, target: bytes, headers: Iterable[Field] = (), content: bytes | None = None
@@ -76,7 +75,7 @@ class InProcess:
             except StopIteration as ended:
                 messages: list[Any] = ended.value
                 return messages
-        raise RuntimeError("a handler waited although its Operations class does not say so (waits = True)")
+        raise RuntimeError("an operation waited although it is no coroutine function")
 
     async def _call(self, method: str, target: bytes, headers: list[Field], content: bytes) -> list[Any]:
         path, _, query = target.partition(b"?")

@@ -21,7 +21,7 @@ from typing import Any, Final
 from assay.errors import InconclusiveError
 from assay.prove.trial import TrialOutcome
 from assay.reference import embedded
-from assay.reference.options import Options
+from assay.reference.embedded import Options
 
 # A gate's contract part takes 25 s on two idle cores.
 _LONGEST: Final = 900.0

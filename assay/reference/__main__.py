@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from assay.errors import AssayError
-from assay.reference.options import Options
+from assay.reference.embedded import Options
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""The operations beside the contract that its clients need: token, workload list, pod list, health."""
+"""The endpoints beside the contract that its clients need: token, workload list, pod list, health."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from assay.contract.request import Json
 from assay.reference import bodies, tenant
 from assay.reference.http import Call, Refusal, Reply
+from assay.reference.plane import Plane
 from assay.reference.scaling import Pod
 from assay.reference.store import StoredWorkload
 from assay.reference.times import parse, text
 from assay.reference.validation import read_query
-
-if TYPE_CHECKING:
-    from assay.reference.plane import Plane
 
 WORKLOAD_TYPE: Final = "inference-workload"
 _DEFAULT_LIMIT: Final = 50

@@ -6,105 +6,103 @@ they combine; parts are classes, so that one method can be replaced by a subclas
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+import random
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import reduce
+from typing import Any, Final
 
+from assay.contract.documents import Contract
 from assay.contract.rules.base import Rule
-from assay.reference.http import Call, Headers, Reply
 from assay.reference.identity import IdentityProvider
 from assay.reference.lifecycle import Lifecycle, Pace
 from assay.reference.metrics import Metrics
-from assay.reference.operations import Operations
+from assay.reference.plane import After, Around, Before, Choices, Hooks, Plane, Wire
 from assay.reference.store import Store
+from assay.reference.times import Clock, Sleep
 from assay.reference.validation import Reshape, Validation
-
-if TYPE_CHECKING:
-    from assay.reference.plane import Plane
-
-Before = Callable[["Plane", Call], Awaitable[Reply | None]]
-"""Runs before a call is handled, and may answer in its place, wait, or raise."""
-
-After = Callable[["Plane", Call, Reply], Reply]
-"""Sees every answer on its way out, refusals included, and may change it."""
-
-Wire = Callable[[Headers], Headers]
-"""Sees the header fields of every answer as they are about to leave, and may change them."""
 
 Change = Callable[["Behaviour"], "Behaviour"]
 """What a variant or a defect is."""
 
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What the contract leaves open, and how the reference decides it.
-
-    Statuses: ``foreign`` for another project's workload; ``duplicate`` for a name in use (None: accepted).
-    ``patch``: "merge" (RFC 7396) or "section". ``nulls``: "keep" or "drop" the nulls of a sent spec.
-    ``unknown``: "keep" or "drop" properties that the contract does not know. ``defaults``: echo declared defaults.
-    ``delete``: "async" (a while in Deleting, Terminating), "at-once" or "kept" (readable as Deleted for good).
-    ``early_metrics``: status of metrics before anything was measured. ``partial``: 207 or 200 for a range that
-    begins before the first measurement. ``optional``: whether optional fields of an answer are sent.
-    ``zone``: how a timestamp says UTC. ``details``: whether an error has them.
-    """
-
-    foreign: int = 403
-    duplicate: int | None = 400
-    patch: str = "merge"
-    nulls: str = "keep"
-    unknown: str = "keep"
-    defaults: bool = False
-    delete: str = "async"
-    early_metrics: int = 207
-    partial: int = 207
-    optional: bool = True
-    zone: str = "Z"
-    details: bool = True
+_PARTS: Final[Mapping[str, type[Any]]] = {
+    "identity": IdentityProvider,
+    "validation": Validation,
+    "store": Store,
+    "lifecycle": Lifecycle,
+    "metrics": Metrics,
+    "plane": Plane,
+}
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """One way for a control plane to be. ``rules`` and ``reshape`` alter what is demanded of requests.
-
-    ``keep_alive`` is how many seconds an idle connection stays open. Generators keep theirs for longer than uvicorn's
-    5 s, and would meet a reset when they use them again.
-    """
+    """One way for a control plane to be. ``rules`` and ``reshape`` alter what is demanded of requests."""
 
     choices: Choices = field(default_factory=Choices)
     pace: Pace = field(default_factory=Pace)
+    hooks: Hooks = field(default_factory=Hooks)
     rules: tuple[Callable[[Sequence[Rule]], Sequence[Rule]], ...] = ()
     reshape: tuple[Reshape, ...] = ()
-    before: tuple[Before, ...] = ()
-    after: tuple[After, ...] = ()
-    wire: tuple[Wire, ...] = ()
-    keep_alive: int = 75
     identity: type[IdentityProvider] = IdentityProvider
     validation: type[Validation] = Validation
     store: type[Store] = Store
     lifecycle: type[Lifecycle] = Lifecycle
     metrics: type[Metrics] = Metrics
-    operations: type[Operations] = Operations
+    plane: type[Plane] = Plane
+
+    def build(
+        self,
+        contract: Contract,
+        clock: Clock,
+        *,
+        sleep: Sleep = asyncio.sleep,
+        token_seconds: float = 3600.0,
+        seed: int | None = None,
+    ) -> Plane:
+        """A control plane that behaves so. Its ids are random, not secret; a ``seed`` makes them repeatable."""
+        held = reduce(lambda sofar, change: tuple(change(sofar)), self.rules, tuple(contract.rules))
+        lifecycle = self.lifecycle(self.pace)
+        return self.plane(
+            contract=contract,
+            clock=clock,
+            sleep=sleep,
+            choices=self.choices,
+            hooks=self.hooks,
+            validation=self.validation(contract, held, self.reshape),
+            identity=self.identity(clock, token_seconds),
+            store=self.store(),
+            lifecycle=lifecycle,
+            metrics=self.metrics(lifecycle),
+            random=random.Random(secrets.randbits(64) if seed is None else seed),
+        )
 
     def choosing(self, **choices: Any) -> Behaviour:
         """This behaviour with some choices made otherwise."""
         return replace(self, choices=replace(self.choices, **choices))
 
-    def then(self, after: After) -> Behaviour:
-        """This behaviour with one more change to every answer."""
-        return replace(self, after=(*self.after, after))
-
     def first(self, before: Before) -> Behaviour:
         """This behaviour with one more thing that happens before a call is handled."""
-        return replace(self, before=(*self.before, before))
+        return replace(self, hooks=replace(self.hooks, before=(*self.hooks.before, before)))
+
+    def around(self, operation: str, around: Around) -> Behaviour:
+        """This behaviour with the calls of one operation answered in another way."""
+        return replace(self, hooks=replace(self.hooks, around=(*self.hooks.around, (operation, around))))
+
+    def then(self, after: After) -> Behaviour:
+        """This behaviour with one more change to every reply."""
+        return replace(self, hooks=replace(self.hooks, after=(*self.hooks.after, after)))
 
     def sending(self, wire: Wire) -> Behaviour:
-        """This behaviour with one more change to the header fields of every answer."""
-        return replace(self, wire=(*self.wire, wire))
+        """This behaviour with one more change to the header fields of every reply."""
+        return replace(self, hooks=replace(self.hooks, wire=(*self.hooks.wire, wire)))
 
-    def mixing(self, part: str, mixin: type[Any]) -> Behaviour:
-        """This behaviour with ``mixin`` laid over one of its part classes, so that several can be combined."""
-        base = getattr(self, part)
-        changes: dict[str, Any] = {part: type(mixin.__name__, (mixin, base), {})}
+    def mixing(self, mixin: type[Any]) -> Behaviour:
+        """This behaviour with ``mixin``, a subclass of one of its parts, laid over that part: several combine."""
+        part = next(name for name, base in _PARTS.items() if issubclass(mixin, base))
+        changes: dict[str, Any] = {part: type(mixin.__name__, (mixin, getattr(self, part)), {})}
         return replace(self, **changes)
 
     def at_pace(self, factor: float) -> Behaviour:

@@ -1,15 +1,13 @@
-"""What comes in and what goes out: a call, an answer, and the refusal that becomes an Error body."""
+"""What comes in and what goes out: a call, a reply, the refusal that becomes an Error body, the choice of a type."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from assay.contract.request import Json
-
-if TYPE_CHECKING:
-    from assay.reference.identity import Caller
+from assay.reference.tenant import Caller
 
 JSON: Final = b"application/json"
 CSV: Final = b"text/csv; charset=utf-8"
@@ -23,8 +21,8 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), al
 class Call:
     """One request. ``segments`` are the percent-decoded path segments, ``params`` those the route names.
 
-    ``role`` is None for operations beside the contract. ``client`` and ``body`` are filled in once the caller is
-    known and the body is read.
+    ``operation`` is the name of a row of the operations table, None beside the contract. ``client`` and ``body`` are
+    filled in once the caller is known and the body is read.
     """
 
     method: str
@@ -93,3 +91,35 @@ def error_body(status: int, message: str, details: str | None = None) -> dict[st
 def encode(value: Json) -> bytes:
     """Compact UTF-8 JSON; NaN and Infinity are refused, they are not JSON."""
     return _ENCODER.encode(value).encode()
+
+
+# The Accept header, as far as two content types need it.
+
+
+def prefers_csv(accept: str | None) -> bool:
+    """Whether ``Accept`` ranks text/csv above application/json. A malformed part counts as not acceptable."""
+    if accept is None:
+        return False
+    return quality(accept, "text", "csv") > quality(accept, "application", "json")
+
+
+def quality(accept: str, kind: str, subtype: str) -> float:
+    """The weight of a media type: the most specific range that matches it decides (RFC 9110, 12.5.1)."""
+    best = (-1, 0.0)
+    for part in accept.lower().split(","):
+        media, *parameters = (piece.strip() for piece in part.split(";"))
+        specific = {f"{kind}/{subtype}": 2, f"{kind}/*": 1, "*/*": 0}.get(media, -1)
+        if specific > best[0]:
+            best = (specific, _weight(parameters))
+    return best[1]
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0

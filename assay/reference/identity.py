@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import jwt
@@ -13,6 +12,7 @@ import jwt
 from assay.contract.request import Json
 from assay.reference import tenant
 from assay.reference.http import Call, Refusal
+from assay.reference.tenant import Caller
 from assay.reference.times import Clock
 
 ISSUER: Final = "assay-control-plane"
@@ -24,15 +24,6 @@ _GRANTS: Final = {
     "client_credentials": ("clientid", "clientsecret"),
     "app_token": ("appid", "appsecret"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """An application with its secret and the ids of the projects it may work in."""
-
-    id: str
-    secret: str = field(repr=False)
-    projects: tuple[str, ...]
 
 
 class IdentityProvider:

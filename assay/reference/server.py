@@ -7,10 +7,9 @@ import contextlib
 import gc
 import json
 import os
-import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Final
 
 import uvicorn
@@ -21,9 +20,9 @@ from assay.processes import Parent
 from assay.reference import tenant
 from assay.reference.app import App
 from assay.reference.assembly import assemble
-from assay.reference.options import Options
+from assay.reference.embedded import Options
 from assay.reference.plane import Plane
-from assay.reference.protocol import Protocol
+from assay.reference.uvicorn_private import Protocol, Server
 
 _GRACE_SECONDS: Final = 2
 # With 5,000 live workloads a full collection takes 47 ms, and 8 ms once what was loaded at the start is frozen;
@@ -38,11 +37,21 @@ def serve(options: Options, *, lifeline: bool = False) -> None:
     the port is taken or an option is wrong.
     """
     options.check()
+    parent = Parent()
     with _listen(options.port) as listener:
-        _run(assemble(options), listener, lifeline=lifeline)
+        plane = assemble(options)
+        line = json.dumps(ready_line(plane, listener)) + "\n"
+
+        def ready(server: Server) -> None:
+            if lifeline:
+                _hold_on(server.stop, parent)
+            sys.stdout.write(line)
+            sys.stdout.flush()
+
+        _run(plane, listener, ready)
 
 
-def _run(plane: Plane, listener: socket.socket, *, lifeline: bool) -> None:
+def _run(plane: Plane, listener: socket.socket, ready: Callable[[Server], None]) -> None:
     app = App(plane)
     Protocol.application = app
     config = uvicorn.Config(
@@ -55,10 +64,10 @@ def _run(plane: Plane, listener: socket.socket, *, lifeline: bool) -> None:
         log_level="critical",
         access_log=False,
         server_header=False,
-        timeout_keep_alive=plane.behaviour.keep_alive,
+        timeout_keep_alive=plane.choices.keep_alive,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    server = _Server(config, ready_line(plane, listener), lifeline=lifeline)
+    server = Server(config, ready)
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
@@ -93,40 +102,18 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, which announces itself, ends with exit code 0, and does not outlive its parent."""
+def _hold_on(stop: Callable[[], None], parent: Parent) -> None:
+    """Stop when standard input ends or the parent is gone.
 
-    def __init__(self, config: uvicorn.Config, ready: Json, *, lifeline: bool) -> None:
-        super().__init__(config)
-        self._ready = ready
-        self._lifeline = lifeline
-        self._parent = Parent()
+    The lifeline fails when a fork of the parent holds its other end open; a changed parent id does not.
+    """
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError):
+        loop.add_reader(sys.stdin.fileno(), _read_lifeline, stop, loop)
+    parent.when_gone(stop)
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self._lifeline:
-            self._hold_on()
-        sys.stdout.write(json.dumps(self._ready) + "\n")
-        sys.stdout.flush()
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGTERM and SIGINT without raising them again afterwards: both are the usual way to end."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self.handle_exit)
-        yield
-
-    def _hold_on(self) -> None:
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(NotImplementedError):
-            loop.add_reader(sys.stdin.fileno(), self._read_lifeline)
-        # The lifeline fails when a fork of the parent holds its other end open; a changed parent id does not.
-        self._parent.when_gone(self._end)
-
-    def _read_lifeline(self) -> None:
-        if not os.read(sys.stdin.fileno(), 4096):
-            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            self.should_exit = True
-
-    def _end(self) -> None:
-        self.should_exit = True
+def _read_lifeline(stop: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        loop.remove_reader(sys.stdin.fileno())
+        stop()

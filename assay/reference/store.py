@@ -76,6 +76,13 @@ class Store:
         self._leaving.append(workload)
         self.sweep(now)
 
+    def bring_back(self, workload: StoredWorkload) -> None:
+        """Make a record that was deleted, and is perhaps gone, a live one again."""
+        workload.deleted, workload.gone = None, None
+        if workload in self._leaving:
+            self._leaving.remove(workload)
+        self._live[workload.id] = workload
+
     def live(self, now: int) -> Iterator[StoredWorkload]:
         """Every record that has not vanished, oldest first."""
         self.sweep(now)

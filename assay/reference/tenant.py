@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 TENANT_ID: Final = 1001
@@ -21,6 +21,15 @@ class Project:
     @property
     def namespace(self) -> str:
         return f"runai-{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An application with its secret and the ids of the projects it may work in."""
+
+    id: str
+    secret: str = field(repr=False)
+    projects: tuple[str, ...]
 
 
 # Numeric strings, as the examples of the published document have them.

@@ -1,15 +1,18 @@
-"""Moments: RFC 3339 texts to and from whole microseconds since 1970, without the year limits of datetime."""
+"""Time: the clock; moments as RFC 3339 texts and whole microseconds since 1970, without datetime's year limits."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final
 
 Clock = Callable[[], float]
 """Seconds since 1970, as ``time.time``."""
+
+Sleep = Callable[[float], Awaitable[None]]
+"""Waits so many seconds, as ``asyncio.sleep``."""
 
 SECOND: Final = 1_000_000
 """Microseconds in a second: the unit of every moment in this package is the microsecond."""

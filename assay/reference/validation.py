@@ -15,7 +15,9 @@ from assay.contract.schema import Node, Validator, build
 from assay.reference.http import Refusal
 
 Reshape = Callable[[str, str, Node], Node]
-"""Alters what is demanded at a place of a request: (role, "/body" or "/query/<name>" or "/path/<name>", schema)."""
+"""Alters what is demanded at a place of a request: (operation, place, schema) -> schema.
+
+Places are "/body", "/query/<name>" and "/path/<name>"."""
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 # The operations take five query parameters at most.
@@ -30,39 +32,39 @@ class Validation:
         self._operations = contract.operations
         self._rules = rules
         self._validators = {
-            (role, place): _reshaped(role, place, validator, reshape)
-            for (role, place), validator in _compiled(contract).items()
+            (operation, place): _reshaped(operation, place, validator, reshape)
+            for (operation, place), validator in _compiled(contract).items()
         }
 
-    def body_node(self, role: str) -> Node:
-        """The schema tree of a role's body, as it is enforced."""
-        return self._validators[role, "/body"].node
+    def body_node(self, operation: str) -> Node:
+        """The schema tree of an operation's body, as it is enforced."""
+        return self._validators[operation, "/body"].node
 
-    def body(self, role: str, value: Json) -> None:
+    def body(self, operation: str, value: Json) -> None:
         """Refuse (400) a body that breaks its schema."""
-        validator = self._validators[role, "/body"]
+        validator = self._validators[operation, "/body"]
         if not validator.is_valid(value):
             refuse("the body", [_breach(reason) for reason in validator.errors(value)])
 
-    def spec(self, role: str, spec: Json) -> None:
+    def spec(self, operation: str, spec: Json) -> None:
         """Refuse (400) a spec that breaks a rule. Where the document does not decide, the spec is accepted."""
         broken = [
             f"/spec{judgement.location}: {rule.quotes[0].text.strip()} ({rule.id})"
-            for rule, judgement in judgements(spec or {}, role, self._rules)
+            for rule, judgement in judgements(spec or {}, operation, self._rules)
             if isinstance(judgement, Broken)
         ]
         if broken:
             refuse("the spec", broken)
 
-    def path(self, role: str, params: dict[str, str]) -> None:
+    def path(self, operation: str, params: dict[str, str]) -> None:
         """Refuse malformed ids: 400 where the operation documents it, else 404, for nothing has such an id."""
         for name, value in params.items():
-            validator = self._validators.get((role, f"/path/{name}"))
+            validator = self._validators.get((operation, f"/path/{name}"))
             if validator is not None and ("\0" in value or not validator.is_valid(value)):
-                status = 400 if 400 in self._operations[role].responses else 404
+                status = 400 if 400 in self._operations[operation].responses else 404
                 raise Refusal(status, f"{name} is malformed: {_shown(value)} is not a UUID")
 
-    def query(self, role: str, raw: bytes) -> dict[str, Json]:
+    def query(self, operation: str, raw: bytes) -> dict[str, Json]:
         """The documented query parameters, typed, defaults applied; refuses (400) what breaks their schemas.
 
         Unknown parameters are ignored. An array that is not exploded may also be given as repeated parameters.
@@ -70,19 +72,19 @@ class Validation:
         given = read_query(raw)
         values: dict[str, Json] = {}
         breaches: list[str] = []
-        for parameter in self._operations[role].parameters:
+        for parameter in self._operations[operation].parameters:
             if parameter.where != "query":
                 continue
             try:
-                values[parameter.name] = self._parameter(role, parameter, given.get(parameter.name, []))
+                values[parameter.name] = self._parameter(operation, parameter, given.get(parameter.name, []))
             except ValueError as error:
                 breaches.append(f"/query/{parameter.name}: {error}")
         if breaches:
             refuse("the query", breaches)
         return values
 
-    def _parameter(self, role: str, parameter: Parameter, texts: list[str]) -> Json:
-        validator = self._validators[role, f"/query/{parameter.name}"]
+    def _parameter(self, operation: str, parameter: Parameter, texts: list[str]) -> Json:
+        validator = self._validators[operation, f"/query/{parameter.name}"]
         if not texts:
             if parameter.required:
                 raise ValueError("is required")
@@ -101,26 +103,26 @@ _COMPILED: Final[dict[int, tuple[Contract, Compiled]]] = {}
 
 
 def _compiled(contract: Contract) -> Compiled:
-    """Every validator of a contract by role and place. Compiling takes 30 ms, so a contract is compiled once."""
+    """Every validator of a contract by operation and place. Compiling takes 30 ms, so a contract is compiled once."""
     known = _COMPILED.get(id(contract))
     if known is not None:
         return known[1]
     validators: Compiled = {}
-    for role, operation in contract.operations.items():
+    for name, operation in contract.operations.items():
         if operation.body is not None:
             node = build(contract, operation.body, f"/paths/{operation.id}/requestBody")
-            validators[role, "/body"] = Validator(node)
+            validators[name, "/body"] = Validator(node)
         for parameter in operation.parameters:
             place = f"/{parameter.where}/{parameter.name}"
-            validators[role, place] = Validator(build(contract, parameter.schema, parameter.pointer or place))
+            validators[name, place] = Validator(build(contract, parameter.schema, parameter.pointer or place))
     _COMPILED[id(contract)] = (contract, validators)  # holding the contract keeps its id from being used again
     return validators
 
 
-def _reshaped(role: str, place: str, validator: Validator, reshape: Sequence[Reshape]) -> Validator:
+def _reshaped(operation: str, place: str, validator: Validator, reshape: Sequence[Reshape]) -> Validator:
     node = validator.node
     for change in reshape:
-        node = change(role, place, node)
+        node = change(operation, place, node)
     return validator if node is validator.node else Validator(node)
 
 
@@ -149,6 +151,8 @@ def _typed(parameter: Parameter, node: Node, texts: list[str]) -> Json:
         if not _INTEGER.fullmatch(texts[0]):
             raise ValueError(f"{_shown(texts[0])} is not an integer")
         return int(texts[0])
+    if node.type == "boolean" and texts[0] in {"true", "false"}:
+        return texts[0] == "true"
     if parameter.required and texts[0] == "":
         raise ValueError("is empty")
     return texts[0]

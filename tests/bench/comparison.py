@@ -20,8 +20,7 @@ from typing import Final
 
 from assay.load.comparison import Change, compare
 from assay.load.stored import read_stored
-from assay.reference.embedded import start
-from assay.reference.options import Options
+from assay.reference.embedded import Options, start
 from tests.bench.figure import Figure, Note
 
 ON_REQUEST: Final = True

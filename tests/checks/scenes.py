@@ -10,7 +10,7 @@ from assay.checks.probe import Probe
 from assay.contract import documents
 from assay.prove.bench import Bench
 from assay.reference.behaviour import Behaviour, Change
-from assay.reference.defects import life, races, store
+from assay.reference.defects import lifecycle, races, store
 from assay.reference.variants import VARIANTS
 
 Scenario = Callable[[Probe], None]
@@ -19,7 +19,7 @@ Scenario = Callable[[Probe], None]
 @cache
 def changes() -> dict[str, Change]:
     """What can be wrong (``store/update-lost``) or merely different (``delete-at-once``), by id."""
-    families = (family.defects(documents.load()) for family in (life, races, store))
+    families = (family.defects(documents.load()) for family in (lifecycle, races, store))
     wrong = {defect.id: defect.change for family in families for defect in family}
     return wrong | {name: variant.change for name, variant in VARIANTS.items()}
 

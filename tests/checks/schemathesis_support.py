@@ -15,7 +15,7 @@ from assay.contract import documents
 from assay.contract.oracle import Oracle
 from assay.findings import journal
 from assay.reference import embedded
-from assay.reference.options import Options
+from assay.reference.embedded import Options
 
 
 @contextmanager

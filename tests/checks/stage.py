@@ -29,7 +29,6 @@ from assay.findings.model import Class
 from assay.reference import tenant
 from assay.reference.app import App
 from assay.reference.behaviour import Behaviour
-from assay.reference.plane import Plane, PlaneSetup
 
 URL = "http://127.0.0.1:1"
 PROJECT = next(iter(tenant.PROJECTS))
@@ -94,7 +93,7 @@ class Stage:
     ) -> None:
         self.now = 1_800_000_000.0
         contract = documents.load()
-        self.plane = Plane(PlaneSetup(contract, contract.rules, lambda: self.now, seed=1), behaviour or Behaviour())
+        self.plane = (behaviour or Behaviour()).build(contract, lambda: self.now, seed=1)
         self.transport = InProcess(App(self.plane), lambda: self.now, tamper)
         main, other = (
             Credentials(token=_secret(self.plane.identity.issue(client)))

@@ -18,9 +18,9 @@ from assay.client.exchange import Answer
 from assay.findings.model import Class
 from assay.reference.behaviour import Behaviour
 from assay.reference.http import Call, Reply
-from assay.reference.identity import Caller, IdentityProvider
+from assay.reference.identity import IdentityProvider
 from assay.reference.plane import Plane
-from assay.reference.tenant import CLIENT_PROJECTS
+from assay.reference.tenant import CLIENT_PROJECTS, Caller
 from assay.reference.variants import VARIANTS
 from contract_tests import test_access as contract
 from tests.checks.stage import InProcess, Stage, stage

@@ -16,12 +16,11 @@ from assay.checks.metrics_refusal import MALFORMED
 from assay.client.exchange import Answer
 from assay.findings.model import Class
 from assay.reference.behaviour import Behaviour
+from assay.reference.defects.base import named_workload
+from assay.reference.handlers.metrics import measured
 from assay.reference.http import Call, Reply
 from assay.reference.lifecycle import Lifecycle, Pace
-from assay.reference.operations import Operations
-from assay.reference.plane import Plane
-from assay.reference.scaling import Pod
-from assay.reference.store import StoredWorkload
+from assay.reference.plane import Plane, Proceed
 from assay.reference.variants import VARIANTS
 from contract_tests import test_metrics as contract
 from tests.checks.stage import InProcess, Stage, Tamper, stage
@@ -242,11 +241,10 @@ def test_zero_and_default_samples_are_bounds_too(stage: Make) -> None:
         assert broken.run(contract.test_samples, "workload", samples) == {"metrics-more-samples-than-asked"}
 
 
-class AnyPod(Operations):
+def any_pod(plane: Plane, call: Call, _: Proceed) -> Reply:
     """Gives the workload's own numbers for any pod id."""
-
-    def pod_metrics(self, call: Call) -> Reply:
-        return self.measured("pod_metrics", call, self.permitted_workload("pod_metrics", call), None)
+    query = plane.validation.query("pod_metrics", call.query)
+    return measured(plane, query, call.header(b"accept"), named_workload(plane, call), None)
 
 
 @pytest.mark.parametrize(
@@ -257,22 +255,21 @@ class AnyPod(Operations):
     ],
 )
 def test_metrics_of_a_strange_pod_are_caught(stage: Make, function: Callable[..., None], check: str) -> None:
-    assert stage(Behaviour(operations=AnyPod)).run(function, None) == {check}
+    assert stage(Behaviour().around("pod_metrics", any_pod)).run(function, None) == {check}
     assert stage().run(function, None) == set()
 
 
-class Lax(Operations):
+def lax(plane: Plane, call: Call, _: Proceed) -> Reply:
     """Validates no query."""
-
-    def measured(self, _: str, __: Call, ___: StoredWorkload, ____: Pod | None) -> Reply:
-        return Reply(200, {"measurements": []})
+    named_workload(plane, call)
+    return Reply(200, {"measurements": []})
 
 
 @pytest.mark.parametrize("name", sorted(MALFORMED))
 def test_a_plane_that_reads_no_query_is_caught(stage: Make, name: str) -> None:
     """Every malformed question but those that only ISO 8601 could allow."""
     case = MALFORMED[name]
-    found = stage(Behaviour(operations=Lax)).run(contract.test_malformed, "workload", case)
+    found = stage(Behaviour().around("metrics", lax)).run(contract.test_malformed, "workload", case)
     open_question = name in {
         "no-date/start-month-13",
         "no-date/end-hour-25",
@@ -355,9 +352,8 @@ def test_a_workload_that_does_not_run_is_not_tested(stage: Make) -> None:
 def test_what_must_be_refused_needs_no_workload_that_runs(stage: Make) -> None:
     case = MALFORMED["no-count/1001"]
     assert stage(Behaviour(lifecycle=Slow)).run(contract.test_malformed, "workload", case) == set()
-    assert stage(Behaviour(lifecycle=Slow, operations=Lax)).run(contract.test_malformed, "workload", case) == {
-        "schema-enforced"
-    }
+    broken = stage(Behaviour(lifecycle=Slow).around("metrics", lax))
+    assert broken.run(contract.test_malformed, "workload", case) == {"schema-enforced"}
 
 
 def metrics_found_after(calls: int) -> Tamper:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.reference import embedded
-from assay.reference.options import Options
+from assay.reference.embedded import Options
 from assay.reference.variants import VARIANTS
 
 ROOT = Path(__file__).parents[2]

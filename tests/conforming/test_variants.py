@@ -83,7 +83,7 @@ def test_a_variant_that_does_not_conform_is_not_passed(
             return "Deleted"
 
     def change(behaviour: Behaviour) -> Behaviour:
-        return behaviour.mixing("lifecycle", SaysDeleted)
+        return behaviour.mixing(SaysDeleted)
 
     monkeypatch.setitem(VARIANTS, "nonconforming", Variant("nonconforming", "Every workload is Deleted.", change))
     found: Alarms = alarms(["nonconforming"], choice)

@@ -14,7 +14,7 @@ from assay.contract import documents, schema
 from assay.reference import tenant
 from assay.reference.app import App
 from assay.reference.assembly import assemble
-from assay.reference.options import Options
+from assay.reference.embedded import Options
 
 COLLECTION = "/api/v1/workloads/inferences"
 MAIN, OTHER, FOREIGN = tenant.PROJECTS

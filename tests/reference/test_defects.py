@@ -11,8 +11,8 @@ from assay.contract import documents
 from assay.contract.schema import Node
 from assay.reference.behaviour import Behaviour
 from assay.reference.defects import FAMILIES, catalogue
-from assay.reference.defects.trees import GONE, at_node, at_value
-from assay.reference.plane import Plane, PlaneSetup
+from assay.reference.defects.base import GONE, at_node, at_value
+from assay.reference.plane import Plane
 from tests.reference.harness import COLLECTION, RESEARCHER, Harness
 
 RULES = documents.load().rules
@@ -50,11 +50,10 @@ def test_each_defect_builds_a_control_plane(part: int) -> None:
     defects = list(catalogue(documents.load()).values())
     costly = [defect for defect in defects if defect.family.startswith("request-")][part::64]
     others = [defect for defect in defects if not defect.family.startswith("request-")][part::8]
-    setup = PlaneSetup(documents.load(), documents.load().rules, lambda: 0.0, seed=1)
     for defect in costly + others:
         changed = defect.change(Behaviour())
         assert changed != Behaviour(), defect.id
-        assert isinstance(Plane(setup, changed), Plane)
+        assert isinstance(changed.build(documents.load(), lambda: 0.0, seed=1), Plane)
 
 
 CALLS: dict[str, tuple[str, Any, int]] = {

@@ -19,8 +19,7 @@ import pytest
 from assay.contract import documents
 from assay.errors import InconclusiveError, UsageError
 from assay.reference import embedded
-from assay.reference.embedded import Embedded, start
-from assay.reference.options import Options
+from assay.reference.embedded import Embedded, Options, start
 from tests.reference.harness import COLLECTION, NOWHERE
 
 PARENT = """

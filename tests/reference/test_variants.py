@@ -10,7 +10,7 @@ import pytest
 
 from assay.errors import UsageError
 from assay.reference.assembly import assemble
-from assay.reference.options import Options
+from assay.reference.embedded import Options
 from assay.reference.variants import VARIANTS
 from tests.reference.harness import COLLECTION, NOWHERE, OUTSIDER, Harness, assert_documented
 from tests.reference.variant_probes import MORE

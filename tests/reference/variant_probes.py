@@ -246,8 +246,8 @@ MORE: dict[str, tuple[Probe, Any, Any]] = {
     "proxy-unavailable": (after_calls(70), {"application/json"}, {"application/json", "text/html"}),
     "capital-headers": (
         lambda harness: (
-            [name for name, _ in harness.plane.behaviour.wire[0]([(b"content-type", b"x")])]
-            if harness.plane.behaviour.wire
+            [name for name, _ in harness.plane.hooks.wire[0]([(b"content-type", b"x")])]
+            if harness.plane.hooks.wire
             else [b"content-type"]
         ),
         [b"content-type"],
@@ -256,5 +256,5 @@ MORE: dict[str, tuple[Probe, Any, Any]] = {
     "usual-headers": (header("server"), None, "istio-envoy"),
     "chunked": (header("transfer-encoding"), None, "chunked"),
     "closing": (header("connection"), None, "close"),
-    "idle-close": (lambda harness: harness.plane.behaviour.keep_alive, 75, 1),
+    "idle-close": (lambda harness: harness.plane.choices.keep_alive, 75, 1),
 }

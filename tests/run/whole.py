@@ -16,8 +16,7 @@ import httpx
 import pytest
 
 from assay.reference import embedded
-from assay.reference.embedded import Embedded
-from assay.reference.options import Options
+from assay.reference.embedded import Embedded, Options
 
 REPORTS = {"verdict.json", "report.html", "junit.xml", "allure-results", "summary.md"}
 # Four tests, two of them with workloads that live for a while.

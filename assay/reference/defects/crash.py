@@ -8,22 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from assay.contract.documents import Contract
-from assay.reference.behaviour import Change
+from assay.contract.documents import Contract, Operation
+from assay.contract.operations import Kind
+from assay.reference.behaviour import Behaviour
 from assay.reference.defects.base import Defect
 from assay.reference.http import Call, Refusal, Reply
+from assay.reference.plane import Plane
 
 Meets = Callable[[Call, Reply], bool]
-"""Whether a call (and what would be its answer) is of the class."""
-
-_BODIES: Final = ("create", "update")
-
-
-def _crashing(meets: Meets) -> Change:
-    def after(_: object, call: Call, answer: Reply) -> Reply:
-        return Refusal(500, "the control plane failed").reply() if meets(call, answer) else answer
-
-    return lambda behaviour: behaviour.then(after)
+"""Whether a call (and what would be its reply) is of the class."""
 
 
 def _holds(pattern: bytes) -> Meets:
@@ -105,7 +98,7 @@ _OF_BODY: Final[Mapping[str, tuple[str, Meets]]] = {
         _value(lambda value: isinstance(value, int | float) and not isinstance(value, bool)),
     ),
     "long-text": ("a text of 10,000 characters", _holds(rb"[^\"]{10000}")),
-    "megabyte": ("a body of a megabyte", lambda _, answer: answer.status == 413),
+    "megabyte": ("a body of a megabyte", lambda _, reply: reply.status == 413),
     "no-content-type": ("no content type", _kind(lambda kind: kind is None)),
     "other-content-type": (
         "another content type",
@@ -122,21 +115,25 @@ def _segment(wanted: Callable[[str], bool]) -> Meets:
     return lambda call, _: any(wanted(part) for part in call.segments)
 
 
+def _id(wanted: Callable[[str], bool]) -> Meets:
+    return lambda call, _: any(wanted(given) for given in call.params.values())
+
+
 _OF_PATH: Final[Mapping[str, tuple[str, Meets]]] = {
     "nul": ("an encoded NUL in the path", _segment(lambda part: "\0" in part)),
     "not-utf8": ("bytes that are not UTF-8 in the path", _segment(lambda part: "\ufffd" in part)),
     "long": ("a path of 4,000 characters", _segment(lambda part: len(part) > 3000)),
     "empty-id": ("an empty id", _segment(lambda part: part == "")),
-    "word": ("a word for an id", lambda call, _: call.params.get("workloadId", "").isalpha()),
+    "word": ("a word for an id", _id(str.isalpha)),
     "not-a-uuid": (
         "an id that is no UUID",
-        lambda call, answer: bool(call.params) and "malformed" in str(answer.content),
+        lambda call, reply: bool(call.params) and "malformed" in str(reply.content),
     ),
-    "capitals": ("an id in capitals", lambda call, _: call.params.get("workloadId", "x").isupper()),
-    "slash": ("an encoded slash in an id", lambda call, _: "/" in call.params.get("workloadId", "")),
+    "capitals": ("an id in capitals", _id(str.isupper)),
+    "slash": ("an encoded slash in an id", _id(lambda given: "/" in given)),
     "unknown": (
         "an id that nobody has",
-        lambda _, answer: answer.status == 404 and "there is no workload" in str(answer.content),
+        lambda _, reply: reply.status == 404 and "there is no workload" in str(reply.content),
     ),
 }
 
@@ -147,7 +144,7 @@ def _query(pattern: bytes) -> Meets:
 
 
 _OF_QUERY: Final[Mapping[str, tuple[str, Meets]]] = {
-    "not-utf8": ("bytes that are not UTF-8 in the query", lambda _, answer: "not UTF-8" in str(answer.content)),
+    "not-utf8": ("bytes that are not UTF-8 in the query", lambda _, reply: "not UTF-8" in str(reply.content)),
     "nul": ("an encoded NUL in the query", _query(rb"\x00")),
     "bad-escape": (
         "a percent sign without digits",
@@ -160,7 +157,7 @@ _OF_QUERY: Final[Mapping[str, tuple[str, Meets]]] = {
     "year-9999": ("the year 9999", _query(rb"=9999-")),
     "year-0": ("the year 0", _query(rb"=0000-")),
     "no-date": ("a word for a date", _query(rb"(start|end)=[a-z]")),
-    "inverted": ("a range that ends before it starts", lambda _, answer: "is after end" in str(answer.content)),
+    "inverted": ("a range that ends before it starts", lambda _, reply: "is after end" in str(reply.content)),
     "far-future": ("a range in the future", _query(rb"start=20[3-9][0-9]-")),
     "no-samples": ("0 samples", _query(rb"numberOfSamples=0(&|$)")),
     "many-types": ("a thousand types", lambda call, _: len(call.query) > 3000),
@@ -198,24 +195,35 @@ _OF_HEADERS: Final[Mapping[str, tuple[str, Meets]]] = {
 
 def defects(contract: Contract) -> Iterator[Defect]:
     """``crash/<operation>/<part of the request>.<class>``."""
-    for roles, part, table in (
-        (_BODIES, "body", _OF_BODY),
-        (("read", "metrics"), "path", _OF_PATH),
-        (("metrics",), "query", _OF_QUERY),
-        (("read",), "header", _OF_HEADERS),
+    reading, measuring = contract.reading, contract.of_kind(Kind.MEASURE)[0]
+    with_body = [operation for operation in contract.operations.values() if operation.body is not None]
+    # Ids of a path are read alike in all operations: those that read show it, and the first that measures.
+    with_path = [*contract.of_kind(Kind.READ), *contract.of_kind(Kind.LIST), measuring]
+    for operations, part, table in (
+        (with_body, "body", _OF_BODY),
+        (with_path, "path", _OF_PATH),
+        ([measuring], "query", _OF_QUERY),
+        ([reading], "header", _OF_HEADERS),
     ):
-        for role in roles:
+        for operation in operations:
             for name, (what, meets) in table.items():
-                yield _defect(contract, role, f"{part}.{name}", what, _only(role, meets))
-    yield _defect(
-        contract, "read", "method", "a method that the path does not have", lambda _, answer: answer.status == 405
+                yield _defect(operation, f"{part}.{name}", what, meets)
+    yield _defect(reading, "method", "a method that the path does not have", lambda _, reply: reply.status == 405)
+
+
+def _defect(operation: Operation, step: str, what: str, meets: Meets) -> Defect:
+    def change(behaviour: Behaviour) -> Behaviour:
+        return behaviour.then(after)
+
+    def after(_: Plane, call: Call, reply: Reply) -> Reply:
+        crashes = call.operation == operation.name and reply.status < 500 and meets(call, reply)
+        return Refusal(500, "the control plane failed").reply() if crashes else reply
+
+    return Defect(
+        id=f"crash/{operation.name}/{step}",
+        family="crash",
+        summary=f"{operation.name} answers 500 to {what}",
+        place=f"/paths/{operation.id}",
+        change=change,
+        operation=operation.name,
     )
-
-
-def _only(role: str, meets: Meets) -> Meets:
-    return lambda call, answer: call.operation == role and answer.status < 500 and meets(call, answer)
-
-
-def _defect(contract: Contract, role: str, step: str, what: str, meets: Meets) -> Defect:
-    place = f"/paths/{contract.operations[role].id}"
-    return Defect(f"crash/{role}/{step}", "crash", f"{role} answers 500 to {what}", place, _crashing(meets), role)

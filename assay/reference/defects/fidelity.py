@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from assay.contract.request import Json
 from assay.reference.behaviour import Behaviour, Change
+from assay.reference.defects.base import around, mixed, named_workload
 from assay.reference.http import Call, Refusal, Reply, encode
-from assay.reference.store import StoredWorkload
+from assay.reference.plane import Plane, Proceed
+from assay.reference.store import Store, StoredWorkload
 
 Text = Callable[[str], str]
 
@@ -66,23 +67,20 @@ def _through(text: str, encoding: str) -> str:
 def _stored(change: Callable[[Any], Any]) -> Change:
     """Every spec altered as it is stored, by creations and updates alike."""
 
-    def make(behaviour: Behaviour) -> Behaviour:
-        class Altering(behaviour.store):  # type: ignore[misc,name-defined]
-            def insert(self, workload: StoredWorkload, now: int) -> None:
-                workload.spec = altered(workload.spec)
-                super().insert(workload, now)
+    class AltersSpecs(Store):
+        def insert(self, workload: StoredWorkload, now: int) -> None:
+            workload.spec = altered(workload.spec)
+            super().insert(workload, now)
 
-            def replace(self, workload: StoredWorkload, changes: Any) -> None:
-                spec = changes.get("spec")
-                super().replace(workload, changes if spec is None else {**changes, "spec": altered(spec)})
+        def replace(self, workload: StoredWorkload, changes: Mapping[str, Json]) -> None:
+            spec = changes.get("spec")
+            super().replace(workload, changes if spec is None else {**changes, "spec": altered(spec)})
 
-        def altered(spec: bytes) -> bytes:
-            value = json.loads(spec)
-            return encode(change(value)) if isinstance(value, dict) else spec
+    def altered(spec: bytes) -> bytes:
+        value = json.loads(spec)
+        return encode(change(value)) if isinstance(value, dict) else spec
 
-        return replace(behaviour, store=Altering)
-
-    return make
+    return mixed(AltersSpecs)
 
 
 def _on_values(text: Text) -> Callable[[Any], Any]:
@@ -117,101 +115,96 @@ def _empty_values_lost(spec: dict[str, Json]) -> dict[str, Json]:
     return {**spec, "environmentVariables": kept}
 
 
+class _NumbersPrefixes(Plane):
+    def final_name(self, body: Json) -> str:
+        return f"{body['name']}-x1" if body.get("useGivenNameAsPrefix") else str(body["name"])
+
+
 def _prefix_numbered(behaviour: Behaviour) -> Behaviour:
-    class Numbers(behaviour.operations):  # type: ignore[misc,name-defined]
-        def final_name(self, body: Json) -> str:
-            assert isinstance(body, dict)
-            return f"{body['name']}-x1" if body.get("useGivenNameAsPrefix") else str(body["name"])
-
-    return replace(behaviour, operations=Numbers, choices=replace(behaviour.choices, duplicate=None))
+    return behaviour.mixing(_NumbersPrefixes).choosing(duplicate=None)
 
 
-def _name_lowered(behaviour: Behaviour) -> Behaviour:
-    class Lowers(behaviour.operations):  # type: ignore[misc,name-defined]
-        def final_name(self, body: Json) -> str:
-            return str(super().final_name(body)).lower()
-
-    return replace(behaviour, operations=Lowers)
+class _LowersNames(Plane):
+    def final_name(self, body: Json) -> str:
+        return super().final_name(body).lower()
 
 
-def _deletes_namesakes(behaviour: Behaviour) -> Behaviour:
-    class Greedy(behaviour.store):  # type: ignore[misc,name-defined]
-        def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
-            super().delete(workload, now, gone)
-            for other in self.live(now):
-                if other.deleted is None and other.requested_name == workload.requested_name:
-                    super().delete(other, now, gone)
-
-    return replace(behaviour, store=Greedy)
+class _DeletesNamesakes(Store):
+    def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
+        super().delete(workload, now, gone)
+        for other in self.live(now):
+            if other.deleted is None and other.requested_name == workload.requested_name:
+                super().delete(other, now, gone)
 
 
 def _refusal_keeps_name(behaviour: Behaviour) -> Behaviour:
-    class Grudging(behaviour.operations):  # type: ignore[misc,name-defined]
-        def create(self, call: Call) -> Reply:
-            self.refused: set[str] = getattr(self, "refused", set())
-            try:
-                name = str(json.loads(call.body)["name"])
-            except (ValueError, KeyError, TypeError, RecursionError):
-                return super().create(call)  # type: ignore[no-any-return]
-            if name in self.refused:
-                raise Refusal(400, f"/name: the name '{name[:100]}' is already in use")
-            try:
-                return super().create(call)  # type: ignore[no-any-return]
-            except Refusal as refusal:
-                if refusal.status == 400:
-                    self.refused.add(name)
-                raise
+    refused: set[str] = set()
 
-    return replace(behaviour, operations=Grudging)
+    def step(_: Plane, call: Call, proceed: Proceed) -> Reply:
+        try:
+            name = str(json.loads(call.body)["name"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return proceed(call)
+        if name in refused:
+            raise Refusal(400, f"/name: the name '{name[:100]}' is already in use")
+        try:
+            return proceed(call)
+        except Refusal as refusal:
+            if refusal.status == 400:
+                refused.add(name)
+            raise
 
-
-def _update_ages(behaviour: Behaviour) -> Behaviour:
-    class Renewing(behaviour.operations):  # type: ignore[misc,name-defined]
-        def update(self, call: Call) -> Reply:
-            workload = self.permitted_workload("update", call)
-            answer: Reply = super().update(call)
-            workload.created = self.plane.now()
-            workload.rendered = None
-            return answer
-
-    return replace(behaviour, operations=Renewing)
+    return behaviour.around("create", step)
 
 
-def _update_renames(behaviour: Behaviour) -> Behaviour:
-    class Renaming(behaviour.operations):  # type: ignore[misc,name-defined]
-        def update(self, call: Call) -> Reply:
-            answer: Reply = super().update(call)
-            name = json.loads(call.body).get("name")
-            if isinstance(name, str):
-                workload = self.permitted_workload("update", call)
-                workload.name = name
-                workload.rendered = None
-            return answer
+def _update_ages(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+    workload = named_workload(plane, call)
+    reply = proceed(call)
+    workload.created = plane.now()
+    workload.rendered = None
+    return reply
 
-    return replace(behaviour, operations=Renaming)
+
+def _update_renames(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+    reply = proceed(call)
+    name = json.loads(call.body).get("name")
+    if isinstance(name, str):
+        workload = named_workload(plane, call)
+        workload.name = name
+        workload.rendered = None
+    return reply
 
 
 def _ignores(name: str) -> Change:
-    def change(behaviour: Behaviour) -> Behaviour:
-        class Forgetful(behaviour.operations):  # type: ignore[misc,name-defined]
-            def patched(self, before: Json, patch: dict[str, Json]) -> Json:
-                kept = {key: value for key, value in patch.items() if key != name}
-                return super().patched(before, kept) if kept else before
+    class ForgetsField(Plane):
+        def patched(self, before: Json, patch: dict[str, Json]) -> Json:
+            kept = {key: value for key, value in patch.items() if key != name}
+            return super().patched(before, kept) if kept else before
 
-        return replace(behaviour, operations=Forgetful)
-
-    return change
+    return mixed(ForgetsField)
 
 
 _OTHERS: Final[tuple[tuple[str, str, Change], ...]] = (
     ("value-empty-lost", "an empty value is not stored", _stored(_empty_values_lost)),
     ("pools-sorted", "the prioritized list of node pools is stored in alphabetical order", _stored(_pools_sorted)),
     ("prefix-not-random", "the suffix of a prefix is always the same", _prefix_numbered),
-    ("name-lowered", "a name is stored in small letters", _name_lowered),
-    ("delete-takes-namesakes", "a deletion takes every workload of the same requested name", _deletes_namesakes),
+    ("name-lowered", "a name is stored in small letters", mixed(_LowersNames)),
+    (
+        "delete-takes-namesakes",
+        "a deletion takes every workload of the same requested name",
+        mixed(_DeletesNamesakes),
+    ),
     ("refusal-keeps-name", "the name of a refused creation is taken", _refusal_keeps_name),
-    ("update-renames", "an update takes a name that it holds beside the spec", _update_renames),
-    ("update-renews-created", "an update sets createdAt to its own time", _update_ages),
+    (
+        "update-renames",
+        "an update takes a name that it holds beside the spec",
+        around("update", _update_renames),
+    ),
+    (
+        "update-renews-created",
+        "an update sets createdAt to its own time",
+        around("update", _update_ages),
+    ),
 )
 
 

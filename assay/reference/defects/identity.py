@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Final
 
 import jwt
 
 from assay.contract.documents import Contract
 from assay.reference import tenant
-from assay.reference.behaviour import Behaviour, Change
-from assay.reference.defects.base import Defect
+from assay.reference.behaviour import Change
+from assay.reference.defects.base import Defect, mixed
 from assay.reference.http import Call, Refusal
-from assay.reference.identity import Caller, IdentityProvider
+from assay.reference.identity import IdentityProvider
+from assay.reference.tenant import Caller
 
 _OWNER: Final = next(iter(tenant.CLIENT_PROJECTS))
 Door = Callable[[IdentityProvider, Call], Caller | None]
@@ -82,49 +82,41 @@ DOORS: Final[Mapping[str, tuple[str, Door]]] = {
 
 def defects(contract: Contract) -> Iterator[Defect]:
     """``identity/<operation>/<door>``."""
-    for role, operation in contract.operations.items():
-        place = f"/paths/{operation.id}/security"
-        for name, (what, door) in DOORS.items():
-            yield Defect(f"identity/{role}/{name}", "identity", f"{role} {what}", place, _open(role, door), role)
-        yield Defect(
-            f"identity/{role}/foreign",
-            "identity",
-            f"{role} serves whoever has a token, in whatever project",
-            f"/paths/{operation.id}/responses/403",
-            _boundless(role),
-            role,
-        )
+    for name, operation in contract.operations.items():
+        for door, (what, lets_in) in DOORS.items():
+            place = f"/paths/{operation.id}/security"
+            yield _defect(name, door, what, place, _with_door(name, lets_in))
+        what = "serves whoever has a token, in whatever project"
+        yield _defect(name, "foreign", what, f"/paths/{operation.id}/responses/403", _boundless(name))
 
 
-def _open(role: str, door: Door) -> Change:
-    def change(behaviour: Behaviour) -> Behaviour:
-        class Open(behaviour.identity):  # type: ignore[misc,name-defined]
-            def authenticate(self, call: Call) -> Caller:
-                try:
-                    return super().authenticate(call)  # type: ignore[no-any-return]
-                except Refusal:
-                    admitted = door(self, call) if call.operation == role else None
-                    if admitted is None:
-                        raise
-                    return admitted
-
-        return replace(behaviour, identity=Open)
-
-    return change
+def _defect(operation: str, door: str, what: str, place: str, change: Change) -> Defect:
+    return Defect(f"identity/{operation}/{door}", "identity", f"{operation} {what}", place, change, operation)
 
 
-def _boundless(role: str) -> Change:
-    def change(behaviour: Behaviour) -> Behaviour:
-        class Boundless(behaviour.identity):  # type: ignore[misc,name-defined]
-            everywhere = False
+def _with_door(operation: str, door: Door) -> Change:
+    class LeavesDoorOpen(IdentityProvider):
+        def authenticate(self, call: Call) -> Caller:
+            try:
+                return super().authenticate(call)
+            except Refusal:
+                admitted = door(self, call) if call.operation == operation else None
+                if admitted is None:
+                    raise
+                return admitted
 
-            def authenticate(self, call: Call) -> Caller:
-                self.everywhere = call.operation == role
-                return super().authenticate(call)  # type: ignore[no-any-return]
+    return mixed(LeavesDoorOpen)
 
-            def may(self, client: Caller, project_id: str) -> bool:
-                return self.everywhere or super().may(client, project_id)
 
-        return replace(behaviour, identity=Boundless)
+def _boundless(operation: str) -> Change:
+    class GivesRightsEverywhere(IdentityProvider):
+        everywhere = False
 
-    return change
+        def authenticate(self, call: Call) -> Caller:
+            self.everywhere = call.operation == operation
+            return super().authenticate(call)
+
+        def may(self, client: Caller, project_id: str) -> bool:
+            return self.everywhere or super().may(client, project_id)
+
+    return mixed(GivesRightsEverywhere)

@@ -7,46 +7,56 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from assay.contract.documents import Contract
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect
 from assay.reference.http import Call, Refusal, Reply
+from assay.reference.plane import Before, Plane
 
-_METRICS: Final = frozenset({"metrics", "pod_metrics"})
 
-
-def _first(before: Callable[[Any, Call], Awaitable[Reply | None]]) -> Change:
+def _first(before: Before) -> Change:
     return lambda behaviour: behaviour.first(before)
 
 
-def _slower(seconds: Callable[[Any, Call], float]) -> Change:
-    async def before(plane: Any, call: Call) -> Reply | None:
-        await asyncio.sleep(seconds(plane, call))
+def _slower(seconds: Callable[[Plane, Call], float]) -> Change:
+    async def before(plane: Plane, call: Call) -> Reply | None:
+        await plane.sleep(seconds(plane, call))
         return None
 
     return _first(before)
 
 
-def _uptime(factor: float) -> Change:
-    """Every answer waits longer, by ``factor`` seconds for each second that the plane is up."""
-    began = time.monotonic()
-    return _slower(lambda _, __: (time.monotonic() - began) * factor)
+def _slower_by_uptime(factor: float) -> Change:
+    """Every answer waits longer, by ``factor`` seconds for each second since the first call."""
+
+    def change(behaviour: Behaviour) -> Behaviour:
+        began: list[float] = []
+
+        def seconds(plane: Plane, _: Call) -> float:
+            if not began:
+                began.append(plane.clock())
+            return (plane.clock() - began[0]) * factor
+
+        return _slower(seconds)(behaviour)
+
+    return change
 
 
-def _by_samples(_: Any, call: Call) -> float:
-    return 0.5 if call.operation in _METRICS and b"numberOfSamples=1000" in call.query else 0.0
+def _by_samples(plane: Plane, call: Call) -> float:
+    return 0.5 if plane.measures(call) and b"numberOfSamples=1000" in call.query else 0.0
 
 
 def _frozen(period: float, seconds: float) -> Change:
     """The whole process stands still for ``seconds`` in every ``period``."""
 
-    async def before(_: Any, __: Call) -> Reply | None:
-        if time.monotonic() % period < seconds:
-            time.sleep(seconds - time.monotonic() % period)
+    async def before(plane: Plane, _: Call) -> Reply | None:
+        since = plane.clock() % period
+        if since < seconds:
+            time.sleep(seconds - since)
         return None
 
     return _first(before)
@@ -56,11 +66,11 @@ def _rarely(every: int, seconds: float) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         count = 0
 
-        async def before(_: Any, __: Call) -> Reply | None:
+        async def before(plane: Plane, _: Call) -> Reply | None:
             nonlocal count
             count += 1
             if count % every == 0:
-                await asyncio.sleep(seconds)
+                await plane.sleep(seconds)
             return None
 
         return behaviour.first(before)
@@ -74,9 +84,9 @@ def _one_at_a_time(seconds: float) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         lock = asyncio.Lock()
 
-        async def before(_: Any, __: Call) -> Reply | None:
+        async def before(plane: Plane, _: Call) -> Reply | None:
             async with lock:
-                await asyncio.sleep(seconds)
+                await plane.sleep(seconds)
             return None
 
         return behaviour.first(before)
@@ -88,11 +98,11 @@ def _fails_beyond(most: int) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         under_way = 0
 
-        async def before(_: Any, __: Call) -> Reply | None:
+        async def before(plane: Plane, _: Call) -> Reply | None:
             nonlocal under_way
             under_way += 1
             try:
-                await asyncio.sleep(0.005)
+                await plane.sleep(0.005)
                 if under_way > most:
                     raise Refusal(500, "too many calls at once")
             finally:
@@ -104,8 +114,8 @@ def _fails_beyond(most: int) -> Change:
     return change
 
 
-def _closing(_: Any, __: Call, answer: Reply) -> Reply:
-    return replace(answer, headers=[*answer.headers, (b"connection", b"close")])
+def _closing(_: Plane, __: Call, reply: Reply) -> Reply:
+    return replace(reply, headers=[*reply.headers, (b"connection", b"close")])
 
 
 _DEFECTS: Final[tuple[tuple[str, str, Change], ...]] = (
@@ -118,7 +128,7 @@ _DEFECTS: Final[tuple[tuple[str, str, Change], ...]] = (
     (
         "slow-by-uptime",
         "each second of uptime makes each answer 10 ms slower",
-        lambda behaviour: _uptime(0.01)(behaviour),
+        _slower_by_uptime(0.01),
     ),
     ("slow-creations", "a creation takes 2 s", _slower(lambda _, call: 2.0 if call.operation == "create" else 0.0)),
     ("slow-reads", "a read takes 1 s", _slower(lambda _, call: 1.0 if call.operation == "read" else 0.0)),

@@ -6,23 +6,24 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
+from urllib.parse import parse_qsl, urlencode
 
 from assay.contract.documents import Contract, Parameter
 from assay.contract.request import Json
 from assay.contract.schema import INTEGER_RANGES, Node, build
-from assay.reference.behaviour import Behaviour, Change
-from assay.reference.defects.base import Defect
-from assay.reference.defects.queries import lenient
-from assay.reference.defects.trees import at_node, at_value, dotted
+from assay.reference.behaviour import Change
+from assay.reference.defects.base import Defect, at_node, at_value, dotted, mixed
+from assay.reference.times import parse
+from assay.reference.validation import Validation
 
 FAMILY = "request-schema"
 
 
 def bodies(contract: Contract) -> Iterator[tuple[str, Node]]:
     """The schema trees of all request bodies."""
-    for role, operation in contract.operations.items():
+    for name, operation in contract.operations.items():
         if operation.body is not None:
-            yield role, build(contract, operation.body, f"/paths/{operation.id}/requestBody")
+            yield name, build(contract, operation.body, f"/paths/{operation.id}/requestBody")
 
 
 def defects(contract: Contract) -> Iterator[Defect]:
@@ -30,16 +31,16 @@ def defects(contract: Contract) -> Iterator[Defect]:
 
     Besides, for every list, ``.../first-entry-only``.
     """
-    for role, body in bodies(contract):
+    for operation, body in bodies(contract):
         for node in body.walk():
             for keyword, loosened, equivalent in _loosened(node):
                 place = node.pointer if keyword != "required" else loosened[1]
-                yield _of_body(role, node, place, keyword, loosened[0], equivalent)
+                yield _of_body(operation, node, place, keyword, loosened[0], equivalent)
             if node.items is not None:
-                yield _of_list(role, node)
-    for role, operation in contract.operations.items():
-        for parameter in operation.parameters:
-            yield from _of_parameter(role, parameter)
+                yield _of_list(operation, node)
+    for name, described in contract.operations.items():
+        for parameter in described.parameters:
+            yield from _of_parameter(name, parameter)
 
 
 Loosened = tuple[Callable[[Node], Node], str]
@@ -125,33 +126,32 @@ _WHAT: Final = {"required": "is not required", "enum-case": "is compared without
 
 
 def _of_body(
-    role: str, node: Node, place: str, keyword: str, change: Callable[[Node], Node], equivalent: str | None
+    operation: str, node: Node, place: str, keyword: str, change: Callable[[Node], Node], equivalent: str | None
 ) -> Defect:
     what = _WHAT.get(keyword, f"'{keyword}' is not enforced")
     return Defect(
-        id=f"{FAMILY}/{role}/{dotted(place)}/{keyword}",
+        id=f"{FAMILY}/{operation}/{dotted(place)}/{keyword}",
         family=FAMILY,
-        summary=f"{role}: {dotted(place)} {what}",
+        summary=f"{operation}: {dotted(place)} {what}",
         place=f"{node.source}/{keyword.removesuffix('-case')}",
-        change=reshaped(role, "/body", node.pointer, change),
-        operation=role,
+        change=reshaped(operation, "/body", node.pointer, change),
+        operation=operation,
         equivalent=_NAMES_NOTHING if place in _LOOKED_UP and keyword != "required" else equivalent,
     )
 
 
-def _of_list(role: str, node: Node) -> Defect:
-    class FirstEntryOnly:
+def _of_list(operation: str, node: Node) -> Defect:
+    class ReadsFirstEntries(Validation):
         def body(self, asked: str, value: Json) -> None:
-            seen = at_value(value, node.pointer, _first) if asked == role else value
-            super().body(asked, seen)  # type: ignore[misc]
+            super().body(asked, at_value(value, node.pointer, _first) if asked == operation else value)
 
     return Defect(
-        id=f"{FAMILY}/{role}/{dotted(node.pointer)}/first-entry-only",
+        id=f"{FAMILY}/{operation}/{dotted(node.pointer)}/first-entry-only",
         family=FAMILY,
-        summary=f"{role}: of the list {dotted(node.pointer)} only the first entry is held to its schema",
+        summary=f"{operation}: of the list {dotted(node.pointer)} only the first entry is held to its schema",
         place=f"{node.source}/items",
-        change=lambda behaviour: behaviour.mixing("validation", FirstEntryOnly),
-        operation=role,
+        change=mixed(ReadsFirstEntries),
+        operation=operation,
     )
 
 
@@ -159,11 +159,11 @@ def _first(entries: Json) -> Json:
     return entries[:1] if isinstance(entries, list) else entries
 
 
-def reshaped(role: str, where: str, pointer: str, change: Callable[[Node], Node]) -> Change:
+def reshaped(operation: str, where: str, pointer: str, change: Callable[[Node], Node]) -> Change:
     """The change of behaviour that alters the schema enforced at ``pointer`` of one part of a request."""
 
     def reshape(asked: str, place: str, node: Node) -> Node:
-        return at_node(node, pointer, change) if (asked, place) == (role, where) else node
+        return at_node(node, pointer, change) if (asked, place) == (operation, where) else node
 
     return lambda behaviour: replace(behaviour, reshape=(*behaviour.reshape, reshape))
 
@@ -171,7 +171,7 @@ def reshaped(role: str, where: str, pointer: str, change: Callable[[Node], Node]
 _NOTHING_THERE = "an id that is no UUID names nothing, so it is refused (404) either way"
 
 
-def _of_parameter(role: str, parameter: Parameter) -> Iterator[Defect]:
+def _of_parameter(operation: str, parameter: Parameter) -> Iterator[Defect]:
     schema = parameter.schema
     item = schema.get("items", {})
     keywords = [key for key in ("type", "format", "enum", "minimum", "maximum") if key in schema or key in item]
@@ -181,24 +181,61 @@ def _of_parameter(role: str, parameter: Parameter) -> Iterator[Defect]:
         if keyword == "type" and schema.get("type") != "integer":
             continue  # every text of a query is a string, or an array of them
         yield Defect(
-            id=f"{FAMILY}/{role}/{parameter.where}.{parameter.name}/{keyword}",
+            id=f"{FAMILY}/{operation}/{parameter.where}.{parameter.name}/{keyword}",
             family=FAMILY,
-            summary=f"{role}: '{keyword}' of the parameter {parameter.name} is not enforced",
+            summary=f"{operation}: '{keyword}' of the parameter {parameter.name} is not enforced",
             place=f"{parameter.pointer}/schema/{keyword}" if keyword != "required" else parameter.pointer,
-            change=_parameter_change(role, parameter, keyword),
-            operation=role,
+            change=_parameter_change(operation, parameter, keyword),
+            operation=operation,
             equivalent=_NOTHING_THERE if parameter.where == "path" else None,
         )
 
 
-def _parameter_change(role: str, parameter: Parameter, keyword: str) -> Change:
+def _parameter_change(operation: str, parameter: Parameter, keyword: str) -> Change:
     where = f"/{parameter.where}/{parameter.name}"
     if parameter.where == "path":
-        return reshaped(role, where, "", lambda old: replace(old, format=None))
+        return reshaped(operation, where, "", lambda old: replace(old, format=None))
     if keyword in {"minimum", "maximum"}:
-        return reshaped(role, where, "", _unbound(keyword))
+        return reshaped(operation, where, "", _unbound(keyword))
 
-    def change(behaviour: Behaviour) -> Behaviour:
-        return replace(behaviour, validation=lenient(behaviour.validation, role, parameter, keyword))
+    return _lenient(operation, parameter, keyword)
 
-    return change
+
+# --- query parameters that are read more leniently ---------------------------------------------------------------
+
+# What a server would make of a parameter that it does not insist on.
+_STAND_INS: Final = {"metricType": "THROUGHPUT", "start": "2026-01-01T00:00:00Z", "end": "2099-01-01T00:00:00Z"}
+
+
+def _lenient(operation: str, parameter: Parameter, keyword: str) -> Change:
+    """One keyword of one query parameter is not enforced: what breaks it is repaired, not refused."""
+
+    class RepairsQueries(Validation):
+        def query(self, asked: str, raw: bytes) -> dict[str, Json]:
+            return super().query(asked, _repaired(raw, parameter, keyword) if asked == operation else raw)
+
+    return mixed(RepairsQueries)
+
+
+def _repaired(raw: bytes, parameter: Parameter, keyword: str) -> bytes:
+    pairs = parse_qsl(raw.decode("ascii", "replace"), keep_blank_values=True)
+    given = any(name == parameter.name for name, _ in pairs)
+    if keyword == "required":
+        return raw if given else _encoded([*pairs, (parameter.name, _STAND_INS[parameter.name])])
+    kept = [(name, _repair(value, parameter, keyword) if name == parameter.name else value) for name, value in pairs]
+    return _encoded([(name, value) for name, value in kept if value is not None])
+
+
+def _repair(value: str, parameter: Parameter, keyword: str) -> str | None:
+    """The text that the server reads instead; None as if it were not there."""
+    if keyword == "format":
+        return value if parse(value) is not None else _STAND_INS[parameter.name]
+    if keyword == "type":
+        return value if value.lstrip("-").isdigit() else None
+    known = parameter.schema.get("items", parameter.schema).get("enum", ())
+    members = [item for item in value.split(",") if item in known]
+    return ",".join(members) or _STAND_INS[parameter.name]
+
+
+def _encoded(pairs: list[tuple[str, str | None]]) -> bytes:
+    return urlencode([(name, value) for name, value in pairs if value is not None]).encode("ascii")

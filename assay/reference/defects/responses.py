@@ -7,45 +7,26 @@ from dataclasses import replace
 from typing import Any, Final
 
 from assay.contract.documents import Contract, Operation
+from assay.contract.operations import Kind
 from assay.contract.request import Json
 from assay.contract.schema import Node, build
 from assay.reference.behaviour import Change
-from assay.reference.defects.base import Defect
-from assay.reference.defects.trees import GONE, at_value, dotted
-from assay.reference.http import CSV, JSON, Call, Reply
+from assay.reference.defects.base import GONE, Defect, answering, at_value, dotted, succeeded
+from assay.reference.http import CSV, JSON, Reply
+from assay.reference.plane import success
 
-_SUCCESS: Final[Mapping[str, int]] = {
-    "create": 202,
-    "read": 200,
-    "update": 202,
-    "delete": 202,
-    "metrics": 200,
-    "pod_metrics": 200,
-}
-_MEASURED: Final = frozenset({"metrics", "pod_metrics"})
 # Fields of a spec that lawful servers need not tell: "If this field is set, it will be ignored".
 _IGNORED: Final = frozenset({"/spec/autoscaling/initializationTimeoutSeconds"})
 
 
-def answering(role: str, wanted: Callable[[Reply], bool], change: Callable[[Reply], Reply]) -> Change:
-    """The change that alters those answers of one operation that are ``wanted``."""
-
-    def after(_: object, call: Call, answer: Reply) -> Reply:
-        return change(answer) if call.operation == role and wanted(answer) else answer
-
-    return lambda behaviour: behaviour.then(after)
+def _failed(reply: Reply) -> bool:
+    return 400 <= reply.status < 500
 
 
-def _succeeded(answer: Reply) -> bool:
-    return answer.status < 300 and isinstance(answer.content, dict)
-
-
-def _failed(answer: Reply) -> bool:
-    return 400 <= answer.status < 500
-
-
-def _made(id_: str, summary: str, place: str, change: Change, role: str, equivalent: str | None = None) -> Defect:
-    return Defect(id_, id_.split("/", 1)[0], summary, place, change, role, equivalent)
+def _made(
+    id_: str, summary: str, place: str, change: Change, operation: str, equivalent: str | None = None
+) -> Defect:
+    return Defect(id_, id_.split("/", 1)[0], summary, place, change, operation, equivalent)
 
 
 # --- response-field --------------------------------------------------------------------------------------------
@@ -53,36 +34,37 @@ def _made(id_: str, summary: str, place: str, change: Change, role: str, equival
 
 def fields(contract: Contract) -> Iterator[Defect]:
     """``response-field/<operation>/<place>/<what>`` for every property of every documented success."""
-    for role, status in _SUCCESS.items():
-        operation = contract.operations[role]
-        schema = operation.responses[status].content["application/json"]
-        assert schema is not None
+    for operation in sorted(contract.operations.values(), key=lambda item: list(Kind).index(item.kind)):
+        status = success(operation)
+        schema = operation.responses[status].content.get("application/json")
+        if schema is None:
+            continue
         root = build(contract, schema, f"/paths/{operation.id}/responses/{status}")
         for node in root.walk():
             if node.pointer and node.name != "*":
-                yield from _of_field(role, root, node)
+                yield from _of_field(operation.name, root, node)
 
 
-def _of_field(role: str, root: Node, node: Node) -> Iterator[Defect]:
-    for step, what, value, equivalent in _spoilt(role, root, node):
+def _of_field(operation: str, root: Node, node: Node) -> Iterator[Defect]:
+    for step, what, value, equivalent in _spoilt(operation, root, node):
         yield _made(
-            f"response-field/{role}/{dotted(node.pointer)}/{step}",
-            f"{role}: the answer's {dotted(node.pointer)} {what}",
+            f"response-field/{operation}/{dotted(node.pointer)}/{step}",
+            f"{operation}: the answer's {dotted(node.pointer)} {what}",
             node.source,
-            answering(role, _succeeded, lambda answer, value=value: _at(answer, node.pointer, value)),  # type: ignore[misc]
-            role,
+            answering(operation, succeeded, lambda reply, value=value: _at(reply, node.pointer, value)),  # type: ignore[misc]
+            operation,
             equivalent,
         )
 
 
-def _at(answer: Reply, pointer: str, value: Any) -> Reply:
-    return replace(answer, content=at_value(answer.content, pointer, lambda _: value))
+def _at(reply: Reply, pointer: str, value: Any) -> Reply:
+    return replace(reply, content=at_value(reply.content, pointer, lambda _: value))
 
 
-def _spoilt(role: str, root: Node, node: Node) -> Iterator[tuple[str, str, Any, str | None]]:
+def _spoilt(operation: str, root: Node, node: Node) -> Iterator[tuple[str, str, Any, str | None]]:
     in_spec = node.pointer.startswith("/spec/")
-    yield "dropped", "is missing", GONE, _dropping_is_moot(role, root, node)
-    if in_spec and role != "create":
+    yield "dropped", "is missing", GONE, _dropping_is_moot(operation, root, node)
+    if in_spec and operation != "create":
         return  # one operation shows every kind of spoilt spec; the others show that they are looked at
     if not node.nullable:
         yield "null", "is null", None, None
@@ -115,8 +97,8 @@ _CONTESTED: Final = (
 _PROMISE: Final = "an update is answered 202, accepted: what holds is what a read tells, and that is looked at"
 
 
-def _dropping_is_moot(role: str, root: Node, node: Node) -> str | None:
-    if role == "update" and node.pointer.startswith("/spec"):
+def _dropping_is_moot(operation: str, root: Node, node: Node) -> str | None:
+    if operation == "update" and node.pointer.startswith("/spec"):
         return _PROMISE
     if node.pointer.startswith("/spec/tolerations"):
         return _CONTESTED
@@ -132,7 +114,7 @@ def _dropping_is_moot(role: str, root: Node, node: Node) -> str | None:
 
 # --- response-status -------------------------------------------------------------------------------------------
 
-_NEIGHBOURS: Final[Mapping[int, tuple[int, ...]]] = {200: (201, 202, 204, 206), 202: (200, 201, 204)}
+_NEARBY: Final[Mapping[int, tuple[int, ...]]] = {200: (201, 202, 204, 206), 202: (200, 201, 204)}
 _ERRORS: Final[Mapping[int, tuple[int, ...]]] = {
     400: (200, 404, 422, 500),
     401: (200, 400, 404, 500),
@@ -146,16 +128,16 @@ _EITHER: Final = "the document lists both refusals and does not say which of the
 
 def statuses(contract: Contract) -> Iterator[Defect]:
     """``response-status/<operation>/<due>-<given>`` for successes and refusals."""
-    for role, operation in contract.operations.items():
-        for due in sorted({_SUCCESS[role], *([207] if role in _MEASURED else [])}):
-            for given in _NEIGHBOURS.get(due, (200, 202, 204)):
+    for operation in contract.operations.values():
+        for due in sorted(status for status in operation.responses if status < 300):
+            for given in _NEARBY.get(due, (200, 202, 204)):
                 if given not in operation.responses:
-                    yield _status(role, operation, due, given, None)
+                    yield _status(operation, due, given, None)
         for due, instead in _ERRORS.items():
             if due not in operation.responses:
                 continue
             for given in instead:
-                yield _status(role, operation, due, given, _moot_status(operation, due, given))
+                yield _status(operation, due, given, _moot_status(operation, due, given))
 
 
 def _moot_status(operation: Operation, due: int, given: int) -> str | None:
@@ -168,19 +150,19 @@ def _moot_status(operation: Operation, due: int, given: int) -> str | None:
     return None
 
 
-def _status(role: str, operation: Operation, due: int, given: int, equivalent: str | None) -> Defect:
-    def change(answer: Reply) -> Reply:
-        content = answer.content
+def _status(operation: Operation, due: int, given: int, equivalent: str | None) -> Defect:
+    def change(reply: Reply) -> Reply:
+        content = reply.content
         if isinstance(content, dict) and given >= 300 and "code" in content:
             content = {**content, "code": given}
-        return replace(answer, status=given, content=b"" if given == 204 else content)
+        return replace(reply, status=given, content=b"" if given == 204 else content)
 
     return _made(
-        f"response-status/{role}/{due}-{given}",
-        f"{role} answers {given} where {due} is due",
+        f"response-status/{operation.name}/{due}-{given}",
+        f"{operation.name} answers {given} where {due} is due",
         f"/paths/{operation.id}/responses/{due}",
-        answering(role, lambda answer: answer.status == due, change),
-        role,
+        answering(operation.name, lambda reply: reply.status == due, change),
+        operation.name,
         equivalent,
     )
 
@@ -197,28 +179,28 @@ _KINDS: Final[Mapping[str, bytes]] = {
 
 def content_types(contract: Contract) -> Iterator[Defect]:
     """``response-content-type/<operation>/<success or error>/<what>``."""
-    for role, operation in contract.operations.items():
-        for side, wanted in (("success", _succeeded), ("error", _failed)):
+    for operation in contract.operations.values():
+        for side, wanted in (("success", succeeded), ("error", _failed)):
             for name, kind in _KINDS.items():
                 yield _made(
-                    f"response-content-type/{role}/{side}/{name}",
-                    f"{role}: the {side} comes as {kind.decode() or 'nothing that has a name'}",
+                    f"response-content-type/{operation.name}/{side}/{name}",
+                    f"{operation.name}: the {side} comes as {kind.decode() or 'nothing that has a name'}",
                     f"/paths/{operation.id}/responses",
-                    answering(role, wanted, lambda answer, kind=kind: replace(answer, kind=kind)),  # type: ignore[misc]
-                    role,
+                    answering(operation.name, wanted, lambda reply, kind=kind: replace(reply, kind=kind)),  # type: ignore[misc]
+                    operation.name,
                 )
-        if role in _MEASURED:
+        if "text/csv" in operation.responses[success(operation)].content:
             yield _made(
-                f"response-content-type/{role}/csv/as-json",
-                f"{role}: comma-separated values come as JSON",
+                f"response-content-type/{operation.name}/csv/as-json",
+                f"{operation.name}: comma-separated values come as JSON",
                 f"/paths/{operation.id}/responses/200",
-                answering(role, lambda answer: answer.kind == CSV, lambda answer: replace(answer, kind=JSON)),
-                role,
+                answering(operation.name, lambda reply: reply.kind == CSV, lambda reply: replace(reply, kind=JSON)),
+                operation.name,
             )
 
 
 def _body(change: Callable[[dict[str, Json]], Json | bytes]) -> Callable[[Reply], Reply]:
-    return lambda answer: replace(answer, content=change(dict(answer.content or {})))  # type: ignore[arg-type]
+    return lambda reply: replace(reply, content=change(dict(reply.content or {})))  # type: ignore[arg-type]
 
 
 _ERROR_BODIES: Final[Mapping[str, tuple[str, Callable[[dict[str, Json]], Json | bytes]]]] = {
@@ -247,12 +229,12 @@ _ERROR_BODIES: Final[Mapping[str, tuple[str, Callable[[dict[str, Json]], Json | 
 
 def error_bodies(contract: Contract) -> Iterator[Defect]:
     """``error-body/<operation>/<what>``."""
-    for role, operation in contract.operations.items():
+    for operation in contract.operations.values():
         for name, (what, change) in _ERROR_BODIES.items():
             yield _made(
-                f"error-body/{role}/{name}",
-                f"{role}: the body of an error {what}",
+                f"error-body/{operation.name}/{name}",
+                f"{operation.name}: the body of an error {what}",
                 f"/paths/{operation.id}/responses",
-                answering(role, _failed, _body(change)),
-                role,
+                answering(operation.name, _failed, _body(change)),
+                operation.name,
             )

@@ -3,147 +3,108 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from assay.contract.documents import Contract
 from assay.contract.request import Json
 from assay.reference import patching
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects import fidelity
-from assay.reference.defects.base import Defect
-from assay.reference.defects.trees import at_value
+from assay.reference.defects.base import Defect, answering, around, at_value, mixed, named_workload, succeeded
 from assay.reference.http import Call, Refusal, Reply, encode
-from assay.reference.operations import Operations
+from assay.reference.plane import Plane, Proceed
 from assay.reference.store import Store, StoredWorkload
 from assay.reference.times import SECOND
 
 _EVERY: Final = 4  # of what goes wrong now and then, every so many
 
 
-def _storing(make: Callable[[type[Store]], type[Store]]) -> Change:
-    return lambda behaviour: replace(behaviour, store=make(behaviour.store))
-
-
-def _operating(make: Callable[[type[Operations]], type[Operations]]) -> Change:
-    return lambda behaviour: replace(behaviour, operations=make(behaviour.operations))
-
-
 # --- the store itself ------------------------------------------------------------------------------------------
 
 
-def _lost_creation(base: type[Store]) -> type[Store]:
-    class Losing(base):  # type: ignore[misc,valid-type]
-        count = 0
+class _LosesCreations(Store):
+    count = 0
 
-        def insert(self, workload: StoredWorkload, now: int) -> None:
-            self.count += 1
-            if self.count % _EVERY:
-                super().insert(workload, now)
-
-    return Losing
+    def insert(self, workload: StoredWorkload, now: int) -> None:
+        self.count += 1
+        if self.count % _EVERY:
+            super().insert(workload, now)
 
 
-def _lost_update(base: type[Store]) -> type[Store]:
-    class Losing(base):  # type: ignore[misc,valid-type]
-        def replace(self, workload: StoredWorkload, changes: Any) -> None:
-            """Forget what was asked for."""
-
-    return Losing
+class _LosesUpdates(Store):
+    def replace(self, workload: StoredWorkload, changes: Mapping[str, Json]) -> None:
+        """Forget what was asked for."""
 
 
-def _delete_ignored(base: type[Store]) -> type[Store]:
-    class Keeping(base):  # type: ignore[misc,valid-type]
-        def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
-            """Leave everything as it is."""
-
-    return Keeping
+class _IgnoresDeletions(Store):
+    def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
+        """Leave everything as it is."""
 
 
-def _delete_takes_neighbour(base: type[Store]) -> type[Store]:
-    class Greedy(base):  # type: ignore[misc,valid-type]
-        def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
-            super().delete(workload, now, gone)
-            for other in self.live(now):
-                if other.deleted is None and other is not workload:
-                    super().delete(other, now, gone)
-
-    return Greedy
+class _DeletesEverything(Store):
+    def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
+        super().delete(workload, now, gone)
+        for other in self.live(now):
+            if other.deleted is None and other is not workload:
+                super().delete(other, now, gone)
 
 
-def _delete_other(base: type[Store]) -> type[Store]:
-    class Mistaken(base):  # type: ignore[misc,valid-type]
-        def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
-            others = [item for item in self.live(now) if item.deleted is None and item is not workload]
-            super().delete(others[0] if others else workload, now, gone)
-
-    return Mistaken
+class _DeletesAnother(Store):
+    def delete(self, workload: StoredWorkload, now: int, gone: int) -> None:
+        others = [item for item in self.live(now) if item.deleted is None and item is not workload]
+        super().delete(others[0] if others else workload, now, gone)
 
 
-def _update_takes_neighbour(base: type[Store]) -> type[Store]:
-    class Greedy(base):  # type: ignore[misc,valid-type]
-        def replace(self, _: StoredWorkload, changes: Any) -> None:
-            for other in list(self._live.values()):
-                super().replace(other, changes)
-
-    return Greedy
+class _UpdatesEverything(Store):
+    def replace(self, _: StoredWorkload, changes: Mapping[str, Json]) -> None:
+        for other in list(self._live.values()):
+            super().replace(other, changes)
 
 
-def _resurrected(base: type[Store]) -> type[Store]:
-    class Undead(base):  # type: ignore[misc,valid-type]
-        def find(self, workload_id: str, now: int) -> StoredWorkload | None:
-            found: StoredWorkload | None = super().find(workload_id, now)
-            if found is not None:
-                return found
-            for gone in self._tombstones:
-                if gone.id == workload_id and now > gone.gone + SECOND // 10:
-                    gone.deleted, gone.gone = None, None
-                    self._live[gone.id] = gone
-                    return super().find(workload_id, now)  # type: ignore[no-any-return]
-            return None
-
-    return Undead
+class _BringsBack(Store):
+    def find(self, workload_id: str, now: int) -> StoredWorkload | None:
+        found = super().find(workload_id, now)
+        if found is not None:
+            return found
+        for buried in self._tombstones:
+            if buried.id == workload_id and now > (buried.gone or 0) + SECOND // 10:
+                self.bring_back(buried)
+                return super().find(workload_id, now)
+        return None
 
 
-def _reads_latest(base: type[Store]) -> type[Store]:
-    class Confused(base):  # type: ignore[misc,valid-type]
-        def find(self, workload_id: str, now: int) -> StoredWorkload | None:
-            found = super().find(workload_id, now)
-            newest: StoredWorkload | None = next(reversed(self._live.values())) if found is not None else None
-            return newest
-
-    return Confused
+class _FindsNewest(Store):
+    def find(self, workload_id: str, now: int) -> StoredWorkload | None:
+        found = super().find(workload_id, now)
+        return next(reversed(self._live.values())) if found is not None else None
 
 
-def _id_reused(base: type[Operations]) -> type[Operations]:
-    class Reusing(base):  # type: ignore[misc,valid-type]
-        count = 0
+def _id_reused(behaviour: Behaviour) -> Behaviour:
+    count = 0
 
-        def create(self, call: Call) -> Reply:
-            self.count += 1
-            held = self.plane.random.getstate()
-            answer: Reply = super().create(call)
-            if self.count % 2:
-                self.plane.random.setstate(held)
-            return answer
+    def step(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+        nonlocal count
+        count += 1
+        held = plane.random.getstate()
+        reply = proceed(call)
+        if count % 2:
+            plane.random.setstate(held)
+        return reply
 
-    return Reusing
+    return behaviour.around("create", step)
 
 
 # --- what an operation does to it ------------------------------------------------------------------------------
 
 
 def _patching(how: Callable[[Json, dict[str, Json]], Json]) -> Change:
-    def make(base: type[Operations]) -> type[Operations]:
-        class Other(base):  # type: ignore[misc,valid-type]
-            def patched(self, before: Json, patch: dict[str, Json]) -> Json:
-                return how(before, patch) if patch else before
+    class PatchesOtherwise(Plane):
+        def patched(self, before: Json, patch: dict[str, Json]) -> Json:
+            return how(before, patch) if patch else before
 
-        return Other
-
-    return _operating(make)
+    return mixed(PatchesOtherwise)
 
 
 def _drops_first_named(before: Json, patch: dict[str, Json]) -> Json:
@@ -179,149 +140,134 @@ def _resets_booleans(before: Json, patch: dict[str, Json]) -> Json:
     return {name: False if value is True and name not in patch else value for name, value in merged.items()}
 
 
-def _refused_update_applied(base: type[Operations]) -> type[Operations]:
-    class Hasty(base):  # type: ignore[misc,valid-type]
-        def update(self, call: Call) -> Reply:
-            try:
-                return super().update(call)  # type: ignore[no-any-return]
-            except Refusal as refusal:
-                if refusal.status == 400:
-                    self.apply_what_is_lawful(call)
-                raise
-
-        def apply_what_is_lawful(self, call: Call) -> None:
-            workload = self.plane.store.find(call.params["workloadId"].lower(), self.plane.now())
-            try:
-                sent = json.loads(call.body)["spec"]
-            except (ValueError, KeyError, TypeError):
-                return
-            if workload is None or not isinstance(sent, dict):
-                return
-            plain = {
-                name: value for name, value in sent.items() if isinstance(value, str) and name != "priorityClass"
-            }
-            changed = patching.merged(json.loads(workload.spec), plain)
-            self.plane.store.replace(workload, {"spec": encode(changed)})
-
-    return Hasty
+def _refused_update_applied(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+    try:
+        return proceed(call)
+    except Refusal as refusal:
+        if refusal.status == 400:
+            _apply_plain_texts(plane, call)
+        raise
 
 
-def _refused_creation_stored(base: type[Operations]) -> type[Operations]:
-    class Hasty(base):  # type: ignore[misc,valid-type]
-        def create(self, call: Call) -> Reply:
-            try:
-                return super().create(call)  # type: ignore[no-any-return]
-            except Refusal as refusal:
-                if refusal.status == 400:
-                    self.store_all_the_same(call)
-                raise
-
-        def store_all_the_same(self, call: Call) -> None:
-            try:
-                body = json.loads(call.body)
-                name, project = body["name"], self.permitted_project(call, body["projectId"])
-            except (ValueError, KeyError, TypeError, Refusal):
-                return
-            now = self.plane.now()
-            identity = str(uuid.UUID(int=self.plane.random.getrandbits(128), version=4))
-            spec = encode(body.get("spec"))
-            self.plane.store.insert(
-                StoredWorkload(identity, name, name, project, body["clusterId"], call.caller.id, now, spec), now
-            )
-
-    return Hasty
+def _apply_plain_texts(plane: Plane, call: Call) -> None:
+    workload = plane.store.find(call.params["workloadId"].lower(), plane.now())
+    try:
+        sent = json.loads(call.body)["spec"]
+    except (ValueError, KeyError, TypeError):
+        return
+    if workload is None or not isinstance(sent, dict):
+        return
+    plain = {name: value for name, value in sent.items() if isinstance(value, str) and name != "priorityClass"}
+    changed = patching.merged(json.loads(workload.spec), plain)
+    plane.store.replace(workload, {"spec": encode(changed)})
 
 
-def _dry_update(base: type[Operations]) -> type[Operations]:
+def _refused_creation_stored(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+    try:
+        return proceed(call)
+    except Refusal as refusal:
+        if refusal.status == 400:
+            _store_all_the_same(plane, call)
+        raise
+
+
+def _store_all_the_same(plane: Plane, call: Call) -> None:
+    try:
+        body = json.loads(call.body)
+        name, project = body["name"], plane.permitted_project(call.caller, body["projectId"])
+        spec, cluster = encode(body.get("spec")), body["clusterId"]
+    except (ValueError, KeyError, TypeError, Refusal):
+        return
+    now = plane.now()
+    plane.store.insert(StoredWorkload(plane.new_id(), name, name, project, cluster, call.caller.id, now, spec), now)
+
+
+def _dry_update(plane: Plane, call: Call, proceed: Proceed) -> Reply:
     """The answer shows what was asked for, the store keeps what it had."""
-
-    class Dry(base):  # type: ignore[misc,valid-type]
-        def update(self, call: Call) -> Reply:
-            workload = self.permitted_workload("update", call)
-            before = (workload.spec, workload.updated)
-            answer: Reply = super().update(call)
-            told = replace(answer, content=answer.encoded())
-            workload.spec, workload.updated = before
-            workload.rendered = None
-            return told
-
-    return Dry
+    workload = named_workload(plane, call)
+    before = (workload.spec, workload.updated)
+    reply = proceed(call)
+    shown = replace(reply, content=reply.encoded())
+    workload.spec, workload.updated = before
+    workload.rendered = None
+    return shown
 
 
-def _not_idempotent(base: type[Operations]) -> type[Operations]:
+class _TogglesUpdates(Plane):
     """The same update a second time undoes the first one."""
 
-    class Toggling(base):  # type: ignore[misc,valid-type]
-        def patched(self, before: Json, patch: dict[str, Json]) -> Json:
-            merged = super().patched(before, patch)
-            if merged == before and patch:
-                return {name: value for name, value in before.items() if name not in patch or name == "image"}
-            return merged
-
-    return Toggling
+    def patched(self, before: Json, patch: dict[str, Json]) -> Json:
+        merged = super().patched(before, patch)
+        if merged == before and patch:
+            return {name: value for name, value in before.items() if name not in patch or name == "image"}
+        return merged
 
 
-def _finalised_name(change: Callable[[Operations, Json, str], str]) -> Change:
-    def make(base: type[Operations]) -> type[Operations]:
-        class Naming(base):  # type: ignore[misc,valid-type]
-            def final_name(self, body: Json) -> str:
-                return change(self, body, super().final_name(body))
+def _naming(change: Callable[[Json, str], str]) -> Change:
+    """``change``: (body, the right final name) -> the final name."""
 
-        return Naming
+    class NamesOtherwise(Plane):
+        def final_name(self, body: Json) -> str:
+            return change(body, super().final_name(body))
 
-    return _operating(make)
+    return mixed(NamesOtherwise)
 
 
-def _told(role: str, pointer: str, change: Callable[[Json], Json]) -> Change:
+def _telling(operation: str, pointer: str, change: Callable[[Json], Json]) -> Change:
     """The answers of one operation tell something else at ``pointer``."""
-
-    def after(_: object, call: Call, answer: Reply) -> Reply:
-        if call.operation == role and answer.status < 300 and isinstance(answer.content, dict):
-            answer = replace(answer, content=at_value(answer.content, pointer, change))
-        return answer
-
-    return lambda behaviour: behaviour.then(after)
+    return answering(
+        operation,
+        succeeded,
+        lambda reply: replace(reply, content=at_value(reply.content, pointer, change)),
+    )
 
 
 def _metadata_moves(pointer: str, value: Callable[[Json], Json]) -> Iterator[tuple[str, str, Change]]:
     name = pointer.removeprefix("/")
-    for role in ("read", "update"):
+    for operation in ("read", "update"):
         yield (
-            f"{role}-tells-other-{name}",
-            f"{role} tells another {name} than the creation",
-            _told(role, pointer, value),
+            f"{operation}-tells-other-{name}",
+            f"{operation} tells another {name} than the creation",
+            _telling(operation, pointer, value),
         )
 
 
 def _stale_reads(behaviour: Behaviour) -> Behaviour:
     """A read tells the spec of the creation for a minute after an update."""
+    first: dict[str, bytes] = {}
 
-    class Remembering(behaviour.operations):  # type: ignore[misc,name-defined]
-        def create(self, call: Call) -> Reply:
-            answer: Reply = super().create(call)
-            workload = next(reversed(self.plane.store._live.values()))
-            self.first = {**getattr(self, "first", {}), workload.id: workload.spec}
-            return answer
+    def creating(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+        reply = proceed(call)
+        workload = next(reversed(plane.store._live.values()))
+        first[workload.id] = workload.spec
+        return reply
 
-        def read(self, call: Call) -> Reply:
-            workload = self.permitted_workload("read", call)
-            now = self.plane.now()
-            if workload.updated is None or now - workload.updated > 60 * SECOND:
-                return super().read(call)  # type: ignore[no-any-return]
-            document = self.document(workload, now)
-            return Reply(200, {**document, "spec": json.loads(self.first[workload.id])})
+    def reading(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+        workload = named_workload(plane, call)
+        now = plane.now()
+        if workload.updated is None or now - workload.updated > 60 * SECOND:
+            return proceed(call)
+        return Reply(200, {**plane.document(workload, now), "spec": json.loads(first[workload.id])})
 
-    return replace(behaviour, operations=Remembering)
+    return behaviour.around("create", creating).around("read", reading)
 
 
 _OTHER_ID: Final = "0f6b1c1e-8a35-4d0e-9f5c-7d5a5c1e0001"
 
 _DEFECTS: Final[tuple[tuple[str, str, Change], ...]] = (
-    ("creation-lost", f"every {_EVERY}th creation is accepted and not stored", _storing(_lost_creation)),
-    ("update-lost", "an accepted update changes nothing", _storing(_lost_update)),
-    ("update-answered-not-stored", "the answer to an update shows what is never stored", _operating(_dry_update)),
-    ("update-undone-by-repetition", "the same update a second time undoes the first", _operating(_not_idempotent)),
-    ("update-touches-others", "an update changes every other workload too", _storing(_update_takes_neighbour)),
+    ("creation-lost", f"every {_EVERY}th creation is accepted and not stored", mixed(_LosesCreations)),
+    ("update-lost", "an accepted update changes nothing", mixed(_LosesUpdates)),
+    (
+        "update-answered-not-stored",
+        "the answer to an update shows what is never stored",
+        around("update", _dry_update),
+    ),
+    (
+        "update-undone-by-repetition",
+        "the same update a second time undoes the first",
+        mixed(_TogglesUpdates),
+    ),
+    ("update-touches-others", "an update changes every other workload too", mixed(_UpdatesEverything)),
     ("update-drops-first-field", "of several fields the first one is not updated", _patching(_drops_first_named)),
     ("update-joins-lists", "an update appends to lists instead of replacing them", _patching(_joins_lists)),
     ("update-only-fills", "an update sets only what was not set before", _patching(_only_fills)),
@@ -334,32 +280,36 @@ _DEFECTS: Final[tuple[tuple[str, str, Change], ...]] = (
             *("storage", "relatedUrls"),
         )
     ),
-    ("refused-update-applied", "a refused update is applied in part", _operating(_refused_update_applied)),
-    ("refused-creation-stored", "a refused creation is stored all the same", _operating(_refused_creation_stored)),
-    ("delete-ignored", "an accepted deletion does nothing", _storing(_delete_ignored)),
-    ("delete-takes-all", "a deletion deletes all workloads", _storing(_delete_takes_neighbour)),
-    ("delete-takes-another", "a deletion deletes another workload", _storing(_delete_other)),
-    ("deleted-comes-back", "a deleted workload comes back", _storing(_resurrected)),
-    ("read-swapped", "a read tells the newest workload, whichever was asked for", _storing(_reads_latest)),
+    ("refused-update-applied", "a refused update is applied in part", around("update", _refused_update_applied)),
+    (
+        "refused-creation-stored",
+        "a refused creation is stored all the same",
+        around("create", _refused_creation_stored),
+    ),
+    ("delete-ignored", "an accepted deletion does nothing", mixed(_IgnoresDeletions)),
+    ("delete-takes-all", "a deletion deletes all workloads", mixed(_DeletesEverything)),
+    ("delete-takes-another", "a deletion deletes another workload", mixed(_DeletesAnother)),
+    ("deleted-comes-back", "a deleted workload comes back", mixed(_BringsBack)),
+    ("read-swapped", "a read tells the newest workload, whichever was asked for", mixed(_FindsNewest)),
     ("read-stale", "for a minute after an update reads tell the former spec", _stale_reads),
-    ("id-reused", "every other workload gets the id of the one before", _operating(_id_reused)),
+    ("id-reused", "every other workload gets the id of the one before", _id_reused),
     (
         "prefix-ignored",
         "with useGivenNameAsPrefix the name gets no suffix",
-        _finalised_name(lambda _, body, __: str(body["name"])),
+        _naming(lambda body, __: str(body["name"])),
     ),
     (
         "prefix-always",
         "every name gets a suffix",
-        _finalised_name(lambda _, body, name: name if body.get("useGivenNameAsPrefix") else f"{name}-x1"),
+        _naming(lambda body, name: name if body.get("useGivenNameAsPrefix") else f"{name}-x1"),
     ),
     (
         "suffix-first",
         "the suffix stands before the name",
-        _finalised_name(lambda _, body, name: f"x1-{body['name']}" if body.get("useGivenNameAsPrefix") else name),
+        _naming(lambda body, name: f"x1-{body['name']}" if body.get("useGivenNameAsPrefix") else name),
     ),
-    ("name-cut", "a name is cut to 20 characters", _finalised_name(lambda _, __, name: name[:20])),
-    ("name-in-capitals", "a name is stored in capitals", _finalised_name(lambda _, __, name: name.upper())),
+    ("name-cut", "a name is cut to 20 characters", _naming(lambda __, name: name[:20])),
+    ("name-in-capitals", "a name is stored in capitals", _naming(lambda __, name: name.upper())),
     *_metadata_moves("/name", lambda value: f"{value}-x"),
     *_metadata_moves("/requestedName", lambda value: f"{value}-x"),
     *_metadata_moves("/workloadId", lambda _: _OTHER_ID),
@@ -370,27 +320,27 @@ _DEFECTS: Final[tuple[tuple[str, str, Change], ...]] = (
     (
         "creation-tells-other-project",
         "a creation tells another project",
-        _told("create", "/projectId", lambda _: "4501102"),
+        _telling("create", "/projectId", lambda _: "4501102"),
     ),
     (
         "creation-tells-other-cluster",
         "a creation tells another cluster",
-        _told("create", "/clusterId", lambda _: _OTHER_ID),
+        _telling("create", "/clusterId", lambda _: _OTHER_ID),
     ),
     (
         "creation-tells-other-name",
         "requestedName is not the requested one",
-        _told("create", "/requestedName", lambda _: "x"),
+        _telling("create", "/requestedName", lambda _: "x"),
     ),
     (
         "creation-tells-old-time",
         "createdAt lies a day back",
-        _told("create", "/createdAt", lambda _: "2020-01-01T00:00:00Z"),
+        _telling("create", "/createdAt", lambda _: "2020-01-01T00:00:00Z"),
     ),
     (
         "creation-tells-deleted",
         "a new workload has a deletion time",
-        _told("create", "/deletedAt", lambda _: "2026-01-01T00:00:00Z"),
+        _telling("create", "/deletedAt", lambda _: "2026-01-01T00:00:00Z"),
     ),
 )
 

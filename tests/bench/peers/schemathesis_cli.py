@@ -20,7 +20,7 @@ from typing import Any, Final
 import httpx
 
 from assay.reference import embedded
-from assay.reference.options import Options
+from assay.reference.embedded import Options
 
 _LONGEST: Final = 1_800.0
 _POD_SECONDS: Final = 15.0

@@ -1,4 +1,4 @@
-"""Lawful changes to answers: what a control plane may add, leave out, reorder or spell in its own way."""
+"""Conforming changes to answers: what a control plane may add, leave out, reorder or spell in its own way."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from assay.contract import quantity
 from assay.contract.request import Json
 from assay.contract.schema import Node
-from assay.reference.behaviour import After, Change
+from assay.reference.behaviour import Change
 from assay.reference.http import JSON, Call, Reply, encode
-
-if TYPE_CHECKING:
-    from assay.reference.plane import Plane
-
-WORKLOADS: Final = frozenset({"create", "read", "update"})
-METRICS: Final = frozenset({"metrics", "pod_metrics"})
+from assay.reference.plane import After, Plane
 
 
 def after(change: After) -> Change:
@@ -30,8 +25,8 @@ def after(change: After) -> Change:
 def on_workloads(change: Callable[[dict[str, Any]], Json]) -> Change:
     """A behaviour that changes each workload that it tells."""
 
-    def each(_: Plane, call: Call, answer: Reply) -> Reply:
-        if call.operation in WORKLOADS and answer.status < 300 and isinstance(answer.content, dict):
+    def each(plane: Plane, call: Call, answer: Reply) -> Reply:
+        if call.operation in plane.tells_workload and answer.status < 300 and isinstance(answer.content, dict):
             answer.content = change(answer.content)
         return answer
 
@@ -43,9 +38,12 @@ def on_specs(change: Callable[[Node, dict[str, Any]], Json]) -> Change:
 
     def each(plane: Plane, call: Call, answer: Reply) -> Reply:
         content = answer.content
-        if call.operation in WORKLOADS and isinstance(content, dict) and isinstance(content.get("spec"), dict):
-            node = plane.validation.body_node("create").properties["spec"]
-            answer.content = {**content, "spec": change(node, content["spec"])}
+        if (
+            call.operation in plane.tells_workload
+            and isinstance(content, dict)
+            and isinstance(content.get("spec"), dict)
+        ):
+            answer.content = {**content, "spec": change(plane.spec_schema, content["spec"])}
         return answer
 
     return after(each)
@@ -54,8 +52,8 @@ def on_specs(change: Callable[[Node, dict[str, Any]], Json]) -> Change:
 def on_series(change: Callable[[dict[str, Any]], None]) -> Change:
     """A behaviour that changes each measurement of its JSON metrics in place."""
 
-    def each(_: Plane, call: Call, answer: Reply) -> Reply:
-        if call.operation in METRICS and isinstance(answer.content, dict):
+    def each(plane: Plane, call: Call, answer: Reply) -> Reply:
+        if plane.measures(call) and isinstance(answer.content, dict):
             for series in answer.content.get("measurements", ()):
                 change(series)
         return answer
@@ -264,8 +262,9 @@ def _first_of_each(items: Iterator[Json]) -> Iterator[Json]:
 def moments(spell: Callable[[re.Match[str]], str]) -> Change:
     """A behaviour that spells moments in its own way, in JSON (CSV keeps its own)."""
 
-    def each(_: Plane, call: Call, answer: Reply) -> Reply:
-        if call.operation in WORKLOADS | METRICS and answer.status < 300 and isinstance(answer.content, dict):
+    def each(plane: Plane, call: Call, answer: Reply) -> Reply:
+        told = call.operation in plane.tells_workload or plane.measures(call)
+        if told and answer.status < 300 and isinstance(answer.content, dict):
             answer.content = _respelled(answer.content, spell)
         return answer
 

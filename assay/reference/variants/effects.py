@@ -1,22 +1,24 @@
-"""Lawful lives of a workload: when what is asked for takes effect, how an update is merged, what is measured."""
+"""Conforming effects: when what is asked for takes effect, how an update is merged, what is measured and sent."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
+from assay.contract.documents import Operation
 from assay.contract.request import Json
 from assay.reference import patching
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.http import Call, Headers, Refusal, Reply
-from assay.reference.metrics import Measurement, Range, Window
-from assay.reference.operations import Operations
-from assay.reference.plane import Plane
+from assay.reference.lifecycle import Lifecycle
+from assay.reference.metrics import Measurement, Metrics, Range, Window
+from assay.reference.plane import Plane, Proceed, Wire
 from assay.reference.scaling import Pod
-from assay.reference.store import StoredWorkload
+from assay.reference.store import Store, StoredWorkload
+from assay.reference.tenant import Caller
 from assay.reference.times import SECOND
 
 _UPDATE_SECONDS: Final = 2.0
@@ -25,58 +27,57 @@ _CREATION_SECONDS: Final = 0.3
 
 def updates_show_late(behaviour: Behaviour) -> Behaviour:
     """An accepted update is what the next one builds on at once, but answers show it two seconds later."""
+    return behaviour.mixing(_ShowsUpdatesLate).around("update", _remembering)
 
-    class ShowsLate:
-        def __init__(self, plane: Plane) -> None:
-            super().__init__(plane)  # type: ignore[call-arg]
-            self._replaced: dict[str, list[tuple[int, bytes]]] = {}  # id: (until when it shows, spec)
 
-        def update(self, call: Call) -> Reply:
-            operations: Operations = self  # type: ignore[assignment]
-            plane = operations.plane
-            workload = plane.store.find(call.params["workloadId"].lower(), plane.now())
-            before = workload.spec if workload is not None else b""
-            answer: Reply = super().update(call)  # type: ignore[misc]
-            if workload is not None and workload.spec != before:
-                until = plane.now() + int(_UPDATE_SECONDS * SECOND)
-                self._replaced.setdefault(workload.id, []).append((until, before))
-                return operations.describe(answer.status, workload, plane.now())
-            return answer
+class _ShowsUpdatesLate(Plane):
+    @cached_property
+    def replaced(self) -> dict[str, list[tuple[int, bytes]]]:
+        """Id of a workload: (until when it shows, spec)."""
+        return {}
 
-        def describe(self, status: int, workload: StoredWorkload, now: int) -> Reply:
-            operations: Operations = self  # type: ignore[assignment]
-            return Reply(status, operations.document(workload, now))
+    def describe(self, status: int, workload: StoredWorkload, now: int) -> Reply:
+        return Reply(status, self.document(workload, now))
 
-        def document(self, workload: StoredWorkload, now: int) -> dict[str, Json]:
-            described: dict[str, Json] = super().document(workload, now)  # type: ignore[misc]
-            shown = next((spec for until, spec in self._replaced.get(workload.id, ()) if now < until), None)
-            return described if shown is None else {**described, "spec": json.loads(shown)}
+    def document(self, workload: StoredWorkload, now: int) -> dict[str, Json]:
+        described = super().document(workload, now)
+        shown = next((spec for until, spec in self.replaced.get(workload.id, ()) if now < until), None)
+        return described if shown is None else {**described, "spec": json.loads(shown)}
 
-    return behaviour.mixing("operations", ShowsLate)
+
+def _remembering(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+    assert isinstance(plane, _ShowsUpdatesLate)
+    workload = plane.store.find(call.params["workloadId"].lower(), plane.now())
+    before = workload.spec if workload is not None else b""
+    reply = proceed(call)
+    if workload is not None and workload.spec != before:
+        until = plane.now() + int(_UPDATE_SECONDS * SECOND)
+        plane.replaced.setdefault(workload.id, []).append((until, before))
+        return plane.describe(reply.status, workload, plane.now())
+    return reply
+
+
+class _ShowsCreationsLate(Plane):
+    def permitted_workload(self, operation: Operation, workload_id: str, caller: Caller) -> StoredWorkload:
+        workload = super().permitted_workload(operation, workload_id, caller)
+        if self.now() < workload.created + int(_CREATION_SECONDS * SECOND):
+            raise Refusal(404, f"there is no workload {workload.id}")
+        return workload
 
 
 def creations_show_late(behaviour: Behaviour) -> Behaviour:
     """A creation is accepted (202), and 0.3 s later the workload can be read, updated and deleted."""
-
-    class ShowsLate:
-        def permitted_workload(self, role: Any, call: Call) -> StoredWorkload:
-            operations: Operations = self  # type: ignore[assignment]
-            workload: StoredWorkload = super().permitted_workload(role, call)  # type: ignore[misc]
-            if operations.plane.now() < workload.created + int(_CREATION_SECONDS * SECOND):
-                raise Refusal(404, f"there is no workload {workload.id}")
-            return workload
-
-    return behaviour.mixing("operations", ShowsLate)
+    return behaviour.mixing(_ShowsCreationsLate)
 
 
-def merging(merge: Any) -> Change:
+def merging(merge: Callable[[Json, Mapping[str, Json]], Json]) -> Change:
     """A behaviour that merges an update by ``merge`` (stored spec, patch)."""
 
-    class Merges:
+    class MergesOtherwise(Plane):
         def patched(self, before: Json, patch: dict[str, Json]) -> Json:
             return merge(before, patch) if patch else before
 
-    return lambda behaviour: behaviour.mixing("operations", Merges)
+    return lambda behaviour: behaviour.mixing(MergesOtherwise)
 
 
 def nulls_ignored(stored: Json, patch: Mapping[str, Json]) -> Json:
@@ -110,52 +111,48 @@ def _is_named(item: Json) -> bool:
     return isinstance(item, dict) and isinstance(item.get("name"), str)
 
 
+class _JoinsPrefixes(Plane):
+    def final_name(self, body: Json) -> str:
+        name, sent = super().final_name(body), str(body["name"])
+        return sent + name.removeprefix(f"{sent}-") if name != sent else name
+
+
 def prefix_joined(behaviour: Behaviour) -> Behaviour:
     """A name that is a prefix is followed by random characters without a hyphen between them."""
+    return behaviour.mixing(_JoinsPrefixes)
 
-    class Joins:
-        def final_name(self, body: Json) -> str:
-            name: str = super().final_name(body)  # type: ignore[misc]
-            return body["name"] + name.removeprefix(str(body["name"]) + "-") if name != body["name"] else name
 
-    return behaviour.mixing("operations", Joins)
+class _KeepsNames(Store):
+    def named(self, project_id: str, name: str) -> StoredWorkload | None:
+        return self._names.get((project_id, name))
 
 
 def names_kept(behaviour: Behaviour) -> Behaviour:
     """The name of a deleted workload stays taken until its record is gone."""
+    return behaviour.mixing(_KeepsNames)
 
-    class KeepsNames:
-        def named(self, project_id: str, name: str) -> StoredWorkload | None:
-            holder: StoredWorkload | None = self._names.get((project_id, name))  # type: ignore[attr-defined]
-            return holder
 
-    return behaviour.mixing("store", KeepsNames)
+class _FailsToStart(Lifecycle):
+    def failed_from(self, workload: StoredWorkload) -> int | None:
+        return workload.created + SECOND // 2
 
 
 def failing(behaviour: Behaviour) -> Behaviour:
     """No image can be pulled here: each workload is Failed before it runs."""
-
-    class Fails:
-        def failed_from(self, workload: StoredWorkload) -> int | None:
-            return workload.created + SECOND // 2
-
-    return behaviour.mixing("lifecycle", Fails)
+    return behaviour.mixing(_FailsToStart)
 
 
 # Metrics
 
-Wanted = tuple[StoredWorkload, list[str], Range, Window, Pod | None]
 
-
-def _measuring(change: Any) -> Change:
-    class Measures:
+def _measuring(change: Callable[[list[Measurement]], list[Measurement]]) -> Change:
+    class MeasuresOtherwise(Metrics):
         def measure(
             self, workload: StoredWorkload, kinds: list[str], wanted: Range, window: Window, pod: Pod | None = None
         ) -> list[Measurement]:
-            found: list[Measurement] = super().measure(workload, kinds, wanted, window, pod)  # type: ignore[misc]
-            return list(change(found))
+            return change(super().measure(workload, kinds, wanted, window, pod))
 
-    return lambda behaviour: behaviour.mixing("metrics", Measures)
+    return lambda behaviour: behaviour.mixing(MeasuresOtherwise)
 
 
 metrics_empty: Final = _measuring(lambda _: [])
@@ -164,26 +161,26 @@ metrics_backwards: Final = _measuring(lambda found: [replace(one, values=one.val
 no_latency: Final = _measuring(lambda found: [one for one in found if one.type != "LATENCY"])
 
 
+class _MeasuresAnytime(Metrics):
+    def window(self, *_: Any) -> Window:
+        return Window(-(2**62), 2**62)
+
+    def throughput(self, *_: Any) -> float:
+        return 1.5
+
+    def latency(self, *_: Any) -> float:
+        return 20.0
+
+
 def metrics_anytime(behaviour: Behaviour) -> Behaviour:
     """Numbers for every moment asked for, whether anything can have been measured then or not."""
-
-    class MeasuresAnytime:
-        def window(self, *_: Any) -> Window:
-            return Window(-(2**62), 2**62)
-
-        def throughput(self, *_: Any) -> float:
-            return 1.5
-
-        def latency(self, *_: Any) -> float:
-            return 20.0
-
-    return behaviour.mixing("metrics", MeasuresAnytime)
+    return behaviour.mixing(_MeasuresAnytime)
 
 
 # On the wire
 
 
-def on_wire(change: Any) -> Change:
+def on_wire(change: Wire) -> Change:
     """A behaviour that changes the header fields of every answer as they leave."""
     return lambda behaviour: behaviour.sending(change)
 
@@ -222,11 +219,6 @@ def usual_headers(headers: Headers) -> Headers:
     return [*headers, *_USUAL]
 
 
-def idle_close(behaviour: Behaviour) -> Behaviour:
-    """A connection on which nothing is sent for a second is closed."""
-    return replace(behaviour, keep_alive=1)
-
-
 # Now and then
 
 
@@ -255,8 +247,8 @@ def seldom(status: int, every: int, *, headers: Headers, html: bool = False) -> 
 def slowly(seconds: float) -> Change:
     """A behaviour in which every answer takes so much longer."""
 
-    async def before(_: Plane, __: Call) -> Reply | None:
-        await asyncio.sleep(seconds)
+    async def before(plane: Plane, _: Call) -> Reply | None:
+        await plane.sleep(seconds)
         return None
 
     return lambda behaviour: behaviour.first(before)

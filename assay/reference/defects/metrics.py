@@ -9,25 +9,26 @@ from typing import Any, Final
 from assay.contract.documents import Contract
 from assay.contract.request import Json
 from assay.reference.behaviour import Behaviour, Change
-from assay.reference.defects.base import Defect
+from assay.reference.defects.base import Defect, around, mixed, named_workload
+from assay.reference.handlers.metrics import measured
 from assay.reference.http import CSV, Call, Refusal, Reply
-from assay.reference.metrics import Measurement, Range, Window
+from assay.reference.metrics import Measurement, Metrics, Range, Window
+from assay.reference.plane import Plane, Proceed
 from assay.reference.scaling import Pod
 from assay.reference.store import StoredWorkload
 from assay.reference.times import SECOND
 
-_ROLES: Final = frozenset({"metrics", "pod_metrics"})
 Sample = dict[str, Json]
 
 
 def _series(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
     """Every measurement of a JSON answer changed."""
 
-    def after(_: object, call: Call, answer: Reply) -> Reply:
-        content = answer.content
-        if call.operation in _ROLES and answer.status < 300 and isinstance(content, dict):
-            answer = replace(answer, content={"measurements": [change(item) for item in content["measurements"]]})
-        return answer
+    def after(plane: Plane, call: Call, reply: Reply) -> Reply:
+        content = reply.content
+        if plane.measures(call) and reply.status < 300 and isinstance(content, dict):
+            return replace(reply, content={"measurements": [change(item) for item in content["measurements"]]})
+        return reply
 
     return lambda behaviour: behaviour.then(after)
 
@@ -51,23 +52,14 @@ def _stamped(text: Callable[[str], Json]) -> Change:
 def _measuring(change: Callable[[Range, list[str]], tuple[Range, list[str]]]) -> Change:
     """The question read otherwise before it is answered."""
 
-    def make(behaviour: Behaviour) -> Behaviour:
-        class Other(behaviour.metrics):  # type: ignore[misc,name-defined]
-            def measure(
-                self,
-                workload: StoredWorkload,
-                kinds: list[str],
-                wanted: Range,
-                window: Window,
-                pod: Pod | None = None,
-            ) -> list[Measurement]:
-                wanted, kinds = change(wanted, kinds)
-                found: list[Measurement] = super().measure(workload, kinds, wanted, window, pod)
-                return found
+    class ReadsQuestionOtherwise(Metrics):
+        def measure(
+            self, workload: StoredWorkload, kinds: list[str], wanted: Range, window: Window, pod: Pod | None = None
+        ) -> list[Measurement]:
+            wanted, kinds = change(wanted, kinds)
+            return super().measure(workload, kinds, wanted, window, pod)
 
-        return replace(behaviour, metrics=Other)
-
-    return make
+    return mixed(ReadsQuestionOtherwise)
 
 
 def _samples(count: Callable[[int], int]) -> Change:
@@ -88,60 +80,50 @@ def _kinds(change: Callable[[list[str]], list[str]]) -> Change:
     return _measuring(lambda wanted, kinds: (wanted, change(kinds)))
 
 
-def _always_there(behaviour: Behaviour) -> Behaviour:
+class _InventsSamples(Metrics):
     """Samples for every moment asked for, measured or not."""
 
-    class Other(behaviour.metrics):  # type: ignore[misc,name-defined]
-        def window(self, *_: Any) -> Window:
-            return Window(-(10**18), 10**18)
+    def window(self, *_: Any) -> Window:
+        return Window(-(10**18), 10**18)
 
-        def throughput(self, *_: Any) -> float:
-            return 1.0
+    def throughput(self, *_: Any) -> float:
+        return 1.0
 
-        def latency(self, *_: Any) -> float:
-            return 1.0
-
-    return replace(behaviour, metrics=Other)
+    def latency(self, *_: Any) -> float:
+        return 1.0
 
 
-def _any_pod(behaviour: Behaviour) -> Behaviour:
+def _any_pod(plane: Plane, call: Call, proceed: Proceed) -> Reply:
     """Whatever pod is asked for, the first one of the workload answers."""
-
-    class Other(behaviour.operations):  # type: ignore[misc,name-defined]
-        def pod_metrics(self, call: Call) -> Reply:
-            try:
-                return super().pod_metrics(call)  # type: ignore[no-any-return]
-            except Refusal:
-                workload = self.permitted_workload("pod_metrics", call)
-                pods = self.plane.lifecycle.pods(workload, self.plane.now())
-                if not pods:
-                    raise
-                return self.measured("pod_metrics", call, workload, pods[0])  # type: ignore[no-any-return]
-
-    return replace(behaviour, operations=Other)
+    try:
+        return proceed(call)
+    except Refusal:
+        workload = named_workload(plane, call)
+        pods = plane.lifecycle.pods(workload, plane.now())
+        if not pods:
+            raise
+        return _measured(plane, call, workload, pods[0])
 
 
-def _foreign_pods(behaviour: Behaviour) -> Behaviour:
+def _foreign_pods(plane: Plane, call: Call, _: Proceed) -> Reply:
     """A pod of any workload answers under the path of any other."""
+    named_workload(plane, call)
+    now = plane.now()
+    for workload in plane.store.live(now):
+        for pod in plane.lifecycle.pods(workload, now):
+            if pod.id == call.params["podId"].lower():
+                return _measured(plane, call, workload, pod)
+    raise Refusal(404, "there is no such pod")
 
-    class Other(behaviour.operations):  # type: ignore[misc,name-defined]
-        def pod_metrics(self, call: Call) -> Reply:
-            self.permitted_workload("pod_metrics", call)
-            now = self.plane.now()
-            for workload in self.plane.store.live(now):
-                for pod in self.plane.lifecycle.pods(workload, now):
-                    if pod.id == call.params["podId"].lower():
-                        return self.measured("pod_metrics", call, workload, pod)  # type: ignore[no-any-return]
-            raise Refusal(404, "there is no such pod")
 
-    return replace(behaviour, operations=Other)
+def _measured(plane: Plane, call: Call, workload: StoredWorkload, pod: Pod) -> Reply:
+    query = plane.validation.query(call.operation or "", call.query)
+    return measured(plane, query, call.header(b"accept"), workload, pod)
 
 
 def _unknown_workload_empty(behaviour: Behaviour) -> Behaviour:
-    def after(_: object, call: Call, answer: Reply) -> Reply:
-        if call.operation in _ROLES and answer.status == 404:
-            return Reply(200, {"measurements": []})
-        return answer
+    def after(plane: Plane, call: Call, reply: Reply) -> Reply:
+        return Reply(200, {"measurements": []}) if plane.measures(call) and reply.status == 404 else reply
 
     return behaviour.then(after)
 
@@ -149,11 +131,11 @@ def _unknown_workload_empty(behaviour: Behaviour) -> Behaviour:
 def _table(change: Callable[[list[str]], list[str]]) -> Change:
     """The lines of an answer in comma-separated values changed; the first one is the heading."""
 
-    def after(_: object, call: Call, answer: Reply) -> Reply:
-        if call.operation in _ROLES and answer.kind == CSV and isinstance(answer.content, bytes):
-            lines = answer.content.decode().split("\r\n")[:-1]
-            answer = replace(answer, content=("\r\n".join(change(lines)) + "\r\n").encode())
-        return answer
+    def after(plane: Plane, call: Call, reply: Reply) -> Reply:
+        if plane.measures(call) and reply.kind == CSV and isinstance(reply.content, bytes):
+            lines = reply.content.decode().split("\r\n")[:-1]
+            return replace(reply, content=("\r\n".join(change(lines)) + "\r\n").encode())
+        return reply
 
     return lambda behaviour: behaviour.then(after)
 
@@ -190,7 +172,11 @@ _DEFECTS: Final[Mapping[str, tuple[str, Change, str | None]]] = {
         None,
     ),
     "second-type-lost": ("of two types gives the first one only", _kinds(lambda kinds: kinds[:1]), None),
-    "unmeasured-invented": ("gives samples of times in which nothing was measured", _always_there, None),
+    "unmeasured-invented": (
+        "gives samples of times in which nothing was measured",
+        mixed(_InventsSamples),
+        None,
+    ),
     "reversed-and-mixed": (
         "gives samples in no order of time",
         _values(lambda values: values[1::2] + values[::2]),
@@ -226,8 +212,8 @@ _DEFECTS: Final[Mapping[str, tuple[str, Change, str | None]]] = {
     ),
     "labels-list": ("gives labels as a list", _series(lambda item: {**item, "labels": []}), None),
     "label-number": ("gives numbers for labels", _series(lambda item: {**item, "labels": {"replica": 5}}), None),
-    "pod-any": ("answers for any pod id", _any_pod, None),
-    "pod-of-another": ("answers for pods of other workloads", _foreign_pods, None),
+    "pod-any": ("answers for any pod id", around("pod_metrics", _any_pod), None),
+    "pod-of-another": ("answers for pods of other workloads", around("pod_metrics", _foreign_pods), None),
     "unknown-workload-empty": ("answers 200 without samples for what does not exist", _unknown_workload_empty, None),
     "csv-value-differs": ("tells other values in CSV", _cells(lambda cells: [*cells[:2], "0.125", *cells[3:]]), None),
     "csv-row-lost": ("leaves the last row out of CSV", _table(lambda lines: lines[:-1]), None),

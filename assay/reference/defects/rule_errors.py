@@ -1,6 +1,6 @@
-"""Slips in single rules: off by one, compared as texts, units ignored, a default or an exception forgotten.
+"""Errors in single rules: off by one, compared as texts, units ignored, a default or an exception forgotten.
 
-Each is a judge that takes the place of the rule's own. ``SLIPS``: rule id -> name -> (what is wrong, judge).
+Each is a judge that takes the place of the rule's own. ``WRONG_JUDGES``: rule id -> name -> (what is wrong, judge).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from assay.contract.request import Json
 from assay.contract.rules.base import Broken, Judgement, Spec, entries, number, section, text
 
 Judge = Callable[[Spec], Iterator[Judgement]]
-Slips = Mapping[str, tuple[str, Judge]]
+Errors = Mapping[str, tuple[str, Judge]]
 
 
 def _when(location: str, breaks: Callable[[Mapping[str, Json]], bool], *path: str) -> Judge:
@@ -68,7 +68,7 @@ def _portion(compute: Mapping[str, Json]) -> float | None:
     return number(compute.get("gpuPortionRequest"))
 
 
-_COMPUTE: Final[Mapping[str, Slips]] = {
+_COMPUTE: Final[Mapping[str, Errors]] = {
     "compute/portion-between-zero-and-one": {
         "one-refused": ("refuses a portion of 1", _gpu(lambda c: (p := _portion(c)) is not None and not 0 <= p < 1)),
         "percent": ("takes portions for percentages", _gpu(lambda c: (p := _portion(c)) is not None and p > 100)),
@@ -146,7 +146,7 @@ def _retention(default: float) -> Judge:
     )
 
 
-_AUTOSCALING: Final[Mapping[str, Slips]] = {
+_AUTOSCALING: Final[Mapping[str, Errors]] = {
     "autoscaling/metric-required-to-scale": {
         "exception-forgotten": (
             "asks for a metric between 0 and 1 too",
@@ -277,7 +277,7 @@ def _all_but(name: str) -> Callable[[str], bool]:
     return lambda given: given in _CLASSES and given != name
 
 
-_SCHEDULING: Final[Mapping[str, Slips]] = {
+_SCHEDULING: Final[Mapping[str, Errors]] = {
     "scheduling/in-needs-values": {
         "not-in-forgotten": ("looks at In only", _expressions(("In",), lambda v: not v)),
         "in-forgotten": ("looks at NotIn only", _expressions(("NotIn",), lambda v: not v)),
@@ -301,4 +301,4 @@ _SCHEDULING: Final[Mapping[str, Slips]] = {
     },
 }
 
-SLIPS: Final[Mapping[str, Slips]] = {**_COMPUTE, **_AUTOSCALING, **_SCHEDULING}
+WRONG_JUDGES: Final[Mapping[str, Errors]] = {**_COMPUTE, **_AUTOSCALING, **_SCHEDULING}

@@ -1,4 +1,4 @@
-"""Lawful changes to what is demanded: a control plane may be stricter than its contract, or ask in another order."""
+"""Conforming changes to what is demanded: a plane may be stricter than its contract, or ask in another order."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from assay.contract.documents import Operation
+from assay.contract.operations import Kind
 from assay.contract.request import Json
 from assay.contract.rules.base import Rule, Strength
 from assay.reference import bodies, patching, tenant
-from assay.reference.behaviour import Before, Behaviour, Change
-from assay.reference.http import Call, Refusal, Reply
-from assay.reference.negotiation import quality
-from assay.reference.operations import Operations
-from assay.reference.plane import Plane
+from assay.reference.behaviour import Behaviour, Change
+from assay.reference.http import Call, Refusal, Reply, quality
+from assay.reference.plane import Before, Plane, Proceed
 from assay.reference.store import StoredWorkload
+from assay.reference.tenant import Caller
 from assay.reference.validation import Validation, read_query
 
 Demand = Callable[[Validation, str, Any], None]
@@ -25,37 +26,37 @@ Demand = Callable[[Validation, str, Any], None]
 def demanding(demand: Demand) -> Change:
     """A behaviour with one more demand on every body."""
 
-    class Demanding:
-        def body(self, role: str, value: Json) -> None:
-            super().body(role, value)  # type: ignore[misc]
-            demand(self, role, value)  # type: ignore[arg-type]
+    class Demanding(Validation):
+        def body(self, operation: str, value: Json) -> None:
+            super().body(operation, value)
+            demand(self, operation, value)
 
-    return lambda behaviour: behaviour.mixing("validation", Demanding)
+    return lambda behaviour: behaviour.mixing(Demanding)
 
 
 def malformed_ids(status: int) -> Change:
     """A behaviour that answers ``status`` to an id that is no UUID."""
 
-    class Ids:
-        def path(self, role: str, params: dict[str, str]) -> None:
+    class RefusesIds(Validation):
+        def path(self, operation: str, params: dict[str, str]) -> None:
             try:
-                super().path(role, params)  # type: ignore[misc]
+                super().path(operation, params)
             except Refusal as refusal:
                 raise Refusal(status, refusal.message) from None
 
-    return lambda behaviour: behaviour.mixing("validation", Ids)
+    return lambda behaviour: behaviour.mixing(RefusesIds)
 
 
-def known_only(validation: Validation, role: str, body: Json) -> None:
-    if patching.known(body, validation.body_node(role)) != body:
+def known_only(validation: Validation, operation: str, body: Json) -> None:
+    if patching.known(body, validation.body_node(operation)) != body:
         raise Refusal(400, "the body has a property that is not known")
 
 
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 
 
-def label_names(_: Validation, role: str, body: Json) -> None:
-    if role == "create" and not _LABEL.fullmatch(body["name"]):
+def label_names(_: Validation, operation: str, body: Json) -> None:
+    if operation == "create" and not _LABEL.fullmatch(body["name"]):
         raise Refusal(400, "/name: a lower-case DNS label of at most 63 characters is required")
 
 
@@ -130,20 +131,20 @@ def no_gpus(_: Validation, __: str, body: Json) -> None:
         raise Refusal(400, "/spec/compute: the project has no GPU quota")
 
 
-def named_update(_: Validation, role: str, body: Json) -> None:
-    if role == "update" and (not isinstance(body, dict) or not body.get("spec")):
+def named_update(_: Validation, operation: str, body: Json) -> None:
+    if operation == "update" and (not isinstance(body, dict) or not body.get("spec")):
         raise Refusal(400, "the update names nothing")
 
 
 def _ruling(reading: Callable[[Any], Any]) -> Change:
     """A behaviour that holds the rules of the prose to one more reading of each spec."""
 
-    class Reads:
-        def spec(self, role: str, spec: Json) -> None:
-            super().spec(role, spec)  # type: ignore[misc]
-            super().spec(role, reading(spec))  # type: ignore[misc]
+    class ReadsTwice(Validation):
+        def spec(self, operation: str, spec: Json) -> None:
+            super().spec(operation, spec)
+            super().spec(operation, reading(spec))
 
-    return lambda behaviour: behaviour.mixing("validation", Reads)
+    return lambda behaviour: behaviour.mixing(ReadsTwice)
 
 
 def _included(value: Json) -> Json:
@@ -197,9 +198,9 @@ async def any_content_type(_: Plane, call: Call) -> Reply | None:
     return None
 
 
-async def strict_accept(_: Plane, call: Call) -> Reply | None:
+async def strict_accept(plane: Plane, call: Call) -> Reply | None:
     accept = call.header(b"accept")
-    csv = call.operation in {"metrics", "pod_metrics"} and quality(accept or "", "text", "csv") > 0
+    csv = plane.measures(call) and quality(accept or "", "text", "csv") > 0
     if accept is not None and not csv and quality(accept, "application", "json") <= 0:
         raise Refusal(406, "application/json is what there is")
     return None
@@ -226,8 +227,8 @@ async def no_csv(_: Plane, call: Call) -> Reply | None:
     return None
 
 
-async def no_neighbours(_: Plane, call: Call) -> Reply | None:
-    """Only the six operations and tokens: no list of workloads, no list of pods."""
+async def no_lists(_: Plane, call: Call) -> Reply | None:
+    """Only the operations of the contract and tokens: no list of workloads, no list of pods."""
     if call.operation is None and call.segments[-1] in {"workloads", "pods"}:
         raise Refusal(404, "there is nothing here")
     return None
@@ -261,40 +262,36 @@ async def small_bodies(_: Plane, call: Call) -> Reply | None:
 
 def validating_first(behaviour: Behaviour) -> Behaviour:
     """A body is held to its schema before anybody asks whether the workload exists."""
+    return behaviour.around("update", _validated)
 
-    class ValidatesFirst:
-        def update(self, call: Call) -> Reply:
-            operations: Operations = self  # type: ignore[assignment]
-            if call.body:
-                operations.plane.validation.body("update", bodies.read_json(call))
-            answer: Reply = super().update(call)  # type: ignore[misc]
-            return answer
 
-    return behaviour.mixing("operations", ValidatesFirst)
+def _validated(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+    if call.body:
+        plane.validation.body("update", bodies.read_json(call))
+    return proceed(call)
+
+
+class _HidesProjects(Plane):
+    def permitted_project(self, caller: Caller, project_id: str) -> tenant.Project:
+        try:
+            return super().permitted_project(caller, project_id)
+        except Refusal:
+            raise Refusal(404, f"there is no project '{project_id[:60]}'") from None
 
 
 def hidden_projects(behaviour: Behaviour) -> Behaviour:
     """Whoever has no right in a project is told that there is none (404)."""
+    return behaviour.mixing(_HidesProjects)
 
-    class Hides:
-        def permitted_project(self, call: Call, project_id: str) -> tenant.Project:
-            try:
-                project: tenant.Project = super().permitted_project(call, project_id)  # type: ignore[misc]
-            except Refusal:
-                raise Refusal(404, f"there is no project '{project_id[:60]}'") from None
-            return project
 
-    return behaviour.mixing("operations", Hides)
+class _ConflictsInDeletion(Plane):
+    def permitted_workload(self, operation: Operation, workload_id: str, caller: Caller) -> StoredWorkload:
+        workload = super().permitted_workload(operation, workload_id, caller)
+        if workload.deleted is not None and operation.kind in {Kind.UPDATE, Kind.DELETE}:
+            raise Refusal(409, f"workload {workload.id} is being deleted")
+        return workload
 
 
 def deletion_conflicts(behaviour: Behaviour) -> Behaviour:
     """A workload that is being deleted refuses (409) to be updated or deleted again."""
-
-    class Conflicts:
-        def permitted_workload(self, role: str, call: Call) -> StoredWorkload:
-            workload: StoredWorkload = super().permitted_workload(role, call)  # type: ignore[misc]
-            if workload.deleted is not None and role in {"update", "delete"}:
-                raise Refusal(409, f"workload {workload.id} is being deleted")
-            return workload
-
-    return behaviour.mixing("operations", Conflicts)
+    return behaviour.mixing(_ConflictsInDeletion)

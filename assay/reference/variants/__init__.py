@@ -1,4 +1,4 @@
-"""Lawful variants: control planes that differ from the reference only where the contract leaves it open.
+"""Conforming variants: control planes that differ from the reference only where the contract leaves it open.
 
 A suite that fails on one of these raises a false alarm. Each has a name, one sentence, and a change of behaviour;
 several can be combined. What the contract leaves open, and how it is judged, is told in docs/lawful.md.
@@ -10,17 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from assay.reference import variant_answers as answers
-from assay.reference import variant_demands as demands
-from assay.reference import variant_lives as lives
 from assay.reference.behaviour import Change
+from assay.reference.variants import answers, demands, effects
 
 _SOON: Final = [(b"retry-after", b"1")]
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A lawful way to be different."""
+    """A conforming way to be different."""
 
     name: str
     summary: str
@@ -35,7 +33,7 @@ def _pace(name: str, summary: str, **seconds: float) -> Variant:
     return Variant(name, summary, lambda behaviour: replace(behaviour, pace=replace(behaviour.pace, **seconds)))
 
 
-_LIVES: Final = (
+_LIFE: Final = (
     _pace("async-delete-slow", "A deletion takes 3 s in Deleting and 2 s in Terminating.", deleting=3, terminating=2),
     _choice("delete-at-once", "A deleted workload answers 404 right after the 202.", delete="at-once"),
     _choice("delete-kept", "A deleted workload stays readable, with desiredPhase Deleted.", delete="kept"),
@@ -44,20 +42,24 @@ _LIVES: Final = (
         "A workload in deletion refuses updates and deletions with 409.",
         demands.deletion_conflicts,
     ),
-    Variant("deleted-names-taken", "A name stays taken until its deleted workload is gone.", lives.names_kept),
+    Variant("deleted-names-taken", "A name stays taken until its deleted workload is gone.", effects.names_kept),
     _pace("slow-start", "A workload takes 5 s to be Running.", creating=1, pending=2, initializing=2),
     _pace("instant-start", "A workload is Running as soon as it exists.", creating=0, pending=0, initializing=0),
     _pace("never-ready", "A workload stays Pending: there is no capacity.", pending=10**7),
-    Variant("never-starts", "A workload is Failed: its image cannot be pulled.", lives.failing),
+    Variant("never-starts", "A workload is Failed: its image cannot be pulled.", effects.failing),
     _pace("no-updating", "An update never shows in the phase.", updating=0),
-    Variant("creations-show-late", "A created workload can be read 0.3 s after its 202.", lives.creations_show_late),
-    Variant("updates-show-late", "An update shows in answers 2 s after its 202.", lives.updates_show_late),
-    _choice("section-overwrite", "An update replaces each section that it names as a whole.", patch="section"),
-    Variant("nulls-ignored", "Null in an update changes nothing.", lives.merging(lives.nulls_ignored)),
     Variant(
-        "lists-by-name", "An update merges lists by the names of their entries.", lives.merging(lives.lists_by_name)
+        "creations-show-late", "A created workload can be read 0.3 s after its 202.", effects.creations_show_late
     ),
-    Variant("prefix-joined", "A prefix is followed by random characters without a hyphen.", lives.prefix_joined),
+    Variant("updates-show-late", "An update shows in answers 2 s after its 202.", effects.updates_show_late),
+    _choice("section-overwrite", "An update replaces each section that it names as a whole.", patch="section"),
+    Variant("nulls-ignored", "Null in an update changes nothing.", effects.merging(effects.nulls_ignored)),
+    Variant(
+        "lists-by-name",
+        "An update merges lists by the names of their entries.",
+        effects.merging(effects.lists_by_name),
+    ),
+    Variant("prefix-joined", "A prefix is followed by random characters without a hyphen.", effects.prefix_joined),
 )
 
 _ANSWERS: Final = (
@@ -115,11 +117,11 @@ _ANSWERS: Final = (
 _METRICS: Final = (
     _choice("metrics-never-partial", "A range that begins too early answers 200.", partial=200, early_metrics=200),
     _choice("metrics-not-found-early", "Before a workload runs, its metrics answer 404.", early_metrics=404),
-    Variant("metrics-empty", "There are never any measurements.", lives.metrics_empty),
-    Variant("metrics-coarse", "A third of the samples asked for is kept.", lives.metrics_coarse),
-    Variant("metrics-backwards", "Samples come newest first.", lives.metrics_backwards),
-    Variant("metrics-anytime", "Metrics are told of any time, past and future.", lives.metrics_anytime),
-    Variant("no-latency", "There is no LATENCY without traffic.", lives.no_latency),
+    Variant("metrics-empty", "There are never any measurements.", effects.metrics_empty),
+    Variant("metrics-coarse", "A third of the samples asked for is kept.", effects.metrics_coarse),
+    Variant("metrics-backwards", "Samples come newest first.", effects.metrics_backwards),
+    Variant("metrics-anytime", "Metrics are told of any time, past and future.", effects.metrics_anytime),
+    Variant("no-latency", "There is no LATENCY without traffic.", effects.no_latency),
     Variant("no-metric-labels", "Measurements have no labels.", answers.on_series(answers.without_labels)),
     Variant(
         "null-metric-values", "A measurement without samples has null values.", answers.on_series(answers.null_values)
@@ -211,27 +213,31 @@ _REFUSALS: Final = (
     ),
     Variant("cross-origin", "OPTIONS answers 204 everywhere.", answers.after(answers.cross_origin)),
     Variant("head-answered", "HEAD is answered wherever GET is.", answers.after(answers.head_answered)),
-    Variant("no-neighbours", "There is no list of workloads and none of pods.", demands.first(demands.no_neighbours)),
+    Variant("no-neighbours", "There is no list of workloads and none of pods.", demands.first(demands.no_lists)),
 )
 
 _WIRE: Final = (
-    Variant("throttling", "Every 40th call answers 429 with Retry-After.", lives.seldom(429, 40, headers=_SOON)),
+    Variant("throttling", "Every 40th call answers 429 with Retry-After.", effects.seldom(429, 40, headers=_SOON)),
     Variant(
-        "sometimes-unavailable", "Every 50th call answers 503 with Retry-After.", lives.seldom(503, 50, headers=_SOON)
+        "sometimes-unavailable",
+        "Every 50th call answers 503 with Retry-After.",
+        effects.seldom(503, 50, headers=_SOON),
     ),
     Variant(
-        "proxy-unavailable", "Every 60th call answers 503 in HTML.", lives.seldom(503, 60, headers=[], html=True)
+        "proxy-unavailable", "Every 60th call answers 503 in HTML.", effects.seldom(503, 60, headers=[], html=True)
     ),
-    Variant("distant", "Every answer takes 150 ms longer.", lives.slowly(0.15)),
-    Variant("capital-headers", "Header names begin with capitals.", lives.on_wire(lives.capitals)),
+    Variant("distant", "Every answer takes 150 ms longer.", effects.slowly(0.15)),
+    Variant("capital-headers", "Header names begin with capitals.", effects.on_wire(effects.capitals)),
     Variant(
-        "usual-headers", "Answers have the headers of proxies and load balancers.", lives.on_wire(lives.usual_headers)
+        "usual-headers",
+        "Answers have the headers of proxies and load balancers.",
+        effects.on_wire(effects.usual_headers),
     ),
-    Variant("chunked", "Answers come in chunks, without Content-Length.", lives.on_wire(lives.chunked)),
-    Variant("closing", "The connection is closed after each answer.", lives.on_wire(lives.closing)),
-    Variant("idle-close", "Idle connections are closed after a second.", lives.idle_close),
+    Variant("chunked", "Answers come in chunks, without Content-Length.", effects.on_wire(effects.chunked)),
+    Variant("closing", "The connection is closed after each answer.", effects.on_wire(effects.closing)),
+    _choice("idle-close", "Idle connections are closed after a second.", keep_alive=1),
 )
 
 VARIANTS: Final[Mapping[str, Variant]] = {
-    variant.name: variant for variant in (*_LIVES, *_ANSWERS, *_METRICS, *_REFUSALS, *_WIRE)
+    variant.name: variant for variant in (*_LIFE, *_ANSWERS, *_METRICS, *_REFUSALS, *_WIRE)
 }

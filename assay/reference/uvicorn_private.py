@@ -1,24 +1,37 @@
-"""HTTP/1.1 on the wire: uvicorn's httptools protocol, with Error bodies also for what is not HTTP at all."""
+"""Everything that is built on parts of uvicorn and httptools that their makers do not promise to keep.
+
+What is used: ``HttpToolsProtocol`` with ``data_received``, ``send_400_response``, ``_unset_keepalive_if_required``,
+``parser`` and ``transport``; ``uvicorn.Server`` with ``startup``, ``capture_signals``, ``handle_exit`` and
+``should_exit``. tests/reference/test_uvicorn_private.py fails first when an upgrade moves one of them.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import re
+import signal
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import httptools
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from assay.reference.http import encode, error_body
 
 if TYPE_CHECKING:
+    import socket
+
     from assay.reference.app import App
 
 # A request line with a method that llhttp does not know: the server must say 405, not "not HTTP".
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}) ([!-~]+) HTTP/1\.[01]\r?\n")
+_PHRASES: Final = {400: b"Bad Request", 404: b"Not Found", 405: b"Method Not Allowed"}
+_KNOWN_METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE"})
 
 
 class Protocol(HttpToolsProtocol):
-    """Answers every malformed request with an Error body, and survives upgrades that it does not support."""
+    """HTTP/1.1 on the wire: answers every malformed request with an Error body, and survives upgrades."""
 
     application: App  # set once by the server
 
@@ -52,5 +65,24 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
 
-_PHRASES: Final = {400: b"Bad Request", 404: b"Not Found", 405: b"Method Not Allowed"}
-_KNOWN_METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE"})
+class Server(uvicorn.Server):
+    """uvicorn's server, which says when it listens, and ends with exit code 0 on SIGTERM and SIGINT."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[Server], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    def stop(self) -> None:
+        """End the server as soon as what is under way is answered."""
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready(self)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT without raising them again afterwards: both are the usual way to end."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.handle_exit)
+        yield
