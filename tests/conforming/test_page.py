@@ -1,4 +1,4 @@
-"""docs/lawful.md names every variant, and none that does not exist."""
+"""docs/conforming.md names every variant, and none that does not exist."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from assay.reference.variants import VARIANTS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "lawful.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "conforming.md").read_text(encoding="utf-8")
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| ")]
 NAMED = [name for row in ROWS for name in re.findall(r"`([a-z*-]+)`", row.rsplit("|", 2)[1])]
 

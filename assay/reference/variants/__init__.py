@@ -1,7 +1,7 @@
 """Conforming variants: control planes that differ from the reference only where the contract leaves it open.
 
 A suite that fails on one of these raises a false alarm. Each has a name, one sentence, and a change of behaviour;
-several can be combined. What the contract leaves open, and how it is judged, is told in docs/lawful.md.
+several can be combined. What the contract leaves open, and how it is judged, is told in docs/conforming.md.
 """
 
 from __future__ import annotations
