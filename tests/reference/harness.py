@@ -11,9 +11,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from assay.contract import documents, schema
+from assay.contract.documents import Contract
 from assay.reference import tenant
 from assay.reference.app import App
 from assay.reference.assembly import assemble
+from assay.reference.behaviour import Behaviour
+from assay.reference.defects import catalogue
 from assay.reference.embedded import Options
 
 COLLECTION = "/api/v1/workloads/inferences"
@@ -40,15 +43,26 @@ class Received:
 
 
 class Harness:
-    """One control plane. ``now`` is its clock, in seconds since 1970."""
+    """One control plane. ``now`` is its clock, in seconds since 1970.
 
-    def __init__(self, **options: Any) -> None:
+    ``options`` are those of ``assay serve``; with a ``contract`` of one's own there is ``defect`` alone.
+    """
+
+    def __init__(self, contract: Contract | None = None, **options: Any) -> None:
         self.now = 1_800_000_000.0
-        self.plane = assemble(Options(**{"seed": 1, **options}), lambda: self.now)
+        if contract is None:
+            self.plane = assemble(Options(**{"seed": 1, **options}), lambda: self.now, self.sleep)
+        else:
+            behaviour = catalogue(contract)[options["defect"]].change(Behaviour()) if options else Behaviour()
+            self.plane = behaviour.build(contract, lambda: self.now, sleep=self.sleep, seed=1)
         self.app = App(self.plane)
         self.tokens = {
             name: self.plane.identity.issue(client) for name, client in self.plane.identity.clients.items()
         }
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait: the clock moves, nobody waits for it."""
+        self.now += seconds
 
     def send(
         self,

@@ -133,7 +133,7 @@ _OF_PATH: Final[Mapping[str, tuple[str, Meets]]] = {
     "slash": ("an encoded slash in an id", _id(lambda given: "/" in given)),
     "unknown": (
         "an id that nobody has",
-        lambda _, reply: reply.status == 404 and "there is no workload" in str(reply.content),
+        lambda _, reply: reply.status == 404 and "there is no " in str(reply.content),
     ),
 }
 
