@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from assay.contract import quantity
 from assay.contract.request import Json
+from assay.contract.rules import sizes
 
 # Lists whose order the document gives a meaning ("A prioritized list of node pools").
 _ORDERED: Final = frozenset({"/spec/nodePools"})
@@ -48,7 +48,7 @@ def equal(sent: Json, got: Json, pointer: str) -> bool:
         if pointer.endswith("/id"):
             return sent.lower() == got.lower()
         if pointer.endswith(_QUANTITIES):
-            one, two = quantity.parse(sent), quantity.parse(got)
+            one, two = sizes.parse(sent), sizes.parse(got)
             return one is not None and one == two
     return bool(sent == got)
 

@@ -11,14 +11,12 @@ from typing import Final
 
 from assay import folders
 from assay.contract.operations import TABLE, Kind, OperationsTable, Resource, Row, read_table
-from assay.contract.overlay import apply_overlay
-from assay.contract.pointer import look_up
+from assay.contract.pointers import look_up
+from assay.contract.reading import apply_overlay, check_document, read_yaml
 from assay.contract.request import ABSENT, Absent, Json, Request
 from assay.contract.rules.base import Contradiction, Rule
 from assay.contract.rules.catalogue import Catalogue, catalogue
 from assay.contract.schema import build
-from assay.contract.soundness import check_document
-from assay.contract.yaml_file import read_yaml
 from assay.errors import ContractError
 
 VERSION: Final = "2.22"

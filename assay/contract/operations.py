@@ -9,8 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from assay.contract.reading import read_yaml
 from assay.contract.request import Json
-from assay.contract.yaml_file import read_yaml
 from assay.errors import ContractError
 
 TABLE: Final = "operations.yaml"

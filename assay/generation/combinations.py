@@ -18,7 +18,8 @@ from allpairspy import AllPairs
 
 from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
-from assay.contract.request import ABSENT, Expectation, Outcome, Source
+from assay.contract.request import ABSENT, Absent, Expectation, Json, Outcome, Source
+from assay.contract.schema import Node
 from assay.generation.cases import (
     ACCEPT,
     REJECT,
@@ -31,8 +32,68 @@ from assay.generation.cases import (
     plain_body,
 )
 from assay.generation.completion import Judge
-from assay.generation.pairs import Options, Value, autoscaling_options, gpu_options
-from assay.generation.samples import PLAIN_SPEC
+from assay.generation.samples import PLAIN_SPEC, pool
+
+Value = Json | Absent
+
+
+@dataclass(frozen=True, slots=True)
+class CombinedOptions:
+    """Fields of one section of the spec, each with the values that are combined: absent and null first.
+
+    The first ``dependent`` fields are those that rules make depend on each other; the others change no
+    expectation from accept to reject.
+    """
+
+    section: str
+    fields: Mapping[str, tuple[Value, ...]]
+    dependent: int
+
+
+# The values that the rules tell apart; what decides most stands first, so that the search fails early. A field that
+# is not listed (a later document's) gets its simplest value.
+_GPU: Final[Mapping[str, tuple[Json, ...]]] = {
+    "gpuDevicesRequest": (0, 1, 2),
+    "gpuRequestType": ("portion", "memory", "migProfile"),
+    "gpuPortionRequest": (0.5, 1, 1.5),
+    "gpuPortionLimit": (0.25, 1),
+    "gpuMemoryRequest": ("1Gi", "2G"),
+    "gpuMemoryLimit": ("1000M", "4Gi"),
+    "migProfile": ("1g.5gb",),
+}
+_AUTOSCALING: Final[Mapping[str, tuple[Json, ...]]] = {
+    "minReplicas": (0, 1, 2),
+    "maxReplicas": (1, 2, 3),
+    "metric": ("throughput", "concurrency", "latency", "queue_length"),
+    "metricThreshold": (10,),
+    "metricThresholdPercentage": (50,),
+    "scaleToZeroRetentionSeconds": (60,),
+    "initialReplicas": (2,),
+    "activationReplicas": (2,),
+}
+
+
+def gpu_options(spec: Node) -> CombinedOptions:
+    """The GPU request options of a spec's ``compute``."""
+    names = [name for name in spec.properties["compute"].properties if name.startswith("gpu") or name in _GPU]
+    return _options(spec, "compute", names, _GPU)
+
+
+def autoscaling_options(spec: Node) -> CombinedOptions:
+    """Every option of a spec's ``autoscaling``."""
+    return _options(spec, "autoscaling", list(spec.properties["autoscaling"].properties), _AUTOSCALING)
+
+
+def _options(spec: Node, section: str, names: list[str], listed: Mapping[str, tuple[Json, ...]]) -> CombinedOptions:
+    properties = spec.properties[section].properties
+    dependent = [name for name in listed if name in properties]
+    ordered = [*dependent, *(name for name in names if name not in listed)]
+    return CombinedOptions(
+        section,
+        {name: (ABSENT, None, *listed.get(name, (pool(properties[name]).values[0],))) for name in ordered},
+        len(dependent),
+    )
+
 
 Row = tuple[Value, ...]
 Pair = tuple[int, str, int, str]
@@ -50,7 +111,7 @@ def combination_cases(oracle: Oracle, operation: str | None = None) -> CaseList:
     spec = judge.node.find("/spec")
     found = CaseList()
     for options in (gpu_options(spec), autoscaling_options(spec)):
-        found += _Search(judge, options).run()
+        found += _PairSearch(judge, options).run()
     return found
 
 
@@ -60,14 +121,14 @@ def pairs_of(row: Row) -> set[Pair]:
     return {(*one, *two) for one, two in combinations(texts, 2)}
 
 
-def all_pairs(options: Options) -> Iterator[Pair]:
+def all_pairs(options: CombinedOptions) -> Iterator[Pair]:
     """Every pair of values of two different options, in a fixed order."""
     columns = list(enumerate(options.fields.values()))
     for (one, left), (two, right) in combinations(columns, 2):
         yield from ((one, _text(a), two, _text(b)) for a, b in product(left, right))
 
 
-def row_of(options: Options, case: PlannedCase) -> Row:
+def row_of(options: CombinedOptions, case: PlannedCase) -> Row:
     """The row that a case was made from."""
     assert isinstance(case.body, Mapping)
     section = case.body["spec"][options.section]
@@ -75,11 +136,11 @@ def row_of(options: Options, case: PlannedCase) -> Row:
 
 
 @dataclass
-class _Search:
+class _PairSearch:
     """Collects rows until every pair is covered or known to be impossible."""
 
     judge: Judge
-    options: Options
+    options: CombinedOptions
     _covered: set[Pair] = field(default_factory=set)
     _cases: list[PlannedCase] = field(default_factory=list)
 
@@ -95,11 +156,11 @@ class _Search:
         return CaseList(tuple(self._cases), tuple(Excluded(self._pair_id(pair), _UNKNOWN) for pair in missing))
 
     def _judged(self) -> tuple[list[Row], list[Row], list[Row]]:
-        """Every row of the coupled options that is accepted, refused for one reason, refused for several.
+        """Every row of the dependent options that is accepted, refused for one reason, refused for several.
 
         Null means absent to the oracle, so only one of both is asked about: 3,456 rows of GPU options.
         """
-        columns = list(self.options.fields.values())[: self.options.coupled]
+        columns = list(self.options.fields.values())[: self.options.dependent]
         found: tuple[list[Row], list[Row], list[Row]] = [], [], []
         for row in product(*([value for value in column if value is not None] for column in columns)):
             expectation = self.judge.expect(self._body(row))
@@ -113,9 +174,9 @@ class _Search:
     def _array(self, rows: list[Row]) -> Iterator[Row]:
         """Rows of a covering array, each of which is one of ``rows`` with nulls in some absent places."""
         beginnings = {_key(row[:length]) for row in rows for length in range(1, len(row) + 1)}
-        coupled = self.options.coupled
+        dependent = self.options.dependent
         columns = list(self.options.fields.values())
-        for row in AllPairs(columns, filter_func=lambda part: len(part) > coupled or _key(part) in beginnings):
+        for row in AllPairs(columns, filter_func=lambda part: len(part) > dependent or _key(part) in beginnings):
             yield tuple(row)
 
     def _cover(self, pair: Pair, rows: list[Row]) -> None:
@@ -134,7 +195,7 @@ class _Search:
             self._take(best)
 
     def _filled(self, row: Row, fixed: Mapping[int, str]) -> Row:
-        """The whole row: nulls where they are new, values for the options that no rule couples."""
+        """The whole row: nulls where they are new, values for the options that depend on no other."""
         filled: list[Value] = []
         for place, column in enumerate(self.options.fields.values()):
             if place in fixed:

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from assay.contract import pointers
 from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Expectation, Json, Outcome, Request
 from assay.contract.schema import Node
-from assay.generation import places
 from assay.generation.samples import PLAIN_SPEC, sample
 
 # A field may call for another one (a probe for its handler, that for its action, that for a port). Nothing in the
@@ -72,7 +72,7 @@ def complete(judge: Judge, body: Json, keep_absent: frozenset[str] = frozenset()
         if expectation.outcome is Outcome.ACCEPT or not additions:
             return body
         for place, value in additions:
-            body = places.put(body, place, value)
+            body = pointers.put(body, place, value)
     return body
 
 
@@ -91,8 +91,8 @@ def _closure(judge: Judge, pointer: str, start: str | None) -> frozenset[str]:
     """The properties of the completed object at ``pointer`` that began empty, or with the property ``start``."""
     node = judge.node.find(pointer)
     first = {start: sample(node.properties[start])} if start is not None else {}
-    body = complete(judge, places.put(smallest_body(judge.node), pointer, {**sample(node), **first}))
-    value = places.get(body, pointer)
+    body = complete(judge, pointers.put(smallest_body(judge.node), pointer, {**sample(node), **first}))
+    value = pointers.get(body, pointer)
     return frozenset(value) if isinstance(value, dict) else frozenset()
 
 
@@ -101,7 +101,7 @@ def _additions(root: Node, body: Json, place: str) -> Iterator[tuple[str, Json]]
     node = _node(root, place)
     if node is None:
         return
-    value = places.get(body, place)
+    value = pointers.get(body, place)
     if value in (ABSENT, None):
         yield place, sample(node)
     elif value == {} and node.properties:

@@ -1,4 +1,4 @@
-"""Dense valid bodies: every field of the contract occurs often, and every body is accepted by the oracle.
+"""Dense bodies: every field of the contract occurs often. All are accepted by the oracle, or refused for one thing.
 
 Plain Schemathesis hardly gets there: of 300 positive creation bodies of the 2.22 document 0 to 7 set gpuRequestType
 and 0 to 17 the mandatory image. Here every leaf stands in at least 20 of 500 draws.
@@ -6,24 +6,29 @@ and 0 to 17 the mandatory image. Here every leaf stands in at least 20 of 500 dr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeVar
+from zlib import crc32
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from assay.contract import pointers
 from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
-from assay.contract.request import Json
+from assay.contract.request import Json, Outcome, Source
 from assay.contract.schema import Node
-from assay.generation.assumed import Assumptions
+from assay.contract.unstated import Unstated
+from assay.generation.cases import Subject
+from assay.generation.choice_decoder import NULL_CODE, Decoder, DrawPlan, decoder
 from assay.generation.completion import Judge, mandatory
-from assay.generation.couplings import SETTLE
-from assay.generation.genome import NULL_CODE, Gene, Plan, gene
+from assay.generation.dependent_fields import SETTLE
 from assay.generation.hypothesis_internals import SeparateBytes
-from assay.generation.samples import PLAIN_SPEC, pool
+from assay.generation.keyword_values import KeywordValue, violations
+from assay.generation.samples import PLAIN_SPEC, Pool, pool
 
 Body = dict[str, Any]
 T = TypeVar("T")
@@ -84,7 +89,7 @@ def _specs(oracle: Oracle, operation: str, gpu: bool, references: bool) -> Searc
     judge = Judge(oracle, operation)
     needed = {node.pointer: mandatory(judge, node.pointer) for node in judge.node.walk() if node.properties}
     free = Assumptions(judge.node, needed)
-    plan = Plan(
+    plan = DrawPlan(
         mandatory=needed,
         settle=SETTLE,
         values=pool if references else free.values,
@@ -93,7 +98,7 @@ def _specs(oracle: Oracle, operation: str, gpu: bool, references: bool) -> Searc
         nulls=judge.kind is Kind.CREATE,
     )
     kept = [child for child in judge.node.find("/spec").properties.values() if not plan.omit(child)]
-    groups = _groups([(child, gene(child, plan)) for child in kept])
+    groups = _groups([(child, decoder(child, plan)) for child in kept])
 
     def spec(*codes: bytes) -> Json:
         value: Body = dict(PLAIN_SPEC)
@@ -104,7 +109,7 @@ def _specs(oracle: Oracle, operation: str, gpu: bool, references: bool) -> Searc
     return st.builds(spec, *(_bytes(group) for group in groups))
 
 
-Group = list[tuple[Node, Gene]]
+Group = list[tuple[Node, Decoder]]
 
 
 def _groups(sections: Group) -> list[Group]:
@@ -126,3 +131,82 @@ def _read(group: Group, code: bytes, value: Body, nulls: bool) -> None:
         elif nulls and code[at] == NULL_CODE and node.nullable and node.name not in PLAIN_SPEC:
             value[node.name] = None
         at += 1 + part.size
+
+
+# The document contradicts itself on a toleration's value, so only one that excludes an entry of the target's policy
+# is known to be accepted (dependent_fields.py), and that assumes the entry.
+_ONLY_EXCLUDED: Final = "/spec/tolerations"
+
+
+class Assumptions:
+    """Answers for the tree of one body; ``mandatory`` holds what its objects cannot be without, by pointer."""
+
+    def __init__(self, root: Node, mandatory: Mapping[str, frozenset[str]]) -> None:
+        self._unstated = Unstated(root)
+        self._mandatory = mandatory
+
+    def cannot_be(self, node: Node) -> bool:
+        """Whether even the smallest value of ``node`` assumes something."""
+        return node.pointer == _ONLY_EXCLUDED or self._assumed(node, self._smallest(node))
+
+    def values(self, node: Node) -> Pool:
+        """The plain values of a leaf that assume nothing."""
+        every = pool(node)
+        free = tuple(value for value in every.values if not self._assumed(node, value))
+        return Pool(free or every.values, every.distinct)
+
+    def _assumed(self, node: Node, value: Json) -> bool:
+        _, assumed = self._unstated.questions_and_assumptions(pointers.put({}, node.pointer, value))
+        return bool(assumed)
+
+    def _smallest(self, node: Node) -> Any:
+        if node.properties:
+            needed = self._mandatory.get(node.pointer, frozenset())
+            return {name: self._smallest(child) for name, child in node.properties.items() if name in needed}
+        if node.items is not None:
+            return [self._smallest(node.items)]
+        return pool(node).values[0]
+
+
+Broken = tuple[Any, Subject]
+
+
+def broken_bodies(oracle: Oracle, operation: str, bodies: SearchStrategy[Any]) -> SearchStrategy[Broken]:
+    """Bodies drawn from ``bodies`` (all accepted), each with one schema keyword broken at one place, and which.
+
+    The oracle refuses every one for that place alone. Shrinks to the body that holds little but the broken place.
+    """
+    judge = Judge(oracle, operation)
+    every = _probes(judge.node)
+
+    def wrong(body: Json, code: int) -> Broken | None:
+        """The first violation from ``code`` on whose place is filled and that breaks nothing else too."""
+        filled = set(pointers.keys(body))
+        for step in range(len(every)):
+            pointer, place, probe = every[(code + step) % len(every)]
+            if pointer not in filled:
+                continue
+            found = pointers.put(body, place, probe.value)
+            subject = Subject(Source.SCHEMA, probe.keyword, "/body" + place)
+            expectation = judge.expect(found)
+            if expectation.outcome is Outcome.REJECT and subject.decides(expectation.reasons):
+                return found, subject
+        return None
+
+    found = st.builds(wrong, bodies, st.integers(0, len(every) - 1))
+    return found.filter(lambda item: item is not None)  # type: ignore[return-value]
+
+
+def _probes(root: Node) -> list[tuple[str, str, KeywordValue]]:
+    """Every violation of every keyword: the node's pointer, the place that is changed, the probe.
+
+    One list for all bodies, so that a choice stays the same choice while a body shrinks around it; in an order that
+    mixes keywords, because the first one from a random place on is taken, and a node's first one is always its type.
+    """
+    found = [
+        (node.pointer, f"{node.pointer}/{probe.name}" if probe.name else node.pointer, probe)
+        for node in root.walk()
+        if node.pointer
+        for probe in violations(node)
+    ]
+    return sorted(found, key=lambda item: crc32(f"{item[1]} {item[2].keyword} {item[2].variant}".encode()))

@@ -61,12 +61,12 @@ def pack(oracle: Oracle, cases: Iterable[PlannedCase]) -> tuple[Pack, ...]:
     return tuple(draft.finish() for drafts in open_packs.values() for draft in drafts)
 
 
-def _unsettled(oracle: Oracle, judges: dict[str, Judge], drafts: list[_Draft], hosts: list[_Draft]) -> list[_Draft]:
-    """``drafts`` without those of a single case that one of ``hosts`` has taken in."""
+def _unsettled(oracle: Oracle, judges: dict[str, Judge], drafts: list[_Draft], takers: list[_Draft]) -> list[_Draft]:
+    """``drafts`` without those of a single case that one of ``takers`` has taken in."""
     return [
         draft
         for draft in drafts
-        if len(draft.cases) > 1 or not any(host.take(oracle, judges, draft.cases[0]) for host in hosts)
+        if len(draft.cases) > 1 or not any(taker.take(oracle, judges, draft.cases[0]) for taker in takers)
     ]
 
 
@@ -116,9 +116,7 @@ def _touched(case: PlannedCase) -> Iterator[str]:
         if name != "spec" and plain.get(name) != value:
             yield name
     spec = body.get("spec")
-    yield from _touched_spec(
-        spec if isinstance(spec, dict) else {}, plain["spec"] if case.operation == "create" else {}
-    )
+    yield from _touched_spec(spec if isinstance(spec, dict) else {}, plain["spec"] if case.before is None else {})
     if case.before is not None:
         yield from _touched_spec(dict(case.before), overlay({}))
 

@@ -10,11 +10,11 @@ from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Absent, Json, Source
 from assay.generation.cases import ACCEPT, REJECT, CaseList, PlannedCase, Side, Subject, plain_body, slug
+from assay.generation.keyword_values import UNKNOWN
 from assay.generation.samples import PLAIN_SPEC
-from assay.generation.violations import UNKNOWN
 
 Value = str | Absent
-Probe = tuple[str, Side, str, Value]  # keyword, side, variant, value
+KeywordValue = tuple[str, Side, str, Value]  # keyword, side, variant, value
 
 # The ways RFC 3339 writes one moment: in UTC, with fractions of a second, with an offset.
 _MOMENTS: Final = (
@@ -38,7 +38,7 @@ def parameter_cases(oracle: Oracle, name: str) -> CaseList:
     )
 
 
-def _probes(parameter: Parameter) -> Iterator[Probe]:
+def _probes(parameter: Parameter) -> Iterator[KeywordValue]:
     if parameter.required and parameter.where == "query":
         yield "required", REJECT, "", ABSENT
     schema = parameter.schema
@@ -61,7 +61,7 @@ def _probes(parameter: Parameter) -> Iterator[Probe]:
         yield "required", ACCEPT, "absent", ABSENT
 
 
-def _list(item: Json) -> Iterator[Probe]:
+def _list(item: Json) -> Iterator[KeywordValue]:
     yield from _enum(item)
     members = [str(member) for member in item.get("enum", ())]
     if len(members) > 1:
@@ -70,13 +70,13 @@ def _list(item: Json) -> Iterator[Probe]:
         yield "enum", REJECT, "beside-" + slug(members[0]), f"{members[0]},{UNKNOWN}"
 
 
-def _enum(schema: Json) -> Iterator[Probe]:
+def _enum(schema: Json) -> Iterator[KeywordValue]:
     yield "enum", REJECT, "", UNKNOWN
     for member in schema.get("enum", ()):
         yield "enum", ACCEPT, slug(str(member)), str(member)
 
 
-def _integer(schema: Json) -> Iterator[Probe]:
+def _integer(schema: Json) -> Iterator[KeywordValue]:
     yield "type", REJECT, "text", "many"
     yield "type", REJECT, "fraction", "1.5"
     for keyword, beyond in (("minimum", -1), ("maximum", 1)):
@@ -86,7 +86,7 @@ def _integer(schema: Json) -> Iterator[Probe]:
             yield keyword, ACCEPT, "", str(bound)
 
 
-def _case(operation: Operation, parameter: Parameter, probe: Probe) -> PlannedCase:
+def _case(operation: Operation, parameter: Parameter, probe: KeywordValue) -> PlannedCase:
     keyword, side, variant, value = probe
     query: dict[str, Value] = {}
     if parameter.where == "query":

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from assay.contract import pointers
 from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Json, Source
 from assay.contract.schema import Node
-from assay.generation import places
-from assay.generation.boundaries import boundaries
+from assay.generation.base_requests import BaseRequests
 from assay.generation.cases import (
     ACCEPT,
     REJECT,
@@ -24,10 +24,9 @@ from assay.generation.cases import (
     slug,
 )
 from assay.generation.completion import Judge
-from assay.generation.hosts import Hosts
+from assay.generation.keyword_values import KeywordValue, boundaries, violations
 from assay.generation.parameter_cases import parameter_cases
 from assay.generation.samples import PLAIN_SPEC
-from assay.generation.violations import Probe, violations
 
 # Accepted values that are not sent, by place and keyword, because of what they would do to the target. The largest
 # maxReplicas allows replicas and asks for none, and devices are subject to the budget.
@@ -59,80 +58,80 @@ def schema_cases(oracle: Oracle, operation: str) -> CaseList:
 
 def body_cases(oracle: Oracle, operation: str) -> CaseList:
     """The cases of a creation's or an update's body; see ``schema_cases``."""
-    hosts = Hosts(Judge(oracle, operation))
+    bases = BaseRequests(Judge(oracle, operation))
     cases: list[PlannedCase] = []
     excluded: list[Excluded] = []
-    for node in hosts.judge.node.walk():
-        for case in _of_node(hosts, node):
+    for node in bases.judge.node.walk():
+        for case in _of_node(bases, node):
             (cases if isinstance(case, PlannedCase) else excluded).append(case)  # type: ignore[arg-type]
     if oracle.contract.operations[operation].body_required:
         cases.append(_without_body(operation))
     return CaseList(tuple(cases), tuple(excluded))
 
 
-def _of_node(hosts: Hosts, node: Node) -> Iterator[PlannedCase | Excluded]:
+def _of_node(bases: BaseRequests, node: Node) -> Iterator[PlannedCase | Excluded]:
     for probe in violations(node):
-        yield _refused(hosts, node, probe)
+        yield _refused(bases, node, probe)
     for alternatives in _alternatives(boundaries(node)):
-        accepted = _accepted(hosts, node, alternatives)
+        accepted = _accepted(bases, node, alternatives)
         yield accepted
-        yield from _on_the_bound(hosts, node, alternatives, accepted)
+        yield from _on_the_bound(bases, node, alternatives, accepted)
 
 
-def _alternatives(probes: Iterator[Probe]) -> list[list[Probe]]:
+def _alternatives(probes: Iterator[KeywordValue]) -> list[list[KeywordValue]]:
     """Probes for the same keyword, variant and place are alternatives: one of them becomes the case."""
-    grouped: dict[tuple[str, str, str], list[Probe]] = {}
+    grouped: dict[tuple[str, str, str], list[KeywordValue]] = {}
     for probe in probes:
         grouped.setdefault((probe.keyword, probe.variant, probe.name), []).append(probe)
     return list(grouped.values())
 
 
-def _refused(hosts: Hosts, node: Node, probe: Probe) -> PlannedCase | Excluded:
-    place, case_id = _place(node, probe), _id(hosts, node, probe, REJECT)
+def _refused(bases: BaseRequests, node: Node, probe: KeywordValue) -> PlannedCase | Excluded:
+    place, case_id = _place(node, probe), _id(bases, node, probe, REJECT)
     subject = Subject(Source.SCHEMA, probe.keyword, "/body" + place)
-    body = hosts.refused(place, probe.value, subject)
+    body = bases.refused(place, probe.value, subject)
     if body is ABSENT:
-        return Excluded(case_id, "nothing breaks this keyword alone: " + _why_not(hosts, place, probe))
-    return _case(hosts, case_id, REJECT, probe, place, subject, body)
+        return Excluded(case_id, "nothing breaks this keyword alone: " + _why_not(bases, place, probe))
+    return _case(bases, case_id, REJECT, probe, place, subject, body)
 
 
-def _accepted(hosts: Hosts, node: Node, alternatives: list[Probe]) -> PlannedCase | Excluded:
+def _accepted(bases: BaseRequests, node: Node, alternatives: list[KeywordValue]) -> PlannedCase | Excluded:
     probe = alternatives[0]
-    place, case_id = _place(node, probe), _id(hosts, node, probe, ACCEPT)
+    place, case_id = _place(node, probe), _id(bases, node, probe, ACCEPT)
     unwanted = _UNWANTED.get(probe.keyword, {}).get(place)
     if unwanted is not None:
         return Excluded(case_id, unwanted)
     if place in _GIVEN:
-        alternatives = [replace(probe, value=places.get(plain_body(hosts.judge.kind), place))]
-    found = [(probe, *hosts.accepted(place, probe.value)) for probe in alternatives]
+        alternatives = [replace(probe, value=pointers.get(plain_body(bases.judge.kind), place))]
+    found = [(probe, *bases.accepted(place, probe.value)) for probe in alternatives]
     possible = [item for item in found if item[1] is not None]
     if not possible:
         return Excluded(case_id, "; ".join(found[0][2]))
     probe, body, assumed = min(possible, key=lambda item: len(item[2]))
     subject = Subject(Source.SCHEMA, probe.keyword, "/body" + place)
-    return _case(hosts, case_id, ACCEPT, probe, place, subject, body, assumed)
+    return _case(bases, case_id, ACCEPT, probe, place, subject, body, assumed)
 
 
 def _on_the_bound(
-    hosts: Hosts, node: Node, alternatives: list[Probe], accepted: PlannedCase | Excluded
+    bases: BaseRequests, node: Node, alternatives: list[KeywordValue], accepted: PlannedCase | Excluded
 ) -> Iterator[PlannedCase]:
     """The text on the bound itself, where the accepted one is longer because less would be assumed of the target."""
     if alternatives[0].keyword not in {"minLength", "maxLength"} or not isinstance(accepted, PlannedCase):
         return
     if not accepted.assumed:
         bound = [probe for probe in alternatives if len(str(probe.value)) == node.bounds[probe.keyword]]
-        shown = places.get(accepted.body, _place(node, alternatives[0]))
+        shown = pointers.get(accepted.body, _place(node, alternatives[0]))
         if bound and len(str(shown)) != node.bounds[bound[0].keyword]:
-            odd = _accepted(hosts, node, [replace(probe, variant="on-the-bound") for probe in bound])
+            odd = _accepted(bases, node, [replace(probe, variant="on-the-bound") for probe in bound])
             if isinstance(odd, PlannedCase):
                 yield odd
 
 
 def _case(
-    hosts: Hosts,
+    bases: BaseRequests,
     case_id: str,
     side: Side,
-    probe: Probe,
+    probe: KeywordValue,
     place: str,
     subject: Subject,
     body: Json,
@@ -140,32 +139,32 @@ def _case(
 ) -> PlannedCase:
     return PlannedCase(
         id=case_id,
-        operation=hosts.judge.operation,
+        operation=bases.judge.operation,
         side=side,
-        title=f"{places.dotted(place)}: {_told(probe)} ({probe.keyword})",
+        title=f"{pointers.dotted(place)}: {_told(probe)} ({probe.keyword})",
         reason=subject,
         body=body,
-        before=PLAIN_SPEC if hosts.judge.kind is Kind.UPDATE else None,
+        before=PLAIN_SPEC if bases.judge.kind is Kind.UPDATE else None,
         assumed=assumed,
     )
 
 
-def _place(node: Node, probe: Probe) -> str:
+def _place(node: Node, probe: KeywordValue) -> str:
     return f"{node.pointer}/{probe.name}" if probe.name else node.pointer
 
 
-def _id(hosts: Hosts, node: Node, probe: Probe, side: Side) -> str:
+def _id(bases: BaseRequests, node: Node, probe: KeywordValue, side: Side) -> str:
     """``schema/create/spec.ports.*.container/minimum/reject``; a variant stands after the side."""
     variant = f"-{slug(probe.variant)}" if probe.variant else ""
-    return f"schema/{hosts.judge.operation}/{places.dotted(_place(node, probe))}/{probe.keyword}/{side}{variant}"
+    return f"schema/{bases.judge.operation}/{pointers.dotted(_place(node, probe))}/{probe.keyword}/{side}{variant}"
 
 
-def _told(probe: Probe) -> str:
+def _told(probe: KeywordValue) -> str:
     return "left out" if probe.value is ABSENT else repr(probe.value)[:60]
 
 
-def _why_not(hosts: Hosts, place: str, probe: Probe) -> str:
-    _, reasons = hosts.accepted(place, probe.value)
+def _why_not(bases: BaseRequests, place: str, probe: KeywordValue) -> str:
+    _, reasons = bases.accepted(place, probe.value)
     return "; ".join(reasons) or "it is accepted"
 
 

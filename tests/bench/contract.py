@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from assay.contract import pointers
 from assay.contract.documents import load
 from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import Request
-from assay.generation import places
 from assay.generation.cases import CaseList, plain_body
 from assay.generation.combinations import combination_cases
 from assay.generation.dense import create_bodies, draws, update_bodies
@@ -52,7 +52,7 @@ def _evaluations(oracle: Oracle, bodies: list[dict[str, Any]], patches: list[dic
 
 
 def _leaves(oracle: Oracle, role: str, bodies: list[dict[str, Any]]) -> Iterator[Figure]:
-    counts = Counter(pointer for body in bodies for pointer in set(places.keys(body)))
+    counts = Counter(pointer for body in bodies for pointer in set(pointers.keys(body)))
     rarest = min(counts[leaf.pointer] for leaf in oracle.bodies[role].leaves())
     yield Figure(f"rarest leaf of an {'inference' if role == 'create' else 'update'} in 500 draws", rarest, "", 20)
 

@@ -13,10 +13,9 @@ import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from assay.contract.documents import CORRECTIONS, DOCUMENT, Contract, load, read_document, version_folder
-from assay.contract.overlay import apply_overlay
+from assay.contract.reading import apply_overlay, read_yaml
 from assay.contract.request import ABSENT, Outcome, Request
 from assay.contract.schema import build, json_schema
-from assay.contract.yaml_file import read_yaml
 from assay.errors import ContractError
 
 OPENAPI = version_folder()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from assay.contract.documents import CORRECTIONS, DOCUMENT, Contract, load, version_folder
-from assay.contract.pointer import look_up
-from assay.contract.yaml_file import read_yaml
+from assay.contract.pointers import look_up
+from assay.contract.reading import read_yaml
 from assay.errors import EXIT_USAGE, ContractError
 
 OPENAPI = version_folder()

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import pytest
 
+from assay.contract import pointers
 from assay.contract.oracle import Oracle
 from assay.contract.unstated import Unstated
-from assay.generation import places
 
 LONG: Final = "a" * 200
 
@@ -16,7 +16,7 @@ LONG: Final = "a" * 200
 def found(oracle: Oracle, pointer: str, value: Any) -> tuple[set[str], set[str]]:
     """The ids of the open questions and of the assumptions about ``value``; all of them stand at ``pointer``."""
     unstated = Unstated(oracle.bodies["create"])
-    questions, assumed = unstated.questions_and_assumptions(places.put({}, pointer, value))
+    questions, assumed = unstated.questions_and_assumptions(pointers.put({}, pointer, value))
     for reason in (*questions, *assumed):
         assert reason.location.startswith("/body" + pointer), reason
     return {reason.id for reason in questions}, {reason.id for reason in assumed}
@@ -72,7 +72,7 @@ def test_plain_values_assume_nothing(oracle: Oracle, pointer: str, value: Any) -
 )
 def test_assumptions(oracle: Oracle, pointer: str, value: Any, what: str) -> None:
     unstated = Unstated(oracle.bodies["create"])
-    questions, assumed = unstated.questions_and_assumptions(places.put({}, pointer, value))
+    questions, assumed = unstated.questions_and_assumptions(pointers.put({}, pointer, value))
     assert (questions, {reason.id for reason in assumed}) == ([], {f"assumes-{what}"})
     assert all(reason.text for reason in assumed)
 
@@ -103,7 +103,7 @@ def test_entries_that_repeat_each_other(oracle: Oracle, value: Any, repeated: bo
 )
 def test_open_questions(oracle: Oracle, pointer: str, value: Any, question: str) -> None:
     unstated = Unstated(oracle.bodies["create"])
-    questions, _ = unstated.questions_and_assumptions(places.put({}, pointer, value))
+    questions, _ = unstated.questions_and_assumptions(pointers.put({}, pointer, value))
     assert [reason.id for reason in questions] == [question]
 
 

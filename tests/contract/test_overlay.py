@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from assay.contract.documents import load
-from assay.contract.overlay import apply_overlay
-from assay.contract.yaml_file import read_yaml
+from assay.contract.reading import apply_overlay, read_yaml
 from assay.errors import ContractError
 
 SOURCE = Path("fix.yaml")

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from assay.contract.quantity import parse
+from assay.contract.rules.sizes import parse
 
 VALUES = {
     "0": 0,

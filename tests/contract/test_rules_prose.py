@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from assay.contract import documents
-from assay.contract.pointer import look_up
+from assay.contract.pointers import look_up
 from assay.contract.rules import prose
 from assay.contract.rules.base import Quote
 

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import pytest
 
+from assay.contract import pointers
 from assay.contract.documents import load
 from assay.contract.operations import Kind
 from assay.contract.oracle import Existing, Oracle
 from assay.contract.request import ABSENT, Json, Outcome, Source
 from assay.contract.schema import INTEGER_RANGES, Node
-from assay.generation import places
 from assay.generation.cases import ACCEPT, REJECT, CaseList, PlannedCase, Subject, TargetIds, overlay, plain_body
 from assay.generation.completion import Judge, complete
 from assay.generation.dense import draws
@@ -136,7 +136,7 @@ def surrounded(body: Json, place: str) -> tuple[str, list[Json]] | None:
     """The list on the way to a place in which the wrong entry stands between others, and its entries."""
     steps = place.split("/")
     for number in [number for number, step in enumerate(steps) if step == "*"]:
-        entries = places.get(body, above := "/".join(steps[:number]))
+        entries = pointers.get(body, above := "/".join(steps[:number]))
         if isinstance(entries, list) and len(entries) == 3:
             return above, entries
     return None
@@ -150,7 +150,7 @@ def test_a_wrong_entry_stands_between_two_right_ones_that_differ(oracle: Oracle,
         place = case.reason.location.removeprefix("/body")
         if case.side == REJECT and (found := surrounded(case.body, place)):
             above, (before, _, after) = found
-            assert judge.accepts(places.put(case.body, above, [before, after])), case.id
+            assert judge.accepts(pointers.put(case.body, above, [before, after])), case.id
             assert before != after or not isinstance(before, dict) or not {"name", "path"} & set(before), case.id
             seen += 1
     assert seen >= 30
@@ -165,8 +165,8 @@ def test_a_refused_body_is_valid_in_all_else(oracle: Oracle, role: str) -> None:
         if case.side == REJECT and case.reason.location.startswith("/body/"):
             body = case.body
             if found := surrounded(body, place):
-                body = places.put(body, found[0], found[1][1:2])
-            twin = complete(judge, places.put(body, place, sample(judge.node.find(place))))
+                body = pointers.put(body, found[0], found[1][1:2])
+            twin = complete(judge, pointers.put(body, place, sample(judge.node.find(place))))
             if not judge.accepts(twin):
                 spoilt.add(case.id)
     assert spoilt == {case_id for case_id in NOT_OTHERWISE_ACCEPTED if case_id.startswith(f"schema/{role}/")}
@@ -177,7 +177,7 @@ def test_every_keyword_of_every_property_has_a_refused_case(oracle: Oracle, role
     planned = {(case.reason.id, case.reason.location) for case in schema(oracle, role).cases if case.side == REJECT}
     wanted = {item for node in oracle.bodies[role].walk() for item in _keywords(node)}
     contested = {case_id.rsplit("/", 2)[0] for case_id in CONTESTED}
-    missing = {(keyword, place) for keyword, place in wanted - planned if places.dotted(place[5:]) not in contested}
+    missing = {(keyword, place) for keyword, place in wanted - planned if pointers.dotted(place[5:]) not in contested}
     assert missing == set()
     assert len(wanted) >= {"create": 390, "update": 160}[role]
 
@@ -215,7 +215,7 @@ def test_every_bound_and_member_has_its_accepted_twin_or_a_reason_why_not(oracle
 
 
 def _accepted_ids(role: str, node: Node) -> Iterator[str]:
-    place = f"schema/{role}/{places.dotted(node.pointer)}"
+    place = f"schema/{role}/{pointers.dotted(node.pointer)}"
     if node.nullable:
         yield f"{place}/nullable/accept"
     for keyword in node.bounds if node.enum is None else ():
@@ -229,7 +229,7 @@ def _accepted_ids(role: str, node: Node) -> Iterator[str]:
 
 @pytest.mark.parametrize("role", WRITES)
 def test_every_leaf_is_accepted_with_some_value(oracle: Oracle, role: str) -> None:
-    held = {key for case in schema(oracle, role).cases if case.side == ACCEPT for key in places.keys(case.body)}
+    held = {key for case in schema(oracle, role).cases if case.side == ACCEPT for key in pointers.keys(case.body)}
     assert [leaf.pointer for leaf in oracle.bodies[role].leaves() if leaf.pointer not in held] == []
 
 
@@ -330,7 +330,7 @@ def test_a_text_on_the_bound_is_sent_besides_where_a_longer_one_assumes_less(ora
     place = "schema/create/spec.storage.git.*.repository/minLength/accept"
     found = {case.id: case for case in schema(oracle, "create").cases if case.id.startswith(place)}
     texts = {
-        name.removeprefix(place): places.get(case.body, "/spec/storage/git/*/repository")
+        name.removeprefix(place): pointers.get(case.body, "/spec/storage/git/*/repository")
         for name, case in found.items()
     }
     assert len(str(texts[""])) > 1

@@ -13,9 +13,16 @@ from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Outcome
 from assay.generation.cases import ACCEPT, REJECT, CaseList, PlannedCase, TargetIds, overlay, plain_body
-from assay.generation.combinations import all_pairs, combination_cases, pairs_of, row_of
+from assay.generation.combinations import (
+    CombinedOptions,
+    all_pairs,
+    autoscaling_options,
+    combination_cases,
+    gpu_options,
+    pairs_of,
+    row_of,
+)
 from assay.generation.completion import Judge
-from assay.generation.pairs import Options, autoscaling_options, gpu_options
 
 IDS: Final = TargetIds(
     "4711", "6d8e0a4c-1f2b-4c3d-8e5f-000000000001", {"workload": "6d8e0a4c-1f2b-4c3d-8e5f-000000000002"}
@@ -30,7 +37,7 @@ def planned(oracle: Oracle, role: str) -> CaseList:
     return combination_cases(oracle, role)
 
 
-def options(oracle: Oracle, section: str, role: str = "create") -> Options:
+def options(oracle: Oracle, section: str, role: str = "create") -> CombinedOptions:
     return SECTIONS[section](oracle.bodies[role].find("/spec"))
 
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import Phase, find, settings
 from hypothesis.strategies import SearchStrategy
 
+from assay.contract import pointers
 from assay.contract.documents import load
 from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Outcome
-from assay.generation import places
 from assay.generation.completion import Judge
 from assay.generation.dense import create_bodies, draws, update_bodies
 from assay.generation.samples import PLAIN_SPEC
@@ -62,7 +62,7 @@ def test_every_leaf_occurs_in_20_of_500_accepted_draws(oracle: Oracle, role: str
         expectation for expectation in judged(oracle, role, drawn) if expectation.outcome is not Outcome.ACCEPT
     ]
     assert refused == []
-    counts = Counter(pointer for body in drawn for pointer in set(places.keys(body)))
+    counts = Counter(pointer for body in drawn for pointer in set(pointers.keys(body)))
     rare = {pointer: counts[pointer] for pointer in leaves(oracle, role) if counts[pointer] < OCCURRENCES}
     assert set(rare) == set(UNREACHABLE)
 
@@ -88,11 +88,11 @@ def test_without_references_an_acceptance_assumes_nothing(oracle: Oracle, role: 
 
 @pytest.mark.parametrize("role", WRITES)
 def test_without_references_only_what_assumes_something_is_left_out(oracle: Oracle, role: str) -> None:
-    present = {key for body in drawn_bodies(oracle, role, 3, references=False) for key in places.keys(body)}
+    present = {key for body in drawn_bodies(oracle, role, 3, references=False) for key in pointers.keys(body)}
     missing = [pointer for pointer in leaves(oracle, role) if pointer not in present]
     assumed: dict[str, set[str]] = {pointer: set() for pointer in missing}
     for body in drawn_bodies(oracle, role, 1)[:200]:
-        held = set(places.keys(body))
+        held = set(pointers.keys(body))
         places_assumed = {
             reason.location.removeprefix("/body") for reason in Judge(oracle, role).expect(body).assumes
         }
@@ -111,10 +111,10 @@ def _within(place: str, pointer: str) -> bool:
 
 def test_without_gpu_no_device_is_asked_for(oracle: Oracle) -> None:
     drawn = draws(bodies(oracle, "create", gpu=False), 100, 5)
-    keys = {key for body in drawn for key in places.keys(body)}
+    keys = {key for body in drawn for key in pointers.keys(body)}
     assert not [key for key in keys if "/gpu" in key or key.endswith("/migProfile")]
     assert "/spec/compute/cpuCoreRequest" in keys
-    with_gpu = {key for body in drawn_bodies(oracle, "create", 1) for key in places.keys(body)}
+    with_gpu = {key for body in drawn_bodies(oracle, "create", 1) for key in pointers.keys(body)}
     assert "/spec/compute/gpuDevicesRequest" in with_gpu
 
 
@@ -161,7 +161,7 @@ def test_a_failure_shrinks_to_what_it_needs(oracle: Oracle) -> None:
 
 def test_a_deep_failure_shrinks_to_the_way_that_leads_there(oracle: Oracle) -> None:
     deep = "/spec/storage/pvc/*/claimInfo/accessModes/readOnlyMany"
-    found = find(bodies(oracle, "create"), lambda body: deep in places.keys(body), settings=QUICK)
+    found = find(bodies(oracle, "create"), lambda body: deep in pointers.keys(body), settings=QUICK)
     claim = {"path": "/data/folder-0", "claimInfo": {"size": "1Gi", "accessModes": {"readOnlyMany": False}}}
     assert found["spec"] == {**PLAIN_SPEC, "storage": {"pvc": [claim]}}
 
@@ -186,7 +186,7 @@ def test_a_field_of_a_later_document_is_drawn_without_code() -> None:
     oracle = Oracle(replace(contract, document=document))
     drawn = draws(create_bodies(oracle, PROJECT, CLUSTER), 300, 1)
     assert {expectation.outcome for expectation in judged(oracle, "create", drawn)} == {Outcome.ACCEPT}
-    counts = Counter(pointer for body in drawn for pointer in set(places.keys(body)))
+    counts = Counter(pointer for body in drawn for pointer in set(pointers.keys(body)))
     for pointer in (
         "/spec/servingConfiguration/drainSeconds",
         "/spec/servingConfiguration/tier",

@@ -9,17 +9,16 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
+from assay.contract import pointers
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Outcome
 from assay.contract.schema import Node, Validator
-from assay.generation import places
-from assay.generation.broken import broken_bodies
+from assay.generation.choice_decoder import DrawPlan, decoder
 from assay.generation.completion import Judge, complete, mandatory, smallest_body
-from assay.generation.couplings import SETTLE
-from assay.generation.dense import create_bodies, draws, update_bodies
-from assay.generation.genome import Plan, gene
+from assay.generation.dense import broken_bodies, create_bodies, draws, update_bodies
+from assay.generation.dependent_fields import SETTLE
+from assay.generation.keyword_values import UNKNOWN, otherwise_spelt, violations
 from assay.generation.samples import PLAIN_SPEC, pool, sample
-from assay.generation.violations import UNKNOWN, otherwise_spelt, violations
 
 CLUSTER: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000001"
 
@@ -86,24 +85,24 @@ def test_only_leaves_have_plain_values() -> None:
 )
 def test_put(value: Any, pointer: str, item: Any, expected: Any) -> None:
     before = repr(value)
-    assert places.put(value, pointer, item) == expected
+    assert pointers.put(value, pointer, item) == expected
     assert repr(value) == before
 
 
 def test_get_and_keys() -> None:
     value = {"a": [{"b": 1}, {"c": None}], "d": None}
-    assert places.get(value, "/a/*/b") == 1
-    assert places.get(value, "/a/*/c") is ABSENT
-    assert places.get(value, "/d") is None
-    assert sorted(places.keys(value)) == ["", "/a", "/a/*", "/a/*", "/a/*/b"]
-    assert places.dotted("/a/*/b") == "a.*.b"
+    assert pointers.get(value, "/a/*/b") == 1
+    assert pointers.get(value, "/a/*/c") is ABSENT
+    assert pointers.get(value, "/d") is None
+    assert sorted(pointers.keys(value)) == ["", "/a", "/a/*", "/a/*", "/a/*/b"]
+    assert pointers.dotted("/a/*/b") == "a.*.b"
 
 
 @settings(database=None, max_examples=100)
 @given(pointer=st.lists(st.sampled_from(["a", "b", "*"]), min_size=1, max_size=5), item=st.integers())
 def test_what_is_put_is_there(pointer: list[str], item: int) -> None:
     place = "/" + "/".join(["top", *pointer])
-    assert places.get(places.put({}, place, item), place) == item
+    assert pointers.get(pointers.put({}, place, item), place) == item
 
 
 @pytest.mark.parametrize(
@@ -126,11 +125,11 @@ def test_the_oracle_tells_what_an_object_cannot_be_without(oracle: Oracle, point
 
 def test_completion_adds_what_is_missing_and_nothing_else(oracle: Oracle) -> None:
     judge = Judge(oracle, "create")
-    body = places.put(smallest_body(judge.node), "/spec/servingPort/protocol", "grpc")
+    body = pointers.put(smallest_body(judge.node), "/spec/servingPort/protocol", "grpc")
     assert complete(judge, body)["spec"] == {**PLAIN_SPEC, "servingPort": {"protocol": "grpc", "container": 1}}
     kept = complete(judge, body, keep_absent=frozenset({"/spec/servingPort/container"}))
     assert kept == body
-    wrong = places.put(smallest_body(judge.node), "/spec/command", 5)
+    wrong = pointers.put(smallest_body(judge.node), "/spec/command", 5)
     assert complete(judge, wrong) == wrong
 
 
@@ -145,7 +144,7 @@ def test_couplings_stand_where_the_document_has_objects(oracle: Oracle, pointer:
 def test_any_bytes_make_an_accepted_section(oracle: Oracle, code: bytes, section: str) -> None:
     node = oracle.bodies["create"].find(f"/spec/{section}")
     needed = {"/spec/compute/extendedResources/*": frozenset({"resource"})}
-    part = gene(node, Plan(mandatory=needed, settle=SETTLE))
+    part = decoder(node, DrawPlan(mandatory=needed, settle=SETTLE))
     assert part.size <= len(code)
     judge = Judge(oracle, "create")
     body = {**smallest_body(judge.node), "spec": {**PLAIN_SPEC, section: part.read(code, 0, 0)}}
@@ -154,7 +153,7 @@ def test_any_bytes_make_an_accepted_section(oracle: Oracle, code: bytes, section
 
 def test_zero_bytes_are_the_simplest_value(oracle: Oracle) -> None:
     node = oracle.bodies["create"].find("/spec/compute")
-    part = gene(node, Plan())
+    part = decoder(node, DrawPlan())
     assert part.read(bytes(part.size), 0, 0) == {}
     assert set(part.read(b"\xff" * part.size, 0, 0)) == set(node.properties)
 

@@ -15,10 +15,10 @@ from assay.contract.rules.base import (
     Strength,
     Unclear,
     number,
+    said,
     section,
     text,
 )
-from assay.contract.rules.quotes import said
 
 _COMMON: Final = "AutoScalingCommonFields/properties"
 SCALES_TO_ZERO: Final = ("throughput", "concurrency")

@@ -198,3 +198,22 @@ def text(value: Json) -> str | None:
 def entries(value: Json) -> list[Mapping[str, Json]]:
     """The objects of a list; the empty list when it is no list. Null and other entries are left out."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def said(place: str, text: str) -> Quote:
+    """A sentence of the description of ``place``, a path below ``/components/schemas``."""
+    return Quote(f"/components/schemas/{place}/description", text)
+
+
+def exempts(place: str, what: str) -> Quote:
+    """The sentence about ``exclude`` of the items defined at ``place``; ``what`` is what it calls such an item."""
+    return said(
+        f"{place}/properties/exclude",
+        f"Use 'true' in case the {what} is defined in defaults of the policy, and you wish to exclude it from the "
+        "workload.",
+    )
+
+
+def states(place: str, text: str) -> Quote:
+    """A keyword's value at ``place`` below ``/components/schemas`` (``UidGidSource/enum/1``), as JSON or text."""
+    return Quote(f"/components/schemas/{place}", text)

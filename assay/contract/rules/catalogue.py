@@ -13,7 +13,7 @@ from functools import cache
 from types import ModuleType
 from typing import Final
 
-from assay.contract.pointer import look_up
+from assay.contract.pointers import look_up
 from assay.contract.request import Json
 from assay.contract.rules import (
     autoscaling,

@@ -16,11 +16,13 @@ from assay.contract.rules.base import (
     Spec,
     Strength,
     Unclear,
+    exempts,
+    said,
     section,
+    states,
     text,
 )
 from assay.contract.rules.items import ItemType, breach, excluded
-from assay.contract.rules.quotes import exempts, said, states
 from assay.contract.rules.sizes import not_a_size
 
 _PVC: Final = ItemType(("storage", "pvc"), {"path": "/data"}, "name", exempts("ExcludeField", "item"), CREATE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from assay.contract import quantity
+from assay.contract.rules import sizes
 from assay.contract.rules.base import (
     Broken,
     Case,
@@ -16,11 +16,11 @@ from assay.contract.rules.base import (
     Spec,
     Unclear,
     number,
+    said,
     section,
     text,
 )
 from assay.contract.rules.gpu_contradictions import CONTRADICTIONS
-from assay.contract.rules.quotes import said
 from assay.contract.rules.sizes import not_a_size, order
 
 __all__ = ["CONTRADICTIONS", "RULES"]
@@ -96,7 +96,7 @@ def _only_with(kind: str, field: str) -> Callable[[Spec], Iterator[Judgement]]:
         value = compute.get(field)
         if value is None or compute.get("gpuRequestType") == kind:
             return
-        if number(value) == 0 or (isinstance(value, str) and quantity.parse(value) == 0):
+        if number(value) == 0 or (isinstance(value, str) and sizes.parse(value) == 0):
             yield Unclear(
                 f"/compute/{field}", "nothing asked for is the default; whether it may be spelt out is not said"
             )

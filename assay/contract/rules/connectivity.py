@@ -16,11 +16,11 @@ from assay.contract.rules.base import (
     Rule,
     Spec,
     Unclear,
+    exempts,
+    said,
     section,
 )
-from assay.contract.rules.items import ItemType, breach, mandatory
-from assay.contract.rules.names import unique_names
-from assay.contract.rules.quotes import exempts, said
+from assay.contract.rules.items import ItemType, breach, mandatory, unique_names
 
 _PORT: Final = ItemType(
     ("ports",), {"container": 8080, "serviceType": "ClusterIP"}, "name", exempts("Port", "item"), CREATE

@@ -16,10 +16,11 @@ from assay.contract.rules.base import (
     Spec,
     Unclear,
     entries,
+    exempts,
     never,
+    said,
     section,
 )
-from assay.contract.rules.quotes import exempts, said
 
 _HANDLER: Final = {"httpGet": {"port": 8080}}
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from assay.contract.rules.base import Case, Contradiction, Judgement, Rule, Spec, Unclear, never
+from assay.contract.rules.base import Case, Contradiction, Judgement, Rule, Spec, Unclear, exempts, never, said
 from assay.contract.rules.items import ItemType, breach, mandatory
-from assay.contract.rules.quotes import exempts, said
 
 _REFERENCES: Final = ("secret", "configMap", "podFieldRef")
 _SECRET: Final = {"name": "keys", "key": "token"}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from assay.contract.rules.base import Case, Contradiction, Spec, Unclear, never, number, section
-from assay.contract.rules.quotes import said, states
+from assay.contract.rules.base import Case, Contradiction, Spec, Unclear, never, number, said, section, states
 
 _FIELDS: Final = ("gpuPortionRequest", "gpuPortionLimit")
 

@@ -1,4 +1,4 @@
-"""Rules that recur for every type of list item: fields marked "(mandatory)", and what ``exclude: true`` spares.
+"""Rules that recur for types of list items: mandatory fields, names that identify, and what ``exclude: true`` spares.
 
 An item with ``exclude: true`` takes an entry of a policy's defaults out of the workload: "Use 'true' in case the item
 is defined in defaults of the policy, and you wish to exclude it from the workload." Such an item needs only what
@@ -8,6 +8,7 @@ breaks another rule, means the document does not say.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ from assay.contract.operations import Kind
 from assay.contract.request import Json
 from assay.contract.rules.base import (
     BOTH,
+    CREATE,
     Broken,
     Case,
     Fragment,
@@ -23,9 +25,12 @@ from assay.contract.rules.base import (
     Quote,
     Rule,
     Spec,
+    Strength,
     Unclear,
     entries,
+    said,
     section,
+    text,
 )
 
 _UNIDENTIFIED: Final = "an excluded item that does not say which entry of the policy it excludes"
@@ -140,3 +145,65 @@ def _with(item: Fragment, within: list[str], name: str, value: Json, *, drop: bo
         return {**item, within[0]: _with(item[within[0]], within[1:], name, value, drop=drop)}
     rest = {key: kept for key, kept in item.items() if key != name}
     return rest if drop else {**rest, name: value}
+
+
+_REPLACED = "whether an excluded item and its replacement may share a name is not said"
+
+
+def unique_names(rule_id: str, place: str, first_word: str, *kinds: ItemType) -> Rule:
+    """The rule that no two items of one list share a name.
+
+    SHOULD, because the sentence names the purpose and not the refusal. Lists are judged one by one: whether names are
+    unique across lists the document does not say, and an own type of entry makes a name tell its entry apart.
+    """
+
+    def judge(spec: Spec) -> Iterator[Judgement]:
+        for kind in kinds:
+            items = kind.of(spec)
+            if len(items) < 2:
+                continue
+            items = [item for item in items if text(item.get("name"))]
+            kept = Counter(item["name"] for item in items if not excluded(item))
+            dropped = {item["name"] for item in items if excluded(item)}
+            if any(count > 1 for count in kept.values()):
+                yield Broken(f"{kind.location}/name")
+            elif dropped & kept.keys():
+                yield Unclear(f"{kind.location}/name", _REPLACED)
+
+    return Rule(
+        id=rule_id,
+        quotes=(said(place, f"{first_word} name to identify the instance. primarily used for policy locked rules."),),
+        judge=judge,
+        accepts=tuple(case for kind in kinds for case in _unique(kind)),
+        rejects=tuple(case for kind in kinds for case in _repeated(kind)),
+        applies=CREATE,
+        strength=Strength.SHOULD,
+        needs=kinds[0].path[0],
+    )
+
+
+def _pair(kind: ItemType, one: str | None, two: str | None) -> dict[str, object]:
+    return kind.holding({**kind.item, "name": one}, {**_other(kind), "name": two})
+
+
+def _other(kind: ItemType) -> dict[str, object]:
+    """A second item that differs from the plain one wherever two items must not collide."""
+    other = dict(kind.item)
+    for key, value in other.items():
+        if isinstance(value, str) and value.startswith("/"):
+            other[key] = f"{value}-2"
+        elif isinstance(value, str) and value.startswith("https://"):
+            other[key] = f"{value}/2"
+    if "container" in other:
+        other["container"] = 8081
+    return other
+
+
+def _unique(kind: ItemType) -> Iterator[Case]:
+    list_name = kind.path[-1]
+    yield Case(f"{list_name}: two names", _pair(kind, "one", "two"))
+    yield Case(f"{list_name}: no names", _pair(kind, None, None))
+
+
+def _repeated(kind: ItemType) -> Iterator[Case]:
+    yield Case(f"{kind.path[-1]}: one name twice", _pair(kind, "one", "one"))

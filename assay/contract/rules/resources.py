@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from assay.contract.rules.base import Case, Judgement, Rule, Spec, Unclear, number, section, text
+from assay.contract.rules.base import Case, Judgement, Rule, Spec, Unclear, exempts, number, said, section, text
 from assay.contract.rules.items import ItemType, mandatory
-from assay.contract.rules.quotes import exempts, said
 from assay.contract.rules.sizes import not_a_size, order
 
 _EXTENDED: Final = ItemType(

@@ -17,10 +17,10 @@ from assay.contract.rules.base import (
     Spec,
     Unclear,
     entries,
+    said,
     section,
     text,
 )
-from assay.contract.rules.quotes import said
 
 PRIORITY_CLASSES: Final = ("very-low", "low", "medium-low", "medium", "medium-high", "high", "very-high")
 

@@ -19,10 +19,11 @@ from assay.contract.rules.base import (
     Strength,
     Unclear,
     number,
+    said,
     section,
+    states,
     text,
 )
-from assay.contract.rules.quotes import said, states
 
 _OVERRIDABLE: Final = "CommonSecurityOverridable/properties"
 _ONLY: Final = (

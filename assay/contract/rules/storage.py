@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from assay.contract import quantity
+from assay.contract.rules import sizes
 from assay.contract.rules.base import (
     CREATE,
     Case,
@@ -16,12 +16,13 @@ from assay.contract.rules.base import (
     Spec,
     Strength,
     Unclear,
+    exempts,
     never,
+    said,
+    states,
     text,
 )
-from assay.contract.rules.items import ItemType, breach, mandatory
-from assay.contract.rules.names import unique_names
-from assay.contract.rules.quotes import exempts, said, states
+from assay.contract.rules.items import ItemType, breach, mandatory, unique_names
 
 _UUID: Final = "6d1c0f3e-8b7a-4c55-9a61-0f2d3c4b5a69"
 
@@ -39,7 +40,7 @@ _CONFIG_MAP: Final = _type("configMapVolume", configMap="settings", mountPath="/
 _SECRET: Final = _type("secretVolume", secret="keys", mountPath="/keys")  # noqa: S106 - the name of a secret
 _EMPTY_DIR: Final = _type("emptyDirVolume", path="/scratch", sizeLimit="100Mi")
 
-# What the pattern admits as a plain exponent and quantity.parse refuses for its sheer size: still quantity format.
+# What the pattern admits as a plain exponent and sizes.parse refuses for its sheer size: still quantity format.
 _HUGE: Final = re.compile(r"[+-]?[0-9]+\.?[0-9]*[eE][+-]?[0-9]+", re.ASCII)
 
 
@@ -73,7 +74,7 @@ def _size_limit(spec: Spec) -> Iterator[Judgement]:
         limit = text(item.get("sizeLimit"))
         if limit is None:
             continue
-        amount = quantity.parse(limit)
+        amount = sizes.parse(limit)
         if amount is None and not _HUGE.fullmatch(limit):
             yield breach(item, location)
         elif amount is None or amount <= 0:

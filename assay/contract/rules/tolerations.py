@@ -6,9 +6,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from assay.contract.request import Json
-from assay.contract.rules.base import CREATE, Case, Contradiction, Judgement, Rule, Spec, Unclear, never
+from assay.contract.rules.base import (
+    CREATE,
+    Case,
+    Contradiction,
+    Judgement,
+    Rule,
+    Spec,
+    Unclear,
+    exempts,
+    never,
+    said,
+)
 from assay.contract.rules.items import ItemType, breach, excluded, mandatory
-from assay.contract.rules.quotes import exempts, said
 
 _COMPLETE: Final = {"name": "spot", "key": "spot", "operator": "Exists", "effect": "NoSchedule"}
 _TOLERATION: Final = ItemType(

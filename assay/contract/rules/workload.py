@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from assay.contract.rules.base import CREATE
+from assay.contract.rules.base import CREATE, exempts, said
 from assay.contract.rules.items import ItemType, mandatory
-from assay.contract.rules.quotes import exempts, said
 
 _ANNOTATION: Final = ItemType(
     ("annotations",), {"name": "team", "value": "search"}, "name", exempts("Annotation", "annotation"), CREATE

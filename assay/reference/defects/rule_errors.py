@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Final
 
-from assay.contract import quantity
 from assay.contract.request import Json
+from assay.contract.rules import sizes
 from assay.contract.rules.base import Broken, Judgement, Spec, entries, number, section, text
 
 Judge = Callable[[Spec], Iterator[Judgement]]
@@ -56,12 +56,12 @@ def _sized(compare: Callable[[Fraction, Fraction], bool], read: Callable[[str], 
 def _figures(size: str) -> Fraction | None:
     """The number of a quantity without its suffix."""
     found = re.match(r"[+-]?[0-9.]+", size)
-    return quantity.parse(found[0]) if found else None
+    return sizes.parse(found[0]) if found else None
 
 
 def _decimal(size: str) -> Fraction | None:
     """A quantity whose binary suffix is taken for the decimal one: 1Gi as 1G."""
-    return quantity.parse(re.sub(r"[Kk]i$", "k", size).removesuffix("i"))
+    return sizes.parse(re.sub(r"[Kk]i$", "k", size).removesuffix("i"))
 
 
 def _portion(compute: Mapping[str, Json]) -> float | None:
@@ -81,8 +81,8 @@ _COMPUTE: Final[Mapping[str, Errors]] = {
         "as-texts": ("compares the numbers as texts", _limits("Portion", lambda a, b: str(a) < str(b))),
     },
     "compute/memory-limit-not-below-request": {
-        "equal-refused": ("refuses a limit equal to the request", _sized(lambda a, b: a <= b, quantity.parse)),
-        "inverted": ("refuses limits above the request", _sized(lambda a, b: a > b, quantity.parse)),
+        "equal-refused": ("refuses a limit equal to the request", _sized(lambda a, b: a <= b, sizes.parse)),
+        "inverted": ("refuses limits above the request", _sized(lambda a, b: a > b, sizes.parse)),
         "as-texts": ("compares the quantities as texts", _limits("Memory", lambda a, b: str(a) < str(b))),
         "units-ignored": ("compares the figures and ignores the units", _sized(lambda a, b: a < b, _figures)),
         "binary-as-decimal": ("takes Gi for G, Mi for M, Ki for k", _sized(lambda a, b: a < b, _decimal)),

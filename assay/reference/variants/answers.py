@@ -9,8 +9,8 @@ from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from typing import Any, Final
 
-from assay.contract import quantity
 from assay.contract.request import Json
+from assay.contract.rules import sizes
 from assay.contract.schema import Node
 from assay.reference.behaviour import Change
 from assay.reference.http import JSON, Call, Reply, encode
@@ -147,7 +147,7 @@ def _canonical(value: Json, name: str) -> Json:
     if isinstance(value, list):
         return [_canonical(item, name) for item in value]
     if isinstance(value, str) and name.endswith(_AMOUNTS):
-        amount = quantity.parse(value)
+        amount = sizes.parse(value)
         return value if amount is None else _spelled(amount)
     return value
 

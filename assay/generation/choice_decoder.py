@@ -1,9 +1,9 @@
-"""Draws a value of a schema node from a row of bytes.
+"""Decodes a value of a schema node from a sequence of choices, one byte each.
 
-Each place of the tree owns fixed bytes of the row: one that says whether it is there, one that picks its value. Zero
-means absent, or the simplest value. One draw of bytes thus gives a whole section of a spec: Hypothesis spends about
-35 us on a choice and 1 us on a byte, so a dense spec of 80 values costs 1 ms instead of 6, and because Hypothesis
-shrinks each byte by itself towards zero, what is not needed for a failure vanishes.
+Each place of the tree owns fixed bytes of the sequence: one that says whether it is there, one that picks its value.
+Zero means absent, or the simplest value. One draw of bytes thus gives a whole section of a spec: Hypothesis spends
+about 35 us on a choice and 1 us on a byte, so a dense spec of 80 values costs 1 ms instead of 6, and because
+Hypothesis shrinks each byte by itself towards zero, what is not needed for a failure vanishes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Reconcile = Callable[[dict[str, Any], int], None]
 """Changes an object drawn property by property until it keeps the rules; the number (0..255) decides its choices."""
 
 
-class Gene(Protocol):
+class Decoder(Protocol):
     """Reads the value of one node from ``code``, beginning at ``at``; ``index`` is its position in a list."""
 
     @property
@@ -41,7 +41,7 @@ class Gene(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LeafGene:
+class LeafDecoder:
     values: Pool
     size: int = 1
 
@@ -50,8 +50,8 @@ class LeafGene:
 
 
 @dataclass(frozen=True, slots=True)
-class ListGene:
-    item: Gene
+class ListDecoder:
+    item: Decoder
     settle: Reconcile | None
     size: int
 
@@ -65,19 +65,19 @@ class ListGene:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class PropertySlot:
     """One property of an object: where its bytes begin and from which code on it is there (0: always)."""
 
     name: str
-    gene: Gene
+    decoder: Decoder
     offset: int
     threshold: int
     nullable: bool
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectGene:
-    slots: tuple[Slot, ...]
+class ObjectDecoder:
+    slots: tuple[PropertySlot, ...]
     settle: Reconcile | None
     size: int
 
@@ -86,7 +86,7 @@ class ObjectGene:
         for slot in self.slots:
             place = at + slot.offset
             if code[place] >= slot.threshold:
-                value[slot.name] = slot.gene.read(code, place + 1, index)
+                value[slot.name] = slot.decoder.read(code, place + 1, index)
             elif code[place] == NULL_CODE and slot.nullable:
                 value[slot.name] = None
         if self.settle is not None:
@@ -95,8 +95,8 @@ class ObjectGene:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a genome needs to know beyond the tree.
+class DrawPlan:
+    """What a decoder needs to know beyond the tree.
 
     ``mandatory``: the properties an object cannot be without, by its pointer. ``settle``: how an object (or the
     entries of a list, under the key ``items``) is made to keep the rules. ``values``: the values of a leaf.
@@ -110,35 +110,35 @@ class Plan:
     nulls: bool = True
 
 
-def gene(node: Node, plan: Plan) -> Gene:
-    """The gene of a node and all below it."""
+def decoder(node: Node, plan: DrawPlan) -> Decoder:
+    """The decoder of a node and all below it."""
     if node.properties:
         return _object(node, plan)
     if node.items is not None:
-        item = gene(node.items, plan)
-        return ListGene(item, plan.settle.get(node.pointer), 2 + LONGEST_LIST * item.size)
+        item = decoder(node.items, plan)
+        return ListDecoder(item, plan.settle.get(node.pointer), 2 + LONGEST_LIST * item.size)
     if node.type == "object":
-        return ObjectGene((), None, 1)
-    return LeafGene(plan.values(node))
+        return ObjectDecoder((), None, 1)
+    return LeafDecoder(plan.values(node))
 
 
-def _object(node: Node, plan: Plan) -> ObjectGene:
+def _object(node: Node, plan: DrawPlan) -> ObjectDecoder:
     slots = []
     needed = plan.mandatory.get(node.pointer, frozenset()) | node.required
     offset = 1  # the first byte belongs to the reconciliation
     for name, child in node.properties.items():
         if plan.omit(child):
             continue
-        part = gene(child, plan)
+        part = decoder(child, plan)
         share = _SECTION_SHARE if child.properties or child.items else _LEAF_SHARE
         slots.append(
-            Slot(
+            PropertySlot(
                 name=name,
-                gene=part,
+                decoder=part,
                 offset=offset,
                 threshold=0 if name in needed else 256 - share,
                 nullable=plan.nulls and child.nullable,
             )
         )
         offset += 1 + part.size
-    return ObjectGene(tuple(slots), plan.settle.get(node.pointer), offset)
+    return ObjectDecoder(tuple(slots), plan.settle.get(node.pointer), offset)

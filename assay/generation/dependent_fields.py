@@ -1,6 +1,6 @@
-"""How an object whose fields were drawn one by one is brought to keep the rules that couple them.
+"""How an object whose fields were drawn one by one is brought to keep the rules between them.
 
-One function for each object with coupled fields, by the pointer of the object (of the list, for rules that span its
+One function for each object with dependent fields, by the pointer of the object (of the list, for rules that span its
 entries). A function changes as little as it can, so that most drawn fields stay. The second argument, 0..255, makes
 the choices; 0 is the simplest.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from assay.generation.genome import Reconcile
+from assay.generation.choice_decoder import Reconcile
 
 Object = dict[str, Any]
 

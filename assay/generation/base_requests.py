@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from assay.contract import pointers
 from assay.contract.request import ABSENT, Absent, Json, Outcome
-from assay.generation import places
 from assay.generation.cases import Subject, overlay, plain_body
 from assay.generation.completion import Judge, complete
 from assay.generation.samples import sample
@@ -59,7 +59,7 @@ _CONTEXTS: Final[tuple[tuple[str, Mapping[str, Json]], ...]] = (
 )
 
 
-class Hosts:
+class BaseRequests:
     """The bodies that a value can stand in, for one writing operation."""
 
     def __init__(self, judge: Judge) -> None:
@@ -87,11 +87,11 @@ class Hosts:
         """The body with the entry that is wrong between two right ones: in the innermost list that allows for it."""
         for place in _lists(pointer):
             right = self._otherwise(pointer, body)
-            entry, wrong = places.get(right, f"{place}/*"), places.get(body, place)
+            entry, wrong = pointers.get(right, f"{place}/*"), pointers.get(body, place)
             if entry is ABSENT or not isinstance(wrong, list) or len(wrong) != 1 or not self.judge.accepts(right):
                 continue
             before, after = (self._another(right, place, entry, number) for number in (1, 2))
-            among = places.put(body, place, [before, *wrong, after])
+            among = pointers.put(body, place, [before, *wrong, after])
             expectation = self.judge.expect(among)
             if expectation.outcome is Outcome.REJECT and subject.alone_in(expectation.reasons):
                 return among
@@ -129,14 +129,14 @@ class Hosts:
         return entry
 
     def _takes(self, right: Json, place: str, entry: Json) -> bool:
-        return self.judge.accepts(places.put(right, f"{place}/*", entry))
+        return self.judge.accepts(pointers.put(right, f"{place}/*", entry))
 
     def _accepted_otherwise(self, pointer: str, body: Json) -> bool:
         return pointer == "" or self.judge.accepts(self._otherwise(pointer, body))
 
     def _otherwise(self, pointer: str, body: Json) -> Any:
         """The body with a plain value in that place."""
-        return complete(self.judge, places.put(body, pointer, sample(self.judge.node.find(pointer))))
+        return complete(self.judge, pointers.put(body, pointer, sample(self.judge.node.find(pointer))))
 
     def _bodies(self, pointer: str, value: Json | Absent) -> Iterator[Any]:
         """The plain body, the contexts, an excluded entry, the catalogue's examples; each with ``value`` put in."""
@@ -144,22 +144,22 @@ class Hosts:
             yield {**self._plain, **value} if isinstance(value, dict) else value
             return
         for start in self._starts(pointer):
-            body = places.put(start, pointer, value)
+            body = pointers.put(start, pointer, value)
             yield complete(self.judge, body, keep_absent=frozenset({pointer}))
 
     def _starts(self, pointer: str) -> Iterator[dict[str, Any]]:
         parent = pointer.rsplit("/", 1)[0]
         node = self.judge.node
         bare = self._plain
-        if parent and places.get(bare, parent) is ABSENT:
-            bare = places.put(bare, parent, sample(node.find(parent)))
+        if parent and pointers.get(bare, parent) is ABSENT:
+            bare = pointers.put(bare, parent, sample(node.find(parent)))
         yield bare
         for beginning, fragment in _CONTEXTS:
             if pointer.startswith(beginning):
                 yield {**self._plain, "spec": overlay(fragment)}
         item = _entry(pointer)
         if item is not None and "exclude" in node.find(item).properties:
-            yield places.put(bare, f"{item}/exclude", True)
+            yield pointers.put(bare, f"{item}/exclude", True)
         for fragment in _examples(self.judge, parent):
             yield {**self._plain, "spec": overlay(fragment)}
 
@@ -194,6 +194,6 @@ def _examples(judge: Judge, parent: str) -> tuple[Mapping[str, Json], ...]:
         case.fragment
         for rule in judge.oracle.rules
         for case in rule.accepts
-        if judge.kind in (case.on or rule.applies) and not case.before and below in set(places.keys(case.fragment))
+        if judge.kind in (case.on or rule.applies) and not case.before and below in set(pointers.keys(case.fragment))
     ]
     return tuple(sorted(found, key=lambda fragment: len(str(fragment)))[:3]) if below else ()

@@ -1,13 +1,31 @@
-"""Reads and changes a JSON value at a templated pointer (``/spec/ports/*/container``; ``*`` is the first entry)."""
+"""JSON pointers: into a document, and into a request with ``*`` for list positions (``/spec/ports/*/container``).
+
+Where a place in a list is read or changed, ``*`` is its first entry.
+"""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 from assay.contract.request import ABSENT, Absent, Json
+from assay.errors import ContractError
+
+
+def look_up(document: Json, pointer: str, source: Path | str) -> Json:
+    """Return what stands at ``pointer`` in ``document``; ContractError names the step that is missing."""
+    place = document
+    for step in pointer.removeprefix("#").split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        try:
+            place = place[int(key)] if isinstance(place, list) else place[key]
+        except (KeyError, IndexError, ValueError, TypeError) as error:
+            raise ContractError(f"{source}: nothing stands at {pointer} ('{key}' is missing)") from error
+    return place
+
 
 _FIRST: Final = 0
 
