@@ -20,7 +20,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--token-seconds", type=float, default=3600.0, help="how long a token holds")
     parser.add_argument("--seed", type=int, help="make ids repeatable")
     parser.add_argument("--faults", action="store_true", help="obey the header X-Assay-Fault: 500, 503, 503-after")
-    parser.add_argument("--variant", action="append", default=[], metavar="NAME", help="a lawful variant; repeatable")
+    parser.add_argument("--variant", action="append", default=[], metavar="NAME", help="a conforming variant")
     parser.add_argument("--defect", action="append", default=[], metavar="ID", help="a seeded defect; repeatable")
     parser.add_argument("--contract", type=Path, help="another OpenAPI document to enforce")
     parser.add_argument("--corrections", type=Path, help="its OpenAPI Overlay")
@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until told to stop; returns the exit code (0, or 2 for a wrong option)."""
+    """Run until it is stopped; returns the exit code (0, or 2 for a wrong option)."""
     given = _parser().parse_args(arguments)
     try:
         from assay.reference.server import serve

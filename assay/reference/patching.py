@@ -22,7 +22,7 @@ def merged(stored: Json, patch: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def overwritten(stored: Json, patch: Mapping[str, Json]) -> dict[str, Json]:
-    """The other lawful reading: each section that the patch names is replaced as a whole; null removes it."""
+    """The other conforming reading: each section that the patch names is replaced as a whole; null removes it."""
     result: dict[str, Json] = dict(stored) if isinstance(stored, Mapping) else {}
     for name, value in patch.items():
         if value is None:

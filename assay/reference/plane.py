@@ -118,10 +118,10 @@ class Plane:
         return self.validation.body_node(self.contract.creation.name).properties["spec"]
 
     @cached_property
-    def tells_workload(self) -> frozenset[str]:
+    def answers_with_workload(self) -> frozenset[str]:
         """The names of the operations that are answered with a workload, as the creation is."""
-        told = _success_schema(self.contract.creation)
-        return frozenset(name for name, item in self.contract.operations.items() if _success_schema(item) == told)
+        schema = _success_schema(self.contract.creation)
+        return frozenset(name for name, item in self.contract.operations.items() if _success_schema(item) == schema)
 
     def measures(self, call: Call) -> bool:
         """Whether a call asks for measurements."""
@@ -131,7 +131,7 @@ class Plane:
     # What a call names
 
     def permitted_project(self, caller: Caller, project_id: str) -> tenant.Project:
-        """The project, if the caller may work in it; 403 also for one that does not exist, to tell nothing."""
+        """The project, if the caller may work in it; 403 also for one that does not exist, to reveal nothing."""
         project = tenant.PROJECTS.get(project_id)
         if project is None or not self.identity.may(caller, project_id):
             raise Refusal(403, f"no permission in project '{project_id[:60]}'")
@@ -152,7 +152,7 @@ class Plane:
             raise Refusal(self.choices.foreign, f"{what} workload {workload.id}")
         return workload
 
-    # What is kept of what was sent
+    # What is stored of what was sent
 
     def new_id(self) -> str:
         """A random UUID; repeatable with a seed."""
@@ -187,7 +187,7 @@ class Plane:
             return now + _FOR_GOOD
         return now if how == "at-once" else self.lifecycle.gone_from(now)
 
-    # What is told of a workload
+    # What a reply says of a workload
 
     def describe(self, status: int, workload: StoredWorkload, now: int) -> Reply:
         """The workload as Inference1; ready-made bytes unless somebody wants to change the answer."""

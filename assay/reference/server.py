@@ -1,4 +1,4 @@
-"""Runs a control plane in this process: one socket, one event loop, until it is told to stop."""
+"""Runs a control plane in this process: one socket, one event loop, until it is stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drives a control plane in this process, with a clock that moves only when told, byte for byte where wanted."""
+"""Drives a control plane in this process, with a clock that moves only by hand, byte for byte where wanted."""
 
 from __future__ import annotations
 
@@ -157,17 +157,17 @@ class Harness:
 
 
 @cache
-def _validator(role: str, status: int) -> schema.Validator:
+def _validator(operation: str, status: int) -> schema.Validator:
     contract = documents.load()
-    content = contract.operations[role].responses[status].content["application/json"]
+    content = contract.operations[operation].responses[status].content["application/json"]
     assert content is not None
-    return schema.Validator(schema.build(contract, content, f"{role}/{status}"))
+    return schema.Validator(schema.build(contract, content, f"{operation}/{status}"))
 
 
-def assert_documented(role: str, reply: Received) -> None:
-    """The answer's status is documented for the role, and its JSON body satisfies the schema, formats included."""
+def assert_documented(operation: str, reply: Received) -> None:
+    """The operation documents the status, and the JSON body satisfies the schema, formats included."""
     assert reply.headers["content-type"].startswith("application/json")
-    assert not _validator(role, reply.status).errors(reply.json)
+    assert not _validator(operation, reply.status).errors(reply.json)
     if reply.status >= 400:
         assert_error(reply, reply.status)
 

@@ -95,7 +95,7 @@ def test_details_name_every_breach() -> None:
 
 @pytest.mark.parametrize("project", [FOREIGN, "no-such-project", ""])
 def test_projects_without_rights_are_forbidden(project: str) -> None:
-    """An unknown project is not told from a foreign one."""
+    """An unknown project cannot be distinguished from a foreign one."""
     harness = Harness()
     assert_error(harness.create(projectId=project), 403)
     assert harness.send("GET", "/api/v1/workloads", token=OUTSIDER).json["workloads"] == []

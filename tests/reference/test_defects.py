@@ -28,7 +28,7 @@ def test_ids_are_unique_and_begin_with_their_family() -> None:
     assert all(defect.summary and defect.place.startswith("/") for defect in found)
 
 
-def test_every_family_has_defects_that_can_be_told() -> None:
+def test_every_family_has_defects_that_can_be_shown() -> None:
     telling = Counter(defect.family for defect in catalogue(documents.load()).values() if defect.equivalent is None)
     assert set(telling) == set(FAMILIES)
 
@@ -76,14 +76,14 @@ CALLS: dict[str, tuple[str, Any, int]] = {
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_defect_answers_otherwise_than_the_reference(name: str) -> None:
-    _, spec, lawful = CALLS[name]
-    assert Harness().create(spec=spec).status == lawful
-    assert Harness(defects=(name,)).create(spec=spec).status != lawful
+    _, spec, right = CALLS[name]
+    assert Harness().create(spec=spec).status == right
+    assert Harness(defects=(name,)).create(spec=spec).status != right
 
 
 def test_an_open_door_lets_in_whoever_comes() -> None:
-    lawful, open_ = Harness(), Harness(defects=("identity/read/no-token",))
-    assert lawful.send("GET", lawful.created(), token=None).status == 401
+    reference, open_ = Harness(), Harness(defects=("identity/read/no-token",))
+    assert reference.send("GET", reference.created(), token=None).status == 401
     assert open_.send("GET", open_.created(), token=None).status == 200
     assert open_.send("DELETE", open_.created("other"), token=None).status == 401
 

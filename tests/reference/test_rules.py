@@ -16,9 +16,9 @@ RULES = documents.load().rules
 CREATES = [rule for rule in RULES if "create" in rule.applies]
 
 
-def cases(rule: Rule, *, accepted: bool, role: str) -> list[Case]:
+def cases(rule: Rule, *, accepted: bool, operation: str) -> list[Case]:
     chosen = rule.accepts if accepted else rule.rejects
-    return [case for case in chosen if case.on is None or role in case.on]
+    return [case for case in chosen if case.on is None or operation in case.on]
 
 
 def laid(fragment: Any) -> Any:
@@ -34,10 +34,10 @@ def names_rule(reply: Received, rule: Rule) -> bool:
 @pytest.mark.parametrize("rule", CREATES, ids=lambda rule: rule.id)
 def test_creates_are_held_to_the_rule(rule: Rule) -> None:
     harness = Harness()
-    for number, case in enumerate(cases(rule, accepted=True, role="create")):
+    for number, case in enumerate(cases(rule, accepted=True, operation="create")):
         reply = harness.create(f"a{number}", laid({**case.before, **case.fragment}))
         assert reply.status == 202, (case.title, reply.text)
-    for number, case in enumerate(cases(rule, accepted=False, role="create")):
+    for number, case in enumerate(cases(rule, accepted=False, operation="create")):
         reply = harness.create(f"r{number}", laid({**case.before, **case.fragment}))
         assert names_rule(reply, rule), (case.title, reply.text)
 
@@ -46,7 +46,7 @@ def test_creates_are_held_to_the_rule(rule: Rule) -> None:
 def test_updates_are_held_to_the_rule(rule: Rule) -> None:
     harness = Harness()
     for accepted in (True, False):
-        for number, case in enumerate(cases(rule, accepted=accepted, role="update")):
+        for number, case in enumerate(cases(rule, accepted=accepted, operation="update")):
             path = harness.created(f"{accepted}-{number}", laid(case.before))
             reply = harness.send("PATCH", path, {"spec": case.fragment})
             assert (reply.status == 202) if accepted else names_rule(reply, rule), (case.title, reply.text)

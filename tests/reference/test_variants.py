@@ -1,4 +1,4 @@
-"""Each lawful variant does what its sentence says, and stays within the contract."""
+"""Each conforming variant does what its sentence says, and stays within the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How to see each lawful variant: a probe, what the reference does there, and what the variant does."""
+"""How to see each conforming variant: a probe, what the reference does there, and what the variant does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ METRICS = "?metricType=LATENCY&start=2026-01-01T00:00:00Z&end=2026-01-01T01:00:0
 
 
 def spec(sent: Mapping[str, Any], read: Callable[[Any], Any]) -> Probe:
-    """What the answer to a creation tells of a spec."""
+    """What the answer to a creation holds of a spec."""
     return lambda harness: read(harness.create(spec={"image": "x", **sent}).json["spec"])
 
 
@@ -65,11 +65,11 @@ def read_at_once(harness: Harness) -> Any:
 def updated(*waits: float) -> Probe:
     def probe(harness: Harness) -> Any:
         path = harness.running()
-        told = [harness.send("PATCH", path, {"spec": {"args": "x"}}).json["spec"].get("args")]
+        returned = [harness.send("PATCH", path, {"spec": {"args": "x"}}).json["spec"].get("args")]
         for wait in waits:
             harness.now += wait
-            told.append(harness.send("GET", path).json["spec"].get("args"))
-        return told
+            returned.append(harness.send("GET", path).json["spec"].get("args"))
+        return returned
 
     return probe
 
@@ -131,7 +131,7 @@ ENV = {"environmentVariables": [{"name": "A", "value": "1"}, {"name": "B", "valu
 
 
 def names(key: str) -> Callable[[Any], Any]:
-    return lambda told: [item["name"] for item in told.get(key) or ()]
+    return lambda returned: [item["name"] for item in returned.get(key) or ()]
 
 
 # Variant: how to see it, what the reference does there, what the variant does.
@@ -142,7 +142,7 @@ MORE: dict[str, tuple[Probe, Any, Any]] = {
     "never-starts": (phase(1000), "Running", "Failed"),
     "creations-show-late": (read_at_once, (200, 200), (404, 200)),
     "updates-show-late": (updated(1, 1.5), ["x", "x", "x"], [None, None, "x"]),
-    "nulls-ignored": (patched({"args": "a"}, {"args": None}, lambda told: told.get("args")), None, "a"),
+    "nulls-ignored": (patched({"args": "a"}, {"args": None}, lambda returned: returned.get("args")), None, "a"),
     "lists-by-name": (
         patched(ENV, {"environmentVariables": [{"name": "B", "value": "3"}]}, names("environmentVariables")),
         ["B"],
@@ -150,26 +150,26 @@ MORE: dict[str, tuple[Probe, Any, Any]] = {
     ),
     "prefix-joined": (suffix, True, False),
     "drop-ignored": (
-        spec({"autoscaling": {"initializationTimeoutSeconds": 9}}, lambda told: told["autoscaling"]),
+        spec({"autoscaling": {"initializationTimeoutSeconds": 9}}, lambda returned: returned["autoscaling"]),
         {"initializationTimeoutSeconds": 9},
         {},
     ),
-    "drop-empty": (spec({"compute": {}}, lambda told: "compute" in told), True, False),
+    "drop-empty": (spec({"compute": {}}, lambda returned: "compute" in returned), True, False),
     "drop-excluded": (
-        spec({"labels": [{"name": "a", "exclude": True}]}, lambda told: len(told["labels"])),
+        spec({"labels": [{"name": "a", "exclude": True}]}, lambda returned: len(returned["labels"])),
         1,
         0,
     ),
     "policy-entries": (spec({"labels": [{"name": "a", "value": "b"}]}, names("labels")), ["a"], ["policy", "a"]),
-    "policy-defaults": (spec({}, lambda told: told.get("imagePullPolicy")), None, "IfNotPresent"),
+    "policy-defaults": (spec({}, lambda returned: returned.get("imagePullPolicy")), None, "IfNotPresent"),
     "sets-reordered": (spec(ENV, names("environmentVariables")), ["A", "B"], ["B", "A"]),
     "canonical-quantities": (
-        spec({"compute": {"cpuMemoryRequest": "1024Mi"}}, lambda told: told["compute"]["cpuMemoryRequest"]),
+        spec({"compute": {"cpuMemoryRequest": "1024Mi"}}, lambda returned: returned["compute"]["cpuMemoryRequest"]),
         "1024Mi",
         "1Gi",
     ),
     "fractions": (
-        spec({"compute": {"cpuCoreRequest": 1}}, lambda told: str(told["compute"]["cpuCoreRequest"])),
+        spec({"compute": {"cpuCoreRequest": 1}}, lambda returned: str(returned["compute"]["cpuCoreRequest"])),
         "1",
         "1.0",
     ),

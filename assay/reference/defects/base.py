@@ -20,7 +20,7 @@ class Defect:
 
     ``id`` is a slash path that begins with the family. ``place`` is the JSON pointer in the contract of what it
     breaks. ``operation`` is the one in which it shows first (None: in several). ``equivalent`` says why no request
-    of the contract could tell the difference, or why nothing promises otherwise (None: it can be told).
+    of the contract could show the difference, or why nothing promises otherwise (None: it can be shown).
     """
 
     id: str

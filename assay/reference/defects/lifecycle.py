@@ -18,7 +18,7 @@ from assay.reference.store import Store, StoredWorkload
 from assay.reference.times import SECOND
 
 Phase = Callable[[str], str]
-"""The right phase -> the phase that is told."""
+"""The right phase -> the phase that is returned."""
 
 
 def _phases(change: Phase) -> Change:
@@ -46,10 +46,10 @@ def _gone_after(seconds: int) -> Change:
 
 
 def _described(change: Callable[[dict[str, Json]], dict[str, Json]]) -> Change:
-    """Whatever operation tells of a workload is changed."""
+    """Every answer that holds a workload is changed."""
 
     def after(plane: Plane, call: Call, reply: Reply) -> Reply:
-        if call.operation in plane.tells_workload and reply.status < 300 and isinstance(reply.content, dict):
+        if call.operation in plane.answers_with_workload and reply.status < 300 and isinstance(reply.content, dict):
             return replace(reply, content=change(reply.content))
         return reply
 
@@ -78,7 +78,7 @@ def _update_of_deleted(plane: Plane, call: Call, proceed: Proceed) -> Reply:
 
 
 def _read_of_deleted(behaviour: Behaviour) -> Behaviour:
-    """Every second read of a workload that is gone tells it as it was."""
+    """Every second read of a workload that is gone returns it as it was."""
     reads = 0
 
     def step(plane: Plane, call: Call, proceed: Proceed) -> Reply:
@@ -152,7 +152,7 @@ _DEFECTS: Final[tuple[tuple[str, str, Change, str | None], ...]] = (
     ("desired-deleted", "desiredPhase of a live workload is Deleted", _desires("Deleted"), None),
     (
         "desired-is-actual",
-        "desiredPhase tells a phase that nobody can desire",
+        "desiredPhase is a phase that nobody can desire",
         _desires("Initializing"),
         None,
     ),
@@ -182,7 +182,7 @@ _DEFECTS: Final[tuple[tuple[str, str, Change, str | None], ...]] = (
     ),
     (
         "read-of-deleted",
-        "every second read of a workload that is gone tells it",
+        "every second read of a workload that is gone returns it",
         _read_of_deleted,
         None,
     ),

@@ -215,7 +215,11 @@ _DEFECTS: Final[Mapping[str, tuple[str, Change, str | None]]] = {
     "pod-any": ("answers for any pod id", around("pod_metrics", _any_pod), None),
     "pod-of-another": ("answers for pods of other workloads", around("pod_metrics", _foreign_pods), None),
     "unknown-workload-empty": ("answers 200 without samples for what does not exist", _unknown_workload_empty, None),
-    "csv-value-differs": ("tells other values in CSV", _cells(lambda cells: [*cells[:2], "0.125", *cells[3:]]), None),
+    "csv-value-differs": (
+        "has other values in CSV",
+        _cells(lambda cells: [*cells[:2], "0.125", *cells[3:]]),
+        None,
+    ),
     "csv-row-lost": ("leaves the last row out of CSV", _table(lambda lines: lines[:-1]), None),
     "csv-no-heading": ("leaves the heading out of CSV", _table(lambda lines: lines[1:]), _NO_FORM),
     "csv-ragged": (
@@ -230,7 +234,7 @@ _DEFECTS: Final[Mapping[str, tuple[str, Change, str | None]]] = {
     ),
     "csv-nan": ("gives NaN in CSV", _cells(lambda cells: [*cells[:2], "NaN", *cells[3:]]), None),
     "csv-time": (
-        "tells another time in CSV",
+        "has another time in CSV",
         _cells(lambda cells: [cells[0], f"2001{cells[1][4:]}", *cells[2:]]),
         None,
     ),

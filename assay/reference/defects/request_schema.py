@@ -47,7 +47,7 @@ Loosened = tuple[Callable[[Node], Node], str]
 
 
 def _loosened(node: Node) -> Iterator[tuple[str, Loosened, str | None]]:
-    """(keyword, (change, place), why it cannot be told) for each keyword of a node."""
+    """(keyword, (change, place), why it cannot be shown) for each keyword of a node."""
     here = node.pointer
     if node.type:
         yield "type", (lambda old: replace(old, type="", nullable=True), here), _type_is_moot(node)

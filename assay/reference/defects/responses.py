@@ -15,7 +15,7 @@ from assay.reference.defects.base import GONE, Defect, answering, at_value, dott
 from assay.reference.http import CSV, JSON, Reply
 from assay.reference.plane import success
 
-# Fields of a spec that lawful servers need not tell: "If this field is set, it will be ignored".
+# Fields of a spec that a server need not return: "If this field is set, it will be ignored".
 _IGNORED: Final = frozenset({"/spec/autoscaling/initializationTimeoutSeconds"})
 
 
@@ -94,7 +94,7 @@ _CONTESTED: Final = (
     "the document contradicts itself on the value of a toleration, so only excluded ones can be sent, and what is "
     "excluded need not come back"
 )
-_PROMISE: Final = "an update is answered 202, accepted: what holds is what a read tells, and that is looked at"
+_PROMISE: Final = "an update is answered 202, accepted: what holds is what a read returns, and that is checked"
 
 
 def _dropping_is_moot(operation: str, root: Node, node: Node) -> str | None:
@@ -121,7 +121,7 @@ _ERRORS: Final[Mapping[int, tuple[int, ...]]] = {
     403: (200, 400, 404, 500),
     404: (200, 400, 403, 410, 500),
 }
-_HIDES: Final = "whoever has no right may be told that there is nothing"
+_HIDES: Final = "a caller without rights may be answered that there is nothing"
 _SHUTS: Final = "what is not there may be answered as what one may not see"
 _EITHER: Final = "the document lists both refusals and does not say which of them answers what"
 

@@ -62,7 +62,7 @@ def misjudged(contract: Contract) -> Iterator[Defect]:
 
 def _of_rule(rule: Rule) -> Iterator[Defect]:
     for name, what, view in _VIEWS:
-        if _tells(rule, view):
+        if _shows_in(rule, view):
             yield _defect(rule, name, what, judged_by(rule.id, _seen_through(rule, view)))
     if rule.applies == frozenset({"create", "update"}):
         for operation in sorted(rule.applies):
@@ -113,7 +113,7 @@ def _broken(rule: Rule, spec: Spec) -> bool:
     return any(isinstance(judgement, Broken) for judgement in rule.judge(spec))
 
 
-def _tells(rule: Rule, view: View) -> bool:
+def _shows_in(rule: Rule, view: View) -> bool:
     """Whether the operator has anything to do with the rule: one of its own examples is judged otherwise."""
     specs = [prune(dict(case.fragment)) for case in (*rule.accepts, *rule.rejects)]
     return any(_broken(rule, spec) != _broken(rule, view(spec)) for spec in specs)

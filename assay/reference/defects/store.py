@@ -214,7 +214,7 @@ def _naming(change: Callable[[Json, str], str]) -> Change:
 
 
 def _telling(operation: str, pointer: str, change: Callable[[Json], Json]) -> Change:
-    """The answers of one operation tell something else at ``pointer``."""
+    """The answers of one operation hold something else at ``pointer``."""
     return answering(
         operation,
         succeeded,
@@ -227,13 +227,13 @@ def _metadata_moves(pointer: str, value: Callable[[Json], Json]) -> Iterator[tup
     for operation in ("read", "update"):
         yield (
             f"{operation}-tells-other-{name}",
-            f"{operation} tells another {name} than the creation",
+            f"{operation} returns another {name} than the creation",
             _telling(operation, pointer, value),
         )
 
 
 def _stale_reads(behaviour: Behaviour) -> Behaviour:
-    """A read tells the spec of the creation for a minute after an update."""
+    """A read returns the spec of the creation for a minute after an update."""
     first: dict[str, bytes] = {}
 
     def creating(plane: Plane, call: Call, proceed: Proceed) -> Reply:
@@ -290,8 +290,8 @@ _DEFECTS: Final[tuple[tuple[str, str, Change], ...]] = (
     ("delete-takes-all", "a deletion deletes all workloads", mixed(_DeletesEverything)),
     ("delete-takes-another", "a deletion deletes another workload", mixed(_DeletesAnother)),
     ("deleted-comes-back", "a deleted workload comes back", mixed(_BringsBack)),
-    ("read-swapped", "a read tells the newest workload, whichever was asked for", mixed(_FindsNewest)),
-    ("read-stale", "for a minute after an update reads tell the former spec", _stale_reads),
+    ("read-swapped", "a read returns the newest workload, whichever was asked for", mixed(_FindsNewest)),
+    ("read-stale", "for a minute after an update reads return the former spec", _stale_reads),
     ("id-reused", "every other workload gets the id of the one before", _id_reused),
     (
         "prefix-ignored",
@@ -319,12 +319,12 @@ _DEFECTS: Final[tuple[tuple[str, str, Change], ...]] = (
     *_metadata_moves("/createdAt", lambda _: "2020-01-01T00:00:00Z"),
     (
         "creation-tells-other-project",
-        "a creation tells another project",
+        "a creation returns another project",
         _telling("create", "/projectId", lambda _: "4501102"),
     ),
     (
         "creation-tells-other-cluster",
-        "a creation tells another cluster",
+        "a creation returns another cluster",
         _telling("create", "/clusterId", lambda _: _OTHER_ID),
     ),
     (

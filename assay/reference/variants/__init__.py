@@ -1,7 +1,7 @@
 """Conforming variants: control planes that differ from the reference only where the contract leaves it open.
 
 A suite that fails on one of these raises a false alarm. Each has a name, one sentence, and a change of behaviour;
-several can be combined. What the contract leaves open, and how it is judged, is told in docs/conforming.md.
+several can be combined. What the contract leaves open, and how it is judged, stands in docs/conforming.md.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ _ANSWERS: Final = (
     _choice("drop-nulls", "Nulls of a sent spec are not stored.", nulls="drop"),
     _choice("drop-unknown", "Properties that the contract does not know are not stored.", unknown="drop"),
     Variant(
-        "drop-ignored", "What the document calls ignored is not told.", answers.on_specs(answers.without_ignored)
+        "drop-ignored", "What the document calls ignored is not returned.", answers.on_specs(answers.without_ignored)
     ),
-    Variant("drop-empty", "Empty objects and lists are not told.", answers.on_specs(answers.without_empty)),
-    Variant("drop-excluded", "Excluded entries are not told.", answers.on_specs(answers.without_excluded)),
+    Variant("drop-empty", "Empty objects and lists are not returned.", answers.on_specs(answers.without_empty)),
+    Variant("drop-excluded", "Excluded entries are not returned.", answers.on_specs(answers.without_excluded)),
     Variant(
         "null-sections", "Sections that nobody set are null in answers.", answers.on_specs(answers.null_sections)
     ),
@@ -102,7 +102,7 @@ _ANSWERS: Final = (
     ),
     Variant(
         "capital-ids",
-        "Ids are told in capitals, and taken in any letters.",
+        "Ids are returned in capitals and accepted in any case.",
         answers.on_workloads(answers.capital_ids),
     ),
     _choice("numeric-offset", "Timestamps end in +00:00 instead of Z.", zone="+00:00"),
@@ -120,7 +120,7 @@ _METRICS: Final = (
     Variant("metrics-empty", "There are never any measurements.", effects.metrics_empty),
     Variant("metrics-coarse", "A third of the samples asked for is kept.", effects.metrics_coarse),
     Variant("metrics-backwards", "Samples come newest first.", effects.metrics_backwards),
-    Variant("metrics-anytime", "Metrics are told of any time, past and future.", effects.metrics_anytime),
+    Variant("metrics-anytime", "Metrics are returned for any time, past and future.", effects.metrics_anytime),
     Variant("no-latency", "There is no LATENCY without traffic.", effects.no_latency),
     Variant("no-metric-labels", "Measurements have no labels.", answers.on_series(answers.without_labels)),
     Variant(

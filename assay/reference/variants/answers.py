@@ -23,10 +23,10 @@ def after(change: After) -> Change:
 
 
 def on_workloads(change: Callable[[dict[str, Any]], Json]) -> Change:
-    """A behaviour that changes each workload that it tells."""
+    """A behaviour that changes each workload that it answers with."""
 
     def each(plane: Plane, call: Call, answer: Reply) -> Reply:
-        if call.operation in plane.tells_workload and answer.status < 300 and isinstance(answer.content, dict):
+        if call.operation in plane.answers_with_workload and answer.status < 300 and isinstance(answer.content, dict):
             answer.content = change(answer.content)
         return answer
 
@@ -34,12 +34,12 @@ def on_workloads(change: Callable[[dict[str, Any]], Json]) -> Change:
 
 
 def on_specs(change: Callable[[Node, dict[str, Any]], Json]) -> Change:
-    """A behaviour that changes the spec of each workload that it tells; ``change`` gets the schema of specs."""
+    """A behaviour that changes the spec of each workload that it answers with; ``change`` gets the spec's schema."""
 
     def each(plane: Plane, call: Call, answer: Reply) -> Reply:
         content = answer.content
         if (
-            call.operation in plane.tells_workload
+            call.operation in plane.answers_with_workload
             and isinstance(content, dict)
             and isinstance(content.get("spec"), dict)
         ):
@@ -204,7 +204,7 @@ def _filled(value: Json) -> Json:
 
 
 def without_excluded(_: Node, spec: dict[str, Any]) -> Json:
-    """An entry with ``exclude`` has done its work when the workload is made, and is not told."""
+    """An entry with ``exclude`` has done its work when the workload is made, and is not returned."""
     return _included(spec)
 
 
@@ -263,8 +263,8 @@ def moments(spell: Callable[[re.Match[str]], str]) -> Change:
     """A behaviour that spells moments in its own way, in JSON (CSV keeps its own)."""
 
     def each(plane: Plane, call: Call, answer: Reply) -> Reply:
-        told = call.operation in plane.tells_workload or plane.measures(call)
-        if told and answer.status < 300 and isinstance(answer.content, dict):
+        has_moments = call.operation in plane.answers_with_workload or plane.measures(call)
+        if has_moments and answer.status < 300 and isinstance(answer.content, dict):
             answer.content = _respelled(answer.content, spell)
         return answer
 

@@ -280,7 +280,7 @@ class _HidesProjects(Plane):
 
 
 def hidden_projects(behaviour: Behaviour) -> Behaviour:
-    """Whoever has no right in a project is told that there is none (404)."""
+    """Whoever has no right in a project is answered that there is none (404)."""
     return behaviour.mixing(_HidesProjects)
 
 
