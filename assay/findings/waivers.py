@@ -126,7 +126,7 @@ def parse(text: str, file: Path) -> tuple[Waiver, ...]:
 def _waivers(toml: TomlFile) -> tuple[Waiver, ...]:
     for key in toml.values:
         if key != "waiver":
-            toml.refuse((key,), f"only [[waiver]] tables stand in this file; {unknown(key, ['waiver'])}")
+            toml.refuse((key,), f"only [[waiver]] tables belong in this file; {unknown(key, ['waiver'])}")
     tables = toml.values.get("waiver", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         toml.refuse(("waiver",), "waiver: write [[waiver]] in double brackets, once per finding")
@@ -144,7 +144,7 @@ def _waivers(toml: TomlFile) -> tuple[Waiver, ...]:
 def waive(
     findings: Iterable[Finding], waivers: Sequence[Waiver], *, run: RunInfo, complete: bool
 ) -> tuple[list[Finding], list[NotTested]]:
-    """Mark waived findings; add a finding for every waiver that is no longer right.
+    """Mark waived findings; add a finding for every waiver that is no longer valid.
 
     A waiver that matches nothing is only judged when the run is ``complete`` (nothing selected away, nothing lost):
     otherwise its finding may merely not have been looked for, and the waiver is listed as not tested.
@@ -181,7 +181,7 @@ def _expired(waiver: Waiver, matched: Finding | None) -> Finding:
         location=waiver.finding,
         summary=f"The waiver of {waiver.finding} expired on {waiver.until.isoformat()}; the finding {state}",
         why=f"{_place(waiver)}: until = {waiver.until.isoformat()}, owner {waiver.owner}, reason: {waiver.reason}. "
-        + ("Mend the target, or agree on a new date." if matched else "Remove the waiver."),
+        + ("Fix the target, or agree on a new date." if matched else "Remove the waiver."),
         test=f"waivers/{waiver.finding}",
     )
 
@@ -195,7 +195,7 @@ def _unmatched(waiver: Waiver) -> Finding:
         location=waiver.finding,
         summary=f"The waiver of {waiver.finding} matches no finding of this run",
         why=f"{_place(waiver)}: owner {waiver.owner}, reason: {waiver.reason}. Remove the waiver if the finding was "
-        'mended; if only some commands can observe it, name them in its key "commands".',
+        'fixed; if only some commands can observe it, name them in its key "commands".',
         test=f"waivers/{waiver.finding}",
     )
 

@@ -36,7 +36,7 @@ _STATUS: Final = {
 _SEVERITY: Final = {Class.VIOLATION: "critical", Class.GAP: "minor", Class.ADVISORY: "trivial"}
 
 _CATEGORIES: Final = [
-    {"name": "Waiver no longer right", "matchedStatuses": ["failed"], "messageRegex": r"(?s).*\[waiver\].*"},
+    {"name": "Waiver no longer valid", "matchedStatuses": ["failed"], "messageRegex": r"(?s).*\[waiver\].*"},
     {"name": "SLO missed", "matchedStatuses": ["failed"], "messageRegex": r"(?s).*\[slo\].*"},
     {"name": "Contract violation", "matchedStatuses": ["failed"], "messageRegex": r"(?s).*\[violation\].*"},
     {"name": "Gap or advisory", "matchedStatuses": ["failed"]},

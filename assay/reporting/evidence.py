@@ -49,7 +49,7 @@ def as_text(finding: Finding, *, complete: bool = True) -> str:
             f"waived until {finding.waiver['until']} by {finding.waiver['owner']}: {finding.waiver['reason']}"
         )
     if finding.evidence and not complete:
-        parts.append("The request and the response stand in verdict.json.")
+        parts.append("The request and the response are in verdict.json.")
     elif finding.evidence:
         parts += [
             f"request:\n{request_text(finding.evidence.request)}",

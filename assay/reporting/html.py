@@ -112,13 +112,13 @@ def tiles(verdict: Verdict) -> list[dict[str, str]]:
 
 def _finding_tiles(verdict: Verdict) -> list[dict[str, str]]:
     found = words.counts(verdict)
-    besides = f"{found['waived']:,} waived besides" if found["waived"] else "reported, not failing"
+    besides = f"{found['waived']:,} also waived" if found["waived"] else "reported, not failing"
     remarks = found["gap"] + found["advisory"]
     return [
         _tile(
             found["violation"],
             "violations",
-            "fail the run" if found["violation"] else "none seen",
+            "fail the run" if found["violation"] else "none found",
             "bad" if found["violation"] else "good",
         ),
         _tile(remarks, "gaps, advisories", besides, "warn" if found["gap"] else "plain"),
@@ -135,11 +135,11 @@ def _contract_tiles(verdict: Verdict) -> list[dict[str, str]]:
     if ran or not verdict.load:
         made.append(_tile(ran, "tests run", f"of {verdict.tests.get('planned', ran):,} planned", "plain"))
     if verdict.requests:
-        made.append(_tile(verdict.requests, "requests", "judged one by one", "plain"))
+        made.append(_tile(verdict.requests, "requests", "each judged", "plain"))
     if seen:
-        made.append(_tile(f"{reached}/{len(seen)}", "operations", "gave a 2xx answer", _tone(reached, len(seen))))
+        made.append(_tile(f"{reached}/{len(seen)}", "operations", "answered with 2xx", _tone(reached, len(seen))))
     if listed:
-        made.append(_tile(f"{both}/{len(listed)}", "rules", "tried from all sides", _tone(both, len(listed))))
+        made.append(_tile(f"{both}/{len(listed)}", "rules", "tested on both sides", _tone(both, len(listed))))
     return made
 
 

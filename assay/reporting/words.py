@@ -71,7 +71,7 @@ def _fail(verdict: Verdict) -> str:
     if slow:
         parts.append(f"it misses {plural(slow, 'limit')} under load" if parts else _misses(slow))
     if stale:
-        parts.append(f"{plural(stale, 'waiver is', 'waivers are')} no longer right")
+        parts.append(f"{plural(stale, 'waiver is', 'waivers are')} no longer valid")
     text = ", and ".join(parts)
     return f"{text[0].upper()}{text[1:]}.{_undecided(verdict)}"
 
@@ -83,7 +83,7 @@ def _misses(slow: int) -> str:
 def _undecided(verdict: Verdict) -> str:
     if not verdict.problems:
         return ""
-    return f" Besides, the run is incomplete: {_end(verdict.problems[0])}{_further(verdict)}"
+    return f" The run is also incomplete: {_end(verdict.problems[0])}{_further(verdict)}"
 
 
 def _further(verdict: Verdict) -> str:

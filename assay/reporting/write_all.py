@@ -15,7 +15,7 @@ from assay.reporting import allure, certificate, html, junit, markdown, verdict_
 def write_all(verdict: Verdict, events: Iterable[Event], out_dir: Path) -> list[str]:
     """Write verdict.json, report.html, junit.xml, allure-results/ and summary.md into ``out_dir``.
 
-    A certification gets a certificate.json besides, last of all, because it holds the digests of the others.
+    For a certification it also writes certificate.json, last of all, because it holds the digests of the others.
 
     Returns what could not be written, in plain words. Such a run is not complete: the reports that could be written
     are written again with the problem in them, and the caller continues with ``verdict.with_problems(...)``.

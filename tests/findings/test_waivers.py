@@ -55,7 +55,7 @@ def test_an_inline_list_is_read_too() -> None:
         (GOOD.replace("reason", "raeson", 1), 5, "allowed: commands, finding, owner, reason, until", "line 5"),
         (GOOD.replace('"certify", ', '"certfy", '), 14, "allowed: a list of gate, certify, benchmark", "line 14"),
         (GOOD.replace("F-00000000", "F-1a2b3c4d"), 9, "already waived on line 3", "line 9"),
-        (GOOD.replace("[[waiver]]", "[[waivers]]"), 3, "only [[waiver]] tables stand in this file", "line 3"),
+        (GOOD.replace("[[waiver]]", "[[waivers]]"), 3, "only [[waiver]] tables belong in this file", "line 3"),
         (GOOD.replace("[[waiver]]", "[[waivers]]"), 3, "'waivers'; did you mean 'waiver'?", "line 3"),
         ('waiver = "F-1a2b3c4d"\n', 1, "waiver: write [[waiver]]", "line 1"),
     ],

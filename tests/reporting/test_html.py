@@ -127,7 +127,7 @@ def test_a_body_is_indented_only_when_nothing_is_lost() -> None:
 def test_a_run_without_anything_is_a_page_too() -> None:
     page = _Page(html.render(judge(), Record()))
     assert "The run could not decide: no test ran." in page.text
-    assert "The run did not see everything, though." in page.text
+    assert "But the run is incomplete." in page.text
 
 
 def test_parts_that_were_not_asked_for_have_no_place() -> None:

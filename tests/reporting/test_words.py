@@ -47,7 +47,7 @@ def test_a_fail_for_a_gap_is_no_breach() -> None:
 
 def test_a_fail_for_a_waiver_says_so() -> None:
     verdict = judge(ran(), event(GAP), waivers=[waiver(GAP, date(2026, 1, 1))])
-    assert words.sentence(verdict) == "1 waiver is no longer right."
+    assert words.sentence(verdict) == "1 waiver is no longer valid."
 
 
 def test_an_inconclusive_run_says_why() -> None:
@@ -57,7 +57,7 @@ def test_an_inconclusive_run_says_why() -> None:
 
 def test_an_incomplete_fail_says_both() -> None:
     verdict = judge(ran(), event(finding()), {"t": "problem", "what": "lost"})
-    assert words.sentence(verdict).endswith("Besides, the run is incomplete: lost.")
+    assert words.sentence(verdict).endswith("The run is also incomplete: lost.")
 
 
 def test_waived_findings_are_counted_apart() -> None:
