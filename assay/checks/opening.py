@@ -13,7 +13,8 @@ from typing import Final
 
 from assay.checks.lending import end_rest, let_rest
 from assay.checks.probe import Probe
-from assay.client.session import Session, open_session
+from assay.client.opening import open_session
+from assay.client.session import Session
 from assay.client.settings import Settings, from_env, handed_over, load_settings
 from assay.contract import documents
 from assay.contract.documents import Contract

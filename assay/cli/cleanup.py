@@ -113,7 +113,7 @@ def _sweep_all(settings: Settings, runs: Sequence[Unfinished]) -> int:
 
 def _sweep_one(settings: Settings, contract: Contract, file: Path) -> int:
     from assay.client.ledger import Ledger
-    from assay.client.session import reopen_session
+    from assay.client.opening import reopen_session
 
     ledger = Ledger(file)
     with closing(ledger), closing(reopen_session(settings, contract, ledger)) as session:

@@ -10,7 +10,7 @@ from typing import Final
 
 from assay.client.clock import SYSTEM, Clock
 from assay.client.polling import wait_until
-from assay.client.settings_model import flag
+from assay.client.settings import flag
 from assay.client.usage import Usage, UsageFile
 from assay.contract.request import Json
 from assay.errors import BudgetExhausted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -12,9 +12,10 @@ from assay.client import auxiliary
 from assay.client.clock import SYSTEM, Clock
 from assay.client.delivery import MAIN, OUTSIDER, Delivery
 from assay.client.exchange import NOT_JSON, Answer, NoAnswer
-from assay.client.ledger import Entry, LedgerEvents, State
+from assay.client.ledger import Entry, LedgerWriter, State
+from assay.client.polling import growing, wait_until
 from assay.contract.request import Request
-from assay.errors import AssayError
+from assay.errors import AssayError, ReportError
 
 _IN_FLIGHT: Final = 8
 
@@ -24,7 +25,10 @@ _SETTLE: Final = 3.0
 # A deletion that was agreed to and did not happen for so long may have been forgotten (a restart): ask again.
 _ASK_AGAIN: Final = 10.0
 
-_FIRST_POLL, _LAST_POLL = 0.1, 2.0  # seconds between two looks at a workload that is being deleted
+# Seconds between two looks at a workload that is being deleted: its slot is soon free again where that is quick (the
+# first second, then the second, then up to four), and a slow target is not asked more often than it can change.
+_LOOKS: Final = (*[0.1] * 10, *[0.25] * 4, *[0.5] * 4, 2.0)
+_ASKS: Final = growing(0.1, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Swept:
         return not self.left_behind
 
 
-def sweep(delivery: Delivery, ledger: LedgerEvents, deadline: float, clock: Clock = SYSTEM) -> Swept:
+def sweep(delivery: Delivery, ledger: LedgerWriter, deadline: float, clock: Clock = SYSTEM) -> Swept:
     """Delete every workload the ledger lists and wait, at most ``deadline`` seconds, until they are gone.
 
     Lost creations are looked for by name, and so is anything under this run's mark that the target said it had
@@ -59,27 +63,25 @@ def sweep(delivery: Delivery, ledger: LedgerEvents, deadline: float, clock: Cloc
 
 
 class _Sweep:
-    def __init__(self, delivery: Delivery, ledger: LedgerEvents, deadline: float, clock: Clock) -> None:
+    def __init__(self, delivery: Delivery, ledger: LedgerWriter, deadline: float, clock: Clock) -> None:
         self.delivery = delivery
         self.ledger = ledger
         self.clock = clock
         self.began = clock.monotonic()
         self.until = self.began + deadline
-        self.unreachable = threading.Event()
-        self.why_unreachable = ""
 
     def run(self) -> Swept:
         self.delivery.liveness.forgive()
         state = self.ledger.state()
         stayed = self._look_for_lost(state)
         live = list(self.ledger.live().values())
+        remover = Remover(self.delivery, self.ledger, self.clock, self.until)
         with ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="sweep") as pool:
-            reasons = list(pool.map(self._remove, live))
+            reasons = list(pool.map(remover.remove, live))
         deleted = []
         for entry, why in zip(live, reasons, strict=True):
             workload_id = str(entry.id)
             if why is None:
-                self.ledger.gone(workload_id)
                 deleted.append(workload_id)
             else:
                 self.ledger.left_behind(workload_id=workload_id, why=why)
@@ -107,21 +109,24 @@ class _Sweep:
     def _listed(self, mark: str, state: State) -> dict[str, str] | None:
         """Id to name of what lives under the mark and was intended by the run; None when there is no list."""
         seen: dict[str, str] = {}
-        while True:
+        listed = True
+
+        def settled() -> bool:
+            nonlocal listed
             found = self._list(mark, state)
-            if found is None:
-                return None
-            for workload_id, name in found.items():
+            listed = found is not None
+            for workload_id, name in (found or {}).items():
                 if workload_id not in seen:
                     seen[workload_id] = name
                     # Written under the name that was asked for, which settles that intent.
                     intent = next(entry for entry in state.intended.values() if _belongs(name, entry))
                     if workload_id not in state.live:
                         self.ledger.created(intent.name, workload_id, by=intent.by)
-            settled = self.clock.monotonic() - self.began >= _SETTLE
-            if settled or not state.unresolved or self.clock.monotonic() >= self.until:
-                return seen
-            self.clock.sleep(min(0.5, _SETTLE))
+            return not listed or not state.unresolved
+
+        within = max(0.0, min(_SETTLE, self.until - self.clock.monotonic()))
+        wait_until(settled, within=within, every=min(0.5, _SETTLE), clock=self.clock)
+        return seen if listed else None
 
     def _list(self, mark: str, state: State) -> dict[str, str] | None:
         identities = {entry.by for entry in state.intended.values()} & {MAIN, OUTSIDER}
@@ -149,53 +154,118 @@ class _Sweep:
             return f"{lost}, and its name is not the run's own, so it cannot be told from a stranger's"
         return f"{lost}, and the target gave no list of workloads to look it up in"
 
-    def _remove(self, entry: Entry) -> str | None:
-        """Delete one workload and see it gone; returns why it stayed, or None."""
-        request = Request("delete", path={"workloadId": str(entry.id)})
-        look = Request("read", path={"workloadId": str(entry.id)})
-        identities = [entry.by, *(auth for auth in (MAIN, OUTSIDER) if auth != entry.by)]
-        identities = [auth for auth in identities if auth != OUTSIDER or self.delivery.has_outsider]
-        taken, pause, why = entry.delete_taken, _FIRST_POLL, "no time was left to delete it"
-        silences, asked = 0, self.clock.monotonic()
-        while not self.unreachable.is_set():
-            if not taken:
-                self.ledger.delete_sent(str(entry.id))
-            outcome = self._ask(look if taken else request, identities[0])
-            if isinstance(outcome, NoAnswer):
-                silences += 1
-                why = f"the target does not answer: {outcome.detail}"
-                if outcome.kind == "refused" or silences > 1:
-                    self.why_unreachable = why
-                    self.unreachable.set()
-                    break
-            elif outcome.status in {404, 410} or (taken and _is_deleted(outcome)):
+
+class Remover:
+    """Deletes workloads and sees them gone: the one way in which a run removes what it created.
+
+    ``until`` is a moment of the clock after which nothing is waited for. Once the target turns out to be unreachable,
+    everybody gives up. Safe to use from several threads (or greenlets).
+    """
+
+    def __init__(self, delivery: Delivery, ledger: LedgerWriter, clock: Clock, until: float = math.inf) -> None:
+        self._delivery = delivery
+        self._ledger = ledger
+        self._clock = clock
+        self._until = until
+        self._unreachable: str | None = None
+
+    def remove(self, entry: Entry) -> str | None:
+        """Delete one workload and wait until it is gone; returns why it stayed, or None.
+
+        The ledger hears of every step, of the end too. Raises ReportError when it cannot be written.
+        """
+        work = _Removal(entry, self._identities(entry), self._clock.monotonic())
+        while self._unreachable is None:
+            outcome = self._ask(work)
+            if self._is_gone(work, outcome):
+                self._ledger.gone(work.id)
                 return None
+            if isinstance(outcome, NoAnswer):
+                self._heard_nothing(work, outcome)
             elif outcome.status in {401, 403}:
-                why = f"deleting it was answered {outcome.status}"
-                if len(identities) == 1:
-                    return why
-                identities.pop(0)
+                work.why = f"deleting it was answered {outcome.status}"
+                if len(work.identities) == 1:
+                    return work.why
+                work.identities.pop(0)
                 continue
-            elif not taken and 200 <= outcome.status < 300:
-                taken, asked = True, self.clock.monotonic()
-                self.ledger.delete_taken(str(entry.id))
+            elif not work.taken and 200 <= outcome.status < 300:
+                work.agreed(self._clock.monotonic())
+                self._ledger.delete_taken(work.id)
                 continue
             else:
-                doing = "it is still being deleted" if taken else "deleting it was refused"
-                why = f"{doing} (the last answer was {outcome.status})"
-            if self.clock.monotonic() + pause > self.until:
-                return why
-            self.clock.sleep(pause)
-            pause = min(pause * 2, _LAST_POLL)
-            taken = taken and self.clock.monotonic() - asked < _ASK_AGAIN
-        why = self.why_unreachable or why
+                doing = "it is still being deleted" if work.taken else "deleting it was refused"
+                work.why = f"{doing} (the last answer was {outcome.status})"
+            if self._unreachable is None and not self._waited(work):
+                return work.why
+        why = self._unreachable or work.why
         return f"the target had agreed to delete it, which was not seen done: {why}" if entry.delete_taken else why
 
-    def _ask(self, request: Request, auth: str) -> Answer | NoAnswer:
+    def _identities(self, entry: Entry) -> list[str]:
+        """Whose tokens may delete it, its creator's first."""
+        order = [entry.by, *(auth for auth in (MAIN, OUTSIDER) if auth != entry.by)]
+        return [auth for auth in order if auth != OUTSIDER or self._delivery.has_outsider]
+
+    def _ask(self, work: _Removal) -> Answer | NoAnswer:
+        """Ask for the deletion or, once it was agreed to, look whether it is done."""
+        if not work.taken:
+            self._ledger.delete_sent(work.id)
+        request = Request("read" if work.taken else "delete", path={"workloadId": work.id})
         try:
-            return self.delivery.send(request, auth=auth, cleaning=True)
+            return self._delivery.send(request, auth=work.identities[0], cleaning=True)
+        except ReportError:
+            raise
         except AssayError as error:
             return NoAnswer("refused", error.message)
+
+    def _is_gone(self, work: _Removal, outcome: Answer | NoAnswer) -> bool:
+        if isinstance(outcome, NoAnswer):
+            return False
+        return outcome.status in {404, 410} or (work.taken and _is_deleted(outcome))
+
+    def _heard_nothing(self, work: _Removal, outcome: NoAnswer) -> None:
+        work.silences += 1
+        work.why = f"the target does not answer: {outcome.detail}"
+        if outcome.kind == "refused" or work.silences > 1:
+            self._unreachable = work.why
+
+    def _waited(self, work: _Removal) -> bool:
+        """Rest before the next look; False when there is no time for it."""
+        pause = work.next_pause()
+        if self._clock.monotonic() + pause > self._until:
+            return False
+        self._clock.sleep(pause)
+        work.taken = work.taken and self._clock.monotonic() - work.since < _ASK_AGAIN
+        return True
+
+
+@dataclass(slots=True)
+class _Removal:
+    """How far one workload's removal has come. ``since`` is when its deletion was asked for or agreed to."""
+
+    entry: Entry
+    identities: list[str]
+    since: float
+    taken: bool = False
+    why: str = "no time was left to delete it"
+    silences: int = 0
+    looks: int = 0
+
+    def __post_init__(self) -> None:
+        self.taken = self.entry.delete_taken
+
+    @property
+    def id(self) -> str:
+        return str(self.entry.id)
+
+    def agreed(self, now: float) -> None:
+        self.taken, self.since, self.looks = True, now, 0
+
+    def next_pause(self) -> float:
+        """A look at a deletion under way comes soon again; a deletion that was refused is not asked for as often."""
+        pauses = _LOOKS if self.taken else _ASKS
+        pause = pauses[min(self.looks, len(pauses) - 1)]
+        self.looks += 1
+        return pause
 
 
 def _belongs(name: str, intent: Entry) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from assay.client.budget import SLOT_PATIENCE, Budget
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.ledger import LedgerEvents
+from assay.client.ledger import LedgerWriter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,10 +25,10 @@ class Creations:
     """What this process has created or is about to create. Safe to use from several threads.
 
     ``begin`` before a creation leaves and ``finish`` with its answer; between the two it may be sent by whatever
-    transport. A slot that ``finish`` does not keep is given back by ``give_up``.
+    transport. A slot that no workload keeps is given back by ``give_up``.
     """
 
-    def __init__(self, budget: Budget, ledger: LedgerEvents) -> None:
+    def __init__(self, budget: Budget, ledger: LedgerWriter) -> None:
         self._budget = budget
         self._ledger = ledger
         self._lock = threading.Lock()
@@ -84,6 +84,14 @@ class Creations:
             self._pending.discard(pending)
         if open_still:
             self._budget.give_back(1, gpus=pending.gpus)
+
+    def adopt(self, pending: Pending, workload_ids: list[str]) -> None:
+        """Let the workloads that a lost creation turned out to have made hold its slot; give it back if none did."""
+        with self._lock:
+            self._held.update(dict.fromkeys(workload_ids[:1], (pending.by, pending.gpus)))
+            if workload_ids:
+                self._pending.discard(pending)
+        self.give_up(pending)
 
     def holds(self, workload_id: str) -> bool:
         """Whether this process created the workload and its slot is still taken."""

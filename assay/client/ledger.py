@@ -92,7 +92,7 @@ def target_folder(base_url: str, env: Mapping[str, str] = os.environ) -> Path:
     return state_folder(env) / "runs" / hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-class LedgerEvents:
+class LedgerWriter:
     """What can be written into a ledger, wherever it lies. ``_append`` raises ReportError when it cannot be kept."""
 
     def intend(self, *names: str, prefix: bool = False, by: str = "main") -> None:
@@ -154,7 +154,7 @@ class LedgerEvents:
         raise NotImplementedError
 
 
-class MemoryLedger(LedgerEvents):
+class MemoryLedger(LedgerWriter):
     """A ledger that ends with its process: for what creates nothing, or creates it in this very process."""
 
     def __init__(self) -> None:
@@ -171,7 +171,7 @@ class MemoryLedger(LedgerEvents):
                 _take(self._state, event)
 
 
-class Ledger(LedgerEvents):
+class Ledger(LedgerWriter):
     """Appends events; several threads, and several processes of one run, may hold the same file open.
 
     While it is open the file is locked (shared), so that a clean-up leaves a running run alone. The lock goes with

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
-import secrets
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from assay.client import auxiliary
 from assay.client.budget import Budget, Limits, gpus_asked
-from assay.client.cleanup import Swept, sweep
+from assay.client.cleanup import Remover, Swept, sweep
 from assay.client.clock import SYSTEM, Clock
-from assay.client.creation import Creations, is_doubtful
+from assay.client.creation import Creations, Pending, is_doubtful
 from assay.client.delivery import MAIN, OUTSIDER, Delivery
 from assay.client.evidence import NOTHING_NAMED, Describer, Mask, Named
 from assay.client.exchange import Answer, NoAnswer, Wire, to_wire
-from assay.client.identity import Credentials, Identity
-from assay.client.ledger import Ledger, LedgerEvents, MemoryLedger
-from assay.client.network import TransportConfig
+from assay.client.identity import Identity
+from assay.client.ledger import Entry, LedgerWriter, MemoryLedger
 from assay.client.patience import LOST_AFTER, Patience
 from assay.client.settings import Settings
-from assay.client.transport import HttpTransport, Transport
-from assay.client.usage import UsageFile
+from assay.client.transport import Transport
 from assay.contract.documents import Contract
 from assay.contract.operations import Kind
 from assay.contract.request import Absent, Json, Request
-from assay.errors import SettingsError
 
 _UNNAMED: Final = "#"  # begins the ledger's stand-in for a creation whose body holds no usable name
 
@@ -51,7 +45,7 @@ class Session:
         main: Identity | None = None,
         outsider: Identity | None = None,
         budget: Budget | None = None,
-        ledger: LedgerEvents | None = None,
+        ledger: LedgerWriter | None = None,
         mask: Mask | None = None,
         patience: Patience | None = None,
         lost_after: int = LOST_AFTER,
@@ -80,6 +74,7 @@ class Session:
             clock=clock,
         )
         self._creations = Creations(self.budget, self.ledger)
+        self._remover = Remover(self._delivery, self.ledger, clock)
         self._describer = Describer(transport.base_url, self.mask, insecure=settings.insecure)
         self._count = itertools.count(1)
         self._process = f"{os.getpid():x}"
@@ -178,6 +173,49 @@ class Session:
         """A valid token of ``"main"`` or ``"outsider"``. Raises CredentialsError and TargetLostError."""
         return self._delivery.token(auth)
 
+    # --- creations that another hand sends --------------------------------------------------------------------
+
+    def begin(self, name: str, *, gpus: int = 0, noted: bool = False) -> Pending:
+        """Take a slot for a creation and note its intent (``noted``: it is on disk already); it may now be sent.
+
+        Does not wait for a slot. ``finish`` must follow. Raises LimitReached and ReportError.
+        """
+        return self._creations.begin(name, gpus=gpus, patience=0.0, noted=noted)
+
+    def finish(self, pending: Pending, outcome: Answer | NoAnswer) -> str | None:
+        """Note what became of a creation: the id of its workload, which now has the slot, or None.
+
+        Without a usable answer the workload may exist: the slot stays taken until ``look_for``.
+        """
+        workload_id = self._creations.finish(pending, outcome)
+        if not is_doubtful(outcome):
+            self._creations.give_up(pending)
+        return workload_id
+
+    def look_for(self, pending: Pending) -> list[str] | None:
+        """Look for a creation whose answer was lost, once it must have happened; None: the target cannot tell.
+
+        The ids of what was found keep the slot; without any it is free again.
+        """
+        found = self._found(pending)
+        if found is None:
+            return None
+        self.ledger.searched(pending.name)
+        for workload_id in found:
+            self.ledger.created(pending.name, workload_id, by=pending.by)
+        self._creations.adopt(pending, found)
+        return found
+
+    def remove(self, workload_id: str, name: str) -> str | None:
+        """Delete a workload of this run outside the budget and wait until it is gone, however long that takes.
+
+        Its slot is free when it is gone. Returns why it stayed, or None. Raises ReportError.
+        """
+        why = self._remover.remove(Entry(name, by=MAIN, id=workload_id))
+        if why is None:
+            self._creations.release(workload_id)
+        return why
+
     # --- workloads ------------------------------------------------------------------------------------------
 
     def name(self, label: str = "w") -> str:
@@ -262,24 +300,28 @@ class Session:
             again = isinstance(outcome, Answer) and outcome.attempts > 1 and not name.startswith(_UNNAMED)
             kept = self._creations.finish(pending, outcome, again=again) is not None
             if not kept and is_doubtful(outcome):
-                self._settle_lost(name, prefix, by)
+                self._settle_lost(pending)
             return outcome
         finally:
             self._creations.give_up(pending)
 
-    def _settle_lost(self, name: str, prefix: bool, by: str) -> None:
+    def _settle_lost(self, pending: Pending) -> None:
         """Look at once for a workload whose creation got no usable answer, so that it does not outlive the budget."""
-        if not name.startswith(self.mark) or (by == OUTSIDER and not self.has_outsider):
-            return
-        for entry in self.find_by_name(name, prefix=prefix, auth=by, cleaning=True) or ():
-            self.ledger.created(name, str(entry["id"]), by=by)
-            self.ledger.lost(name)  # another one may still come
-            self.ledger.delete_sent(str(entry["id"]))
-            answer = self._delivery.send(
-                Request("delete", path={"workloadId": str(entry["id"])}), auth=by, cleaning=True
-            )
+        for workload_id in self._found(pending) or ():
+            self.ledger.created(pending.name, workload_id, by=pending.by)
+            self.ledger.lost(pending.name)  # another one may still come
+            self.ledger.delete_sent(workload_id)
+            request = Request("delete", path={"workloadId": workload_id})
+            answer = self._delivery.send(request, auth=pending.by, cleaning=True)
             if isinstance(answer, Answer) and answer.status < 300:
-                self.ledger.delete_taken(str(entry["id"]))
+                self.ledger.delete_taken(workload_id)
+
+    def _found(self, pending: Pending) -> list[str] | None:
+        """The ids of live workloads that a lost creation made; None when nobody can tell."""
+        if not pending.name.startswith(self.mark) or (pending.by == OUTSIDER and not self.has_outsider):
+            return None
+        listed = self.find_by_name(pending.name, prefix=pending.prefix, auth=pending.by, cleaning=True)
+        return None if listed is None else [str(entry["id"]) for entry in listed]
 
     def _delete(
         self, request: Request, auth: str | None, headers: Mapping[str, str] | None, cleaning: bool
@@ -293,120 +335,6 @@ class Session:
             self.ledger.delete_taken(workload_id)
             self._creations.release(workload_id)
         return outcome
-
-
-def open_session(
-    settings: Settings,
-    contract: Contract,
-    *,
-    run_id: str | None = None,
-    process: int = 0,
-    processes: int = 1,
-    env: Mapping[str, str] = os.environ,
-    clock: Clock = SYSTEM,
-) -> Session:
-    """Open a session with the target of the settings; ``base_url`` must be set (embedded: ``with_embedded``).
-
-    ``process`` of ``processes`` takes its share of the budget and joins the run's ledger. Sends nothing yet.
-    Raises SettingsError (project or cluster missing), CredentialsError and ReportError (ledger).
-    """
-    base_url, project = _place(settings)
-    run_id = run_id or f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
-    mark = f"{settings.name_prefix}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
-    budget = budget_of(settings, process, processes, clock)
-    return _opened(
-        settings,
-        contract,
-        lambda: Ledger.open(run_id, base_url, project=project, mark=mark, embedded=settings.embedded, env=env),
-        budget=budget,
-        run_id=run_id,
-        mark=mark,
-        clock=clock,
-    )
-
-
-def reopen_session(settings: Settings, contract: Contract, ledger: LedgerEvents, *, clock: Clock = SYSTEM) -> Session:
-    """A session that cleans up what an earlier run's ``ledger`` lists; project and cluster may be missing.
-
-    Raises SettingsError and CredentialsError.
-    """
-    header = ledger.state().header
-    run_id, mark = str(header.get("run") or ""), str(header.get("mark") or "")
-    return _opened(settings, contract, lambda: ledger, run_id=run_id, mark=mark, clock=clock)
-
-
-def _opened(
-    settings: Settings, contract: Contract, ledger: Callable[[], LedgerEvents], *, clock: Clock, **more: Any
-) -> Session:
-    mask = Mask()
-    patience = Patience(cap=settings.retry_cap)
-    transport = HttpTransport(TransportConfig.of(settings))
-    given, second = credentials_of(settings)
-    main = Identity(transport, given, mask, patience, clock)
-    outsider = Identity(transport, second, mask, patience, clock) if second.given else None
-    return Session(
-        settings,
-        contract,
-        transport,
-        main=main,
-        outsider=outsider,
-        ledger=ledger(),
-        mask=mask,
-        patience=patience,
-        clock=clock,
-        **more,
-    )
-
-
-def credentials_of(settings: Settings) -> tuple[Credentials, Credentials]:
-    """The main identity's credentials and the outsider's (perhaps none)."""
-    return (
-        Credentials("ASSAY_", settings.token, settings.client_id, settings.client_secret),
-        Credentials(
-            "ASSAY_OUTSIDER_",
-            settings.outsider_token,
-            settings.outsider_client_id,
-            settings.outsider_client_secret,
-        ),
-    )
-
-
-def budget_of(settings: Settings, process: int = 0, processes: int = 1, clock: Clock = SYSTEM) -> Budget:
-    """The share that ``process`` of ``processes`` has of what the run has left. LimitReached, ReportError."""
-    whole = limits_of(settings)
-    file = UsageFile(settings.usage_folder) if settings.usage_folder is not None else None
-    return Budget(whole.left(settings.used).share(process, processes), clock, whole, file)
-
-
-def limits_of(settings: Settings) -> Limits:
-    """The budget's limits as the settings give them."""
-    return Limits(
-        live=settings.max_live,
-        creates=settings.max_creates,
-        requests=settings.max_requests,
-        rps=settings.max_rps,
-        gpu_devices=settings.gpu_limit,
-        seconds=settings.max_seconds,
-    )
-
-
-def _place(settings: Settings) -> tuple[str, str]:
-    """Base URL and project; SettingsError when one of them, or the cluster, is missing."""
-    missing = [
-        f"{flag} ({what})"
-        for flag, what, value in (
-            ("--base-url", "the control plane", settings.base_url),
-            ("--project", "the id of the project to create workloads in", settings.project),
-            ("--cluster", "the UUID of the cluster to create workloads on", settings.cluster),
-        )
-        if value is None
-    ]
-    if missing:
-        raise SettingsError(
-            f"a target needs {' and '.join(missing)}",
-            hint="give the flags, set ASSAY_BASE_URL, ASSAY_PROJECT and ASSAY_CLUSTER, or write them into assay.toml",
-        )
-    return str(settings.base_url), str(settings.project)
 
 
 def _name_in(body: Json) -> tuple[str | None, bool]:

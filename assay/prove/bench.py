@@ -10,8 +10,9 @@ from assay.client.clock import SkippingClock
 from assay.client.evidence import Mask
 from assay.client.identity import Identity
 from assay.client.ledger import MemoryLedger
+from assay.client.opening import credentials_of
 from assay.client.patience import Patience
-from assay.client.session import Session, credentials_of
+from assay.client.session import Session
 from assay.client.settings import Settings, load_settings
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle

@@ -13,8 +13,9 @@ from dataclasses import fields
 
 from rich.console import Console
 
+from assay.client.opening import limits_of, open_session
 from assay.client.preflight.recognise import find_problem
-from assay.client.session import Session, limits_of, open_session
+from assay.client.session import Session
 from assay.client.settings import Settings
 from assay.contract import documents
 from assay.errors import AssayError, InconclusiveError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.checks.probe import Probe
-from assay.client.session import open_session
+from assay.client.opening import open_session
 from assay.client.settings import load_settings
 from assay.contract import documents
 from assay.contract.oracle import Oracle

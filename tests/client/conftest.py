@@ -15,7 +15,8 @@ from assay.client.clock import VirtualClock
 from assay.client.evidence import Mask
 from assay.client.identity import Credentials, Identity
 from assay.client.network import TransportConfig
-from assay.client.session import Session, open_session
+from assay.client.opening import open_session
+from assay.client.session import Session
 from assay.client.settings import Settings, load_settings
 from assay.client.transport import HttpTransport
 from assay.contract.documents import Contract, load

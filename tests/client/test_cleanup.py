@@ -289,7 +289,7 @@ def test_runs_on_the_embedded_control_plane_leave_nothing(capsys: pytest.Capture
 KILLED = """
 import os, signal, sys
 from assay.contract.documents import load
-from assay.client.session import open_session
+from assay.client.opening import open_session
 from assay.client.settings import load_settings
 from assay.client.transport import HttpTransport
 from tests.client.test_session import create

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from assay.client.opening import open_session
 from assay.client.preflight.recognise import find_problem
-from assay.client.session import open_session
 from assay.contract.documents import Contract
 from assay.errors import CredentialsError
 from tests.client.conftest import Configure, Open

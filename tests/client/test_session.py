@@ -11,7 +11,8 @@ import pytest
 from assay.client.budget import LimitReached
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.ledger import Ledger, unfinished_runs
-from assay.client.session import Session, open_session
+from assay.client.opening import open_session
+from assay.client.session import Session
 from assay.contract.documents import Contract
 from assay.contract.request import Request
 from assay.errors import CredentialsError, ReportError, SettingsError, TargetLostError

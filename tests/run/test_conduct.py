@@ -17,7 +17,7 @@ from assay import folders
 from assay.client import cleanup
 from assay.client.budget import Budget, LimitReached
 from assay.client.ledger import unfinished_runs
-from assay.client.session import budget_of, open_session
+from assay.client.opening import budget_of, open_session
 from assay.client.settings import from_env, load_settings
 from assay.client.usage import read_usage
 from assay.contract.request import Request

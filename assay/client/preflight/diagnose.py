@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from assay.client.delivery import MAIN
 from assay.client.identity import read_claims
 from assay.client.network import TransportConfig
+from assay.client.opening import credentials_of, open_session
 from assay.client.patience import Patience
 from assay.client.preflight.access import Access, missing_credentials
 from assay.client.preflight.api import Api
 from assay.client.preflight.beside import check_beside
 from assay.client.preflight.network import check_network
 from assay.client.preflight.steps import Step, follow, ok, usage, warn
-from assay.client.session import Session, credentials_of, open_session
+from assay.client.session import Session
 from assay.client.settings import Settings
 from assay.client.transport import HttpTransport
 from assay.contract.documents import Contract

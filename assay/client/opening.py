@@ -1,0 +1,138 @@
+"""Opens sessions: transport, identities, budget and ledger as the settings say."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from assay.client.budget import Budget, Limits
+from assay.client.clock import SYSTEM, Clock
+from assay.client.evidence import Mask
+from assay.client.identity import Credentials, Identity
+from assay.client.ledger import Ledger, LedgerWriter
+from assay.client.network import TransportConfig
+from assay.client.patience import Patience
+from assay.client.session import Session
+from assay.client.settings import Settings
+from assay.client.transport import HttpTransport
+from assay.client.usage import UsageFile
+from assay.contract.documents import Contract
+from assay.errors import SettingsError
+
+
+def open_session(
+    settings: Settings,
+    contract: Contract,
+    *,
+    run_id: str | None = None,
+    process: int = 0,
+    processes: int = 1,
+    env: Mapping[str, str] = os.environ,
+    clock: Clock = SYSTEM,
+) -> Session:
+    """Open a session with the target of the settings; ``base_url`` must be set (embedded: ``with_embedded``).
+
+    ``process`` of ``processes`` takes its share of the budget and joins the run's ledger. Sends nothing yet.
+    Raises SettingsError (project or cluster missing), CredentialsError and ReportError (ledger).
+    """
+    base_url, project = _place(settings)
+    run_id = run_id or f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+    mark = f"{settings.name_prefix}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+    budget = budget_of(settings, process, processes, clock)
+    return _opened(
+        settings,
+        contract,
+        lambda: Ledger.open(run_id, base_url, project=project, mark=mark, embedded=settings.embedded, env=env),
+        budget=budget,
+        run_id=run_id,
+        mark=mark,
+        clock=clock,
+    )
+
+
+def reopen_session(settings: Settings, contract: Contract, ledger: LedgerWriter, *, clock: Clock = SYSTEM) -> Session:
+    """A session that cleans up what an earlier run's ``ledger`` lists; project and cluster may be missing.
+
+    Raises SettingsError and CredentialsError.
+    """
+    header = ledger.state().header
+    run_id, mark = str(header.get("run") or ""), str(header.get("mark") or "")
+    return _opened(settings, contract, lambda: ledger, run_id=run_id, mark=mark, clock=clock)
+
+
+def _opened(
+    settings: Settings, contract: Contract, ledger: Callable[[], LedgerWriter], *, clock: Clock, **more: Any
+) -> Session:
+    mask = Mask()
+    patience = Patience(cap=settings.retry_cap)
+    transport = HttpTransport(TransportConfig.of(settings))
+    given, second = credentials_of(settings)
+    main = Identity(transport, given, mask, patience, clock)
+    outsider = Identity(transport, second, mask, patience, clock) if second.given else None
+    return Session(
+        settings,
+        contract,
+        transport,
+        main=main,
+        outsider=outsider,
+        ledger=ledger(),
+        mask=mask,
+        patience=patience,
+        clock=clock,
+        **more,
+    )
+
+
+def credentials_of(settings: Settings) -> tuple[Credentials, Credentials]:
+    """The main identity's credentials and the outsider's (perhaps none)."""
+    return (
+        Credentials("ASSAY_", settings.token, settings.client_id, settings.client_secret),
+        Credentials(
+            "ASSAY_OUTSIDER_",
+            settings.outsider_token,
+            settings.outsider_client_id,
+            settings.outsider_client_secret,
+        ),
+    )
+
+
+def budget_of(settings: Settings, process: int = 0, processes: int = 1, clock: Clock = SYSTEM) -> Budget:
+    """The share that ``process`` of ``processes`` has of what the run has left. LimitReached, ReportError."""
+    whole = limits_of(settings)
+    file = UsageFile(settings.usage_folder) if settings.usage_folder is not None else None
+    return Budget(whole.left(settings.used).share(process, processes), clock, whole, file)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The budget's limits as the settings give them."""
+    return Limits(
+        live=settings.max_live,
+        creates=settings.max_creates,
+        requests=settings.max_requests,
+        rps=settings.max_rps,
+        gpu_devices=settings.gpu_limit,
+        seconds=settings.max_seconds,
+    )
+
+
+def _place(settings: Settings) -> tuple[str, str]:
+    """Base URL and project; SettingsError when one of them, or the cluster, is missing."""
+    missing = [
+        f"{flag} ({what})"
+        for flag, what, value in (
+            ("--base-url", "the control plane", settings.base_url),
+            ("--project", "the id of the project to create workloads in", settings.project),
+            ("--cluster", "the UUID of the cluster to create workloads on", settings.cluster),
+        )
+        if value is None
+    ]
+    if missing:
+        raise SettingsError(
+            f"a target needs {' and '.join(missing)}",
+            hint="give the flags, set ASSAY_BASE_URL, ASSAY_PROJECT and ASSAY_CLUSTER, or write them into assay.toml",
+        )
+    return str(settings.base_url), str(settings.project)
