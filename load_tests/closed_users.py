@@ -11,8 +11,8 @@ from locust import FastHttpUser, between, task
 
 from assay.client.exchange import to_wire
 from assay.contract.request import Request
-from assay.load.ranges import metric_query
-from assay.load.session import SESSION
+from assay.load.inputs import metric_query
+from assay.load.users import LOAD
 
 
 class Person(FastHttpUser):  # type: ignore[misc] # Locust is untyped
@@ -21,7 +21,7 @@ class Person(FastHttpUser):  # type: ignore[misc] # Locust is untyped
     wait_time = between(0.5, 1.5)
 
     def on_start(self) -> None:
-        self.world = SESSION.join()
+        self.world = LOAD.join()
 
     @task(3)  # type: ignore[untyped-decorator]
     def read_inference(self) -> None:
@@ -37,4 +37,4 @@ class Person(FastHttpUser):  # type: ignore[misc] # Locust is untyped
 
     def ask(self, request: Request) -> None:
         target = to_wire(self.world.contract, request).target
-        self.client.get(target, name=self.world.operation(request.operation), headers=SESSION.authorization)
+        self.client.get(target, name=self.world.operation(request.operation), headers=LOAD.authorization)

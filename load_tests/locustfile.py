@@ -10,7 +10,7 @@ prefix, and is deleted again. Credentials come from ASSAY_TOKEN, or ASSAY_CLIENT
 
 from __future__ import annotations
 
-from assay.load.session import OpenUser
+from assay.load.users import OpenUser
 
 
 class CreateInference(OpenUser):

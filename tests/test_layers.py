@@ -45,17 +45,12 @@ KNOWN_CYCLES = {
 KNOWN_HOMONYMS = {
     "Answer",
     "Call",
-    "Change",
     "Ids",
     "Place",
     "Plan",
-    "Series",
     "State",
-    "Step",
     "Table",
-    "Tally",
     "Workload",
-    "World",
 }
 KNOWN_MEMORIES = 6
 KNOWN_PATCHES = {"assay.prove.timing"}

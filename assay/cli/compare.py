@@ -30,11 +30,11 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
-    from assay.load.comparison import Change
+    from assay.load.comparison import Trend
     from assay.load.comparison import compare as compared
-    from assay.load.stored import read_stored
+    from assay.load.measurement import read_measurement
 
-    first, second = (read_stored(find(run)) for run in (before, after))
+    first, second = (read_measurement(find(run)) for run in (before, after))
     comparison = compared(first, second, tolerance=tolerance)
     table = Table(box=None)
     for heading in ("operation", "percentile", "before, ms", "after, ms", "difference", "95 % confidence", "verdict"):
@@ -47,16 +47,16 @@ def compare(
             _number(item.after, ".2f"),
             _number(item.relative, "+.1%"),
             _NONE if math.isnan(item.low) else f"{item.low:+.1%} to {item.high:+.1%}",
-            item.why or item.change.value,
+            item.why or item.trend.value,
         )
     # A table cut to a pipe's 80 columns would lose the numbers it is for.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     console.print(table)
     for note in comparison.notes:
         console.print(f"note: {note}", markup=False)
-    console.print(f"{second.run} against {first.run}: {comparison.change.value}", markup=False)
-    codes = {Change.WORSE: EXIT_FAIL, Change.UNKNOWN: EXIT_INCONCLUSIVE}
-    raise typer.Exit(codes.get(comparison.change, EXIT_PASS))
+    console.print(f"{second.run} against {first.run}: {comparison.trend.value}", markup=False)
+    codes = {Trend.WORSE: EXIT_FAIL, Trend.UNKNOWN: EXIT_INCONCLUSIVE}
+    raise typer.Exit(codes.get(comparison.trend, EXIT_PASS))
 
 
 def _number(value: float, form: str) -> str:

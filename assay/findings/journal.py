@@ -13,7 +13,7 @@ Events (``t`` names the kind):
 - ``load``      {operation, rate, requests, errors, latency_ms, slo, judged}
 - ``series``    {operation, points: [[second, requests, errors, p50, p95, p99]]}
 - ``note``      {text}             worth a line in the report, no more
-- ``progress``  {leg, stage, second, seconds, requests, due, total, rate, errors} or {text}: for those who watch
+- ``progress``  {attempt, stage, second, seconds, requests, due, total, rate, errors} or {text}: for those who watch
 
 Every event also carries ``at``, the time of writing in seconds since 1970.
 """

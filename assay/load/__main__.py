@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run or join; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m assay.load", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--run-file", type=Path, metavar="FILE", help="the run to lead")
+    what.add_argument("--run-file", type=Path, metavar="FILE", help="the run to conduct")
     what.add_argument("--worker", metavar="HOST:PORT", help="join the run whose master listens there")
     parser.add_argument(
         "--join-seconds", type=float, default=60.0, metavar="N", help="with --worker: how long to wait for the master"
@@ -37,11 +37,11 @@ def main(arguments: list[str] | None = None) -> int:
     Parent().when_gone(terminate)  # no load goes on unattended
     try:
         if options.run_file is not None:
-            from assay.load.lead import lead
-            from assay.load.plan import RunFile
+            from assay.load.conduct import conduct
+            from assay.load.options import RunFile
 
-            return lead(RunFile.read(options.run_file))
-        from assay.load.worker import run_worker
+            return conduct(RunFile.read(options.run_file))
+        from assay.load.processes import run_worker
 
         host, _, port = options.worker.rpartition(":")
         if not host or not port.isdigit():

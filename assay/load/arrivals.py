@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Ramp:
     """A stretch of time in which the rate moves in a straight line; rates in requests/s, length in seconds.
 
     ``measured`` is False for a warm-up: its requests are sent and recorded apart, and never judged.
@@ -33,7 +33,7 @@ class Stage:
         return (self.start_rate + self.end_rate) / 2 * self.seconds
 
     def when(self, due: float) -> float:
-        """The time within the stage, in seconds, by which ``due`` requests are due (0 <= due <= requests)."""
+        """The time within the ramp, in seconds, by which ``due`` requests are due (0 <= due <= requests)."""
         slope = (self.end_rate - self.start_rate) / self.seconds
         # The root of start*t + slope/2*t^2 = due, in the form that stays exact for a slope of zero.
         root = math.sqrt(max(self.start_rate**2 + 2 * slope * due, 0.0))
@@ -43,32 +43,32 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Stages one after the other. ``seed`` makes Poisson arrivals repeatable; constant spacing needs none.
+    """Ramps one after the other. ``seed`` makes Poisson arrivals repeatable; constant spacing needs none.
 
     With ``burst`` above 1 so many requests fall due at the same moment, and such moments are that much rarer.
     """
 
-    stages: tuple[Stage, ...]
+    ramps: tuple[Ramp, ...]
     poisson: bool = False
     seed: int = 0
     burst: int = 1
 
     @property
     def seconds(self) -> float:
-        return sum(stage.seconds for stage in self.stages)
+        return sum(ramp.seconds for ramp in self.ramps)
 
     @property
     def requests(self) -> float:
         """How many requests fall due, the warm-up included; on average, for Poisson arrivals."""
-        return sum(stage.requests for stage in self.stages)
+        return sum(ramp.requests for ramp in self.ramps)
 
     @property
     def measured_requests(self) -> float:
-        return sum(stage.requests for stage in self.stages if stage.measured)
+        return sum(ramp.requests for ramp in self.ramps if ramp.measured)
 
     @property
     def measured_seconds(self) -> float:
-        return sum(stage.seconds for stage in self.stages if stage.measured)
+        return sum(ramp.seconds for ramp in self.ramps if ramp.measured)
 
     def arrivals(self, part: int = 0, of: int = 1) -> Iterator[float]:
         """Yield the due times of process ``part`` (0-based) of ``of``, in seconds from the start, in order."""
@@ -89,9 +89,9 @@ class Schedule:
         due_before = 0.0
         began = 0.0
         point = next(points)
-        for stage in self.stages:
-            while point * self.burst < due_before + stage.requests:
-                yield began + stage.when(point * self.burst - due_before)
+        for ramp in self.ramps:
+            while point * self.burst < due_before + ramp.requests:
+                yield began + ramp.when(point * self.burst - due_before)
                 point = next(points)
-            due_before += stage.requests
-            began += stage.seconds
+            due_before += ramp.requests
+            began += ramp.seconds

@@ -17,16 +17,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.findings.model import Class, Finding
 from assay.load.histogram import highest_values
-from assay.load.stored import Blocks, Stored
+from assay.load.measurement import COMPARED, BenchmarkResult, TimeBlocks
+from assay.load.options import TOLERANCE
 
-COMPARED: Final[Mapping[str, float]] = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
 DECISIVE: Final[Mapping[str, int]] = {"p50": 80, "p95": 800}
 """A run is judged by these percentiles, each from so many requests on, in both runs: 40 of them lie beyond it then.
 What rests on fewer is shown and decides nothing; the p99 of a short run never does."""
-
-TOLERANCE: Final = 0.10
-"""Relative difference that counts as the same: two runs of one build on a busy machine differ by up to 5 %."""
 
 FLOOR_MS: Final = 1.0
 """An absolute difference below this is the same whatever its ratio: timers and schedulers differ by as much.
@@ -40,7 +38,7 @@ FEWEST_BLOCKS: Final = 8
 """Fewer blocks than this give no interval worth the name."""
 
 
-class Change(StrEnum):
+class Trend(StrEnum):
     """What can be said about a percentile."""
 
     BETTER = "better"
@@ -60,7 +58,7 @@ class Difference:
     after: float
     low: float
     high: float
-    change: Change
+    trend: Trend
     why: str = ""
     decisive: bool = True
 
@@ -73,7 +71,7 @@ class Difference:
         if math.isnan(self.before):
             return f"{self.operation} {self.percentile}: cannot tell ({self.why})"
         return (
-            f"{self.operation} {self.percentile}: {self.change.value}, {self.before:.2f} -> {self.after:.2f} ms "
+            f"{self.operation} {self.percentile}: {self.trend.value}, {self.before:.2f} -> {self.after:.2f} ms "
             f"({self.relative:+.1%}, {CONFIDENCE:.0%} confidence {self.low:+.1%} to {self.high:+.1%})"
             + (f"; {self.why}" if self.why else "")
         )
@@ -87,21 +85,26 @@ class Comparison:
     notes: tuple[str, ...] = ()
 
     @property
-    def change(self) -> Change:
+    def trend(self) -> Trend:
         """Worse if anything is; cannot tell if anything decisive is unknown; else better or the same."""
-        decisive = [item.change for item in self.differences if item.decisive]
-        for change in (Change.WORSE, Change.UNKNOWN, Change.BETTER):
-            if change in decisive:
-                return change
-        return Change.SAME if decisive else Change.UNKNOWN
+        decisive = [item.trend for item in self.differences if item.decisive]
+        for trend in (Trend.WORSE, Trend.UNKNOWN, Trend.BETTER):
+            if trend in decisive:
+                return trend
+        return Trend.SAME if decisive else Trend.UNKNOWN
 
     @property
     def worse(self) -> tuple[Difference, ...]:
-        return tuple(d for d in self.differences if d.change is Change.WORSE and d.decisive)
+        return tuple(d for d in self.differences if d.trend is Trend.WORSE and d.decisive)
 
 
 def compare(
-    before: Stored, after: Stored, *, tolerance: float = TOLERANCE, seed: int = 0, resamples: int = RESAMPLES
+    before: BenchmarkResult,
+    after: BenchmarkResult,
+    *,
+    tolerance: float = TOLERANCE,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Comparison:
     """Compare two measurements, operation by operation. Deterministic for a seed."""
     generator = np.random.default_rng(seed)
@@ -117,14 +120,14 @@ def compare(
     return Comparison(tuple(differences), tuple(notes))
 
 
-def _conditions(before: Stored, after: Stored) -> Iterable[str]:
+def _conditions(before: BenchmarkResult, after: BenchmarkResult) -> Iterable[str]:
     for key in sorted({*before.conditions, *after.conditions}):
         old, new = before.conditions.get(key), after.conditions.get(key)
         if old != new:
             yield f"the conditions differ: {key} was {old}, is {new}"
 
 
-def _lateness(run: Stored, percentile: str) -> float:
+def _lateness(run: BenchmarkResult, percentile: str) -> float:
     """How late the generator started its requests at this percentile, in milliseconds; 0 where nobody kept it."""
     lags = run.about.get("start_lag_ms", {})
     return float(lags.get(percentile, 0.0)) if isinstance(lags, Mapping) else 0.0
@@ -132,8 +135,8 @@ def _lateness(run: Stored, percentile: str) -> float:
 
 def _compare(
     operation: str,
-    old: Blocks,
-    new: Blocks,
+    old: TimeBlocks,
+    new: TimeBlocks,
     tolerance: float,
     lateness: Mapping[str, float],
     resamples: int,
@@ -143,7 +146,7 @@ def _compare(
         why = f"{min(len(old.blocks), len(new.blocks))} time blocks, {FEWEST_BLOCKS} are needed"
         nothing = float("nan")
         return [
-            Difference(operation, name, nothing, nothing, nothing, nothing, Change.UNKNOWN, why, name in DECISIVE)
+            Difference(operation, name, nothing, nothing, nothing, nothing, Trend.UNKNOWN, why, name in DECISIVE)
             for name in COMPARED
         ]
     first, second = _Sample(old), _Sample(new)
@@ -173,16 +176,16 @@ def _judged(
     # Allowed is the tolerance, or the floor where that is more; sure is what exceeds the generator's own doing too.
     allowed = max(tolerance, FLOOR_MS / before if before else tolerance)
     sure = max(allowed, lateness / before if before else allowed)
-    change, why = Change.UNKNOWN, ""
+    trend, why = Trend.UNKNOWN, ""
     if low > sure:
-        change = Change.WORSE
+        trend = Trend.WORSE
     elif high < -sure:
-        change = Change.BETTER
+        trend = Trend.BETTER
     elif -allowed <= low and high <= allowed:
-        change = Change.SAME
+        trend = Trend.SAME
     elif low > allowed or high < -allowed:
         why = f"the generator itself was up to {lateness:.1f} ms late"
-    return Difference(operation, name, before, after, low, high, change, why)
+    return Difference(operation, name, before, after, low, high, trend, why)
 
 
 def _weighed(difference: Difference, requests: int) -> Difference:
@@ -199,7 +202,7 @@ def _weighed(difference: Difference, requests: int) -> Difference:
 class _Sample:
     """The blocks of one operation as a matrix: a row for each block, a column for each counter in use."""
 
-    def __init__(self, measured: Blocks) -> None:
+    def __init__(self, measured: TimeBlocks) -> None:
         parts = [block.counts() for block in measured.blocks]
         index = np.unique(np.concatenate([part[0] for part in parts]))
         matrix = np.zeros((len(parts), len(index)), dtype=np.float64)
@@ -228,3 +231,36 @@ class _Sample:
             # The first counter at which the rank is reached, in every row at once.
             found[:, at] = self._values[np.argmax(reached >= ranks[:, None], axis=1)]
         return found
+
+
+def comparison_findings(comparison: Comparison, baseline: str) -> list[Finding]:
+    """A violation for each percentile that is worse beyond the tolerance."""
+    return [_finding(difference, baseline) for difference in comparison.worse]
+
+
+def _finding(difference: Difference, baseline: str) -> Finding:
+    return Finding(
+        cls=Class.VIOLATION,
+        check="regression",
+        operation=difference.operation,
+        rule=difference.percentile,
+        location=f"/load/{difference.operation}/{difference.percentile}",
+        summary=difference.sentence(),
+        why=f"slower than {baseline} by more than the tolerance, and the whole confidence interval says so",
+        test="load",
+    )
+
+
+def comparison_notes(comparison: Comparison, baseline: str) -> list[str]:
+    """The comparison in words, the verdict first."""
+    words = {
+        Trend.SAME: "no different from",
+        Trend.BETTER: "better than",
+        Trend.WORSE: "worse than",
+        Trend.UNKNOWN: "not surely different from",
+    }
+    return [
+        f"this run is {words[comparison.trend]} {baseline}",
+        *comparison.notes,
+        *(difference.sentence() for difference in comparison.differences),
+    ]

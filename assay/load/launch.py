@@ -12,7 +12,7 @@ from typing import Final
 
 from assay.client.settings import Settings
 from assay.errors import EXIT_INTERRUPTED
-from assay.load.plan import RunFile
+from assay.load.options import RunFile
 
 STOP_SECONDS: Final = 45.0
 """How long an interrupted load process may take to end: last answers (10 s), then the clean-up (30 s)."""

@@ -1,4 +1,4 @@
-"""What a run shows beyond percentiles: growth, stalls, closed connections, errors that come with crowding."""
+"""What a run shows beyond percentiles: growth, stalls, outliers, closed connections."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from assay.findings.model import Class, Finding
-from assay.load.collector import Collector
+from assay.load.health import GeneratorHealth
 from assay.load.histogram import Histogram, highest_values
-from assay.load.laws import Law, over_levels, over_time
+from assay.load.latency import Latency
+from assay.load.measures import Connections
+from assay.load.recorder import Collector
+from assay.load.scaling_laws import Levels, ScalingLaw, over_levels, over_time
 from assay.load.slo import Objectives
-from assay.load.stalls import common, describe
+from assay.load.stalls import Stalls, common, describe
 
 QUIET_MS: Final = 10.0
 """A generator whose own starts and event loop are later than this at the 99th percentile sits on a busy machine. On a
@@ -23,11 +26,6 @@ plane for up to 0.9 s, once or twice in 25 s, and three times for 0.3 to 0.7 s (
 
 CLOSING_SHARE: Final = 0.5
 FEWEST_ANSWERS: Final = 50
-CROWD_QUIET, CROWD_LOUD = 0.01, 0.1
-"""Error ratios below and above a number of requests at once between which a knee is named."""
-
-FEWEST_CROWDED: Final = 20
-
 _TWINS: Final = {"present": "live"}
 OUTLIER_SECONDS, OUTLIER_SECONDS_BUSY, OUTLIER_TIMES, OUTLIER_MOST = 1.0, 2.5, 20.0, 0.05
 """An answer that takes at least so many seconds and so many times the median, while at most this share does, stands
@@ -38,29 +36,28 @@ FEWEST_OUTLIERS: Final = 3
 EVERYTHING: Final = "all operations"
 
 
-def laws(collector: Collector) -> list[Law]:
+def scaling_laws(collector: Collector) -> list[ScalingLaw]:
     """Every law that can be fitted to what was observed."""
     variables: dict[tuple[str, str], dict[int, dict[int, int]]] = {}
-    for (operation, variable, value), counts in collector.levels.items():
+    for (operation, variable, value), counts in collector[Levels].counts.items():
         variables.setdefault((operation, variable), {})[value] = counts
+    latency = collector[Latency]
     fitted = [over_levels(operation, variable, levels) for (operation, variable), levels in variables.items()]
-    fitted += [
-        over_time(operation, blocks, collector.block_seconds) for operation, blocks in collector.blocks.items()
-    ]
+    fitted += [over_time(operation, blocks, latency.block_seconds) for operation, blocks in latency.blocks.items()]
     return [law for law in fitted if law is not None]
 
 
 def findings(collector: Collector, objectives: Objectives, seconds: float) -> list[Finding]:
-    """Findings on growth, stalls and connections of a leg whose measured stages lasted ``seconds``."""
+    """Findings on growth, stalls and connections of a run whose measured stages lasted ``seconds``."""
     return [
-        *_growth(laws(collector), objectives, quiet=_quiet(collector)),
+        *_growth(scaling_laws(collector), objectives, quiet=_quiet(collector)),
         *_stalls(collector, objectives, seconds),
         *_outliers(collector),
         *_connections(collector),
     ]
 
 
-def _growth(fitted: Iterable[Law], objectives: Objectives, *, quiet: bool) -> list[Finding]:
+def _growth(fitted: Iterable[ScalingLaw], objectives: Objectives, *, quiet: bool) -> list[Finding]:
     """A violation where a law breaks its limit, an advisory where it grows surely and by much.
 
     A busy machine may grow busier (72 ms a minute, measured): on one, growth with time is told by its limit alone.
@@ -73,9 +70,9 @@ def _growth(fitted: Iterable[Law], objectives: Objectives, *, quiet: bool) -> li
     return [_grown(law, objectives) for law in _without_twins(telling)]
 
 
-def _without_twins(fitted: Iterable[Law]) -> list[Law]:
+def _without_twins(fitted: Iterable[ScalingLaw]) -> list[ScalingLaw]:
     """Of two laws that count the same workloads in two ways, the steeper one."""
-    best: dict[tuple[str, str], Law] = {}
+    best: dict[tuple[str, str], ScalingLaw] = {}
     for law in fitted:
         key = law.operation, _TWINS.get(law.variable, law.variable)
         if key not in best or law.low > best[key].low:
@@ -83,7 +80,7 @@ def _without_twins(fitted: Iterable[Law]) -> list[Law]:
     return list(best.values())
 
 
-def _grown(law: Law, objectives: Objectives) -> Finding:
+def _grown(law: ScalingLaw, objectives: Objectives) -> Finding:
     limit = objectives.laws.get(law.variable)
     broken = law.breaks(limit)
     return Finding(
@@ -101,7 +98,7 @@ def _grown(law: Law, objectives: Objectives) -> Finding:
 
 
 def _stalls(collector: Collector, objectives: Objectives, seconds: float) -> list[Finding]:
-    stalls = _telling(common(collector.stalls, max(len(collector.cpu), 1)), quiet=_quiet(collector))
+    stalls = _telling(common(collector[Stalls].spans, collector[GeneratorHealth].processes), quiet=_quiet(collector))
     if not stalls:
         return []
     share = sum(end - start for start, end in stalls) / seconds if seconds else 0.0
@@ -124,10 +121,12 @@ def _stalls(collector: Collector, objectives: Objectives, seconds: float) -> lis
 
 def _outliers(collector: Collector) -> list[Finding]:
     """Answers that take seconds now and then, too seldom for percentiles: a p99 sees one in a hundred by chance."""
-    if _telling(common(collector.stalls, max(len(collector.cpu), 1)), quiet=_quiet(collector)):
+    if _telling(common(collector[Stalls].spans, collector[GeneratorHealth].processes), quiet=_quiet(collector)):
         return []  # told already: then all stood still at once
     least = OUTLIER_SECONDS if _quiet(collector) else OUTLIER_SECONDS_BUSY
-    slow = {operation: _slow_ones(collector.merged(operation, "ok"), least) for operation in collector.operations}
+    slow = {
+        operation: _slow_ones(collector[Latency].merged(operation, "ok"), least) for operation in collector.operations
+    }
     count, total = sum(len(ones) for ones, _ in slow.values()), sum(whole for _, whole in slow.values())
     if count < FEWEST_OUTLIERS or count > OUTLIER_MOST * total:
         return []
@@ -162,7 +161,8 @@ def _slow_ones(latency: Histogram, least: float) -> tuple[list[float], int]:
 
 
 def _quiet(collector: Collector) -> bool:
-    lags = [histogram.percentiles([99.0])[0] for histogram in (collector.lag, collector.loop) if histogram.count]
+    health = collector[GeneratorHealth]
+    lags = [histogram.percentiles([99.0])[0] for histogram in (health.lag, health.loop) if histogram.count]
     return all(lag <= QUIET_MS for lag in lags)
 
 
@@ -177,7 +177,8 @@ def _telling(stalls: list[tuple[float, float]], *, quiet: bool) -> list[tuple[fl
 
 
 def _connections(collector: Collector) -> list[Finding]:
-    if collector.answered < FEWEST_ANSWERS or collector.closed / collector.answered < CLOSING_SHARE:
+    seen = collector[Connections]
+    if seen.answered < FEWEST_ANSWERS or seen.closed / seen.answered < CLOSING_SHARE:
         return []
     return [
         Finding(
@@ -186,35 +187,8 @@ def _connections(collector: Collector) -> list[Finding]:
             operation=EVERYTHING,
             rule=None,
             location="/load/connections",
-            summary=f"the target closes its connections: after {collector.closed} of {collector.answered} answers",
+            summary=f"the target closes its connections: after {seen.closed} of {seen.answered} answers",
             why="every request pays for a new connection (and a TLS handshake)",
             test="load",
         )
     ]
-
-
-def knee(collector: Collector) -> str:
-    """Where errors begin as requests crowd: "0.0% with up to 4 at once, 52% with 5 or more"; empty when nowhere.
-
-    Requests of all operations count, because what they crowd is the target.
-    """
-    sums: dict[int, list[int]] = {}
-    for (_, crowd), (right, wrong) in collector.crowd.items():
-        row = sums.setdefault(crowd, [0, 0])
-        row[0] += right
-        row[1] += wrong
-    rows = [(crowd, right, wrong) for crowd, (right, wrong) in sorted(sums.items())]
-    best, text = CROWD_LOUD, ""
-    for at in range(1, len(rows)):
-        below, above = rows[:at], rows[at:]
-        quiet, loud = _ratio(below), _ratio(above)
-        enough = min(sum(row[1] + row[2] for row in part) for part in (below, above)) >= FEWEST_CROWDED
-        if enough and quiet <= CROWD_QUIET and loud - quiet > best:
-            best = loud - quiet
-            text = f"{quiet:.1%} with up to {rows[at - 1][0]} at once, {loud:.0%} with {rows[at][0]} or more"
-    return text
-
-
-def _ratio(rows: list[tuple[int, int, int]]) -> float:
-    right, wrong = sum(row[1] for row in rows), sum(row[2] for row in rows)
-    return wrong / (right + wrong) if right + wrong else 0.0

@@ -11,12 +11,11 @@ from assay.contract.documents import Contract
 from assay.findings.journal import Journal
 from assay.findings.model import Class, Finding
 from assay.findings.slo import stalls
-from assay.load import health
-from assay.load.collector import Collector
-from assay.load.coordinator import Leg
-from assay.load.histogram import Histogram
-from assay.load.observations import knee
-from assay.load.reasons import BUDGET, IN_FLIGHT
+from assay.load.crowding import Crowding
+from assay.load.health import GeneratorHealth
+from assay.load.latency import Latency
+from assay.load.master import StageRun
+from assay.load.measures import BUDGET, IN_FLIGHT, Errors, NotStarted
 from assay.load.slo import Kept, Objectives, judge
 
 FEWEST: Final = 20
@@ -33,7 +32,7 @@ _TEST: Final = "load"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One operation in the measured stages of a leg. ``due`` is what the schedule asked for."""
+    """One operation in the measured stages of a run. ``due`` is what the schedule asked for."""
 
     operation: str
     name: str
@@ -68,26 +67,25 @@ class Result:
         }
 
 
-def results(leg: Leg, contract: Contract, objectives: Objectives) -> list[Result]:
-    """One result for every operation that was due in the leg."""
-    roles = {operation.id: role for role, operation in contract.operations.items()}
-    seconds = leg.measured_seconds
-    return [_result(leg, operation, roles[operation], seconds, objectives) for operation in leg.collector.operations]
+def results(run: StageRun, contract: Contract, objectives: Objectives) -> list[Result]:
+    """One result for every operation that was due in the run."""
+    names = {operation.id: name for name, operation in contract.operations.items()}
+    return [_result(run, operation, names[operation], objectives) for operation in run.collector.operations]
 
 
-def _result(leg: Leg, operation: str, role: str, seconds: float, objectives: Objectives) -> Result:
-    collector = leg.collector
-    measured = {number for number, step in enumerate(leg.steps) if step.measured}
-    ok = collector.merged(operation, "ok")
-    errors = collector.merged(operation, "error").count
+def _result(run: StageRun, operation: str, name: str, objectives: Objectives) -> Result:
+    collector, seconds = run.collector, run.measured_seconds
+    latency = collector[Latency]
+    measured = {number for number, stage in enumerate(run.stages) if stage.measured}
+    ok = latency.merged(operation, "ok")
+    errors = latency.merged(operation, "error").count
     requests = ok.count + errors
-    skipped = _by_kind(collector.skipped, operation, measured)
-    latency = ok.summary()
+    skipped = collector[NotStarted].of(operation, measured)
     ours = sum(number for reason, number in skipped.items() if reason.startswith(BUDGET))
     due = requests + sum(skipped.values())
     kept = judge(
-        objectives.by_role.get(role, {}),
-        latency_ms=latency,
+        objectives.by_operation.get(name, {}),
+        latency_ms=ok.summary(),
         requests=requests,
         errors=errors,
         due=due - ours,
@@ -95,51 +93,27 @@ def _result(leg: Leg, operation: str, role: str, seconds: float, objectives: Obj
     )
     return Result(
         operation=operation,
-        name=role,
+        name=name,
         rate=requests / seconds if seconds else 0.0,
         due=due,
         requests=requests,
         errors=errors,
-        latency_ms=latency,
-        service_ms=_service(collector, operation, measured),
-        kinds=_by_kind(collector.errors, operation, measured),
+        latency_ms=ok.summary(),
+        service_ms=latency.service_times(operation).summary(),
+        kinds=collector[Errors].of(operation, measured),
         skipped=skipped,
         slo=kept,
-        knee=knee(collector) if errors else "",
+        knee=collector[Crowding].knee() if errors else "",
     )
 
 
-def _by_kind(counts: Any, operation: str, stages: set[int]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for (name, stage, kind), number in counts.items():
-        if name == operation and stage in stages:
-            found[kind] = found.get(kind, 0) + number
-    return found
-
-
-def _service(collector: Collector, operation: str, stages: set[int]) -> dict[str, float]:
-    whole = Histogram()
-    for (name, outcome, stage), histogram in collector.service.items():
-        if name == operation and outcome == "ok" and stage in stages:
-            whole.add(histogram)
-    return whole.summary()
-
-
-def problems(leg: Leg, found: Iterable[Result], operations: Iterable[str]) -> list[str]:
-    """What makes the leg inconclusive."""
-    collector = leg.collector
-    reasons = list(leg.problems)
-    if leg.interrupted:
-        reasons.append(leg.interrupted)
+def problems(run: StageRun, found: Iterable[Result], operations: Iterable[str]) -> list[str]:
+    """What makes the run inconclusive."""
+    reasons = list(run.problems)
+    if run.interrupted:
+        reasons.append(run.interrupted)
     reasons += [
-        f"the load generator was the bottleneck: {reason}"
-        for reason in health.saturation(
-            starts=collector.starts,
-            late=collector.late_starts,
-            lag=collector.lag,
-            loop=collector.loop,
-            cpu=collector.cpu,
-        )
+        f"the load generator was the bottleneck: {reason}" for reason in run.collector[GeneratorHealth].saturation()
     ]
     by_operation = {result.operation: result for result in found}
     for operation in operations:
@@ -216,14 +190,14 @@ def _told(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} x {kind}" for kind, number in sorted(counts.items(), key=lambda item: -item[1]))
 
 
-def write(journal: Journal, leg: Leg, found: Iterable[Result], *, judged: bool) -> None:
+def write(journal: Journal, run: StageRun, found: Iterable[Result], *, judged: bool) -> None:
     """Write results, series, what was not tested, and notes on the generator's health.
 
     Not ``judged``: the run cannot tell the target's doing from its own, so a missed objective accuses nobody.
     """
     for result in found:
         journal.write("load", **result.to_json(), judged=judged)
-        points = leg.collector.series(result.operation)
+        points = run.collector[Latency].series(result.operation)
         journal.write("series", operation=result.operation, points=thin(points))
         for reason, number in result.skipped.items():
             if reason != IN_FLIGHT:
@@ -232,17 +206,17 @@ def write(journal: Journal, leg: Leg, found: Iterable[Result], *, judged: bool) 
                     what=f"{number} of {result.due} requests of {result.operation} under load",
                     why=_limits([reason]) if reason.startswith(BUDGET) else reason,
                 )
-    journal.write("note", text=generator_note(leg.collector))
+    journal.write("note", text=generator_note(run.collector[GeneratorHealth]))
 
 
-def generator_note(collector: Collector) -> str:
+def generator_note(health: GeneratorHealth) -> str:
     """One line on how well the generator itself did."""
-    lag = collector.lag.percentiles([50.0, 99.0])
-    shares = [share for source in collector.cpu.values() for share in source]
+    lag = health.lag.percentiles([50.0, 99.0])
+    shares = [share for source in health.cpu_shares.values() for share in source]
     cpu = f"{sum(shares) / len(shares):.0%} of a core on average" if shares else "not measured"
     return (
-        f"load generator: {collector.starts} requests started, p50/p99 {lag[0]:.1f}/{lag[1]:.1f} ms after they were "
-        f"due, {collector.late_starts} late; CPU {cpu}"
+        f"load generator: {health.starts} requests started, p50/p99 {lag[0]:.1f}/{lag[1]:.1f} ms after they were "
+        f"due, {health.late_starts} late; CPU {cpu}"
     )
 
 

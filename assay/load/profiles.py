@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from assay import folders
 from assay.errors import SettingsError
-from assay.load.arrivals import Schedule, Stage
+from assay.load.arrivals import Ramp, Schedule
 from assay.load.toml_file import Table, read
 
 FILE: Final = "profiles.toml"
@@ -33,8 +33,8 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A stage that applies to all scenarios: their rates times a factor that moves in a straight line."""
+class Stage:
+    """A stretch of time that applies to all scenarios: their rates times a factor that moves in a straight line."""
 
     name: str
     start: float
@@ -44,7 +44,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class RateSearch:
     """Looks for the highest factor that keeps the SLOs: bisection between ``least`` and ``most``.
 
     Every try runs ``settle`` seconds unmeasured and ``step`` seconds measured; it ends when the factor is known to
@@ -70,21 +70,21 @@ class Profile:
     name: str
     about: str
     loads: tuple[Load, ...]
-    steps: tuple[Step, ...]
+    stages: tuple[Stage, ...]
     poisson: bool
     in_flight: int
     timeout: float
     patience: float
-    search: Search | None = None
+    search: RateSearch | None = None
 
     @property
     def seconds(self) -> float:
-        return sum(step.seconds for step in self.steps)
+        return sum(stage.seconds for stage in self.stages)
 
     @property
     def most_rate(self) -> float:
         """The highest rate that is ever asked for, all scenarios together, in requests/s."""
-        factors = [max(step.start, step.end) for step in self.steps]
+        factors = [max(stage.start, stage.end) for stage in self.stages]
         if self.search is not None:
             factors.append(self.search.most)
         return sum(load.rate for load in self.loads) * max(factors, default=0.0)
@@ -96,11 +96,11 @@ class Profile:
 
     def schedule(self, load: Load, seed: int) -> Schedule:
         """The arrivals of one scenario."""
-        stages = tuple(
-            Stage(step.name, load.rate * step.start, load.rate * step.end, step.seconds, step.measured)
-            for step in self.steps
+        ramps = tuple(
+            Ramp(stage.name, load.rate * stage.start, load.rate * stage.end, stage.seconds, stage.measured)
+            for stage in self.stages
         )
-        return Schedule(stages, self.poisson, seed, load.burst)
+        return Schedule(ramps, self.poisson, seed, load.burst)
 
     def limited(self, scenario: str | None, rate: float | None, duration: float | None) -> Profile:
         """The same profile with one scenario only, another rate, another measured length; SettingsError.
@@ -121,16 +121,16 @@ class Profile:
         return replace(
             self,
             loads=loads,
-            steps=self.steps if duration is None else _stretched(self.steps, duration),
+            stages=self.stages if duration is None else _stretched(self.stages, duration),
             poisson=self.poisson and rate is None,
             search=self.search if duration is None else None,
         )
 
 
-def _stretched(steps: tuple[Step, ...], duration: float) -> tuple[Step, ...]:
-    measured = sum(step.seconds for step in steps if step.measured)
+def _stretched(stages: tuple[Stage, ...], duration: float) -> tuple[Stage, ...]:
+    measured = sum(stage.seconds for stage in stages if stage.measured)
     return tuple(
-        replace(step, seconds=step.seconds * duration / measured) if step.measured else step for step in steps
+        replace(stage, seconds=stage.seconds * duration / measured) if stage.measured else stage for stage in stages
     )
 
 
@@ -148,17 +148,17 @@ def load_profile(name: str, file: Path | None = None) -> Profile:
 def _profile(name: str, table: Table) -> Profile:
     table.only(_PROFILE_KEYS)
     timeout = table.duration("timeout", 10.0)
-    steps = tuple(_step(number, stage) for number, stage in enumerate(table.tables("stages")))
+    stages = tuple(_stage(number, row) for number, row in enumerate(table.tables("stages")))
     search = _search(table.table("search")) if "search" in table else None
-    if not steps and search is None:
+    if not stages and search is None:
         table.fail(None, "a profile needs stages or a search")
-    if search is None and not any(step.measured for step in steps):
+    if search is None and not any(stage.measured for stage in stages):
         table.fail("stages", "no stage is measured")
     return Profile(
         name=name,
         about=table.text("about"),
         loads=tuple(_load(scenario, table.table("scenarios")) for scenario in _scenarios(table)),
-        steps=steps,
+        stages=stages,
         poisson=table.choice("arrivals", ("constant", "poisson"), "constant") == "poisson",
         in_flight=table.integer("in_flight", 200, least=1, most=100_000),
         timeout=timeout,
@@ -191,10 +191,10 @@ def _load(scenario: str, scenarios: Table) -> Load:
     return Load(scenario, table.number("rate", least=0.001, most=1e6), parameters, burst)
 
 
-def _step(number: int, table: Table) -> Step:
+def _stage(number: int, table: Table) -> Stage:
     table.only(_STAGE_KEYS)
     end = table.number("to", 1.0, most=10_000)
-    return Step(
+    return Stage(
         name=table.text("name", f"stage {number + 1}"),
         start=table.number("from", end, most=10_000),
         end=end,
@@ -203,10 +203,10 @@ def _step(number: int, table: Table) -> Step:
     )
 
 
-def _search(table: Table) -> Search:
+def _search(table: Table) -> RateSearch:
     table.only(_SEARCH_KEYS)
     least = table.number("least", least=0.001)
-    return Search(
+    return RateSearch(
         least=least,
         most=table.number("most", least=least),
         precision=table.number("precision", 0.1, least=0.01, most=1.0),

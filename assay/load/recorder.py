@@ -1,176 +1,131 @@
-"""What one load process observed, gathered cheaply and handed over once a second.
+"""Records what a load process observes and hands it over once a second; adds up what all of them have handed over.
 
-A request costs three appends here; bucketing happens when a report is drained. Reports are plain lists and numbers,
-so they travel in Locust's worker messages; the collector adds them up exactly.
+``Recorder`` is the end in a load process, ``Collector`` the end at the master, ``Observations`` what travels between
+them. What is measured is the business of the measures (``assay.load.measures``).
 """
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
 
-import numpy as np
+from assay.errors import InconclusiveError
+from assay.load.crowding import Crowding
+from assay.load.health import GeneratorHealth
+from assay.load.latency import Latency
+from assay.load.measures import Connections, EndedRequest, Errors, InFlight, Measure, NotStarted, Timeline
+from assay.load.scaling_laws import Levels
+from assay.load.stalls import Stalls
 
-from assay.load.crowd import Crowd
-from assay.load.histogram import sparse
-from assay.load.stalls import StallWatch
+MEASURES: Final[tuple[type[Measure[Any]], ...]] = (
+    Latency,
+    Errors,
+    NotStarted,
+    InFlight,
+    GeneratorHealth,
+    Levels,
+    Stalls,
+    Crowding,
+    Connections,
+)
 
-Outcome = Literal["ok", "error"]
-Report = dict[str, Any]
-"""
-{"tracks": [[operation, outcome, stage, slot, index, counts]],      latency from the intended start
- "service": [[operation, outcome, stage, index, counts]],           from the first byte sent
- "errors": [[operation, stage, kind, count]],
- "skipped": [[operation, stage, reason, count]],                    due but not started
- "lag": [index, counts], "late": [starts, late starts], "loop": [index, counts],
- "in_flight": [[slot, most at once]], "cpu": [[slot, share of one core]],
- "levels": [[operation, variable, value, index, counts]],           right answers in measured stages
- "stalls": [[start, end]],                                          measured stages; seconds since the leg began
- "crowd": [[operation, most at once, right, wrong]]}                by how many requests were under way with it
-"""
+VERSION: Final = 1
+"""Of the form in which observations travel; a change of any measure's section is a new version."""
 
-MOST_CROWD: Final = 1000
-"""Requests at once beyond this are counted together, so that a cap of 100,000 does not cost memory."""
-
-LATE_SECONDS: Final = 0.025
-"""A start later than this counts as late. An idle generator starts within 4 ms of the due time at the 99th
-percentile on a busy two-core machine (timerfd, measured); six times that is no scheduling noise."""
+_Kind = TypeVar("_Kind", bound=Measure[Any])
 
 
-class _Track:
-    __slots__ = ("intended", "latency", "service")
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What one load process observed since it last reported: the sections of its measures by their names."""
 
-    def __init__(self) -> None:
-        self.intended = array("d")
-        self.latency = array("d")
-        self.service = array("d")
+    sections: Mapping[str, Any]
+    version: int = VERSION
 
 
 class Recorder:
-    """Records against the stages of one leg. All times are seconds since the start of the leg.
+    """Hands every event to the measures that want it. All times are seconds since the start of the run."""
 
-    ``stage_ends`` are the ends of the stages in order; a request belongs to the stage in which it was *due*. ``slot``
-    is the width of the series' points in seconds. ``measured`` says which stages count (without it: all).
-    """
+    def __init__(self, timeline: Timeline, measures: Sequence[type[Measure[Any]]] = MEASURES) -> None:
+        self._measures = [kind(timeline) for kind in measures]
+        self._started, self._ended = self._hooks("started"), self._hooks("ended")
+        self._skipped, self._awake = self._hooks("skipped"), self._hooks("awake")
+        self._cpu, self._connections = self._hooks("cpu"), self._hooks("connections")
+        self.in_flight = 0
 
-    def __init__(
-        self, stage_ends: Sequence[float], slot: float = 1.0, *, measured: Sequence[bool] | None = None
-    ) -> None:
-        self._ends = np.asarray(stage_ends, dtype=np.float64)
-        self._slot = slot
-        self._measured = tuple(measured) if measured is not None else (True,) * len(stage_ends)
-        self._reset()
-        self._in_flight = 0
-        self._stalls = StallWatch()
-        self._crowding = Crowd()
-
-    def _reset(self) -> None:
-        self._tracks: dict[tuple[str, Outcome], _Track] = {}
-        self._errors: Counter[tuple[str, int, str]] = Counter()
-        self._skipped: Counter[tuple[str, int, str]] = Counter()
-        self._lag = array("d")
-        self._loop = array("d")
-        self._most: dict[int, int] = {}
-        self._cpu: list[tuple[int, float]] = []
-        self._levels: dict[tuple[str, str, int], array[float]] = {}
-        self._crowd: dict[tuple[str, int], list[int]] = {}
+    def _hooks(self, name: str) -> list[Any]:
+        """The methods of the measures that override this hook: the others are not called for every request."""
+        base = getattr(Measure, name)
+        return [getattr(measure, name) for measure in self._measures if getattr(type(measure), name) is not base]
 
     def started(self, due: float, now: float, *, waited: bool = False) -> None:
-        """A request left at ``now`` that was due at ``due``; one that ``waited`` for the cap is not late."""
-        if not waited:
-            self._lag.append(now - due)
-        self._in_flight += 1
-        self._stalls.started(now, self._in_flight)
-        self._crowding.started(now, self._in_flight)
-        slot = int(now / self._slot)
-        if self._in_flight > self._most.get(slot, 0):
-            self._most[slot] = self._in_flight
+        """A request left at ``now`` that was due at ``due``; ``waited`` for the cap on requests at once."""
+        self.in_flight += 1
+        for hook in self._started:
+            hook(due, now, waited, self.in_flight)
 
     def ended(
         self,
         operation: str,
         due: float,
-        start: float,
-        end: float,
+        begun: float,
+        ended: float,
         error: str | None,
         levels: Iterable[tuple[str, int]] = (),
     ) -> None:
-        """Its answer was there at ``end``; ``error`` is a status or a kind of failure, None when it was right."""
-        self._stalls.ended(end, self._in_flight)
-        row = self._crowd.setdefault((operation, min(self._crowding.most_since(start), MOST_CROWD)), [0, 0])
-        row[1 if error else 0] += 1
-        self._in_flight -= 1
-        key: tuple[str, Outcome] = (operation, "error" if error else "ok")
-        track = self._tracks.get(key)
-        if track is None:
-            track = self._tracks[key] = _Track()
-        track.intended.append(due)
-        track.latency.append(end - due)
-        track.service.append(end - start)
-        if error:
-            self._errors[operation, self.stage(due), error] += 1
-        elif levels and self._measured[self.stage(due)]:
-            for level in levels:
-                self._levels.setdefault((operation, *level), array("d")).append(end - due)
+        """Its answer was there at ``ended``; ``error`` is a status or a kind of failure, None when it was right."""
+        request = EndedRequest(operation, due, begun, ended, error, levels, self.in_flight)
+        for hook in self._ended:
+            hook(request)
+        self.in_flight -= 1
 
     def skipped(self, operation: str, due: float, reason: str) -> None:
         """A request was due and could not be started."""
-        self._skipped[operation, self.stage(due), reason] += 1
+        for hook in self._skipped:
+            hook(operation, due, reason)
 
-    def loop_lag(self, seconds: float, now: float | None = None) -> None:
-        """The event loop woke this much later than asked, at ``now``."""
-        self._loop.append(seconds)
-        if now is not None:
-            self._stalls.tick(now)
+    def awake(self, lag: float, now: float) -> None:
+        """The event loop turned at ``now``, ``lag`` seconds later than asked."""
+        for hook in self._awake:
+            hook(lag, now)
 
     def cpu(self, at: float, share: float) -> None:
         """The share of one core that this process used in the second before ``at``."""
-        self._cpu.append((int(at / self._slot), share))
+        for hook in self._cpu:
+            hook(at, share)
 
-    def stage(self, due: float) -> int:
-        """The number of the stage in which ``due`` lies; what is due at the very end belongs to the last."""
-        return min(int(np.searchsorted(self._ends, due, side="right")), len(self._ends) - 1)
+    def connections(self, answered: int, closed: int) -> None:
+        """The client's counters since the process began; see ``Measure.connections``."""
+        for hook in self._connections:
+            hook(answered, closed)
 
-    def drain(self) -> Report:
+    def drain(self) -> Observations:
         """Hand over everything recorded since the last call, and forget it."""
-        tracks: list[Any] = []
-        service: list[Any] = []
-        for (operation, outcome), track in self._tracks.items():
-            intended = np.frombuffer(track.intended)
-            stages = np.minimum(np.searchsorted(self._ends, intended, side="right"), len(self._ends) - 1)
-            slots = (intended / self._slot).astype(np.int64)
-            latency = np.frombuffer(track.latency) * 1e6
-            for stage, slot in sorted(set(zip(stages.tolist(), slots.tolist(), strict=True))):
-                here = (stages == stage) & (slots == slot)
-                tracks.append([operation, outcome, stage, slot, *sparse(latency[here])])
-            taken = np.frombuffer(track.service) * 1e6
-            service += [
-                [operation, outcome, stage, *sparse(taken[stages == stage])] for stage in sorted(set(stages.tolist()))
-            ]
-        lag = np.frombuffer(self._lag) if self._lag else np.empty(0)
-        report: Report = {
-            "tracks": tracks,
-            "service": service,
-            "errors": _rows(self._errors),
-            "skipped": _rows(self._skipped),
-            "lag": list(sparse(lag * 1e6)),
-            "late": [len(lag), int((lag > LATE_SECONDS).sum())],
-            "loop": list(sparse(np.array(self._loop) * 1e6)),
-            "in_flight": [[slot, most] for slot, most in sorted(self._most.items())],
-            "cpu": [[slot, share] for slot, share in self._cpu],
-            "levels": [[*key, *sparse(np.frombuffer(values) * 1e6)] for key, values in self._levels.items()],
-            "stalls": [[start, end] for start, end in self._stalls.drain() if self._measured[self.stage(start)]],
-            "crowd": [[*key, *row] for key, row in self._crowd.items()],
-        }
-        self._reset()
-        return report
+        return Observations({measure.name: measure.drain() for measure in self._measures})
+
+
+class Collector:
+    """Everything observed in one run of stages: ``collector[Latency]`` is that measure with the sums of all."""
+
+    def __init__(self, timeline: Timeline, measures: Sequence[type[Measure[Any]]] = MEASURES) -> None:
+        self._measures = {kind: kind(timeline) for kind in measures}
+
+    def __getitem__(self, kind: type[_Kind]) -> _Kind:
+        return cast(_Kind, self._measures[kind])
 
     @property
-    def in_flight(self) -> int:
-        return self._in_flight
+    def operations(self) -> list[str]:
+        """The operations that were asked for, or due and not started."""
+        skipped = {operation for operation, _, _ in self[NotStarted].counts}
+        return sorted(self[Latency].operations | skipped)
 
-
-def _rows(counts: Mapping[tuple[str, int, str], int]) -> list[list[Any]]:
-    return [[*key, count] for key, count in counts.items()]
+    def add(self, source: str, observations: Observations) -> None:
+        """Add what the load process ``source`` has observed; InconclusiveError when it speaks another version."""
+        if observations.version != VERSION:
+            raise InconclusiveError(
+                f"load process {source} reports in version {observations.version}, and this one reads {VERSION}",
+                hint="install the same version everywhere",
+            )
+        for measure in self._measures.values():
+            measure.add(source, measure.form.validate_python(observations.sections[measure.name]))

@@ -9,13 +9,14 @@ of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
 from assay.errors import ReportError
+from assay.load.messages import LedgerRows, Message
 from assay.load.names import Book
 
 CONFIRM_SECONDS: Final = 20.0
@@ -24,7 +25,7 @@ machine is so busy that it does not get its turn."""
 
 EVENTS: Final = ("intend", "created", "refused", "lost", "searched", "delete_sent", "delete_taken", "gone")
 
-Tell = Callable[[str, dict[str, Any]], None]
+Tell = Callable[[Message], None]
 Row = list[str]
 """An event's name and its arguments."""
 
@@ -90,19 +91,19 @@ class Relay:
         rows, self._rows = [*self._rows, *(more or [])], []
         if rows:
             self._sent += 1
-            self._tell("assay_ledger", {"number": self._sent, "rows": rows})
+            self._tell(LedgerRows(self._sent, rows))
         return self._sent
 
-    def kept(self, data: Mapping[str, Any]) -> None:
-        """The master confirms the message ``data["number"]``."""
-        self._kept = max(self._kept, int(data["number"]))
+    def kept(self, number: int) -> None:
+        """The master confirms the message of this number."""
+        self._kept = max(self._kept, number)
         self._confirmed.set()
 
 
-def keep(ledger: Book, data: Mapping[str, Any]) -> None:
+def keep(ledger: Book, events: LedgerRows) -> None:
     """Write a relayed message into the run's ledger; intents are on disk when this returns. ReportError."""
     names: list[str] = []
-    for event, *arguments in data["rows"]:
+    for event, *arguments in events.rows:
         if event not in EVENTS:
             raise ReportError(f"a load process sent {event!r}, which is no event of the ledger")
         if event == "intend":

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from assay.load.profiles import Search, Step
+from assay.load.profiles import RateSearch, Stage
 
 
 @dataclass
 class Bisection:
     """Asks for factors to try and narrows the answer down. ``kept`` and ``broken`` list every try."""
 
-    search: Search
+    search: RateSearch
     kept: list[float] = field(default_factory=list)
     broken: list[float] = field(default_factory=list)
 
@@ -69,9 +69,9 @@ class Bisection:
         )
 
 
-def steps_at(search: Search, factor: float) -> tuple[Step, ...]:
+def stages_at(search: RateSearch, factor: float) -> tuple[Stage, ...]:
     """The stages of one try."""
     return (
-        Step("settle", factor, factor, search.settle, measured=False),
-        Step("step", factor, factor, search.step, measured=True),
+        Stage("settle", factor, factor, search.settle, measured=False),
+        Stage("step", factor, factor, search.step, measured=True),
     )

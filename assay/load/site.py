@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from assay.client.budget import Budget, Limits
 from assay.client.identity import Credentials, Identity
 from assay.client.ledger import Ledger
@@ -15,6 +12,7 @@ from assay.contract.documents import Contract, load
 from assay.errors import SettingsError
 from assay.generation.samples import PLAIN_IMAGE
 from assay.load.client import Client
+from assay.load.messages import GivenTarget
 from assay.load.names import Book, Names
 from assay.load.world import Place, World
 
@@ -47,17 +45,15 @@ class Site:
         )
         self._stem = stem
 
-    def world(self, data: Mapping[str, Any], book: Book | None = None) -> World:
+    def world(self, *, part: int, of: int, seed: int, book: Book | None = None) -> World:
         """The world of process ``part`` of ``of``: its share of the budget, its own names.
 
         ``book`` is where creations are noted, when that is more than this process's ledger.
         """
-        settings, part, of = self.settings, int(data["part"]), int(data["of"])
+        settings = self.settings
         limits = Limits(live=settings.max_live, creates=settings.max_creates, gpu_devices=0).share(part, of)
         names = Names(book or self.ledger, self._stem, part)
-        return World(
-            self.contract, self._place, self.client, Budget(limits), names, part=part, seed=int(data["seed"])
-        )
+        return World(self.contract, self._place, self.client, Budget(limits), names, part=part, seed=seed)
 
     def renew_token(self) -> None:
         """Take over a new token when the old one is about to expire; CredentialsError, TargetLostError."""
@@ -79,43 +75,40 @@ class Site:
         self.ledger.close()
 
 
-def given_target(settings: Settings) -> dict[str, Any]:
-    """What a load process elsewhere must know of the target: no credentials, which are each machine's own.
-
-    Those of the embedded control plane go along: they are made up at its start and worth nothing elsewhere.
-    """
+def given_target(settings: Settings) -> GivenTarget:
+    """The target of these settings for load processes elsewhere."""
     credentials = {
         name: secret.get_secret_value()
         for name in ("client_id", "client_secret")
         if settings.embedded and (secret := getattr(settings, name)) is not None
     }
-    return {
-        "base_url": settings.base_url,
-        "project": settings.project,
-        "cluster": settings.cluster,
-        "image": settings.image,
-        "max_live": settings.max_live,
-        "max_creates": settings.max_creates,
-        "embedded": settings.embedded,
-        "credentials": credentials,
-    }
+    return GivenTarget(
+        base_url=settings.base_url,
+        project=settings.project,
+        cluster=settings.cluster,
+        image=settings.image,
+        max_live=settings.max_live,
+        max_creates=settings.max_creates,
+        embedded=settings.embedded,
+        credentials=credentials,
+    )
 
 
-def at_target(settings: Settings, target: Mapping[str, Any]) -> Settings:
-    """The settings of a load process for the target that its master named (``given_target``).
+def at_target(settings: Settings, target: GivenTarget) -> Settings:
+    """The settings of a load process for the target that its master named.
 
     Credentials, certificate checks and CA file stay this machine's own. A base URL that this machine was given must
     be the master's: nobody who merely claims to be the master shall have our credentials sent elsewhere.
     """
-    if settings.base_url is not None and settings.base_url != target["base_url"]:
+    if settings.base_url is not None and settings.base_url != target.base_url:
         raise SettingsError(
             f"this load process may test {settings.base_url} ({settings.origin('base_url')}), and the master asks "
-            f"for {target['base_url']}",
+            f"for {target.base_url}",
             hint="give both the same --base-url",
         )
-    limits = {name: target[name] for name in ("image", "max_live", "max_creates")}
-    if target["embedded"]:
-        place = {name: str(target[name]) for name in ("base_url", "project", "cluster")}
-        return settings.with_embedded(**place, **target["credentials"]).model_copy(update=limits)
-    place = {name: target[name] for name in ("base_url", "project", "cluster")}
-    return settings.model_copy(update={**place, **limits})
+    limits = {"image": target.image, "max_live": target.max_live, "max_creates": target.max_creates}
+    if target.embedded:
+        place = {name: str(getattr(target, name)) for name in ("base_url", "project", "cluster")}
+        return settings.with_embedded(**place, **target.credentials).model_copy(update=limits)
+    place_ = {name: getattr(target, name) for name in ("base_url", "project", "cluster")}
+    return settings.model_copy(update={**place_, **limits})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from assay import folders
-from assay.load.laws import UNITS
+from assay.load.scaling_laws import UNITS
 from assay.load.toml_file import Table, read
 
 FILE: Final = "slo.toml"
@@ -22,13 +22,13 @@ _TOP: Final = ("default", "targets", "laws", "stalls")
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """Limits by role; each a mapping from a key of slo.toml (``p95_ms``, ``error_ratio`` ...) to its limit.
+    """Limits by the name of an operation, each from a key of slo.toml (``p95_ms``, ``error_ratio`` ...) to its limit.
 
     ``laws`` limits the growth of latency, in milliseconds for one more of each variable; ``stall_share`` the share of
     the time in which nothing at all is answered.
     """
 
-    by_role: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    by_operation: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     source: str = ""
     laws: Mapping[str, float] = field(default_factory=dict)
     stall_share: float = 1.0
@@ -48,29 +48,29 @@ class Kept:
 
 
 def load_objectives(
-    operations: Collection[str], file: Path | None = None, *, base_url: str | None = None
+    operations: Iterable[str], file: Path | None = None, *, base_url: str | None = None
 ) -> Objectives:
-    """Read the objectives of ``operations``.
+    """Read the objectives of these operations (their names in the operations table).
 
     Those of ``[targets."BASE URL"]`` go before the general ones, these before [default].
     """
     file = file or folders.top("load_tests") / FILE
+    names = tuple(operations)
     table = read(file)
-    known = (*_TOP, *operations)
-    table.only(known)
+    table.only((*_TOP, *names))
     layers = [table]
     targets = table.table("targets")
-    for name in targets:
-        layer = targets.table(name)
-        layer.only(key for key in known if key != "targets")
-        if base_url is not None and name.rstrip("/") == base_url.rstrip("/"):
+    for url in targets:
+        layer = targets.table(url)
+        layer.only(key for key in (*_TOP, *names) if key != "targets")
+        if base_url is not None and url.rstrip("/") == base_url.rstrip("/"):
             layers.append(layer)
-    by_role = {}
-    for role in operations:
+    by_operation = {}
+    for name in names:
         limits: dict[str, float] = {}
         for layer in layers:
-            limits |= _limits(layer.table("default")) | _limits(layer.table(role))
-        by_role[role] = limits
+            limits |= _limits(layer.table("default")) | _limits(layer.table(name))
+        by_operation[name] = limits
     laws: dict[str, float] = {}
     share = 1.0
     for layer in layers:
@@ -79,7 +79,7 @@ def load_objectives(
         stalls.only(("share",))
         laws |= {variable: growth.number(variable) for variable in growth}
         share = stalls.number("share", share, most=1.0)
-    return Objectives(by_role, str(file), laws, share)
+    return Objectives(by_operation, str(file), laws, share)
 
 
 def _limits(table: Table) -> dict[str, float]:

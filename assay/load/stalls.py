@@ -9,6 +9,10 @@ import itertools
 from collections import deque
 from typing import Final
 
+from pydantic import TypeAdapter
+
+from assay.load.measures import EndedRequest, Measure, Timeline
+
 TICK: Final = 0.05
 """The generator notes every 50 ms that it is awake itself: a stall counts only if it was awake meanwhile."""
 
@@ -22,7 +26,7 @@ _AWAKE: Final = 0.6
 
 
 class StallWatch:
-    """Watches one load process. Times are seconds since the start of the leg, in order."""
+    """Watches one load process. Times are seconds since the start of the run, in order."""
 
     def __init__(self) -> None:
         self._since = 0.0  # nothing was answered since then, while enough requests were waiting
@@ -55,6 +59,33 @@ class StallWatch:
         """The stalls found since the last call: [start, end]."""
         found, self._found = self._found, []
         return found
+
+
+class Stalls(Measure[list[tuple[float, float]]]):
+    """The stalls that began in a measured stage, as each load process saw them: ``spans`` of (start, end)."""
+
+    name = "stalls"
+    form = TypeAdapter(list[tuple[float, float]])
+
+    def __init__(self, timeline: Timeline) -> None:
+        super().__init__(timeline)
+        self._watch = StallWatch()
+        self.spans: list[tuple[float, float]] = []
+
+    def started(self, due: float, now: float, waited: bool, in_flight: int) -> None:  # noqa: ARG002 - a hook
+        self._watch.started(now, in_flight)
+
+    def ended(self, request: EndedRequest) -> None:
+        self._watch.ended(request.ended, request.in_flight)
+
+    def awake(self, lag: float, now: float) -> None:  # noqa: ARG002 - a hook
+        self._watch.tick(now)
+
+    def drain(self) -> list[tuple[float, float]]:
+        return [(start, end) for start, end in self._watch.drain() if self.timeline.counts(start)]
+
+    def add(self, source: str, section: list[tuple[float, float]]) -> None:  # noqa: ARG002 - the sum is of all
+        self.spans += section
 
 
 def common(stalls: list[tuple[float, float]], processes: int) -> list[tuple[float, float]]:

@@ -1,118 +1,240 @@
-"""Load processes that work for a master: those it starts itself, and those that join from anywhere."""
+"""A load process that a master leads by messages (see ``assay.load.messages``)."""
 
 from __future__ import annotations
 
+import gc
 import logging
-import signal
-import socket
-import subprocess
-import sys
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import accumulate
+from typing import Final
 
 import gevent
 from gevent.event import Event
-from locust.runners import WorkerRunner
 
-from assay.errors import (
-    EXIT_INCONCLUSIVE,
-    EXIT_INTERRUPTED,
-    EXIT_PASS,
-    InconclusiveError,
-    SettingsError,
+from assay import __version__
+from assay.errors import AssayError
+from assay.load.dispatch import Lane, Listener, follow, no_listener
+from assay.load.engine import Engine
+from assay.load.measures import Timeline
+from assay.load.messages import (
+    Done,
+    Finish,
+    Finished,
+    Halt,
+    Here,
+    LedgerKept,
+    Message,
+    Prepare,
+    Problem,
+    Ready,
+    Report,
+    RunStages,
 )
-from assay.load.agent import Agent
-from assay.load.engine import attach_agent, new_environment, settings_at_hand
+from assay.load.profiles import Load, Profile
+from assay.load.relay import Relay
+from assay.load.scenario import Base, load_scenario
+from assay.load.site import Site
 
-SILENCE_SECONDS: Final = 15.0
-"""A worker that hears nothing from its master for so long stops its load: nobody watches it any more. The master
-answers every second, and counts a worker as lost after 6 to 7 s."""
+REPORT_SECONDS: Final = 1.0
 
-LAST_SECONDS: Final = 10.0
-"""How long a worker whose master is gone takes to delete what it has created; the ledger has what stays."""
+RECOVER_SECONDS: Final = 60.0
+"""How long a flooded target may take to answer quickly again before the next try of a search."""
+
+_MOST_DELAY: Final = 0.5
+"""The start is agreed by the clock; where clocks differ, a process waits no longer than this."""
+
+_HERE_SECONDS: Final = 0.25
 
 logger = logging.getLogger(__name__)
 
 
-def start_workers(number: int, host: str, port: int, *, otel: bool = False) -> list[subprocess.Popen[bytes]]:
-    """Start worker processes on this machine; they inherit the environment, and with it settings and credentials."""
-    command = [sys.executable, "-m", "assay.load", "--worker", f"{host}:{port}", *(["--otel"] if otel else [])]
-    return [subprocess.Popen(command, stdin=subprocess.DEVNULL) for _ in range(number)]
+class LoadWorker:
+    """Works for one process. ``tell`` sends a message to the master; ``open_site`` reaches the target."""
+
+    def __init__(
+        self,
+        tell: Callable[[Message], None],
+        open_site: Callable[[Prepare], Site],
+        listener: Listener = no_listener,
+    ) -> None:
+        self._tell = tell
+        self._open_site = open_site
+        self._listener = listener
+        self._engine: Engine | None = None
+        self._relay: Relay | None = None
+        self._scenarios: list[tuple[Load, Base]] = []
+        self._stages_over = _set()
+        self._prepared = _set()
+        self._told_to_halt = False
+        self._reports = 0
+        self._finished = False
+        self.left_behind = 0
+        self.over = Event()
+
+    def announce(self) -> None:
+        """Say that this process is there until it is given work, or let go.
+
+        Locust calls a worker ready as soon as it has connected, before it knows our messages.
+        """
+        while not self._finished and self._prepared.is_set() and self._engine is None:
+            self._tell(Here(__version__))
+            gevent.sleep(_HERE_SECONDS)
+
+    def hear(self, message: Message) -> None:
+        """Do what the master says; returns when it is done."""
+        if isinstance(message, Prepare):
+            self.prepare(message)
+        elif isinstance(message, RunStages):
+            self.run_stages(message)
+        elif isinstance(message, Halt):
+            self._told_to_halt = True
+            self.halt()
+        elif isinstance(message, Finish):
+            self.finish(message.seconds)
+        elif isinstance(message, LedgerKept) and self._relay is not None:
+            self._relay.kept(message.number)
+
+    def prepare(self, order: Prepare) -> None:
+        """Reach the target and make the population; answers with what went wrong, if anything."""
+        self._prepared.clear()
+        try:
+            self._tell(Ready(notes=tuple(self._prepare(order))))
+        except AssayError as error:
+            self._tell(Ready(Problem(error.message, error.hint, error.exit_code)))
+        finally:
+            self._prepared.set()
+
+    def run_stages(self, order: RunStages) -> None:
+        """Run the stages to their end; reports on the way."""
+        self._stages_over.clear()
+        self._told_to_halt = False
+        self._cut_at: float | None = None
+        problem: str | None = None
+        try:
+            problem = self._run_stages(order)
+        except AssayError as error:
+            problem = error.message
+        except Exception as error:  # whatever a scenario raises must reach the report
+            logger.exception("the load process failed")
+            problem = f"a load process failed: {type(error).__name__}: {error}"
+        finally:
+            self._stages_over.set()
+            stopped = self._cut_at is not None and not (self._told_to_halt or problem)
+            self._tell(Done(order.number, self._reports, problem, self._cut_at, stopped))
+
+    def halt(self) -> None:
+        """Start no more requests; the stages end when the last answers are there."""
+        if self._engine is not None:
+            self._engine.halt()
+
+    def finish(self, seconds: float) -> None:
+        """Delete what this process created and let go of the target.
+
+        A second call waits until the first one is through.
+        """
+        if self._finished:
+            self.over.wait()
+            return
+        self._finished = True
+        try:
+            self._finish(seconds)
+        finally:
+            self.over.set()
+
+    def _finish(self, seconds: float) -> None:
+        self.halt()
+        if self._engine is not None:
+            self._engine.world.closing = True
+        self._prepared.wait()
+        self._stages_over.wait()
+        deleted = 0
+        if self._engine is not None:
+            self.left_behind = self._engine.close(seconds, own_ledger=self._relay is not None)
+            deleted = self._engine.deleted
+        self._tell(Finished(self.left_behind, deleted))
+
+    def _prepare(self, order: Prepare) -> list[str]:
+        self._order = order
+        site = self._open_site(order)
+        if order.ledger is not None and dict(site.ledger.state().header) != order.ledger:
+            self._relay = Relay(site.ledger, self._tell)
+        engine = Engine(site, self._listener)
+        engine.open(part=order.part, of=order.of, seed=order.seed, relay=self._relay)
+        self._engine = engine
+        kinds = [(load, load_scenario(load.scenario)) for load in order.profile.loads]
+        population = max((kind.population(load.parameters) for load, kind in kinds), default=0)
+        notes = engine.populate(max(_share(population, order), min(population, 1)))
+        operations = site.contract.operations
+        if any("podId" in operations[kind.operation].row.needs for _, kind in kinds):
+            engine.keep_pods()
+        self._scenarios = [(load, engine.scenario(kind, load.parameters)) for load, kind in kinds]
+        engine.world.names.prepare()
+        # What lives by now lives to the end: keep the collector from walking over it again and again.
+        gc.collect()
+        gc.freeze()
+        return notes
+
+    def _run_stages(self, order: RunStages) -> str | None:
+        engine, profile = self._engine, replace(self._order.profile, stages=order.stages)
+        assert engine is not None
+        if order.recover and not engine.world.wait_until_calm(RECOVER_SECONDS, gevent.sleep):
+            return f"the target did not recover within {RECOVER_SECONDS:.0f} s from the load before"
+        wait = min(max(order.begin - time.time(), 0.0), _MOST_DELAY)
+        lane = engine.begin(
+            timeline_of(profile, order.slot),
+            origin=time.monotonic() + wait,
+            cap=max(profile.in_flight // self._order.of, 1),
+            patience=profile.patience,
+            timeout=profile.timeout,
+        )
+        reporter = gevent.spawn(self._keep_reporting, engine, lane, order.number)
+        try:
+            lost = self._follow(engine, lane, profile)
+        finally:
+            self._cut_at = lane.cut_at
+            engine.lane = None
+            gevent.kill(reporter)
+            self._report(engine, lane, order.number)
+        return f"target lost: {lost}" if lost else None
+
+    def _follow(self, engine: Engine, lane: Lane, profile: Profile) -> str | None:
+        order = self._order
+        dispatchers = [
+            engine.dispatcher(
+                lane, scenario, profile.schedule(load, order.seed + number).arrivals(order.part, order.of)
+            )
+            for number, (load, scenario) in enumerate(self._scenarios)
+        ]
+        return follow(lane, dispatchers, profile.timeout + profile.patience)
+
+    def _keep_reporting(self, engine: Engine, lane: Lane, number: int) -> None:
+        while True:
+            gevent.sleep(REPORT_SECONDS)
+            self._report(engine, lane, number)
+
+    def _report(self, engine: Engine, lane: Lane, number: int) -> None:
+        self._reports += 1
+        self._tell(Report(number, engine.drain(lane)))
 
 
-def watch_children(children: list[subprocess.Popen[bytes]]) -> None:
-    """InconclusiveError when one of them has ended."""
-    for child in children:
-        if child.poll() is not None:
-            raise InconclusiveError(f"a load process ended with exit code {child.returncode} before the run began")
-
-
-def run_worker(host: str, port: int, *, join_seconds: float, otel: bool = False) -> int:
-    """Be a worker until the master says that the run is over, or is silent. Returns the exit code.
-
-    Raises SettingsError when ``host`` has no address and InconclusiveError when no master answers within
-    ``join_seconds``.
-    """
-    _resolve(host, port)
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, stop.set)
-    environment = new_environment(otel=otel)
-    settings = settings_at_hand()
-    runner = _join(environment, host, port, join_seconds, stop)
-    if runner is None:
-        return EXIT_INTERRUPTED
-    agent = attach_agent(environment, runner, settings)
-    ended = gevent.spawn(runner.greenlet.join)
-    silent = False
-    while not (ended.ready() or stop.is_set() or silent):
-        gevent.wait([ended, stop], timeout=1.0, count=1)
-        silent = _is_silent(runner)
-    return _leave(environment, runner, agent, interrupted=stop.is_set(), silent=silent)
-
-
-def _join(environment: Any, host: str, port: int, seconds: float, stop: Event) -> WorkerRunner | None:
-    # Locust's own patience is five minutes, and its constructor waits for the master.
-    joining = gevent.spawn(environment.create_worker_runner, host, port)
-    gevent.wait([joining, stop], timeout=seconds, count=1)
-    if joining.ready():
-        return joining.get()
-    joining.kill(block=False)
-    if stop.is_set():
-        return None
-    raise InconclusiveError(
-        f"no master answered at {host}:{port} within {seconds:.0f} s",
-        hint="start it with: assay benchmark --master --master-bind-host ADDRESS --expect-workers N; or see whether "
-        "--master-host and --master-port name it, and whether a firewall lets its port through",
+def timeline_of(profile: Profile, slot: float = 1.0) -> Timeline:
+    """The stages of a profile as measures see them; series points are ``slot`` seconds wide."""
+    return Timeline(
+        ends=tuple(accumulate(stage.seconds for stage in profile.stages)),
+        measured=tuple(stage.measured for stage in profile.stages),
+        slot=slot,
+        patience=profile.timeout + profile.patience,
     )
 
 
-def _resolve(host: str, port: int) -> None:
-    try:
-        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise SettingsError(
-            f"--master-host {host} has no address: {error}", hint="name the machine that runs --master"
-        ) from None
+def _share(number: int, order: Prepare) -> int:
+    """This process's part of ``number`` things."""
+    return number // order.of + (order.part < number % order.of)
 
 
-def _is_silent(runner: WorkerRunner) -> bool:
-    heard = runner.last_heartbeat_timestamp
-    return heard is not None and time.time() - heard > SILENCE_SECONDS
-
-
-def _leave(environment: Any, runner: WorkerRunner, agent: Agent, *, interrupted: bool, silent: bool) -> int:
-    """Delete what this process created, whoever ended it, and say how it went."""
-    unfinished = not agent.over.is_set()
-    agent.finish({"seconds": LAST_SECONDS})
-    if unfinished:
-        environment.events.quitting.fire(environment=environment, reverse=True)  # tells the master
-    runner.quit()
-    if agent.left_behind:
-        logger.warning("%d workloads are still being deleted; `assay cleanup` looks after them", agent.left_behind)
-    if interrupted:
-        return EXIT_INTERRUPTED
-    if silent:
-        logger.error("the master was silent for %.0f s: this load process stopped and cleaned up", SILENCE_SECONDS)
-        return EXIT_INCONCLUSIVE
-    return EXIT_PASS
+def _set() -> Event:
+    event = Event()
+    event.set()
+    return event

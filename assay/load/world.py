@@ -16,8 +16,8 @@ from assay.contract.documents import Contract
 from assay.contract.request import ABSENT, Request
 from assay.errors import InconclusiveError
 from assay.load.client import Answer, Client, Failure
+from assay.load.measures import BUDGET, STOPPED
 from assay.load.names import Names
-from assay.load.reasons import BUDGET, STOPPED
 from assay.load.scenario import Answered, Call, Level, Skip
 
 READY_PHASES: Final = frozenset({"Running"})

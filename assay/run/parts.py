@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
-from pathlib import Path
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from assay import folders
 from assay.client.usage import read_usage
 from assay.errors import SettingsError
-from assay.load.plan import RunFile
+from assay.load.options import RunFile
 from assay.run import child
 from assay.run.context import RunContext
 from assay.run.plan import modules_with
@@ -67,18 +66,16 @@ def load(run: RunContext) -> None:
 
 def run_file(run: RunContext) -> RunFile:
     """The run file of the load part. A benchmark with the default folder keeps its measurement beside it."""
-    chosen: dict[str, Any] = {field.name: getattr(run.plan.load, field.name) for field in fields(run.plan.load)}
+    options = run.plan.load
     if run.plan.command == "benchmark" and run.space.is_default:
-        chosen["save"] = chosen["save"] or run.space.out.with_name(f"{run.space.out.name}.load.json")
-    absolute: dict[str, Any] = {
-        name: value.resolve() if isinstance(value, Path) else value for name, value in chosen.items()
-    }
+        options = replace(options, save=options.save or run.space.out.with_name(f"{run.space.out.name}.load.json"))
+    files = {name: getattr(options, name) for name in ("profiles", "slo", "baseline", "save")}
     return RunFile(
         run=run.space.run_id,
         stem=run.mark,
         journal=run.space.journal.resolve(),
+        options=replace(options, **{name: file and file.resolve() for name, file in files.items()}),
         seed=run.settings.seed,
-        **absolute,
     )
 
 

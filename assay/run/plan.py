@@ -10,38 +10,9 @@ from typing import Any, Final
 
 from assay import folders
 from assay.errors import SettingsError
-from assay.load.plan import JOIN_SECONDS, LOOPBACK, MASTER_PORT, UI_PORT
+from assay.load.options import LoadOptions
 
 PARTS: Final = ("contract", "load")
-
-
-@dataclass(frozen=True, slots=True)
-class LoadPlan:
-    """What the load part does: a profile, perhaps narrowed to one scenario at a rate (per s) for a duration (s).
-
-    The other fields are those of ``assay.load.plan.RunFile``.
-    """
-
-    profile: str
-    scenario: str | None = None
-    rate: float | None = None
-    duration: float | None = None
-    processes: int = 1
-    profiles: Path | None = None
-    slo: Path | None = None
-    save: Path | None = None
-    baseline: Path | None = None
-    update_baseline: bool = False
-    tolerance: float = 0.10
-    master: bool = False
-    master_bind_host: str = LOOPBACK
-    master_port: int = MASTER_PORT
-    expect_workers: int = 1
-    join_seconds: float = JOIN_SECONDS
-    ui: bool = False
-    ui_host: str = LOOPBACK
-    ui_port: int = UI_PORT
-    otel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +23,7 @@ class RunPlan:
     profile: str  # how many examples the contract part draws
     parts: tuple[str, ...]
     only: tuple[str, ...]  # test-id prefixes within the contract part; empty: all
-    load: LoadPlan
+    load: LoadOptions
     defaults: dict[str, Any]
 
 
@@ -68,7 +39,7 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
 _LOAD_PROFILES: Final = {"gate": "gate", "certify": "baseline", "benchmark": "baseline"}
 
 
-def plan(command: str, only: Sequence[str], load: LoadPlan | None = None) -> RunPlan:
+def plan(command: str, only: Sequence[str], load: LoadOptions | None = None) -> RunPlan:
     """Derive the plan of ``command`` from its ``--only`` values. SettingsError when they select nothing."""
     known = PARTS if command != "benchmark" else ("load",)
     parts = [part for part in only if part in PARTS]
@@ -87,7 +58,7 @@ def plan(command: str, only: Sequence[str], load: LoadPlan | None = None) -> Run
         profile="certify" if command == "certify" else "gate",
         parts=chosen,
         only=prefixes,
-        load=load or LoadPlan(_LOAD_PROFILES[command]),
+        load=load or LoadOptions(_LOAD_PROFILES[command]),
         defaults=dict(_DEFAULTS[command]),
     )
 

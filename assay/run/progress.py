@@ -79,9 +79,9 @@ class Progress:
         now = self._load
         if not now or self._counts["load"]:
             return f"{self._counts['load_requests']:,} requests, {findings}"
-        leg = f"try {now['leg']}, " if now["leg"] > 1 else ""
+        attempt = f"try {now['attempt']}, " if now["attempt"] > 1 else ""
         return (
-            f"{_bar(now['second'], now['seconds'])} {leg}{now['stage']}, second {now['second']:.0f} of "
+            f"{_bar(now['second'], now['seconds'])} {attempt}{now['stage']}, second {now['second']:.0f} of "
             f"{now['seconds']:.0f}, {now['requests']:,} of {now['total']:,} requests, {now['rate']:.0f}/s, "
             f"{now['errors']:,} errors, {findings}"
         )

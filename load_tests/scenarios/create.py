@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from assay.load.payload import PAYLOAD, specs
+from assay.load.inputs import PAYLOAD, specs
 from assay.load.scenario import Answered, Base, Call, Option, Skip, options
 from assay.load.world import Workload, World
 

@@ -9,8 +9,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from assay.load.payload import PAYLOAD
-from assay.load.ranges import METRIC_OPTIONS
+from assay.load.inputs import METRIC_OPTIONS, PAYLOAD
 from assay.load.scenario import Answered, Base, Call, Option, Skip, load_scenario, options
 from assay.load.world import World
 

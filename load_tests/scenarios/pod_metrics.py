@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.contract.request import Request
-from assay.load.ranges import METRIC_OPTIONS, metric_query, swept
+from assay.load.inputs import METRIC_OPTIONS, metric_query, swept
 from assay.load.scenario import Base, Call, Option, Skip, options
 
 

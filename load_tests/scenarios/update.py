@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.contract.request import Request
-from assay.load.payload import PAYLOAD, specs
+from assay.load.inputs import PAYLOAD, specs
 from assay.load.scenario import Base, Call, Option, Skip, options
 from assay.load.world import World
 

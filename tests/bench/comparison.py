@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from assay.load.comparison import Change, compare
-from assay.load.stored import read_stored
+from assay.load.comparison import Trend, compare
+from assay.load.measurement import read_measurement
 from assay.reference.embedded import Options, start
 from tests.bench.figure import Figure, Note
 
@@ -33,8 +33,8 @@ PROFILES: Final = Path(__file__).with_name("comparison.toml")
 def figures() -> Iterator[Figure | Note]:
     """How many of the pairs got the right answer; the goal is 19 of 20."""
     goal = PAIRS - PAIRS // 20
-    same: Counter[Change] = Counter()
-    slower: Counter[Change] = Counter()
+    same: Counter[Trend] = Counter()
+    slower: Counter[Trend] = Counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         before = measure(folder, "first", LATENCY)
@@ -46,8 +46,8 @@ def figures() -> Iterator[Figure | Note]:
             before = after
     yield Note(f"said of the same build: {_told(same)}")
     yield Note(f"said of one {SLOWER - 1:.0%} slower: {_told(slower)}")
-    yield Figure(f'"same" of {PAIRS} pairs of runs of one build', same[Change.SAME], "", goal)
-    yield Figure(f'"worse" of {PAIRS} runs of a slower build', slower[Change.WORSE], "", goal)
+    yield Figure(f'"same" of {PAIRS} pairs of runs of one build', same[Trend.SAME], "", goal)
+    yield Figure(f'"worse" of {PAIRS} runs of a slower build', slower[Trend.WORSE], "", goal)
 
 
 def measure(folder: Path, name: str, latency: float) -> Path:
@@ -70,13 +70,13 @@ def measure(folder: Path, name: str, latency: float) -> Path:
     return file
 
 
-def said(before: Path, after: Path) -> Change:
+def said(before: Path, after: Path) -> Trend:
     """The verdict on the second run; what is not the same is shown."""
-    comparison = compare(read_stored(before), read_stored(after))
+    comparison = compare(read_measurement(before), read_measurement(after))
     lines = [difference.sentence() for difference in comparison.differences if difference.decisive]
-    sys.stderr.write(f"  {before.stem} -> {after.stem}: {comparison.change.value}: {json.dumps(lines)}\n")
-    return comparison.change
+    sys.stderr.write(f"  {before.stem} -> {after.stem}: {comparison.trend.value}: {json.dumps(lines)}\n")
+    return comparison.trend
 
 
-def _told(counts: Counter[Change]) -> str:
+def _told(counts: Counter[Trend]) -> str:
     return ", ".join(f"{number} x {change.value}" for change, number in counts.most_common())

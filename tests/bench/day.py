@@ -17,8 +17,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from assay.load.collector import Collector
-from assay.load.recorder import Recorder, Report
+from assay.load.latency import Latency
+from assay.load.measures import Timeline
+from assay.load.recorder import Collector, Observations, Recorder
 from tests.bench.figure import Figure
 
 ON_REQUEST: Final = True
@@ -53,18 +54,19 @@ def run(seconds: int, *, fresh: bool) -> dict[str, Any]:
 def feed(seconds: int, *, fresh: bool) -> Collector:
     """A run of so many seconds; a second's answers are drained one second later, as the reports of a run are."""
     chance = np.random.default_rng(1)
-    collector = Collector((True,), seconds=float(seconds), patience=20.0)
-    recorder = Recorder([float(seconds)])
+    timeline = Timeline((float(seconds),), (True,), patience=20.0)
+    collector, recorder = Collector(timeline), Recorder(timeline)
+    latency = collector[Latency]
     kept = [] if fresh else [_second(recorder, chance, 0, digits=4) for _ in range(DIFFERENT)]
     for second in range(seconds):
         report = _second(recorder, chance, second) if fresh else _moved(kept[second % DIFFERENT], second)
         collector.add("one", report)
-        collector.close_before(float(second))
-    collector.finish()
+        latency.close_before(float(second))
+    latency.finish()
     return collector
 
 
-def _second(recorder: Recorder, chance: np.random.Generator, second: int, digits: int = 9) -> Report:
+def _second(recorder: Recorder, chance: np.random.Generator, second: int, digits: int = 9) -> Observations:
     """One second of evenly spaced requests with log-normal latencies around 5 ms, recorded one after the other."""
     latencies = chance.lognormal(np.log(0.005), 0.3, RATE).round(digits)
     for number, latency in enumerate(latencies.tolist()):
@@ -72,26 +74,27 @@ def _second(recorder: Recorder, chance: np.random.Generator, second: int, digits
         recorder.started(due, due)
         recorder.ended(OPERATION, due, due, due + latency, None)
     recorder.cpu(float(second), 0.2)
-    recorder.loop_lag(0.0001, float(second))
+    recorder.awake(0.0001, float(second))
     return recorder.drain()
 
 
-def _moved(report: Report, second: int) -> Report:
+def _moved(report: Observations, second: int) -> Observations:
     """The same report, ``second`` seconds later."""
-    return {
-        **report,
-        "tracks": [[*row[:3], second, *row[4:]] for row in report["tracks"]],
-        "in_flight": [[second, most] for _, most in report["in_flight"]],
+    latency = report.sections["latency"]
+    moved = {
+        "latency": latency._replace(latency=[row._replace(slot=second) for row in latency.latency]),
+        "in_flight": [(second, most) for _, most in report.sections["in_flight"]],
     }
+    return Observations({**report.sections, **moved})
 
 
 def main(seconds: str = str(DAY), fresh: str = "") -> None:
-    collector = feed(int(seconds), fresh=bool(fresh))
+    latency = feed(int(seconds), fresh=bool(fresh))[Latency]
     result = {
-        "values": collector.merged(OPERATION, "ok").count,
-        "rows": len(collector.series(OPERATION)),
-        "blocks": len(collector.blocks[OPERATION]),
-        "p50_ms": collector.merged(OPERATION, "ok").percentiles([50.0])[0],
+        "values": latency.merged(OPERATION, "ok").count,
+        "rows": len(latency.series(OPERATION)),
+        "blocks": len(latency.blocks[OPERATION]),
+        "p50_ms": latency.merged(OPERATION, "ok").percentiles([50.0])[0],
         "peak_mb": _peak_kib() / 1024,
     }
     json.dump(result, sys.stdout)

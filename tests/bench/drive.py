@@ -16,9 +16,11 @@ import time  # noqa: E402
 from typing import Any  # noqa: E402
 
 from assay.client.network import TransportConfig  # noqa: E402
-from assay.load.arrivals import Schedule, Stage  # noqa: E402
+from assay.load.arrivals import Ramp, Schedule  # noqa: E402
 from assay.load.client import Client  # noqa: E402
 from assay.load.dispatch import Dispatcher, Lane, follow  # noqa: E402
+from assay.load.measures import Timeline  # noqa: E402
+from assay.load.messages import encode  # noqa: E402
 from assay.load.recorder import Recorder  # noqa: E402
 from assay.load.scenario import Base, Call  # noqa: E402
 
@@ -39,17 +41,17 @@ class Fixed(Base):
 
 
 def drive(port: int, rate: float, seconds: float, part: int = 0, of: int = 1, begin: float = 0.0) -> dict[str, Any]:
-    """Returns the recorder's report with the CPU share of this process."""
+    """What was observed (in the form that travels), the CPU share of this process, why the target was lost."""
     client = Client(TransportConfig(f"http://127.0.0.1:{port}", timeout=10.0))
-    recorder = Recorder([seconds])
+    recorder = Recorder(Timeline((seconds,), (True,)))
     origin = time.monotonic() + max(begin - time.time(), 0.2)
     lane = Lane(client, recorder, origin, cap=5000, patience=10.0)
-    schedule = Schedule((Stage("steady", rate, rate, seconds),))
+    schedule = Schedule((Ramp("steady", rate, rate, seconds),))
     before, began = time.process_time(), time.monotonic()
     lost = follow(lane, [Dispatcher(lane, Fixed(), OPERATION, schedule.arrivals(part, of))], timeout=15.0)
     share = (time.process_time() - before) / (time.monotonic() - began)
     client.close()
-    return {**recorder.drain(), "share": share, "lost": lost}
+    return {"observations": encode(recorder.drain()), "share": share, "lost": lost}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay.load.collector import Collector
+from assay.load.latency import Latency
+from assay.load.measures import Timeline
+from assay.load.messages import decode
+from assay.load.recorder import Collector, Observations
 from tests.bench.truth_server import freeze_truth, lognormal_truth
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
@@ -77,13 +80,13 @@ def start(port: int, rate: float, seconds: float, processes: int = 1) -> list[su
 
 def finish(processes: list[subprocess.Popen[bytes]], seconds: float) -> tuple[Collector, list[dict[str, Any]]]:
     """The merged observations, and the report of each process."""
-    collector = Collector((True,), seconds=seconds, patience=20.0)
+    collector = Collector(Timeline((seconds,), (True,), patience=20.0))
     reports = []
     for number, process in enumerate(processes):
         text, _ = process.communicate(timeout=seconds + 60)
         reports.append(json.loads(text))
-        collector.add(str(number), reports[-1])
-    collector.finish()
+        collector.add(str(number), decode(Observations, reports[-1]["observations"]))
+    collector[Latency].finish()
     return collector, reports
 
 
@@ -94,5 +97,5 @@ def true_percentile(kind: str, percentile: float) -> float:
 
 def readings(collector: Collector, kind: str) -> list[Reading]:
     """Each percentile beside the truth."""
-    measured = collector.merged("fixed", "ok").percentiles(PERCENTILES)
+    measured = collector[Latency].merged("fixed", "ok").percentiles(PERCENTILES)
     return [Reading(p, value, true_percentile(kind, p)) for p, value in zip(PERCENTILES, measured, strict=True)]

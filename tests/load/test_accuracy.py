@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from assay.load.collector import Collector
+from assay.load.health import GeneratorHealth
+from assay.load.latency import Latency
+from assay.load.measures import Errors, NotStarted
+from assay.load.recorder import Collector
 from tests.bench.truth import Reading, finish, readings, server, start
 
 RATE, SECONDS = 200.0, 10.0
@@ -35,7 +38,7 @@ def observed() -> dict[str, Collector]:
     """What was measured; once more while it is wrong and the generator itself says that the machine was busy."""
     for _ in range(TRIES):
         found = observe()
-        busy = any(collector.lag.percentiles([99.0])[0] > BUSY_MS for collector in found.values())
+        busy = any(collector[GeneratorHealth].lag.percentiles([99.0])[0] > BUSY_MS for collector in found.values())
         if not busy or all(is_right(collector, kind) for kind, collector in found.items()):
             break
     return found
@@ -44,14 +47,14 @@ def observed() -> dict[str, Collector]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_percentiles_are_the_true_ones(observed: dict[str, Collector], kind: str) -> None:
     wrong = [reading for reading in readings(observed[kind], kind) if not reading.right]
-    (late,) = observed[kind].lag.percentiles([99.0])
+    (late,) = observed[kind][GeneratorHealth].lag.percentiles([99.0])
     if wrong and late > BUSY_MS:
         pytest.skip(f"this machine is too busy to show 3 ms: starts were {late:.0f} ms late at p99 in {TRIES} tries")
     assert not wrong, wrong
 
 
 def test_a_frozen_server_shows_in_the_tail_however_busy_this_machine_is(observed: dict[str, Collector]) -> None:
-    p50, p95 = observed["freeze"].merged("fixed", "ok").percentiles([50.0, 95.0])
+    p50, p95 = observed["freeze"][Latency].merged("fixed", "ok").percentiles([50.0, 95.0])
     # Closed users report 3 ms here, and 37 ms on a busy machine.
     assert p95 > 700
     assert p50 < p95 / 2
@@ -60,11 +63,11 @@ def test_a_frozen_server_shows_in_the_tail_however_busy_this_machine_is(observed
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_request_was_sent_when_due_and_none_twice(observed: dict[str, Collector], kind: str) -> None:
     collector = observed[kind]
-    assert collector.merged("fixed", "ok").count == RATE * SECONDS
-    assert not collector.skipped
-    assert not collector.errors
+    assert collector[Latency].merged("fixed", "ok").count == RATE * SECONDS
+    assert not collector[NotStarted].counts
+    assert not collector[Errors].counts
     # Half of one percent of the asked rate, in any second: the schedule does not wait for a frozen server.
-    full = [row for row in collector.series("fixed") if row[0] is not None and row[0] < SECONDS - 1]
+    full = [row for row in collector[Latency].series("fixed") if row[0] is not None and row[0] < SECONDS - 1]
     assert len(full) == SECONDS - 1
     assert all(abs(row[1] - RATE) <= RATE * 0.005 for row in full if row[1] is not None)
 

@@ -7,11 +7,11 @@ import statistics
 
 import pytest
 
-from assay.load.arrivals import Schedule, Stage
+from assay.load.arrivals import Ramp, Schedule
 
 
 def steady(rate: float, seconds: float, **more: bool) -> Schedule:
-    return Schedule((Stage("steady", rate, rate, seconds),), **more)
+    return Schedule((Ramp("steady", rate, rate, seconds),), **more)
 
 
 def test_a_constant_rate_is_evenly_spaced() -> None:
@@ -23,14 +23,14 @@ def test_a_constant_rate_is_evenly_spaced() -> None:
 
 
 def test_a_ramp_sends_the_area_below_it() -> None:
-    times = list(Schedule((Stage("ramp", 0, 100, 10),)).arrivals())
+    times = list(Schedule((Ramp("ramp", 0, 100, 10),)).arrivals())
     assert len(times) == 500
     assert sum(time < 5 for time in times) == 125  # a quarter of the area lies in the first half
     assert times == sorted(times)
 
 
 def test_steps_and_spikes_change_the_rate_at_once() -> None:
-    schedule = Schedule((Stage("before", 10, 10, 2), Stage("spike", 100, 100, 1), Stage("after", 10, 10, 2)))
+    schedule = Schedule((Ramp("before", 10, 10, 2), Ramp("spike", 100, 100, 1), Ramp("after", 10, 10, 2)))
     times = list(schedule.arrivals())
     assert [sum(low <= time < low + 1 for time in times) for low in range(5)] == [10, 10, 100, 10, 10]
     assert schedule.requests == 140
@@ -38,7 +38,7 @@ def test_steps_and_spikes_change_the_rate_at_once() -> None:
 
 
 def test_a_stage_without_load_is_a_pause() -> None:
-    schedule = Schedule((Stage("on", 10, 10, 1), Stage("off", 0, 0, 3), Stage("on", 10, 10, 1)))
+    schedule = Schedule((Ramp("on", 10, 10, 1), Ramp("off", 0, 0, 3), Ramp("on", 10, 10, 1)))
     assert not [time for time in schedule.arrivals() if 1 <= time < 4]
     assert len(list(schedule.arrivals())) == 20
 
@@ -46,7 +46,7 @@ def test_a_stage_without_load_is_a_pause() -> None:
 @pytest.mark.parametrize("poisson", [False, True])
 @pytest.mark.parametrize("processes", [1, 2, 3, 7])
 def test_processes_share_the_schedule_without_gap_or_double(processes: int, poisson: bool) -> None:
-    schedule = Schedule((Stage("ramp", 5, 50, 10),), poisson=poisson, seed=3)
+    schedule = Schedule((Ramp("ramp", 5, 50, 10),), poisson=poisson, seed=3)
     parts = [list(schedule.arrivals(part, processes)) for part in range(processes)]
     assert sorted(itertools.chain(*parts)) == list(schedule.arrivals())
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
@@ -60,11 +60,11 @@ def test_poisson_arrivals_are_memoryless_and_repeatable() -> None:
     assert statistics.mean(gaps) == pytest.approx(0.01, rel=0.03)
     assert statistics.pstdev(gaps) == pytest.approx(0.01, rel=0.05)  # of an exponential: equal to its mean
     assert times == list(schedule.arrivals())
-    assert times != list(Schedule(schedule.stages, poisson=True, seed=1).arrivals())
+    assert times != list(Schedule(schedule.ramps, poisson=True, seed=1).arrivals())
 
 
 def test_warm_up_counts_apart() -> None:
-    schedule = Schedule((Stage("warm-up", 0, 10, 2, measured=False), Stage("steady", 10, 10, 3)))
+    schedule = Schedule((Ramp("warm-up", 0, 10, 2, measured=False), Ramp("steady", 10, 10, 3)))
     assert schedule.measured_requests == 30
     assert schedule.measured_seconds == 3
     assert schedule.requests == 40
@@ -72,7 +72,7 @@ def test_warm_up_counts_apart() -> None:
 
 @pytest.mark.parametrize("processes", [1, 3])
 def test_bursts_fall_due_together_at_the_same_rate(processes: int) -> None:
-    schedule = Schedule((Stage("steady", 16, 16, 10),), burst=8)
+    schedule = Schedule((Ramp("steady", 16, 16, 10),), burst=8)
     parts = [list(schedule.arrivals(part, processes)) for part in range(processes)]
     times = sorted(itertools.chain(*parts))
     assert len(times) == 160

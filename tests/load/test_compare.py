@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from assay.load.stored import Stored
+from assay.load.measurement import BenchmarkResult
 from tests.cli.conftest import Assay
 from tests.cli.conftest import assay as assay
 from tests.cli.conftest import clean_environment as clean_environment
 from tests.load.test_comparison import OPERATION, measured
 
 
-def keep(name: str, stored: Stored) -> str:
+def keep(name: str, stored: BenchmarkResult) -> str:
     """Write it into the working folder; returns the file's name."""
     stored.write(Path(name))
     return name

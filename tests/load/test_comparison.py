@@ -10,21 +10,23 @@ import numpy as np
 import pytest
 
 from assay.errors import SettingsError
-from assay.load.comparison import Change, Comparison
+from assay.load.comparison import Comparison, Trend
 from assay.load.comparison import compare as compare_fully
 from assay.load.histogram import Histogram
-from assay.load.stored import Blocks, Stored, read_stored
+from assay.load.measurement import BenchmarkResult, TimeBlocks, read_measurement
 
 OPERATION = "get_inference"
 TRIES = 20
 
 
-def compare(before: Stored, after: Stored, *, seed: int = 0) -> Comparison:
+def compare(before: BenchmarkResult, after: BenchmarkResult, *, seed: int = 0) -> Comparison:
     """With fewer resamples than in earnest, for speed: the interval's ends are a little rougher."""
     return compare_fully(before, after, seed=seed, resamples=250)
 
 
-def measured(seed: int, *, slower: float = 1.0, blocks: int = 30, each: int = 200, mood: float = 0.03) -> Stored:
+def measured(
+    seed: int, *, slower: float = 1.0, blocks: int = 30, each: int = 200, mood: float = 0.03
+) -> BenchmarkResult:
     """Log-normal latencies around 20 ms; every block has a mood of its own (neighbours, pauses): not independent."""
     chance = np.random.default_rng(seed)
     histograms = []
@@ -33,28 +35,28 @@ def measured(seed: int, *, slower: float = 1.0, blocks: int = 30, each: int = 20
         scale = 20_000 * slower * float(np.exp(chance.normal(0, mood)))
         histogram.record(scale * chance.lognormal(0, 0.3, each))
         histograms.append(histogram)
-    operation = Blocks(40.0, blocks * each, 0, tuple(histograms))
-    return Stored(f"run-{seed}", 60.0, {OPERATION: operation}, {"profile": "baseline"})
+    operation = TimeBlocks(40.0, blocks * each, 0, tuple(histograms))
+    return BenchmarkResult(f"run-{seed}", 60.0, {OPERATION: operation}, {"profile": "baseline"})
 
 
 def test_two_runs_of_one_build_are_the_same() -> None:
-    said = [compare(measured(seed), measured(seed + 1000), seed=seed).change for seed in range(TRIES)]
-    assert said.count(Change.SAME) >= 19, said
+    said = [compare(measured(seed), measured(seed + 1000), seed=seed).trend for seed in range(TRIES)]
+    assert said.count(Trend.SAME) >= 19, said
 
 
-@pytest.mark.parametrize(("slower", "expected"), [(1.2, Change.WORSE), (0.8, Change.BETTER)])
-def test_a_fifth_slower_or_faster_is_found(slower: float, expected: Change) -> None:
-    said = [compare(measured(seed), measured(seed + 1000, slower=slower), seed=seed).change for seed in range(TRIES)]
+@pytest.mark.parametrize(("slower", "expected"), [(1.2, Trend.WORSE), (0.8, Trend.BETTER)])
+def test_a_fifth_slower_or_faster_is_found(slower: float, expected: Trend) -> None:
+    said = [compare(measured(seed), measured(seed + 1000, slower=slower), seed=seed).trend for seed in range(TRIES)]
     assert said.count(expected) >= 19, said
 
 
 def test_a_short_noisy_run_cannot_tell_rather_than_guess() -> None:
     said = [
-        compare(measured(seed, blocks=8, each=5, mood=0.3), measured(seed + 1000, blocks=8, each=5, mood=0.3)).change
+        compare(measured(seed, blocks=8, each=5, mood=0.3), measured(seed + 1000, blocks=8, each=5, mood=0.3)).trend
         for seed in range(TRIES)
     ]
-    assert said.count(Change.WORSE) + said.count(Change.BETTER) <= 1
-    assert said.count(Change.UNKNOWN) >= 15
+    assert said.count(Trend.WORSE) + said.count(Trend.BETTER) <= 1
+    assert said.count(Trend.UNKNOWN) >= 15
 
 
 def test_a_percentile_of_few_requests_is_shown_and_decides_nothing() -> None:
@@ -68,15 +70,15 @@ def test_a_percentile_of_few_requests_is_shown_and_decides_nothing() -> None:
 
 def test_what_the_generators_own_lateness_could_explain_is_not_blamed_on_the_target() -> None:
     before, after = measured(1), replace(measured(2, slower=1.2), about={"start_lag_ms": {"p50": 9.0, "p95": 9.0}})
-    assert compare(before, measured(2, slower=1.2)).change is Change.WORSE
+    assert compare(before, measured(2, slower=1.2)).trend is Trend.WORSE
     comparison = compare(before, after)
-    assert comparison.change is Change.UNKNOWN
+    assert comparison.trend is Trend.UNKNOWN
     assert "the generator itself was up to 9.0 ms late" in comparison.differences[0].sentence()
 
 
 def test_too_few_blocks_cannot_tell_and_say_so() -> None:
     comparison = compare(measured(1, blocks=3), measured(2))
-    assert comparison.change is Change.UNKNOWN
+    assert comparison.trend is Trend.UNKNOWN
     assert "3 time blocks, 8 are needed" in comparison.differences[0].sentence()
 
 
@@ -92,11 +94,11 @@ def test_the_interval_holds_the_truth_as_often_as_it_promises() -> None:
 
 def test_less_than_a_millisecond_is_the_same_whatever_its_ratio() -> None:
     fast, twice = measured(1, slower=0.01), measured(2, slower=0.02)  # 0.2 ms and 0.4 ms
-    assert compare(fast, twice).change is Change.SAME
+    assert compare(fast, twice).trend is Trend.SAME
 
 
 def test_a_worse_tail_alone_is_worse() -> None:
-    def with_tail(seed: int, tail: float) -> Stored:
+    def with_tail(seed: int, tail: float) -> BenchmarkResult:
         base = measured(seed)
         blocks = base.operations[OPERATION].blocks
         for block in blocks:
@@ -104,20 +106,20 @@ def test_a_worse_tail_alone_is_worse() -> None:
         return base
 
     comparison = compare(with_tail(1, 2.0), with_tail(2, 4.0))
-    assert {difference.percentile: difference.change for difference in comparison.differences} == {
-        "p50": Change.SAME,
-        "p95": Change.WORSE,
-        "p99": Change.WORSE,
+    assert {difference.percentile: difference.trend for difference in comparison.differences} == {
+        "p50": Trend.SAME,
+        "p95": Trend.WORSE,
+        "p99": Trend.WORSE,
     }
-    assert comparison.change is Change.WORSE
+    assert comparison.trend is Trend.WORSE
     assert [difference.percentile for difference in comparison.worse] == ["p95"]
 
 
 def test_other_conditions_and_missing_operations_are_told() -> None:
     before, after = measured(1), measured(2)
-    other = Stored("x", 60.0, {"delete": after.operations[OPERATION]}, {"profile": "gate"})
+    other = BenchmarkResult("x", 60.0, {"delete": after.operations[OPERATION]}, {"profile": "gate"})
     comparison = compare(before, other)
-    assert comparison.change is Change.UNKNOWN
+    assert comparison.trend is Trend.UNKNOWN
     assert "the conditions differ: profile was baseline, is gate" in comparison.notes
     assert "delete was only measured after" in comparison.notes
     assert f"{OPERATION} was only measured before" in comparison.notes
@@ -131,9 +133,9 @@ def test_a_stored_measurement_comes_back(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "baseline.json"
     before = measured(1)
     before.write(file)
-    back = read_stored(file)
+    back = read_measurement(file)
     assert back.to_json() == before.to_json()
-    assert compare(before, back).change is Change.SAME
+    assert compare(before, back).trend is Trend.SAME
     assert list(file.parent.iterdir()) == [file]
 
 
@@ -150,7 +152,7 @@ def test_a_wrong_file_is_told(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "baseline.json"
     file.write_text(text)
     with pytest.raises(SettingsError, match=said):
-        read_stored(file)
+        read_measurement(file)
 
 
 def test_a_damaged_histogram_is_told(tmp_path: Path) -> None:
@@ -159,10 +161,10 @@ def test_a_damaged_histogram_is_told(tmp_path: Path) -> None:
     data["operations"][OPERATION]["blocks"][3] = "HISTFAAA"
     file.write_text(json.dumps(data))
     with pytest.raises(SettingsError, match="damaged: ValueError: not an HdrHistogram"):
-        read_stored(file)
+        read_measurement(file)
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
-        read_stored(tmp_path / "none.json")
+        read_measurement(tmp_path / "none.json")
     assert "--update-baseline" in str(caught.value.hint)

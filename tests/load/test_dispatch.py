@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import gevent
@@ -10,11 +11,13 @@ import pytest
 
 from assay.load.client import Answer, Failure
 from assay.load.dispatch import Dispatcher, Lane, follow
-from assay.load.laws import POSITION
-from assay.load.reasons import IN_FLIGHT
-from assay.load.recorder import Recorder, Report
+from assay.load.measures import IN_FLIGHT, Timeline
+from assay.load.recorder import Recorder
+from assay.load.scaling_laws import POSITION
 from assay.load.scenario import Base, Call, Skip
 
+Sections = Mapping[str, Any]
+TIMELINE = Timeline((10.0,), (True,))
 CALL = Call("get", "GET", b"GET / HTTP/1.1\r\n", b"\r\n", frozenset({200}))
 
 
@@ -47,19 +50,19 @@ class Broken:
         raise Failure("reset")
 
 
-def ran(arrivals: list[float], client: Any, *, cap: int = 100, patience: float = 10.0, skip: int = 0) -> Report:
-    recorder = Recorder([10.0])
+def ran(arrivals: list[float], client: Any, *, cap: int = 100, patience: float = 10.0, skip: int = 0) -> Sections:
+    recorder = Recorder(TIMELINE)
     lane = Lane(client, recorder, time.monotonic(), cap=cap, patience=patience)
     assert follow(lane, [Dispatcher(lane, Fixed(skip), "get", iter(arrivals))], timeout=5.0) is None
-    return recorder.drain()
+    return recorder.drain().sections
 
 
-def counted(report: Report, outcome: str = "ok") -> int:
-    return sum(sum(row[5]) for row in report["tracks"] if row[1] == outcome)
+def counted(report: Sections, outcome: str = "ok") -> int:
+    return sum(sum(row.counts) for row in report["latency"].latency if row.outcome == outcome)
 
 
-def places(report: Report) -> dict[int, int]:
-    return {row[2]: sum(row[4]) for row in report["levels"] if row[1] == POSITION}
+def places(report: Sections) -> dict[int, int]:
+    return {row.value: sum(row.counts) for row in report["levels"] if row.variable == POSITION}
 
 
 def test_no_request_waits_for_an_earlier_answer() -> None:
@@ -75,15 +78,15 @@ def test_the_cap_holds_back_and_who_waits_too_long_is_counted() -> None:
     assert max(most for _, most in report["in_flight"]) == 2
     # Two at once, two after 0.6 s; the last two would have waited for 1.2 s.
     assert counted(report) == 4
-    assert report["skipped"] == [["get", 0, IN_FLIGHT, 2]]
+    assert report["not_started"] == [("get", 0, IN_FLIGHT, 2)]
 
 
 def test_latency_of_who_waited_for_the_cap_counts_from_when_it_was_due() -> None:
     report = ran([0.0, 0.0], Slow(0.1), cap=1)
-    ((_, _, _, _, index, counts),) = report["tracks"]
+    ((_, _, _, _, index, counts),) = report["latency"].latency
     assert sum(counts) == 2
     assert len(index) == 2  # 0.1 s and 0.2 s
-    assert report["late"][0] == 1  # the one that waited for the cap is not called late
+    assert report["health"].starts == 1  # the one that waited for the cap is not called late
 
 
 def test_the_place_in_a_burst_is_told_where_there_are_bursts() -> None:
@@ -93,17 +96,17 @@ def test_the_place_in_a_burst_is_told_where_there_are_bursts() -> None:
 
 def test_failures_and_what_could_not_be_prepared_are_counted_by_their_reason() -> None:
     broken = ran([0.0, 0.001], Broken())
-    assert broken["errors"] == [["get", 0, "reset", 2]]
+    assert broken["errors"] == [("get", 0, "reset", 2)]
     skipping = ran([number * 0.001 for number in range(4)], Slow(0.0), skip=2)
-    assert skipping["skipped"] == [["get", 0, "no room", 2]]
+    assert skipping["not_started"] == [("get", 0, "no room", 2)]
     assert counted(skipping) == 2
 
 
-def test_what_a_scenario_raises_ends_the_leg() -> None:
+def test_what_a_scenario_raises_ends_the_run() -> None:
     class Wrong(Fixed):
         def call(self, number: int) -> Call | Skip:
             raise RuntimeError(f"a mistake in request {number}")
 
-    lane = Lane(Any, Recorder([10.0]), time.monotonic(), cap=1, patience=1.0)  # type: ignore[arg-type] # never asked
+    lane = Lane(Any, Recorder(TIMELINE), time.monotonic(), cap=1, patience=1.0)  # type: ignore[arg-type] # never asked
     with pytest.raises(RuntimeError, match="a mistake in request 0"):
         follow(lane, [Dispatcher(lane, Wrong(), "get", iter([0.0]))], timeout=1.0)

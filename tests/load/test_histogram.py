@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from assay.load.histogram import DIGITS, HIGHEST, LOWEST, Histogram, highest_values, indices, percentiles, sparse
+from assay.load.histogram import (
+    DIGITS,
+    HIGHEST,
+    LOWEST,
+    Histogram,
+    highest_value,
+    highest_values,
+    indices,
+    percentiles,
+    sparse,
+)
 
 VALUES = [
     *range(1, 5000),
@@ -28,6 +38,7 @@ def test_buckets_are_the_librarys(reference: HdrHistogram) -> None:
     found = indices(np.array(VALUES, dtype=float))
     assert found.tolist() == [reference.get_counts_array_index(value) for value in VALUES]
     assert highest_values(found).tolist() == [reference.get_highest_equivalent_value(value) for value in VALUES]
+    assert [highest_value(index) for index in found.tolist()] == highest_values(found).tolist()
 
 
 def test_percentiles_are_the_librarys(reference: HdrHistogram) -> None:

@@ -9,13 +9,14 @@ import pytest
 
 from assay.findings.model import Class
 from assay.load import observations
-from assay.load.collector import Collector
-from assay.load.crowd import Crowd
+from assay.load.crowding import Crowding, CrowdWatch
+from assay.load.health import GeneratorHealth
 from assay.load.histogram import sparse
-from assay.load.laws import Law, over_levels, over_time
-from assay.load.recorder import Recorder
+from assay.load.measures import Connections, Timeline
+from assay.load.recorder import Collector, Observations, Recorder
+from assay.load.scaling_laws import Levels, ScalingLaw, over_levels, over_time
 from assay.load.slo import Objectives
-from assay.load.stalls import TICK, StallWatch, common, describe
+from assay.load.stalls import TICK, Stalls, StallWatch, common, describe
 
 OBJECTIVES = Objectives(laws={"samples": 1.0, "time": 60.0}, stall_share=0.05, source="slo.toml")
 
@@ -31,7 +32,15 @@ def levels(slope: float, *, seed: int = 1, base: float = 5.0, each: int = 40) ->
 
 
 def collector(seconds: float = 30.0) -> Collector:
-    return Collector((True,), seconds=seconds)
+    return Collector(Timeline((seconds,), (True,)))
+
+
+def with_stalls(*spans: tuple[float, float]) -> Collector:
+    """One process that saw the target stand still."""
+    observed = collector()
+    observed[GeneratorHealth].cpu_shares = {"a": [0.1]}
+    observed[Stalls].spans = list(spans)
+    return observed
 
 
 @pytest.mark.parametrize("slope", [0.02, 0.5, 2.1])
@@ -55,7 +64,7 @@ def test_no_growth_is_no_finding_in_20_runs() -> None:
 
 
 def test_a_law_speaks_for_itself() -> None:
-    law = Law("metrics", "samples", slope=2.1, low=1.9, high=2.3, base=5.0, span=999)
+    law = ScalingLaw("metrics", "samples", slope=2.1, low=1.9, high=2.3, base=5.0, span=999)
     assert law.sentence() == "+2.1 ms per sample, 95 % CI 1.9 to 2.3"
     assert law.breaks(1.0)
     assert not law.breaks(2.0)
@@ -92,7 +101,7 @@ def test_growth_with_time_is_found_and_a_few_disturbed_blocks_are_not_growth() -
 def test_growth_beyond_the_objective_is_a_violation_and_below_it_an_advisory() -> None:
     for slope, expected in ((2.0, Class.VIOLATION), (0.5, Class.ADVISORY)):
         observed = collector()
-        observed.levels = {("metrics", "samples", value): counts for value, counts in levels(slope).items()}
+        observed[Levels].counts = {("metrics", "samples", value): counts for value, counts in levels(slope).items()}
         (finding,) = observations.findings(observed, OBJECTIVES, 30.0)
         assert (finding.cls, finding.check, finding.rule) == (expected, "growth", "samples")
         assert "ms per sample, 95 % CI" in finding.summary
@@ -107,7 +116,7 @@ def test_what_grows_with_the_workloads_that_live_is_told_once() -> None:
             for value in range(3, 8):
                 chance = np.random.default_rng(value)
                 index, counts = sparse((100 + slope * value) * 1000 * chance.lognormal(0, 0.05, 20))
-                observed.levels["create", variable, value] = dict(zip(index, counts, strict=True))
+                observed[Levels].counts["create", variable, value] = dict(zip(index, counts, strict=True))
         (finding,) = observations.findings(observed, OBJECTIVES, 30.0)
         assert finding.rule == true
 
@@ -174,16 +183,13 @@ def test_only_what_all_processes_saw_counts() -> None:
 
 
 def test_stalls_become_a_violation_by_their_share() -> None:
-    observed = collector()
-    observed.cpu = {"a": [0.1]}
-    observed.stalls = [(2.0, 3.0), (7.0, 8.0), (12.0, 13.0)]
+    observed = with_stalls((2.0, 3.0), (7.0, 8.0), (12.0, 13.0))
     (finding,) = observations.findings(observed, OBJECTIVES, 20.0)
     assert (finding.cls, finding.check) == (Class.VIOLATION, "stall")
     assert "3 times, for up to 1.00 s, every 5.0 s (15.0% of the time)" in finding.summary
     (finding,) = observations.findings(observed, OBJECTIVES, 600.0)
     assert finding.cls is Class.ADVISORY
-    observed.stalls = [(2.0, 3.0)]
-    assert not observations.findings(observed, OBJECTIVES, 20.0)
+    assert not observations.findings(with_stalls((2.0, 3.0)), OBJECTIVES, 20.0)
 
 
 STALLS = [
@@ -199,10 +205,8 @@ STALLS = [
 @pytest.mark.parametrize(("stalls", "quiet", "busy"), STALLS)
 def test_a_busy_machine_asks_for_more_evidence(stalls: list[tuple[float, float]], quiet: int, busy: int) -> None:
     for late, expected in ((0.001, quiet), (0.015, busy)):
-        observed = collector()
-        observed.cpu = {"a": [0.1]}
-        observed.stalls = stalls
-        observed.lag.record(np.full(1000, late * 1e6))
+        observed = with_stalls(*stalls)
+        observed[GeneratorHealth].lag.record(np.full(1000, late * 1e6))
         told = [finding.summary for finding in observations.findings(observed, OBJECTIVES, 20.0)]
         assert len(told) == (expected > 0)
         assert all(f"stood still {expected} time" in summary for summary in told)
@@ -210,12 +214,12 @@ def test_a_busy_machine_asks_for_more_evidence(stalls: list[tuple[float, float]]
 
 def answers(milliseconds: list[float], operation: str = "get") -> Collector:
     """A collector that has seen these right answers, evenly spaced."""
-    recorder, observed = Recorder([30.0]), collector()
+    recorder, observed = Recorder(Timeline((30.0,), (True,))), collector()
     for number, latency in enumerate(milliseconds):
         due = number * 30.0 / len(milliseconds)
         recorder.started(due, due)
         recorder.ended(operation, due, due, due + latency / 1000, None)
-    observed.add("a", {**recorder.drain(), "stalls": []})
+    observed.add("a", Observations({**recorder.drain().sections, "stalls": []}))
     return observed
 
 
@@ -241,7 +245,7 @@ def test_what_is_no_outlier(milliseconds: list[float]) -> None:
 def test_a_busy_machine_asks_for_slower_outliers_too() -> None:
     for seconds, told in ((1.3, 0), (3.0, 1)):
         observed = answers([5.0] * 990 + [seconds * 1000] * 10)
-        observed.lag.record(np.full(2000, 15_000.0))  # most starts 15 ms late
+        observed[GeneratorHealth].lag.record(np.full(2000, 15_000.0))  # most starts 15 ms late
         assert len(observations.findings(observed, OBJECTIVES, 30.0)) == told
 
 
@@ -251,7 +255,7 @@ def test_growth_with_time_on_a_busy_machine_is_told_by_its_limit_alone() -> None
     for late, limit, told in ((1_000.0, 1e6, 1), (15_000.0, 1e6, 0), (15_000.0, 60.0, 1)):
         objectives = Objectives(laws={"time": limit})
         observed = answers([5.0] * 100)
-        observed.lag.record(np.full(2000, late))
+        observed[GeneratorHealth].lag.record(np.full(2000, late))
         found = observations._growth([growing], objectives, quiet=observations._quiet(observed))
         assert len(found) == told
 
@@ -262,7 +266,7 @@ def test_requests_served_one_at_a_time_are_named_and_a_short_queue_is_not() -> N
         for position in range(1, 9):
             chance = np.random.default_rng(position)
             index, counts = sparse((5 + each * position) * 1000 * chance.lognormal(0, 0.05, 20))
-            observed.levels["get", "position", position] = dict(zip(index, counts, strict=True))
+            observed[Levels].counts["get", "position", position] = dict(zip(index, counts, strict=True))
         found = observations.findings(observed, OBJECTIVES, 30.0)
         assert [finding.rule for finding in found] == expected
         assert all("as if served one at a time" in finding.summary for finding in found)
@@ -273,21 +277,21 @@ def test_requests_served_one_at_a_time_are_named_and_a_short_queue_is_not() -> N
 
 def test_closing_connections_is_an_advisory() -> None:
     observed = collector()
-    observed.answered, observed.closed = 1000, 1000
+    observed[Connections].answered, observed[Connections].closed = 1000, 1000
     (finding,) = observations.findings(observed, OBJECTIVES, 20.0)
     assert (finding.cls, finding.check) == (Class.ADVISORY, "connections")
-    observed.closed = 20
+    observed[Connections].closed = 20
     assert not observations.findings(observed, OBJECTIVES, 20.0)
 
 
 def test_the_knee_names_where_errors_begin() -> None:
-    observed = collector()
-    observed.crowd = {("get", 1): [500, 0], ("get", 4): [100, 0], ("put", 5): [20, 30], ("get", 8): [50, 60]}
-    assert observations.knee(observed) == "0.0% with up to 4 at once, 56% with 5 or more"
-    observed.crowd = {("get", 1): [500, 50], ("get", 8): [500, 60]}
-    assert observations.knee(observed) == ""
-    observed.crowd = {("get", 1): [500, 0], ("get", 8): [500, 0]}
-    assert observations.knee(observed) == ""
+    crowding = Crowding(Timeline((30.0,), (True,)))
+    crowding.answers = {("get", 1): [500, 0], ("get", 4): [100, 0], ("put", 5): [20, 30], ("get", 8): [50, 60]}
+    assert crowding.knee() == "0.0% with up to 4 at once, 56% with 5 or more"
+    crowding.answers = {("get", 1): [500, 50], ("get", 8): [500, 60]}
+    assert crowding.knee() == ""
+    crowding.answers = {("get", 1): [500, 0], ("get", 8): [500, 0]}
+    assert crowding.knee() == ""
 
 
 def test_crowding_is_the_most_at_once_during_a_request() -> None:
@@ -300,7 +304,7 @@ def test_crowding_is_the_most_at_once_during_a_request() -> None:
         lives.append((at, at + chance.expovariate(2.0)))
     events = sorted([(start, 1, number) for number, (start, _) in enumerate(lives)])
     events = sorted(events + [(end, -1, number) for number, (_, end) in enumerate(lives)])
-    crowd, size = Crowd(), 0
+    crowd, size = CrowdWatch(), 0
     sizes: list[tuple[float, int]] = []
     for moment, step, number in events:
         if step > 0:
@@ -314,11 +318,11 @@ def test_crowding_is_the_most_at_once_during_a_request() -> None:
 
 
 def test_the_recorder_reports_levels_of_measured_right_answers_only() -> None:
-    recorder = Recorder([10.0, 20.0], measured=[False, True])
+    recorder = Recorder(Timeline((10.0, 20.0), (False, True)))
     for due, error in ((5.0, None), (15.0, None), (16.0, "500")):
         recorder.started(due, due)
         recorder.ended("get", due, due, due + 0.01, error, (("samples", 100),))
-    report = recorder.drain()
-    ((operation, variable, value, _, counts),) = report["levels"]
+    sections = recorder.drain().sections
+    ((operation, variable, value, _, counts),) = sections["levels"]
     assert (operation, variable, value, sum(counts)) == ("get", "samples", 100, 1)
-    assert report["crowd"] == [["get", 1, 2, 1]]
+    assert sections["crowding"] == [("get", 1, 2, 1)]

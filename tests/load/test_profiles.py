@@ -33,9 +33,9 @@ def test_the_gate_leaves_time_to_set_up_and_to_clean_up() -> None:
 def test_stages_scale_the_rate_of_every_scenario() -> None:
     profile = load_profile("spike")
     (load, *_) = profile.loads
-    rates = [stage.end_rate for stage in profile.schedule(load, seed=1).stages]
+    rates = [stage.end_rate for stage in profile.schedule(load, seed=1).ramps]
     assert rates == [load.rate, load.rate, load.rate * 10, load.rate]
-    assert [stage.measured for stage in profile.schedule(load, seed=1).stages] == [False, True, True, True]
+    assert [stage.measured for stage in profile.schedule(load, seed=1).ramps] == [False, True, True, True]
 
 
 def test_the_command_line_narrows_a_profile() -> None:
@@ -43,8 +43,8 @@ def test_the_command_line_narrows_a_profile() -> None:
     assert [(load.scenario, load.rate, load.parameters["samples"]) for load in profile.loads] == [
         ("metrics", 100.0, 20)
     ]
-    assert sum(step.seconds for step in profile.steps if step.measured) == pytest.approx(7.0)
-    assert profile.steps[0].seconds == load_profile("gate").steps[0].seconds  # the warm-up stays
+    assert sum(stage.seconds for stage in profile.stages if stage.measured) == pytest.approx(7.0)
+    assert profile.stages[0].seconds == load_profile("gate").stages[0].seconds  # the warm-up stays
 
 
 def test_who_asks_for_a_rate_gets_it_evenly_spaced() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import gevent
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from assay.client.ledger import Ledger
 from assay.errors import ReportError
 from assay.load import relay as module
+from assay.load.messages import LedgerRows, Message
 from assay.load.names import Names
 from assay.load.relay import Relay, keep
 
@@ -22,19 +22,19 @@ class Wire:
     def __init__(self, folder: Path) -> None:
         self.own = Ledger(folder / "own.jsonl")
         self.master = Ledger(folder / "master.jsonl")
-        self.messages: list[dict[str, Any]] = []
+        self.messages: list[LedgerRows] = []
         self.confirms = True
         self.relay = Relay(self.own, self._tell)
 
-    def _tell(self, kind: str, data: dict[str, Any]) -> None:
-        assert kind == "assay_ledger"
-        self.messages.append(data)
+    def _tell(self, message: Message) -> None:
+        assert isinstance(message, LedgerRows)
+        self.messages.append(message)
         if self.confirms:
-            gevent.spawn(self._arrive, data)
+            gevent.spawn(self._arrive, message)
 
-    def _arrive(self, data: dict[str, Any]) -> None:
-        keep(self.master, data)
-        self.relay.kept({"number": data["number"]})
+    def _arrive(self, events: LedgerRows) -> None:
+        keep(self.master, events)
+        self.relay.kept(events.number)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_an_old_confirmation_confirms_nothing_new(wire: Wire, monkeypatch: pytes
     monkeypatch.setattr(module, "CONFIRM_SECONDS", 0.05)
     wire.relay.intend("a")
     wire.confirms = False
-    gevent.spawn_later(0.01, wire.relay.kept, {"number": 1})
+    gevent.spawn_later(0.01, wire.relay.kept, 1)
     with pytest.raises(ReportError):
         wire.relay.intend("b")
 
@@ -91,7 +91,7 @@ def test_what_gathered_goes_before_new_intents_and_only_once(wire: Wire) -> None
     wire.relay.intend("a")
     wire.relay.created("a", "id-a")
     wire.relay.intend("b")
-    assert [message["rows"] for message in wire.messages] == [
+    assert [message.rows for message in wire.messages] == [
         [["intend", "a"]],
         [["created", "a", "id-a"], ["intend", "b"]],
     ]
@@ -101,4 +101,4 @@ def test_what_gathered_goes_before_new_intents_and_only_once(wire: Wire) -> None
 
 def test_the_master_takes_only_events_of_the_ledger(wire: Wire) -> None:
     with pytest.raises(ReportError, match="'close', which is no event of the ledger"):
-        keep(wire.master, {"number": 1, "rows": [["close"]]})
+        keep(wire.master, LedgerRows(1, [["close"]]))

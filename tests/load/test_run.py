@@ -21,7 +21,7 @@ from assay.client.settings import Settings, load_settings
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE
 from assay.findings import journal
 from assay.load.launch import load_run
-from assay.load.plan import RunFile
+from assay.load.options import LoadOptions, RunFile
 from assay.reference import embedded
 from assay.reference.embedded import Embedded
 
@@ -64,7 +64,8 @@ class Run:
         self.folder = folder
         # A killed worker leaves workloads on the shared plane, so every run has names of its own.
         stem = f"assay-{next(_NUMBERS)}"
-        file = RunFile("run-1", stem, self.journal, profiles=profiles, **{"profile": "short", **more})
+        options = LoadOptions(profiles=profiles, **{"profile": "short", **more})
+        file = RunFile("run-1", stem, self.journal, options)
         self.process = load_run(file, settings, folder)
         self.process.start()
 

@@ -9,9 +9,9 @@ import pytest
 
 from assay.client.budget import Budget, Limits
 from assay.contract.documents import load
-from assay.load.laws import UNITS
+from assay.load.inputs import EVERY, SWEEPS, swept
 from assay.load.names import Names
-from assay.load.ranges import EVERY, SWEEPS, swept
+from assay.load.scaling_laws import UNITS
 from assay.load.scenario import Call, Skip, load_scenario
 from assay.load.world import Place, World
 

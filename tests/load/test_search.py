@@ -6,13 +6,13 @@ import random
 
 import pytest
 
-from assay.load.profiles import Search
-from assay.load.search import Bisection, steps_at
+from assay.load.profiles import RateSearch
+from assay.load.search import Bisection, stages_at
 
-SEARCH = Search(least=0.25, most=16.0, precision=0.1, step=10.0, settle=2.0)
+SEARCH = RateSearch(least=0.25, most=16.0, precision=0.1, step=10.0, settle=2.0)
 
 
-def run(edge: float, *, search: Search = SEARCH, flip: float = 0.0, seed: int = 0) -> Bisection:
+def run(edge: float, *, search: RateSearch = SEARCH, flip: float = 0.0, seed: int = 0) -> Bisection:
     """A target that keeps its objectives up to ``edge``, and says the opposite with probability ``flip``."""
     chance = random.Random(seed)
     bisection = Bisection(search)
@@ -84,6 +84,6 @@ def test_the_sentence_names_rate_and_tries() -> None:
 
 
 def test_a_try_settles_before_it_measures() -> None:
-    settle, step = steps_at(SEARCH, 3.0)
+    settle, stage = stages_at(SEARCH, 3.0)
     assert (settle.seconds, settle.measured, settle.end) == (2.0, False, 3.0)
-    assert (step.seconds, step.measured, step.start) == (10.0, True, 3.0)
+    assert (stage.seconds, stage.measured, stage.start) == (10.0, True, 3.0)

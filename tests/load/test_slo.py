@@ -8,7 +8,16 @@ import pytest
 
 from assay.contract.documents import load
 from assay.errors import SettingsError
-from assay.load.slo import judge, load_objectives
+from assay.load.slo import Objectives, judge
+from assay.load.slo import load_objectives as load_for
+
+OPERATIONS = tuple(load().operations)
+
+
+def load_objectives(file: Path | None = None, base_url: str | None = None) -> Objectives:
+    """The objectives of the contract's operations."""
+    return load_for(OPERATIONS, file, base_url=base_url)
+
 
 TEXT = """
 [default]
@@ -34,16 +43,16 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_the_shipped_file_has_limits_for_every_operation() -> None:
-    objectives = load_objectives(load().operations)
-    for role in load().operations:
-        assert {"p50_ms", "p95_ms", "p99_ms", "error_ratio", "rate_ratio"} <= set(objectives.by_role[role])
+    objectives = load_objectives()
+    for name in OPERATIONS:
+        assert {"p50_ms", "p95_ms", "p99_ms", "error_ratio", "rate_ratio"} <= set(objectives.by_operation[name])
 
 
 def test_an_operation_goes_before_the_default_and_a_target_before_both(file: Path) -> None:
-    general = load_objectives(load().operations, file, base_url="https://other.example.com").by_role
+    general = load_objectives(file, base_url="https://other.example.com").by_operation
     assert general["create"] == {"p95_ms": 1000, "error_ratio": 0.01}
     assert general["read"] == {"p95_ms": 500, "error_ratio": 0.01}
-    special = load_objectives(load().operations, file, base_url="https://runai.example.com/").by_role
+    special = load_objectives(file, base_url="https://runai.example.com/").by_operation
     assert special["create"] == {"p95_ms": 1000, "error_ratio": 0.05, "p99.9_ms": 5000}
     assert special["read"] == {"p95_ms": 500, "error_ratio": 0.05}
 
@@ -54,12 +63,12 @@ LIMITS = {"p95_ms": 500.0, "error_ratio": 0.01, "rate_ratio": 0.98}
 def test_growth_and_stalls_have_limits_of_their_own(tmp_path: Path) -> None:
     file = tmp_path / "slo.toml"
     file.write_text('[laws]\nsamples = 2\nlive = 9\n[stalls]\nshare = 0.1\n[targets."http://x".laws]\nlive = 30\n')
-    assert load_objectives(load().operations, file).laws == {"samples": 2, "live": 9}
-    assert load_objectives(load().operations, file, base_url="http://x").laws == {"samples": 2, "live": 30}
-    assert load_objectives(load().operations, file).stall_share == 0.1
+    assert load_objectives(file).laws == {"samples": 2, "live": 9}
+    assert load_objectives(file, base_url="http://x").laws == {"samples": 2, "live": 30}
+    assert load_objectives(file).stall_share == 0.1
     file.write_text("[laws]\nsample = 2\n")
     with pytest.raises(SettingsError, match="'sample'; did you mean 'samples'"):
-        load_objectives(load().operations, file)
+        load_objectives(file)
 
 
 def kept(**changes: float) -> dict[str, bool]:
@@ -102,5 +111,5 @@ def test_a_mistake_is_told_with_line_and_value(tmp_path: Path, text: str, line: 
     file = tmp_path / "slo.toml"
     file.write_text(text)
     with pytest.raises(SettingsError, match=said) as caught:
-        load_objectives(load().operations, file, base_url="http://x")
+        load_objectives(file, base_url="http://x")
     assert caught.value.message.startswith(f"{file}:{line}: ")

@@ -15,7 +15,7 @@ from assay.load.slo import Kept, load_objectives
 def test_the_summary_tells_stalls_from_slowness(median: float, says: bool) -> None:
     kept = Kept("p99_ms", 1_000.0, 3_000.0, ok=False)
     result = Result("get_inference", "read", 40.0, 400, 400, 0, {"p50": median, "p99": 3_000.0}, {}, {}, {}, (kept,))
-    (finding,) = outcome.findings([result], load_objectives((), base_url=None))
+    (finding,) = outcome.findings([result], load_objectives(("read",)))
     assert ("stalls: few answers" in finding.summary) is says
     assert finding.summary.startswith("p99_ms of get_inference is 3000")
 

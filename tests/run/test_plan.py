@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from assay.errors import SettingsError
-from assay.run.plan import LoadPlan, plan
+from assay.load.options import LoadOptions
+from assay.run.plan import plan
 
 
 @pytest.mark.parametrize(
@@ -65,5 +66,5 @@ def test_certify_draws_more_and_may_send_more() -> None:
 
 
 def test_a_load_plan_of_ones_own() -> None:
-    mine = LoadPlan("spike", scenario="create", rate=5.0)
+    mine = LoadOptions("spike", scenario="create", rate=5.0)
     assert plan("benchmark", (), mine).load is mine

@@ -56,7 +56,7 @@ def test_load(stand: Stand) -> None:
 
 FIGURES = {
     "t": "progress",
-    "leg": 1,
+    "attempt": 1,
     "stage": "steady",
     "second": 6.0,
     "seconds": 24.0,
@@ -85,7 +85,7 @@ def test_load_while_it_runs(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_search_says_which_try_it_is(tmp_path: Path) -> None:
     stand = Stand(tmp_path, terminal=True)
     stand.progress.start("load", "profile 'steps'")
-    stand.write({**FIGURES, "leg": 3})
+    stand.write({**FIGURES, "attempt": 3})
     stand.progress.done()
     assert "try 3, steady, second 6 of 24" in stand.shown.getvalue()
 

@@ -1,23 +1,35 @@
-"""Stored measurements: what a later run is compared with. JSON with HdrHistograms per operation and time block."""
+"""Measurements to keep: what a later run is compared with. JSON with HdrHistograms per operation and time block."""
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from assay import __version__
 from assay.errors import ReportError, SettingsError
+from assay.load.health import GeneratorHealth
 from assay.load.histogram import Histogram
+from assay.load.latency import Latency
+
+if TYPE_CHECKING:
+    from assay.load.outcome import Result
+    from assay.load.profiles import Profile
+    from assay.load.recorder import Collector
 
 SCHEMA: Final = "assay/load/1"
 
+COMPARED: Final[Mapping[str, float]] = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+"""The percentiles that are compared, by name."""
+
 
 @dataclass(frozen=True, slots=True)
-class Blocks:
+class TimeBlocks:
     """One operation: the latencies of right answers in equal time blocks, in order; ``rate`` in requests/s."""
 
     rate: float
@@ -31,12 +43,12 @@ class Blocks:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class BenchmarkResult:
     """One measurement. ``conditions`` is what must be equal for a comparison to mean anything (profile, rates)."""
 
     run: str
     seconds: float
-    operations: Mapping[str, Blocks]
+    operations: Mapping[str, TimeBlocks]
     conditions: Mapping[str, Any] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -71,7 +83,7 @@ class Stored:
             raise ReportError(f"the measurement {file} cannot be written: {error}") from error
 
 
-def read_stored(file: Path) -> Stored:
+def read_measurement(file: Path) -> BenchmarkResult:
     """Read a measurement; SettingsError says what is wrong with the file."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
@@ -86,7 +98,7 @@ def read_stored(file: Path) -> Stored:
         raise SettingsError(f"{file} is no measurement of assay: schema is {found!r}, expected {SCHEMA!r}")
     try:
         operations = {
-            operation: Blocks(
+            operation: TimeBlocks(
                 float(value["rate"]),
                 int(value["requests"]),
                 int(value["errors"]),
@@ -94,6 +106,45 @@ def read_stored(file: Path) -> Stored:
             )
             for operation, value in data["operations"].items()
         }
-        return Stored(str(data["run"]), float(data["seconds"]), operations, data["conditions"], data["about"])
+        return BenchmarkResult(
+            str(data["run"]), float(data["seconds"]), operations, data["conditions"], data["about"]
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SettingsError(f"{file} is damaged: {type(error).__name__}: {error}") from error
+
+
+def measurement_of(
+    run: str, base_url: str, profile: Profile, seconds: float, collector: Collector, found: Iterable[Result]
+) -> BenchmarkResult:
+    """What was observed in the measured stages, ``seconds`` long, in a form to keep."""
+    operations = {
+        result.operation: TimeBlocks(
+            result.rate, result.requests, result.errors, _blocks(collector[Latency], result.operation)
+        )
+        for result in found
+    }
+    conditions: dict[str, Any] = {
+        "profile": profile.name,
+        "arrivals": "poisson" if profile.poisson else "constant",
+        "loads": {
+            load.scenario: {"rate": load.rate, "burst": load.burst, **load.parameters} for load in profile.loads
+        },
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    }
+    lags = collector[GeneratorHealth].lag.summary()
+    about = {
+        "assay": __version__,
+        "python": platform.python_version(),
+        "base_url": base_url,
+        "start_lag_ms": {name: lags[name] for name in COMPARED if name in lags},
+    }
+    return BenchmarkResult(run, seconds, operations, conditions, about)
+
+
+def _blocks(latency: Latency, operation: str) -> tuple[Histogram, ...]:
+    blocks = []
+    for _, counts in sorted(latency.blocks.get(operation, {}).items()):
+        histogram = Histogram()
+        histogram.add_sparse(*map(list, zip(*sorted(counts.items()), strict=True)))
+        blocks.append(histogram)
+    return tuple(blocks)

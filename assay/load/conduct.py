@@ -1,8 +1,9 @@
-"""Leads one load run from its run file to the last event of its journal."""
+"""Conducts one load run from its run file to the last event of its journal."""
 
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from typing import Final
 
 import gevent
@@ -12,33 +13,33 @@ from assay.contract.documents import Contract, load
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, AssayError
 from assay.findings.journal import Journal
 from assay.load import observations, outcome
-from assay.load.baseline import comparison_findings, comparison_notes, to_stored
 from assay.load.check import Checked, check
-from assay.load.comparison import compare
-from assay.load.coordinator import Coordinator, Interrupted, Leg
-from assay.load.crew import Crew
-from assay.load.engine import settings_at_hand
-from assay.load.plan import RunFile
+from assay.load.comparison import compare, comparison_findings, comparison_notes
+from assay.load.master import Interrupted, Master, StageRun
+from assay.load.measurement import measurement_of
+from assay.load.options import RunFile
+from assay.load.processes import Processes
+from assay.load.runners import settings_at_hand
 from assay.load.scenario import load_scenario
-from assay.load.search import Bisection, steps_at
+from assay.load.search import Bisection, stages_at
 
 _LOST_CLEANUP: Final = 3.0
 
 
-def lead(file: RunFile) -> int:
+def conduct(file: RunFile) -> int:
     """Do the run; what is observed goes to the journal. Returns the exit code; raises AssayError before it starts."""
     settings = settings_at_hand()
-    checked = check(file, settings)
     contract = load(settings.contract, settings.corrections)
+    checked = check(file.options, settings, contract)
     journal = Journal(file.journal)
-    run = _Run(file, settings, checked, contract, journal)
+    conductor = _Conductor(file, settings, checked, contract, journal)
     try:
-        return run.whole()
+        return conductor.whole()
     finally:
         journal.close()
 
 
-class _Run:
+class _Conductor:
     def __init__(
         self,
         file: RunFile,
@@ -48,6 +49,7 @@ class _Run:
         journal: Journal,
     ) -> None:
         self._file = file
+        self._options = file.options
         self._settings = settings
         self._profile = checked.profile
         self._objectives = checked.objectives
@@ -59,87 +61,88 @@ class _Run:
 
     def whole(self) -> int:
         try:
-            with Crew(self._file, self._settings, self._journal) as crew:
+            with Processes(self._file, self._settings, self._journal) as processes:
                 for number in (signal.SIGTERM, signal.SIGINT):
-                    gevent.signal_handler(number, self._interrupt, crew.coordinator)
-                return self._led(crew)
+                    gevent.signal_handler(number, self._interrupt, processes.master)
+                return self._conducted(processes)
         except AssayError as error:
             self._problem(error)
             return EXIT_INCONCLUSIVE
 
-    def _interrupt(self, coordinator: Coordinator) -> None:
+    def _interrupt(self, master: Master) -> None:
         self._signalled = True
-        coordinator.interrupt()
+        master.interrupt()
 
-    def _led(self, crew: Crew) -> int:
+    def _conducted(self, processes: Processes) -> int:
         code = EXIT_INCONCLUSIVE
         try:
-            crew.gather()
-            for note in crew.prepare(self._profile):
+            processes.gather()
+            for note in processes.prepare(self._profile):
                 self._journal.write("note", text=note)
-            crew.start()
-            code = self._search(crew.coordinator) if self._profile.search else self._once(crew.coordinator)
+            processes.start()
+            code = self._search(processes.master) if self._profile.search else self._once(processes.master)
         except Interrupted:
-            self._journal.write("problem", what=crew.coordinator.interrupted)
+            self._journal.write("problem", what=processes.master.interrupted)
         except AssayError as error:
             self._problem(error)
         finally:
             # A target that is gone deletes nothing: what is left is in the ledger, for `assay cleanup`.
-            left = crew.finish(_LOST_CLEANUP if self._target_lost else self._file.cleanup_seconds)
+            left = processes.finish(_LOST_CLEANUP if self._target_lost else self._file.cleanup_seconds)
             if left:
                 self._journal.write(
                     "note", text=f"{left} workloads of the load part were still being deleted at its end"
                 )
         return EXIT_INTERRUPTED if self._signalled else code
 
-    def _once(self, coordinator: Coordinator) -> int:
-        return self._report(coordinator.leg(self._profile, self._profile.steps))
+    def _once(self, master: Master) -> int:
+        return self._report(master.run_stages(self._profile))
 
-    def _search(self, coordinator: Coordinator) -> int:
+    def _search(self, master: Master) -> int:
         """Look for the highest rate that keeps the objectives; the result is that of the best try."""
         assert self._profile.search is not None
         bisection = Bisection(self._profile.search)
         rate = sum(load_.rate for load_ in self._profile.loads)
-        best: Leg | None = None
-        worst: Leg | None = None
+        best: StageRun | None = None
+        worst: StageRun | None = None
         while (factor := bisection.next()) is not None:
-            leg = coordinator.leg(self._profile, steps_at(self._profile.search, factor), recover=worst is not None)
-            found = outcome.results(leg, self._contract, self._objectives)
-            reasons = outcome.problems(leg, found, ())
+            attempt = replace(self._profile, stages=stages_at(self._profile.search, factor))
+            run = master.run_stages(attempt, recover=worst is not None)
+            found = outcome.results(run, self._contract, self._objectives)
+            reasons = outcome.problems(run, found, ())
             missed = outcome.findings(found, self._objectives)
-            told = reasons or [finding.summary for finding in missed] or ["all objectives kept"]
-            self._journal.write("note", text=f"at {factor * rate:.4g} requests/s: {'; '.join(told)}")
-            if reasons and (best is None or leg.problems or leg.interrupted):
-                return self._report(leg)
+            words = reasons or [finding.summary for finding in missed] or ["all objectives kept"]
+            self._journal.write("note", text=f"at {factor * rate:.4g} requests/s: {'; '.join(words)}")
+            if reasons and (best is None or run.problems or run.interrupted):
+                return self._report(run)
             if reasons:
                 self._journal.write("note", text="the search ended there: a higher rate needs more load processes")
                 break
             bisection.tell(factor, kept=not missed)
             if missed:
-                worst = leg
-            elif best is None or factor >= best.steps[-1].end:
-                best = leg
+                worst = run
+            elif best is None or factor >= best.stages[-1].end:
+                best = run
         self._journal.write("note", text=bisection.sentence(rate))
         last = best if bisection.low is not None else worst
         assert last is not None
         return self._report(last)
 
-    def _report(self, leg: Leg) -> int:
-        found = outcome.results(leg, self._contract, self._objectives)
+    def _report(self, run: StageRun) -> int:
+        found = outcome.results(run, self._contract, self._objectives)
         expected = {
             self._contract.operations[load_scenario(load_.scenario).operation].id for load_ in self._profile.loads
         }
-        self._target_lost = any(reason.startswith("target lost") for reason in leg.problems)
-        reasons = outcome.problems(leg, found, sorted(expected))
-        if self._file.rate is not None:
+        self._target_lost = any(reason.startswith("target lost") for reason in run.problems)
+        reasons = outcome.problems(run, found, sorted(expected))
+        if self._options.rate is not None:
             reasons += outcome.held_back(found)
-        outcome.write(self._journal, leg, found, judged=not reasons)
+        outcome.write(self._journal, run, found, judged=not reasons)
         for reason in reasons:
             self._journal.write("problem", what=reason)
         if not reasons:
-            self._keep_and_compare(leg, found)
-        beyond = observations.findings(leg.collector, self._objectives, leg.measured_seconds)
-        for law in observations.laws(leg.collector):
+            self._keep_and_compare(run, found)
+        beyond = observations.findings(run.collector, self._objectives, run.measured_seconds)
+        for law in observations.scaling_laws(run.collector):
             self._journal.write("note", text=f"law of {law.operation}: {law.sentence()}")
         for finding in (*outcome.findings(found, self._objectives), *beyond):
             # A run that cannot be judged accuses nobody: a lost target has missed every objective.
@@ -151,20 +154,23 @@ class _Run:
                 self._journal.finding(finding)
         return EXIT_INCONCLUSIVE if reasons else EXIT_PASS
 
-    def _keep_and_compare(self, leg: Leg, found: list[outcome.Result]) -> None:
+    def _keep_and_compare(self, run: StageRun, found: list[outcome.Result]) -> None:
         """Store the measurement where asked, and set it beside the baseline. Only of runs that can be judged."""
-        stored = to_stored(self._file.run, self._settings.base_url or "", self._profile, leg, found)
-        if self._file.save is not None:
-            stored.write(self._file.save)
+        base_url = self._settings.base_url or ""
+        measurement = measurement_of(
+            self._file.run, base_url, self._profile, run.measured_seconds, run.collector, found
+        )
+        if self._options.save is not None:
+            measurement.write(self._options.save)
         if self._before is not None:
-            comparison = compare(self._before, stored, tolerance=self._file.tolerance, seed=self._file.seed)
-            for note in comparison_notes(comparison, str(self._file.baseline)):
+            comparison = compare(self._before, measurement, tolerance=self._options.tolerance, seed=self._file.seed)
+            for note in comparison_notes(comparison, str(self._options.baseline)):
                 self._journal.write("note", text=note)
-            for finding in comparison_findings(comparison, str(self._file.baseline)):
+            for finding in comparison_findings(comparison, str(self._options.baseline)):
                 self._journal.finding(finding)
-        if self._file.update_baseline and self._file.baseline is not None:
-            stored.write(self._file.baseline)
-            self._journal.write("note", text=f"this run is the baseline now: {self._file.baseline}")
+        if self._options.update_baseline and self._options.baseline is not None:
+            measurement.write(self._options.baseline)
+            self._journal.write("note", text=f"this run is the baseline now: {self._options.baseline}")
 
     def _problem(self, error: AssayError) -> None:
         hint = f" ({error.hint})" if error.hint else ""

@@ -7,15 +7,17 @@ growth, and a level at which the target is in one of two states (a deletion unde
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from pydantic import TypeAdapter
 
-from assay.load.histogram import highest_values, percentiles
+from assay.load.histogram import highest_values, merge, percentiles, sparse
+from assay.load.measures import EndedRequest, Measure, Timeline
 
 CONFIDENCE: Final = 0.95
 RESAMPLES: Final = 500
@@ -46,11 +48,50 @@ UNITS: Final[Mapping[str, str]] = {
     "time": "minute of running",
     POSITION: "request sent just before it, as if served one at a time",
 }
-"""The variables of laws, and what one more of each is called."""
+"""The variables of scaling laws, and what one more of each is called."""
+
+
+class LevelRow(NamedTuple):
+    """Latencies of an operation at one value of a variable, as a sparse histogram."""
+
+    operation: str
+    variable: str
+    value: int
+    at: list[int]
+    counts: list[int]
+
+
+class Levels(Measure[list[LevelRow]]):
+    """Right answers of measured stages by what their latency may depend on.
+
+    ``counts``[operation, variable, value] is a sparse histogram of latency.
+    """
+
+    name = "levels"
+    form = TypeAdapter(list[LevelRow])
+
+    def __init__(self, timeline: Timeline) -> None:
+        super().__init__(timeline)
+        self._latency: dict[tuple[str, str, int], array[float]] = {}
+        self.counts: dict[tuple[str, str, int], dict[int, int]] = {}
+
+    def ended(self, request: EndedRequest) -> None:
+        if request.levels and not request.error and self.timeline.counts(request.due):
+            for level in request.levels:
+                latency = self._latency.setdefault((request.operation, *level), array("d"))
+                latency.append(request.ended - request.due)
+
+    def drain(self) -> list[LevelRow]:
+        latency, self._latency = self._latency, {}
+        return [LevelRow(*key, *sparse(np.frombuffer(values) * 1e6)) for key, values in latency.items()]
+
+    def add(self, source: str, section: list[LevelRow]) -> None:  # noqa: ARG002 - the sum is of all processes
+        for operation, variable, value, index, counts in section:
+            merge(self.counts.setdefault((operation, variable, value), {}), index, counts)
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
+class ScalingLaw:
     """Latency of ``operation`` as base + slope * variable, in milliseconds per unit (for time: per minute)."""
 
     operation: str
@@ -83,7 +124,7 @@ class Law:
 
 def over_levels(
     operation: str, variable: str, levels: Mapping[int, Mapping[int, int]], *, seed: int = 0
-) -> Law | None:
+) -> ScalingLaw | None:
     """Fit the middles at each value of ``variable`` (value: sparse histogram); None when there is too little.
 
     ``base`` is the fit at 0: with no workload, no sample.
@@ -99,20 +140,23 @@ def over_levels(
     slopes = _slopes(values, drawn, weights)
     slope, (low, high) = float(slopes[0]), _interval(slopes[1:])
     base = max(float(np.average(drawn[0], weights=weights) - slope * np.average(values, weights=weights)), 0.0)
-    return Law(operation, variable, slope, low, high, base, float(values[-1] - values[0]))
+    return ScalingLaw(operation, variable, slope, low, high, base, float(values[-1] - values[0]))
 
 
-def over_time(operation: str, blocks: Mapping[int, Mapping[int, int]], block_seconds: float) -> Law | None:
+def over_time(operation: str, blocks: Mapping[int, Mapping[int, int]], block_seconds: float) -> ScalingLaw | None:
     """Fit the medians of time blocks by Theil and Sen's method, which a few disturbed blocks do not move."""
     usable = {at: counts for at, counts in blocks.items() if sum(counts.values()) >= FEWEST_REQUESTS}
     if len(usable) < FEWEST_BLOCKS:
         return None
+    # Imported late: it takes 0.5 s and 70 MB, and load processes, which only record, do without.
+    from scipy import stats
+
     minutes = np.array(sorted(usable), dtype=np.float64) * block_seconds / 60
     medians = np.array([percentiles(usable[at], [50.0])[0] for at in sorted(usable)])
     fit = stats.theilslopes(medians, minutes, CONFIDENCE)
     base = float(fit[1] + fit[0] * minutes[0])
     span = float(minutes[-1] - minutes[0])
-    return Law(operation, "time", float(fit[0]), float(fit[2]), float(fit[3]), base, span)
+    return ScalingLaw(operation, "time", float(fit[0]), float(fit[2]), float(fit[3]), base, span)
 
 
 def _slopes(x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

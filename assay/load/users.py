@@ -2,19 +2,19 @@
 
 Locust stays in charge: its users, spawn rate, shapes, workers, web UI and statistics work as documented. A user of
 class ``OpenUser`` stands for a stream of requests (one a second unless set otherwise) that does not wait for answers;
-what Locust shows as response time counts from the moment a request was due.
+what Locust shows as response time counts from the moment a request was due. The streams of a process feed one
+``Engine``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
-import math
 import random
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import gevent
@@ -27,19 +27,20 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from assay.client.settings import Settings, load_settings
 from assay.contract.documents import load
 from assay.errors import AssayError, InconclusiveError, SettingsError
-from assay.load.clock import sleeper
-from assay.load.collector import Collector
 from assay.load.dispatch import Dispatcher, Lane
+from assay.load.engine import Engine
 from assay.load.histogram import PERCENTILES
-from assay.load.payload import specs
+from assay.load.latency import Latency
+from assay.load.measures import NotStarted, Timeline
+from assay.load.messages import GivenTarget, Message, decode, encode
 from assay.load.profiles import available
-from assay.load.reaper import Reaper
-from assay.load.recorder import Recorder
-from assay.load.scenario import Base, load_scenario
-from assay.load.site import Site
+from assay.load.recorder import Collector, Observations
+from assay.load.runners import listener_of, on_message, send
+from assay.load.scenario import load_scenario
+from assay.load.site import Site, given_target
+from assay.load.sleeper import sleeper
 from assay.load.world import World
 from assay.reference import embedded
-from assay.reference.embedded import Embedded
 
 POPULATION: Final = 3
 IN_FLIGHT: Final = 1000
@@ -47,24 +48,42 @@ TIMEOUT: Final = 30.0
 CLEANUP_SECONDS: Final = 30.0
 TOLD_SECONDS: Final = 20.0
 
+TIMELINE: Final = Timeline(ends=(36_000.0,), measured=(True,), patience=2 * TIMEOUT)
+"""No end is known, so time blocks are made for ten hours; nothing compares runs of this kind."""
+
+_PART: Final = "assay"
+"""Where observations stand in the reports that Locust's workers send to their master."""
+
 logger = logging.getLogger(__name__)
 
 
-class LocustProcess:
-    """What the users of one Locust process share. There is one, ``SESSION``."""
+@dataclass(frozen=True, slots=True)
+class TargetWanted(Message):
+    """A worker asks its master which target to test."""
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTest(Message):
+    """A worker says why no test can be made."""
+
+    said: str
+    exit_code: int
+
+
+class LocustLoad:
+    """What the users of one Locust process share. There is one, ``LOAD``."""
 
     def __init__(self) -> None:
         self._told = Event()
         self._closing = BoundedSemaphore(1)
         self._opener: gevent.Greenlet | None = None
-        self._lane: Lane | None = None
-        self._keeper: gevent.Greenlet | None = None
-        self._given: dict[str, Any] = {}
+        self._given: GivenTarget | None = None
         self._environment: Any = None
-        self._site: Site | None = None
+        self._engine: Engine | None = None
+        self._lane: Lane | None = None
         self._failed: AssayError | None = None
         self._dispatchers: dict[str, Dispatcher] = {}
-        self.collector = _collector()
+        self.collector = Collector(TIMELINE)
 
     # Locust's events ---------------------------------------------------------------------------------------------
 
@@ -75,15 +94,14 @@ class LocustProcess:
         if not isinstance(runner, MasterRunner):
             _warm_up()
         if isinstance(runner, WorkerRunner):
-            runner.register_message("assay_target", self._told_target)
+            on_message(runner, GivenTarget, self._told_target)
             environment.events.report_to_master.add_listener(self._report)
             gevent.spawn(self._ask_target, runner)
             return
         if isinstance(runner, MasterRunner):
-            runner.register_message("assay_target_wanted", self._tell_target)
-            runner.register_message("assay_failed", self._told_failure)
-        self._given = self._find_target(environment)
-        self._told.set()
+            on_message(runner, TargetWanted, self._tell_target)
+            on_message(runner, CannotTest, self._told_failure)
+        self._told_target(self._find_target(environment))
         if isinstance(runner, MasterRunner):
             environment.events.worker_report.add_listener(self._take_report)
         else:
@@ -91,14 +109,14 @@ class LocustProcess:
 
     def test_start(self) -> None:
         """A test starts, perhaps not the first one. The target stays the one that this process was started for."""
-        self.collector = _collector()
+        self.collector = Collector(TIMELINE)
         self._failed = None
         host = (self._environment.host or "").rstrip("/")
-        if self._given and host and host != self._given["flags"]["base_url"].rstrip("/"):
+        ours = self._given.base_url if self._given is not None else None
+        if ours and host and host != ours.rstrip("/"):
             # Anyone who reaches the web UI may type a host there, and it would be sent our credentials.
             error = SettingsError(
-                f"the host {host} was typed in the web UI; the credentials here are for "
-                f"{self._given['flags']['base_url']}",
+                f"the host {host} was typed in the web UI; the credentials here are for {ours}",
                 hint=f"start Locust with --host {host}",
             )
             self._failed = error
@@ -106,64 +124,88 @@ class LocustProcess:
 
     def test_stop(self) -> None:
         """Delete what the test created, in every process that created something; take in the last answers."""
-        self.close()
-        if isinstance(self._environment.runner, LocalRunner) and hasattr(self, "_recorder"):
-            self.collector.add("local", self._recorder.drain())
+        observed = self.close()
+        if observed is not None and isinstance(self._environment.runner, LocalRunner):
+            self.collector.add("local", observed)
 
     # the target --------------------------------------------------------------------------------------------------
 
-    def _find_target(self, environment: Any) -> dict[str, Any]:
+    def _find_target(self, environment: Any) -> GivenTarget:
         options = environment.parsed_options
-        host = environment.host or getattr(options, "host", None)
-        flags = {
-            "base_url": host,
-            "project": getattr(options, "project", None) or None,
-            "cluster": getattr(options, "cluster", None) or None,
-        }
-        settings = load_settings(flags)
+        settings = load_settings(
+            {
+                "base_url": environment.host or getattr(options, "host", None),
+                "project": getattr(options, "project", None) or None,
+                "cluster": getattr(options, "cluster", None) or None,
+            }
+        )
         if settings.base_url:
-            return {"flags": {**flags, "base_url": settings.base_url}, "credentials": {}}
+            return given_target(settings)
         plane = _KEPT.enter_context(embedded.start())
         environment.host = plane.base_url
         logger.info("no --host given: testing the embedded control plane at %s", plane.base_url)
-        return _embedded_target(plane)
+        client = plane.clients[0]
+        return given_target(
+            settings.with_embedded(
+                plane.base_url,
+                plane.projects[0],
+                plane.cluster,
+                client_id=client.client_id,
+                client_secret=client.client_secret,
+            )
+        )
 
-    def _tell_target(self, environment: Any, msg: Any, **_: Any) -> None:
-        # The embedded plane's credentials are made up at its start and worth nothing elsewhere; those of a real
-        # target are never sent: each worker has them in its own environment.
-        if self._given:
-            environment.runner.send_message("assay_target", self._given, msg.node_id)
+    def _tell_target(self, _: TargetWanted, source: str) -> None:
+        if self._given is not None:
+            send(self._environment.runner, self._given, source)
 
     def _ask_target(self, runner: Any) -> None:
         # Until it is told: the master may not listen yet when its workers join.
         while not self._told.is_set():
-            runner.send_message("assay_target_wanted", {})
+            send(runner, TargetWanted())
             self._told.wait(0.5)
 
-    def _told_target(self, environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG002 - Locust's signature
-        self._given = msg.data
+    def _told_target(self, target: GivenTarget, _: str = "") -> None:
+        self._given = target
         self._told.set()
 
     def settings(self) -> Settings:
         """The settings in force; SettingsError when something is missing."""
-        if not self._told.wait(TOLD_SECONDS):
+        if not self._told.wait(TOLD_SECONDS) or self._given is None:
             raise InconclusiveError(
                 "the master did not say which target to test", hint="give master and workers the same locustfile"
             )
-        flags, credentials = dict(self._given["flags"]), self._given["credentials"]
-        if credentials:
-            return load_settings({}).with_embedded(
-                flags["base_url"], flags["project"], flags["cluster"], **credentials
-            )
-        return load_settings(flags)
+        target = self._given
+        place = {"base_url": target.base_url, "project": target.project, "cluster": target.cluster}
+        if target.embedded:
+            known = {name: str(value) for name, value in place.items()}
+            return load_settings({}).with_embedded(**known, **target.credentials)
+        return load_settings(place)
 
     # opening and closing -----------------------------------------------------------------------------------------
 
     def join(self) -> World:
-        """The world of this process; the first call reaches the target and makes the workloads that users share.
+        """What the users of this process share; the first call reaches the target and makes the workloads.
 
         Raises AssayError, the same one to every caller, when that is not possible.
         """
+        return self._joined().world
+
+    def dispatcher(self, scenario: str, parameters: Mapping[str, Any]) -> tuple[Lane, Dispatcher]:
+        """Where the requests of a scenario are launched, and by what; AssayError as in ``join``."""
+        engine, lane = self._joined(), self._lane
+        assert lane is not None
+        if scenario not in self._dispatchers:
+            made = engine.scenario(load_scenario(scenario), parameters)
+            self._dispatchers[scenario] = engine.dispatcher(lane, made)
+        return lane, self._dispatchers[scenario]
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header for those who send requests with Locust's own clients."""
+        return {"Authorization": f"Bearer {self._engine.site.token}"} if self._engine is not None else {}
+
+    def _joined(self) -> Engine:
         if self._failed is not None:
             raise self._failed
         if self._opener is None:
@@ -172,26 +214,8 @@ class LocustProcess:
         self._opener.join()
         if self._failed is not None:
             raise self._failed
-        return self.world
-
-    def dispatcher(self, scenario: str, parameters: Mapping[str, Any]) -> Dispatcher:
-        """The dispatcher of a scenario in this process; AssayError as in ``join``."""
-        world = self.join()
-        if scenario not in self._dispatchers:
-            made: Base = load_scenario(scenario)(world, parameters)
-            self._dispatchers[scenario] = Dispatcher(self.lane, made, world.operation(made.operation), iter(()))
-        return self._dispatchers[scenario]
-
-    @property
-    def authorization(self) -> dict[str, str]:
-        """The header for those who send requests with Locust's own clients."""
-        return {"Authorization": f"Bearer {self._site.token}"} if self._site is not None else {}
-
-    @property
-    def lane(self) -> Lane:
-        """Where requests are launched, once ``join`` has returned."""
-        assert self._lane is not None
-        return self._lane
+        assert self._engine is not None
+        return self._engine
 
     def _try_to_open(self) -> None:
         try:
@@ -202,54 +226,39 @@ class LocustProcess:
                 self._fail(error)
 
     def _open(self) -> None:
-        runner = self._environment.runner
-        part = max(runner.worker_index, 0)
         run = f"locust-{secrets.token_hex(4)}"
         settings = self.settings()
         site = Site(settings, run=run, stem=f"{settings.name_prefix}-{run[7:]}", timeout=TIMEOUT)
-        self.world: World = site.world({"part": 0, "of": 1, "seed": part})
-        self._reaper = Reaper(self.world)
-        self._reaper.start()
-        self._site = site
-        for note in self.world.populate(POPULATION, specs(site.contract, "plain", 0)[0], deadline=20.0):
+        engine = Engine(site, listener_of(self._environment))
+        engine.open(part=0, of=1, seed=max(self._environment.runner.worker_index, 0))
+        self._engine = engine
+        for note in engine.populate(POPULATION):
             logger.warning("%s", note)
-        self.world.look_for_pods()
-        self._recorder = Recorder([math.inf])
-        self._lane = Lane(site.client, self._recorder, time.monotonic(), IN_FLIGHT, TIMEOUT, self._listen)
-        self._keeper = gevent.spawn(self._keep)
+        engine.keep_pods()
+        self._lane = engine.begin(TIMELINE, origin=time.monotonic(), cap=IN_FLIGHT, patience=TIMEOUT, timeout=TIMEOUT)
 
-    def _keep(self) -> None:
-        for second in itertools.count(1):
-            gevent.sleep(1.0)
-            if self._site is not None:
-                self._site.renew_token()
-                if second % 5 == 0:
-                    self.world.look_for_pods()
-
-    def close(self) -> None:
-        """Delete what this process created and let go of the target."""
+    def close(self) -> Observations | None:
+        """Delete what this process created and let go of the target; returns what was not reported yet."""
         with self._closing:
             opener, self._opener = self._opener, None
-            if self._site is not None:
-                self.world.closing = True
+            if self._engine is not None:
+                self._engine.world.closing = True
             if opener is not None:
                 opener.join(timeout=TIMEOUT)
-            if self._site is None:
-                return
-            if self._lane is not None:
-                self._lane.stop()
-                self._lane.idle.wait(timeout=TIMEOUT)
-            if self._keeper is not None:
-                gevent.kill(self._keeper)
-            for dispatcher in self._dispatchers.values():
-                dispatcher.end()
-            left = self._reaper.finish(CLEANUP_SECONDS)
-            self.world.names.close()
-            if not self._site.conclude(left):
+            engine, lane = self._engine, self._lane
+            if engine is None:
+                return None
+            if lane is not None:
+                lane.stop()
+                lane.idle.wait(timeout=TIMEOUT)
+            left = engine.close(CLEANUP_SECONDS, own_ledger=True)
+            if not engine.concluded:
                 logger.warning("%d workloads are left or in doubt; `assay cleanup` looks after them", max(left, 1))
-            self._site.close()
-            self._site = self._lane = self._keeper = None
+            self._engine = None
             self._dispatchers = {}
+            return engine.drain(lane) if lane is not None else None
+
+    # failures ----------------------------------------------------------------------------------------------------
 
     def _fail(self, error: AssayError) -> None:
         """Say why no test can be made, in the log and among the web UI's exceptions, and end it."""
@@ -257,14 +266,14 @@ class LocustProcess:
         logger.error("%s", said)
         runner = self._environment.runner
         if isinstance(runner, WorkerRunner):
-            runner.send_message("assay_failed", {"said": said, "exit": error.exit_code})
+            send(runner, CannotTest(said, error.exit_code))
         else:
             self._give_up(said, error.exit_code)
 
-    def _told_failure(self, environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG002 - Locust's signature
+    def _told_failure(self, message: CannotTest, _: str) -> None:
         if self._environment.process_exit_code is None:
-            logger.error("a load process cannot take part: %s", msg.data["said"])
-        self._give_up(msg.data["said"], msg.data["exit"])
+            logger.error("a load process cannot take part: %s", message.said)
+        self._give_up(message.said, message.exit_code)
 
     def _give_up(self, said: str, code: int) -> None:
         runner = self._environment.runner
@@ -277,39 +286,28 @@ class LocustProcess:
 
     # reports -----------------------------------------------------------------------------------------------------
 
-    def _listen(self, method: str, name: str, milliseconds: float, length: int, error: str | None) -> None:
-        self._environment.events.request.fire(
-            request_type=method,
-            name=name,
-            response_time=milliseconds,
-            response_length=length,
-            exception=error,
-            context={},
-        )
-
     def _report(self, client_id: str, data: dict[str, Any]) -> None:  # noqa: ARG002 - Locust's signature
-        recorder = getattr(self, "_recorder", None)
-        if recorder is not None:
-            data["assay"] = recorder.drain()
+        if self._engine is not None and self._lane is not None:
+            data[_PART] = encode(self._engine.drain(self._lane))
 
     def _take_report(self, client_id: str, data: Mapping[str, Any]) -> None:
-        if "assay" in data:
-            self.collector.add(client_id, data["assay"])
+        if _PART in data:
+            self.collector.add(client_id, decode(Observations, data[_PART]))
 
     def _report_locally(self) -> None:
         while True:
             gevent.sleep(1.0)
-            if self._site is not None and hasattr(self, "_recorder"):
-                self.collector.add("local", self._recorder.drain())
+            if self._engine is not None and self._lane is not None:
+                self.collector.add("local", self._engine.drain(self._lane))
 
     def table(self) -> str:
         """The latency table with three exact digits, which Locust's own statistics do not have."""
         lines = [f"{'operation (latency from when due, ms)':<42}" + "".join(f"{name:>10}" for name in PERCENTILES)]
         for operation in self.collector.operations:
-            summary = self.collector.merged(operation, "ok").summary()
+            summary = self.collector[Latency].merged(operation, "ok").summary()
             if summary:
                 lines.append(f"{operation:<42}" + "".join(f"{value:>10.1f}" for value in summary.values()))
-        for (operation, _, reason), number in sorted(self.collector.skipped.items()):
+        for (operation, _, reason), number in sorted(self.collector[NotStarted].counts.items()):
             lines.append(f"{operation}: {number} not started ({reason})")
         return "\n".join(lines) if len(lines) > 1 else ""
 
@@ -321,20 +319,7 @@ def _warm_up() -> None:
         load_scenario(scenario)
 
 
-def _collector() -> Collector:
-    # No end is known, so time blocks are made for ten hours; nothing compares runs of this kind.
-    return Collector((True,), seconds=36_000.0, patience=2 * TIMEOUT)
-
-
-def _embedded_target(plane: Embedded) -> dict[str, Any]:
-    client = plane.clients[0]
-    return {
-        "flags": {"base_url": plane.base_url, "project": plane.projects[0], "cluster": plane.cluster},
-        "credentials": {"client_id": client.client_id, "client_secret": client.client_secret},
-    }
-
-
-SESSION: Final = LocustProcess()
+LOAD: Final = LocustLoad()
 _KEPT: Final = contextlib.ExitStack()
 
 
@@ -355,14 +340,13 @@ class OpenUser(User):  # type: ignore[misc] # Locust is untyped
     @task  # type: ignore[untyped-decorator] # Locust is untyped
     def stream(self) -> None:
         try:
-            dispatcher = SESSION.dispatcher(self.scenario, self.parameters)
+            lane, dispatcher = LOAD.dispatcher(self.scenario, self.parameters)
         except AssayError:
             gevent.sleep(1.0)
             return
         source = random.Random(f"{self.scenario}/{id(self)}")
         timer = sleeper()
         try:
-            lane = SESSION.lane
             due = lane.now() + source.random() / self.rate
             while not lane.halt.is_set():
                 timer.until(lane.origin + due)
@@ -386,7 +370,7 @@ def _options(parser: Any) -> None:
 @events.init.add_listener  # type: ignore[untyped-decorator]
 def _init(environment: Environment, **_: Any) -> None:
     try:
-        SESSION.begin(environment)
+        LOAD.begin(environment)
     except AssayError as error:
         logger.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")  # noqa: TRY400 - a message, no trace
         raise SystemExit(error.exit_code) from None
@@ -396,17 +380,17 @@ def _init(environment: Environment, **_: Any) -> None:
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def _test_start(**_: Any) -> None:
-    SESSION.test_start()
+    LOAD.test_start()
 
 
 @events.test_stop.add_listener  # type: ignore[untyped-decorator]
 def _test_stop(**_: Any) -> None:
-    SESSION.test_stop()
+    LOAD.test_stop()
 
 
 @events.quit.add_listener  # type: ignore[untyped-decorator]
 def _quit(**_: Any) -> None:
-    table = SESSION.table()
+    table = LOAD.table()
     if table:
         logger.info("latency by HdrHistogram, three digits exact:\n%s", table)
     _KEPT.close()
