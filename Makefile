@@ -63,8 +63,8 @@ prove-shortcuts: $(STAMP) ## hold 40 of these answers against `assay gate` over 
 conforming lawful: $(STAMP) ## the gate on every conforming control plane: variants, combinations, seeds, settings (1.5 hours)
 	$(BIN)/python -m tests.conforming
 
-contract: $(STAMP) ## merge the published documents of openapi/2.22 into one document
-	$(BIN)/assay contract merge
+contract: $(STAMP) ## merge the published documents of openapi/VERSION into one document
+	$(BIN)/assay contract merge $(if $(VERSION),--version $(VERSION))
 
 lock: $(STAMP) ## resolve requirements.lock anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --universal --no-emit-index-url --no-emit-find-links -o requirements.lock

@@ -31,6 +31,10 @@ def merge_documents(
         Path | None,
         typer.Option(metavar="FILE", help="File to write.", show_default="the shipped document"),
     ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="Shipped version to merge, a folder of openapi/.", show_default="2.22"),
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 2 if the file is out of date.")] = False,
 ) -> None:
     """Merge the published documents into one; the result is byte-identical on every run.
@@ -40,8 +44,8 @@ def merge_documents(
     from assay.contract import documents
     from assay.contract.merge import dump, merge, read_published
 
-    source = published or documents.version_folder() / "published"
-    target = out or documents.version_folder() / documents.DOCUMENT
+    folder = documents.version_folder(version or documents.VERSION)
+    source, target = published or folder / "published", out or folder / documents.DOCUMENT
     text = dump(merge(read_published(source)))
     if check:
         if not target.is_file() or target.read_text(encoding="utf-8") != text:

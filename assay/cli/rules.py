@@ -147,8 +147,8 @@ def _strength(rule: Rule) -> str:
     return rule.strength.value if rule.rejects else "permit"
 
 
-def _applies(roles: frozenset[str]) -> list[str]:
-    return sorted(roles)
+def _applies(kinds: Iterable[str]) -> list[str]:
+    return sorted(kinds)
 
 
 def _quotes(quotes: Iterable[Quote]) -> list[dict[str, str]]:

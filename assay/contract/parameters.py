@@ -66,7 +66,7 @@ def _value(parameter: Parameter, value: str, place: str) -> Iterator[Reason]:
     elif schema.get("type") == "boolean":
         yield from _boolean(value, place)
     elif "enum" in schema and value not in schema["enum"]:
-        if value == "" or value.strip().upper() in schema["enum"]:
+        if value == "" or value.strip().casefold() in {str(member).casefold() for member in schema["enum"]}:
             yield _open("spelling", place, f"'{value[:40]}' differs from a documented value in case or space only")
         else:
             yield Reason(Source.SCHEMA, "enum", place, f"'{value[:40]}' is none of {', '.join(schema['enum'])}")

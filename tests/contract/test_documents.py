@@ -46,7 +46,7 @@ def broken(tmp_path: Path, document: Any, name: str = "mine.json") -> ContractEr
 
 def test_the_six_operations(contract: Contract) -> None:
     shapes = {
-        role: (operation.method, operation.path, operation.id) for role, operation in contract.operations.items()
+        name: (operation.method, operation.path, operation.id) for name, operation in contract.operations.items()
     }
     inferences = "/api/v1/workloads/inferences"
     assert shapes == {
@@ -64,12 +64,12 @@ def test_the_six_operations(contract: Contract) -> None:
 
 
 def test_responses_and_bodies(contract: Contract) -> None:
-    statuses = {role: set(operation.responses) for role, operation in contract.operations.items()}
+    statuses = {name: set(operation.responses) for name, operation in contract.operations.items()}
     assert statuses["create"] == {202, 400, 401, 403, 503}
     assert statuses["update"] == statuses["delete"] == {202, 401, 403, 404, 500, 503}
     assert statuses["metrics"] == statuses["pod_metrics"] == {200, 207, 400, 401, 403, 404, 500, 503}
     assert contract.operations["metrics"].responses[200].content["text/csv"] is None  # offered without a schema
-    assert [role for role, operation in contract.operations.items() if operation.body] == ["create", "update"]
+    assert [name for name, operation in contract.operations.items() if operation.body] == ["create", "update"]
     assert contract.operations["create"].body_required
     assert not contract.operations["update"].body_required
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from assay import folders
+from assay.cli.contract import app
 from assay.contract.documents import DOCUMENT, version_folder
 from assay.contract.merge import dump, merge, read_published
 from assay.errors import ContractError
@@ -148,6 +152,14 @@ def test_a_file_that_is_no_document(tmp_path: Path, content: bytes, words: str) 
         merge(read_published(tmp_path))
     assert "broken.json" in caught.value.message
     assert words in caught.value.message
+
+
+def test_a_version_is_merged_in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "top", lambda _: tmp_path)
+    shutil.copytree(PUBLISHED, tmp_path / "2.30" / "published")
+    result = CliRunner().invoke(app, ["merge", "--version", "2.30"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert (tmp_path / "2.30" / DOCUMENT).read_bytes() == (OPENAPI / DOCUMENT).read_bytes()
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ revision:
 PARAMETERS: Final = yaml.safe_load("""
 - {name: deleted, in: query, schema: {type: boolean}}
 - {name: offset, in: query, schema: {type: integer, format: int32}}
+- {name: order, in: query, schema: {type: string, enum: [asc, desc]}}
 - {name: limit, in: query, schema: {type: integer, format: int32, minimum: 1, maximum: 500}}
 """)
 ID: Final = {"in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
@@ -112,6 +113,9 @@ def test_the_oracle_judges_them(contract: Contract, oracle: Oracle) -> None:
         ("offset", "-1", "open", "negative-number"),
         ("offset", "2147483648", "reject", "format"),
         ("offset", "-2147483649", "reject", "format"),
+        ("order", "desc", "accept", None),
+        ("order", "DESC", "open", "spelling"),
+        ("order", "down", "reject", "enum"),
         ("limit", "501", "reject", "maximum"),
         ("limit", "0", "reject", "minimum"),
     ],

@@ -41,8 +41,8 @@ def update(oracle: Oracle, patch: Any, before: dict[str, Any] | None = None) -> 
     return oracle.expect(Request("update", PATH, body={"spec": patch}), stored, EXISTING)
 
 
-def raw(oracle: Oracle, content: bytes, role: str = "create") -> Expectation:
-    return oracle.expect(Request(role, {} if role == "create" else PATH, raw=content))
+def raw(oracle: Oracle, content: bytes, operation: str = "create") -> Expectation:
+    return oracle.expect(Request(operation, {} if operation == "create" else PATH, raw=content))
 
 
 def said(expectation: Expectation) -> tuple[str, list[str]]:
@@ -182,11 +182,11 @@ def test_an_undocumented_body_is_open(oracle: Oracle) -> None:
 
 
 def test_a_workload_that_does_not_exist_is_refused(oracle: Oracle) -> None:
-    for role in ("read", "delete"):
-        unknown = Request(role, {"workloadId": CLUSTER})
+    for operation in ("read", "delete"):
+        unknown = Request(operation, {"workloadId": CLUSTER})
         assert said(oracle.expect(unknown, existing=EXISTING)) == ("reject", ["unknown-workload"])
         assert oracle.expect(unknown).outcome is Outcome.ACCEPT
-        shouted = Request(role, {"workloadId": WORKLOAD.upper()})
+        shouted = Request(operation, {"workloadId": WORKLOAD.upper()})
         assert said(oracle.expect(shouted, existing=EXISTING)) == ("open", ["spelling"])
 
 
@@ -244,8 +244,8 @@ def test_an_update_need_not_carry_a_body(oracle: Oracle) -> None:
 @given(body=ANY_JSON, spec=ANY_JSON, before=st.none() | st.just({"image": "x"}))
 def test_any_json_is_judged(oracle: Oracle, body: Any, spec: Any, before: Any) -> None:
     for value in (body, {**PLAIN, "spec": spec}, {"spec": spec}):
-        for role, path in (("create", {}), ("update", PATH)):
-            expectation = oracle.expect(Request(role, path, body=value), before, EXISTING)
+        for operation, path in (("create", {}), ("update", PATH)):
+            expectation = oracle.expect(Request(operation, path, body=value), before, EXISTING)
             assert bool(expectation.reasons) == (expectation.outcome is not Outcome.ACCEPT)
 
 

@@ -16,16 +16,16 @@ PATH: Final = {
 PLAIN: Final = {"metricType": "LATENCY", "start": "2026-01-01T00:00:00Z", "end": "2026-01-01T01:00:00Z"}
 
 
-def judged(oracle: Oracle, role: str = "metrics", /, **query: str | None) -> tuple[str, set[tuple[str, str]]]:
+def judged(oracle: Oracle, operation: str = "metrics", /, **query: str | None) -> tuple[str, set[tuple[str, str]]]:
     pairs = tuple((name, value) for name, value in {**PLAIN, **query}.items() if value is not None)
-    expectation = oracle.expect(Request(role, PATH, pairs))
+    expectation = oracle.expect(Request(operation, PATH, pairs))
     return expectation.outcome.value, {(reason.id, reason.location) for reason in expectation.reasons}
 
 
-@pytest.mark.parametrize("role", ["metrics", "pod_metrics"])
-def test_the_plain_request_is_accepted(oracle: Oracle, role: str) -> None:
-    assert judged(oracle, role) == ("accept", set())
-    assert judged(oracle, role, numberOfSamples="20", metricType="THROUGHPUT,LATENCY") == ("accept", set())
+@pytest.mark.parametrize("operation", ["metrics", "pod_metrics"])
+def test_the_plain_request_is_accepted(oracle: Oracle, operation: str) -> None:
+    assert judged(oracle, operation) == ("accept", set())
+    assert judged(oracle, operation, numberOfSamples="20", metricType="THROUGHPUT,LATENCY") == ("accept", set())
 
 
 @pytest.mark.parametrize("name", ["metricType", "start", "end"])
@@ -134,9 +134,9 @@ def test_a_parameter_given_twice_or_unknown_is_open(oracle: Oracle) -> None:
         ("", "reject", "format"),
     ],
 )
-@pytest.mark.parametrize("role", ["read", "delete", "metrics"])
-def test_ids_in_the_path(oracle: Oracle, role: str, value: str, outcome: str, reason: str | None) -> None:
-    query = tuple(PLAIN.items()) if role == "metrics" else ()
-    expectation = oracle.expect(Request(role, {"workloadId": value}, query))
+@pytest.mark.parametrize("operation", ["read", "delete", "metrics"])
+def test_ids_in_the_path(oracle: Oracle, operation: str, value: str, outcome: str, reason: str | None) -> None:
+    query = tuple(PLAIN.items()) if operation == "metrics" else ()
+    expectation = oracle.expect(Request(operation, {"workloadId": value}, query))
     found = {(reason.id, reason.location) for reason in expectation.reasons}
     assert (expectation.outcome.value, found) == (outcome, {(reason, "/path/workloadId")} if reason else set())

@@ -21,10 +21,10 @@ CATALOGUE = documents.load().catalogue
 RULES, CONTRADICTIONS = CATALOGUE.rules, CATALOGUE.contradictions
 PLAIN = {"image": "registry.example/echo:1.0"}
 WRITES = ("create", "update")
-ACCEPTS = [(rule, case, role) for rule in RULES for case in rule.accepts for role in sorted(case.on or rule.applies)]
-REJECTS = [(rule, case, role) for rule in RULES for case in rule.rejects for role in sorted(case.on or rule.applies)]
+ACCEPTS = [(rule, case, kind) for rule in RULES for case in rule.accepts for kind in sorted(case.on or rule.applies)]
+REJECTS = [(rule, case, kind) for rule in RULES for case in rule.rejects for kind in sorted(case.on or rule.applies)]
 OPENS = [
-    (item, case, role) for item in CONTRADICTIONS for case in item.opens for role in sorted(case.on or item.applies)
+    (item, case, kind) for item in CONTRADICTIONS for case in item.opens for kind in sorted(case.on or item.applies)
 ]
 
 
@@ -39,10 +39,10 @@ def name(value: object) -> str | None:
 def validators() -> dict[str, Validator]:
     contract = documents.load()
     found = {}
-    for role in WRITES:
-        body = contract.operations[role].body
+    for kind in WRITES:
+        body = contract.operations[kind].body
         assert body is not None
-        found[role] = Validator(build(contract, body, f"/{role}"), "/body")
+        found[kind] = Validator(build(contract, body, f"/{kind}"), "/body")
     return found
 
 
@@ -53,9 +53,9 @@ def overlaid(*fragments: Any) -> dict[str, Any]:
     return {key: value for key, value in spec.items() if value is not None or key != "image"}
 
 
-def body_of(case: Case, role: str) -> dict[str, Any]:
+def body_of(case: Case, kind: str) -> dict[str, Any]:
     """What is sent: the whole spec to create, the fragment alone as a patch."""
-    if role == "update":
+    if kind == "update":
         return {"spec": dict(case.fragment)}
     meta = {"name": "assay-case", "projectId": "1", "clusterId": "6d1c0f3e-8b7a-4c55-9a61-0f2d3c4b5a69"}
     return {**meta, "spec": overlaid(case.fragment)}
@@ -69,20 +69,20 @@ def deep(before: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def readings(case: Case, role: str) -> Iterator[dict[str, Any]]:
+def readings(case: Case, kind: str) -> Iterator[dict[str, Any]]:
     """The spec that results: of an update under a deep merge and when sections are overwritten."""
     yield overlaid(case.before, case.fragment)
-    if role == "update":
+    if kind == "update":
         yield deep(overlaid(case.before), dict(case.fragment))
 
 
-def broken(spec: dict[str, Any], role: str, rules: tuple[Rule, ...] = RULES) -> set[str]:
-    return {rule.id for rule, found in catalogue.judgements(spec, role, rules) if isinstance(found, Broken)}
+def broken(spec: dict[str, Any], kind: str, rules: tuple[Rule, ...] = RULES) -> set[str]:
+    return {rule.id for rule, found in catalogue.judgements(spec, kind, rules) if isinstance(found, Broken)}
 
 
-def unclear(spec: dict[str, Any], role: str) -> set[str]:
-    doubts = {rule.id for rule, found in catalogue.judgements(spec, role, RULES) if isinstance(found, Unclear)}
-    return doubts | {item.id for item, _ in catalogue.contradicted(spec, role, CONTRADICTIONS)}
+def unclear(spec: dict[str, Any], kind: str) -> set[str]:
+    doubts = {rule.id for rule, found in catalogue.judgements(spec, kind, RULES) if isinstance(found, Unclear)}
+    return doubts | {item.id for item, _ in catalogue.contradicted(spec, kind, CONTRADICTIONS)}
 
 
 def test_ids_are_unique_and_speak_of_their_area() -> None:
@@ -139,31 +139,31 @@ def test_rules_apply_to_updates_exactly_where_the_update_spec_has_the_field() ->
             assert ("update" in rule.applies) == (rule.needs in updatable), rule.id
 
 
-@pytest.mark.parametrize(("rule", "case", "role"), ACCEPTS, ids=name)
-def test_accept_cases_keep_everything(validators: dict[str, Validator], rule: Rule, case: Case, role: str) -> None:
-    assert validators[role].errors(body_of(case, role)) == []
-    for spec in readings(case, role):
-        assert broken(spec, role) == set()
-        assert unclear(spec, role) == set()
+@pytest.mark.parametrize(("rule", "case", "kind"), ACCEPTS, ids=name)
+def test_accept_cases_keep_everything(validators: dict[str, Validator], rule: Rule, case: Case, kind: str) -> None:
+    assert validators[kind].errors(body_of(case, kind)) == []
+    for spec in readings(case, kind):
+        assert broken(spec, kind) == set()
+        assert unclear(spec, kind) == set()
 
 
-@pytest.mark.parametrize(("rule", "case", "role"), REJECTS, ids=name)
+@pytest.mark.parametrize(("rule", "case", "kind"), REJECTS, ids=name)
 def test_reject_cases_break_their_rule_alone(
-    validators: dict[str, Validator], rule: Rule, case: Case, role: str
+    validators: dict[str, Validator], rule: Rule, case: Case, kind: str
 ) -> None:
-    assert validators[role].errors(body_of(case, role)) == []
+    assert validators[kind].errors(body_of(case, kind)) == []
     others = tuple(other for other in RULES if other is not rule)
-    for spec in readings(case, role):
-        assert broken(spec, role) == {rule.id}
-        assert unclear(spec, role) == set()
-        assert broken(spec, role, others) == set(), "another rule covers the case"
+    for spec in readings(case, kind):
+        assert broken(spec, kind) == {rule.id}
+        assert unclear(spec, kind) == set()
+        assert broken(spec, kind, others) == set(), "another rule covers the case"
 
 
-@pytest.mark.parametrize(("item", "case", "role"), OPENS, ids=name)
-def test_contradictions_open_their_cases(item: Contradiction, case: Case, role: str) -> None:
-    for spec in readings(case, role):
-        assert unclear(spec, role) == {item.id}
-        assert broken(spec, role) == set()
+@pytest.mark.parametrize(("item", "case", "kind"), OPENS, ids=name)
+def test_contradictions_open_their_cases(item: Contradiction, case: Case, kind: str) -> None:
+    for spec in readings(case, kind):
+        assert unclear(spec, kind) == {item.id}
+        assert broken(spec, kind) == set()
 
 
 def test_before_an_update_the_workload_is_valid() -> None:
@@ -175,9 +175,9 @@ def test_before_an_update_the_workload_is_valid() -> None:
 
 def test_permissions_never_call_anything_broken() -> None:
     permissions = tuple(rule for rule in RULES if not rule.rejects)
-    for _rule, case, role in [*ACCEPTS, *REJECTS]:
-        for spec in readings(case, role):
-            assert broken(spec, role, permissions) == set()
+    for _rule, case, kind in [*ACCEPTS, *REJECTS]:
+        for spec in readings(case, kind):
+            assert broken(spec, kind, permissions) == set()
     assert all(rule.strength is Strength.MUST for rule in permissions)
 
 

@@ -65,12 +65,12 @@ def shaped(node: Node) -> st.SearchStrategy[Any]:
 
 @QUICK
 @given(JSON | shaped(SPEC), st.sampled_from(sorted(CONTRACT.operations)))
-def test_any_json_is_judged_without_an_error(value: Any, role: str) -> None:
+def test_any_json_is_judged_without_an_error(value: Any, operation: str) -> None:
     before = copy.deepcopy(value)
-    for rule, found in catalogue.judgements(value, role, RULES):
-        assert role in rule.applies
+    for rule, found in catalogue.judgements(value, operation, RULES):
+        assert operation in rule.applies
         assert found.location.startswith("/")
-    for _item, doubt in catalogue.contradicted(value, role, CONTRADICTIONS):
+    for _item, doubt in catalogue.contradicted(value, operation, CONTRADICTIONS):
         assert isinstance(doubt, Unclear)
     assert repr(value) == repr(before), "a judge changed the spec"
 
@@ -109,11 +109,11 @@ def test_nulls_that_clear_a_section_leave_nothing_to_judge() -> None:
 
 
 def test_only_writes_are_judged() -> None:
-    for role in set(CONTRACT.operations) - {"create", "update"}:
-        assert catalogue.judgements({}, role, RULES) == []
+    for operation in set(CONTRACT.operations) - {"create", "update"}:
+        assert catalogue.judgements({}, operation, RULES) == []
         assert (
             catalogue.contradicted(
-                {"compute": {"gpuDevicesRequest": 2, "gpuRequestType": "portion"}}, role, CONTRADICTIONS
+                {"compute": {"gpuDevicesRequest": 2, "gpuRequestType": "portion"}}, operation, CONTRADICTIONS
             )
             == []
         )
@@ -138,23 +138,23 @@ def test_varied_fragments_keep_or_break_their_rule_alone(
 ) -> None:
     contract = documents.load()
     validators = {}
-    for role in rule.applies:
-        body = contract.operations[role].body
+    for operation in rule.applies:
+        body = contract.operations[operation].body
         assert body is not None
-        validators[role] = Validator(build(contract, body, f"/{role}"))
+        validators[operation] = Validator(build(contract, body, f"/{operation}"))
     expected = {rule.id} if side == "reject" else set()
 
     @QUICK
     @given(fragments)
     def check(fragment: Fragment) -> None:
         meta = {"name": "a", "projectId": "1", "clusterId": "6d1c0f3e-8b7a-4c55-9a61-0f2d3c4b5a69"}
-        for role, validator in validators.items():
+        for operation, validator in validators.items():
             spec = {"image": "registry.example/echo:1.0", **fragment}
-            assert validator.errors({**meta, "spec": spec} if role == "create" else {"spec": spec}) == []
-            found = catalogue.judgements(spec, role, RULES)
+            assert validator.errors({**meta, "spec": spec} if operation == "create" else {"spec": spec}) == []
+            found = catalogue.judgements(spec, operation, RULES)
             assert {item.id for item, _ in found} == expected
             assert all(isinstance(judgement, Broken) for _, judgement in found)
-            assert catalogue.contradicted(spec, role, CONTRADICTIONS) == []
+            assert catalogue.contradicted(spec, operation, CONTRADICTIONS) == []
 
     check()
 

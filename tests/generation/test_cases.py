@@ -51,8 +51,8 @@ NOT_OTHERWISE_ACCEPTED: Final = {
     "schema/create/spec.tolerations.*/type/reject-text",
     "schema/create/spec.tolerations.*.exclude/type/reject-text",
     *(
-        f"schema/{role}/{place}"
-        for role in WRITES
+        f"schema/{name}/{place}"
+        for name in WRITES
         for place in (
             "spec.compute.gpuPortionLimit/minimum/reject",
             "spec.nodeAffinityRequired.nodeSelectorTerms.*.matchExpressions.*.values/nullable/reject",
@@ -81,8 +81,8 @@ EXCLUDED_NULLS: Final = re.compile(
 
 
 @cache
-def schema(oracle: Oracle, role: str) -> CaseList:
-    return schema_cases(oracle, role)
+def schema(oracle: Oracle, name: str) -> CaseList:
+    return schema_cases(oracle, name)
 
 
 @cache
@@ -95,8 +95,8 @@ def rules(oracle: Oracle) -> CaseList:
 
 def every_case(oracle: Oracle) -> Iterator[PlannedCase]:
     yield from rules(oracle).cases
-    for role in load().operations:
-        yield from schema(oracle, role).cases
+    for name in load().operations:
+        yield from schema(oracle, name).cases
 
 
 def built(case: PlannedCase) -> dict[str, Any]:
@@ -142,11 +142,11 @@ def surrounded(body: Json, place: str) -> tuple[str, list[Json]] | None:
     return None
 
 
-@pytest.mark.parametrize("role", WRITES)
-def test_a_wrong_entry_stands_between_two_right_ones_that_differ(oracle: Oracle, role: str) -> None:
-    judge = Judge(oracle, role)
+@pytest.mark.parametrize("name", WRITES)
+def test_a_wrong_entry_stands_between_two_right_ones_that_differ(oracle: Oracle, name: str) -> None:
+    judge = Judge(oracle, name)
     seen = 0
-    for case in schema(oracle, role).cases:
+    for case in schema(oracle, name).cases:
         place = case.reason.location.removeprefix("/body")
         if case.side == REJECT and (found := surrounded(case.body, place)):
             above, (before, _, after) = found
@@ -156,11 +156,11 @@ def test_a_wrong_entry_stands_between_two_right_ones_that_differ(oracle: Oracle,
     assert seen >= 30
 
 
-@pytest.mark.parametrize("role", WRITES)
-def test_a_refused_body_is_valid_in_all_else(oracle: Oracle, role: str) -> None:
-    judge = Judge(oracle, role)
+@pytest.mark.parametrize("name", WRITES)
+def test_a_refused_body_is_valid_in_all_else(oracle: Oracle, name: str) -> None:
+    judge = Judge(oracle, name)
     spoilt = set()
-    for case in schema(oracle, role).cases:
+    for case in schema(oracle, name).cases:
         place = case.reason.location.removeprefix("/body")
         if case.side == REJECT and case.reason.location.startswith("/body/"):
             body = case.body
@@ -169,17 +169,17 @@ def test_a_refused_body_is_valid_in_all_else(oracle: Oracle, role: str) -> None:
             twin = complete(judge, pointers.put(body, place, sample(judge.node.find(place))))
             if not judge.accepts(twin):
                 spoilt.add(case.id)
-    assert spoilt == {case_id for case_id in NOT_OTHERWISE_ACCEPTED if case_id.startswith(f"schema/{role}/")}
+    assert spoilt == {case_id for case_id in NOT_OTHERWISE_ACCEPTED if case_id.startswith(f"schema/{name}/")}
 
 
-@pytest.mark.parametrize("role", WRITES)
-def test_every_keyword_of_every_property_has_a_refused_case(oracle: Oracle, role: str) -> None:
-    planned = {(case.reason.id, case.reason.location) for case in schema(oracle, role).cases if case.side == REJECT}
-    wanted = {item for node in oracle.bodies[role].walk() for item in _keywords(node)}
+@pytest.mark.parametrize("name", WRITES)
+def test_every_keyword_of_every_property_has_a_refused_case(oracle: Oracle, name: str) -> None:
+    planned = {(case.reason.id, case.reason.location) for case in schema(oracle, name).cases if case.side == REJECT}
+    wanted = {item for node in oracle.bodies[name].walk() for item in _keywords(node)}
     contested = {case_id.rsplit("/", 2)[0] for case_id in CONTESTED}
     missing = {(keyword, place) for keyword, place in wanted - planned if pointers.dotted(place[5:]) not in contested}
     assert missing == set()
-    assert len(wanted) >= {"create": 390, "update": 160}[role]
+    assert len(wanted) >= {"create": 390, "update": 160}[name]
 
 
 def _keywords(node: Node) -> Iterator[tuple[str, str]]:
@@ -197,25 +197,25 @@ def _keywords(node: Node) -> Iterator[tuple[str, str]]:
     yield from (("required", f"{place}/{name}") for name in node.required)
 
 
-@pytest.mark.parametrize("role", WRITES)
-def test_every_bound_and_member_has_its_accepted_twin_or_a_reason_why_not(oracle: Oracle, role: str) -> None:
-    planned = {case.id for case in schema(oracle, role).cases if case.side == ACCEPT}
-    excluded = {item.id: item.why for item in schema(oracle, role).excluded}
+@pytest.mark.parametrize("name", WRITES)
+def test_every_bound_and_member_has_its_accepted_twin_or_a_reason_why_not(oracle: Oracle, name: str) -> None:
+    planned = {case.id for case in schema(oracle, name).cases if case.side == ACCEPT}
+    excluded = {item.id: item.why for item in schema(oracle, name).excluded}
     for case_id, why in excluded.items():
-        place = case_id.removeprefix(f"schema/{role}/")
+        place = case_id.removeprefix(f"schema/{name}/")
         if place.endswith("/nullable/accept"):
             assert EXCLUDED_NULLS.match(why), (case_id, why)
         elif place.split("/")[-1].startswith(REJECT):
             assert CONTESTED[place] in why, (case_id, why)
         else:
             assert why.startswith(EXCLUDED[place]), (case_id, why)
-    for node in oracle.bodies[role].walk():
-        for wanted in _accepted_ids(role, node):
+    for node in oracle.bodies[name].walk():
+        for wanted in _accepted_ids(name, node):
             assert wanted in planned or wanted in excluded, wanted
 
 
-def _accepted_ids(role: str, node: Node) -> Iterator[str]:
-    place = f"schema/{role}/{pointers.dotted(node.pointer)}"
+def _accepted_ids(name: str, node: Node) -> Iterator[str]:
+    place = f"schema/{name}/{pointers.dotted(node.pointer)}"
     if node.nullable:
         yield f"{place}/nullable/accept"
     for keyword in node.bounds if node.enum is None else ():
@@ -227,10 +227,10 @@ def _accepted_ids(role: str, node: Node) -> Iterator[str]:
         yield from (f"{place}/type/accept-{value}" for value in ("true", "false"))
 
 
-@pytest.mark.parametrize("role", WRITES)
-def test_every_leaf_is_accepted_with_some_value(oracle: Oracle, role: str) -> None:
-    held = {key for case in schema(oracle, role).cases if case.side == ACCEPT for key in pointers.keys(case.body)}
-    assert [leaf.pointer for leaf in oracle.bodies[role].leaves() if leaf.pointer not in held] == []
+@pytest.mark.parametrize("name", WRITES)
+def test_every_leaf_is_accepted_with_some_value(oracle: Oracle, name: str) -> None:
+    held = {key for case in schema(oracle, name).cases if case.side == ACCEPT for key in pointers.keys(case.body)}
+    assert [leaf.pointer for leaf in oracle.bodies[name].leaves() if leaf.pointer not in held] == []
 
 
 def test_accepted_cases_are_plain_but_for_what_they_are_about(oracle: Oracle) -> None:
@@ -246,11 +246,11 @@ def test_accepted_cases_are_plain_but_for_what_they_are_about(oracle: Oracle) ->
 
 
 def test_the_parameters_of_every_operation_are_covered(oracle: Oracle) -> None:
-    counts = {role: Counter(case.side for case in schema(oracle, role).cases) for role in load().operations}
-    assert {role: counts[role][REJECT] for role in ("read", "delete")} == {"read": 2, "delete": 2}
-    for role, paths in (("metrics", 1), ("pod_metrics", 2)):
+    counts = {name: Counter(case.side for case in schema(oracle, name).cases) for name in load().operations}
+    assert {name: counts[name][REJECT] for name in ("read", "delete")} == {"read": 2, "delete": 2}
+    for name, paths in (("metrics", 1), ("pod_metrics", 2)):
         planned = {
-            (case.reason.location, case.reason.id) for case in schema(oracle, role).cases if case.side == REJECT
+            (case.reason.location, case.reason.id) for case in schema(oracle, name).cases if case.side == REJECT
         }
         query = {
             *((f"/query/{name}", "required") for name in ("metricType", "start", "end")),
@@ -260,7 +260,7 @@ def test_the_parameters_of_every_operation_are_covered(oracle: Oracle) -> None:
         }
         assert query <= planned
         assert len([place for place, _ in planned if place.startswith("/path/")]) == paths
-        samples = {case.query.get("numberOfSamples") for case in schema(oracle, role).cases if case.side == ACCEPT}
+        samples = {case.query.get("numberOfSamples") for case in schema(oracle, name).cases if case.side == ACCEPT}
         assert {"0", "1000", ABSENT} <= samples
 
 
@@ -268,17 +268,17 @@ def test_every_rule_has_both_sides_on_every_operation_it_applies_to(oracle: Orac
     assert rules(oracle).excluded == ()
     planned = {(case.reason.id, case.operation, case.side) for case in rules(oracle).cases}
     for rule in oracle.rules:
-        for role in rule.applies:
-            assert (rule.id, role, ACCEPT) in planned, rule.id
-            assert (rule.id, role, REJECT) in planned or not rule.rejects, rule.id
+        for name in rule.applies:
+            assert (rule.id, name, ACCEPT) in planned, rule.id
+            assert (rule.id, name, REJECT) in planned or not rule.rejects, rule.id
 
 
 def test_variations_of_a_rule_keep_its_side(oracle: Oracle) -> None:
     seen = 0
     for rule in oracle.rules:
-        for role in sorted(rule.applies):
+        for name in sorted(rule.applies):
             for side in (ACCEPT, REJECT):
-                strategy = varied(oracle, rule, role, side)
+                strategy = varied(oracle, rule, name, side)
                 found = [] if strategy is None else draws(strategy, 10, 1)
                 seen += len(found)
                 for case in found:
@@ -340,7 +340,7 @@ def test_a_text_on_the_bound_is_sent_besides_where_a_longer_one_assumes_less(ora
 
 
 def test_the_largest_numbers_that_ask_for_nothing_are_sent_and_a_refusal_is_a_gap(oracle: Oracle) -> None:
-    for role in WRITES:
-        cases = {case.id: case for case in schema(oracle, role).cases}
+    for name in WRITES:
+        cases = {case.id: case for case in schema(oracle, name).cases}
         for place in ("compute.gpuDevicesRequest", "autoscaling.maxReplicas", "autoscaling.activationReplicas"):
-            assert cases[f"schema/{role}/spec.{place}/format/accept-above"].assumed != ()
+            assert cases[f"schema/{name}/spec.{place}/format/accept-above"].assumed != ()

@@ -33,30 +33,30 @@ PAIRS: Final = {"compute": 384, "autoscaling": 721}
 
 
 @cache
-def planned(oracle: Oracle, role: str) -> CaseList:
-    return combination_cases(oracle, role)
+def planned(oracle: Oracle, operation: str) -> CaseList:
+    return combination_cases(oracle, operation)
 
 
-def options(oracle: Oracle, section: str, role: str = "create") -> CombinedOptions:
-    return SECTIONS[section](oracle.bodies[role].find("/spec"))
+def options(oracle: Oracle, section: str, operation: str = "create") -> CombinedOptions:
+    return SECTIONS[section](oracle.bodies[operation].find("/spec"))
 
 
-def of_section(oracle: Oracle, section: str, role: str = "create") -> list[PlannedCase]:
-    return [case for case in planned(oracle, role).cases if case.id.startswith(f"combinations/{section}/")]
+def of_section(oracle: Oracle, section: str, operation: str = "create") -> list[PlannedCase]:
+    return [case for case in planned(oracle, operation).cases if case.id.startswith(f"combinations/{section}/")]
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-@pytest.mark.parametrize("role", ["create", "update"])
-def test_every_pair_stands_in_a_case_with_a_known_expectation(oracle: Oracle, section: str, role: str) -> None:
-    wanted = set(all_pairs(options(oracle, section, role)))
+@pytest.mark.parametrize("operation", ["create", "update"])
+def test_every_pair_stands_in_a_case_with_a_known_expectation(oracle: Oracle, section: str, operation: str) -> None:
+    wanted = set(all_pairs(options(oracle, section, operation)))
     held = {
         pair
-        for case in of_section(oracle, section, role)
+        for case in of_section(oracle, section, operation)
         for pair in pairs_of(row_of(options(oracle, section), case))
     }
     assert len(wanted) == PAIRS[section]
     assert wanted - held == set()
-    assert planned(oracle, role).excluded == ()
+    assert planned(oracle, operation).excluded == ()
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -91,10 +91,10 @@ def test_a_pair_that_can_be_accepted_stands_in_an_accepted_case(oracle: Oracle) 
     assert len(possible) >= 150
 
 
-@pytest.mark.parametrize("role", ["create", "update"])
-def test_every_case_has_its_expectation(oracle: Oracle, role: str) -> None:
+@pytest.mark.parametrize("operation", ["create", "update"])
+def test_every_case_has_its_expectation(oracle: Oracle, operation: str) -> None:
     several = 0
-    for case in planned(oracle, role).cases:
+    for case in planned(oracle, operation).cases:
         expectation = oracle.expect(
             case.build(oracle.contract.operations[case.operation], IDS, "assay-1"), case.before
         )

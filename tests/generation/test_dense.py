@@ -33,37 +33,37 @@ UNREACHABLE: Final[dict[str, str]] = {}
 QUICK: Final = settings(database=None, derandomize=True, phases=[Phase.generate, Phase.shrink], max_examples=2000)
 
 
-def bodies(oracle: Oracle, role: str, **options: bool) -> SearchStrategy[dict[str, Any]]:
-    if role == "create":
+def bodies(oracle: Oracle, name: str, **options: bool) -> SearchStrategy[dict[str, Any]]:
+    if name == "create":
         return create_bodies(oracle, PROJECT, CLUSTER, **options)
     return update_bodies(oracle, **options)
 
 
 @cache
-def drawn_bodies(oracle: Oracle, role: str, seed: int, references: bool = True) -> list[dict[str, Any]]:
-    return draws(bodies(oracle, role, references=references), DRAWS, seed)
+def drawn_bodies(oracle: Oracle, name: str, seed: int, references: bool = True) -> list[dict[str, Any]]:
+    return draws(bodies(oracle, name, references=references), DRAWS, seed)
 
 
-def judged(oracle: Oracle, role: str, drawn: list[dict[str, Any]]) -> list[Expectation]:
-    judge = Judge(oracle, role)
+def judged(oracle: Oracle, name: str, drawn: list[dict[str, Any]]) -> list[Expectation]:
+    judge = Judge(oracle, name)
     return [judge.expect(body) for body in drawn]
 
 
-def leaves(oracle: Oracle, role: str) -> list[str]:
-    return [leaf.pointer for leaf in oracle.bodies[role].leaves()]
+def leaves(oracle: Oracle, name: str) -> list[str]:
+    return [leaf.pointer for leaf in oracle.bodies[name].leaves()]
 
 
-@pytest.mark.parametrize("role", WRITES)
+@pytest.mark.parametrize("name", WRITES)
 @pytest.mark.parametrize("seed", [1])
-def test_every_leaf_occurs_in_20_of_500_accepted_draws(oracle: Oracle, role: str, seed: int) -> None:
-    drawn = drawn_bodies(oracle, role, seed)
+def test_every_leaf_occurs_in_20_of_500_accepted_draws(oracle: Oracle, name: str, seed: int) -> None:
+    drawn = drawn_bodies(oracle, name, seed)
     assert len(drawn) == DRAWS
     refused = [
-        expectation for expectation in judged(oracle, role, drawn) if expectation.outcome is not Outcome.ACCEPT
+        expectation for expectation in judged(oracle, name, drawn) if expectation.outcome is not Outcome.ACCEPT
     ]
     assert refused == []
     counts = Counter(pointer for body in drawn for pointer in set(pointers.keys(body)))
-    rare = {pointer: counts[pointer] for pointer in leaves(oracle, role) if counts[pointer] < OCCURRENCES}
+    rare = {pointer: counts[pointer] for pointer in leaves(oracle, name) if counts[pointer] < OCCURRENCES}
     assert set(rare) == set(UNREACHABLE)
 
 
@@ -75,26 +75,26 @@ def test_draws_are_no_copies_of_each_other(oracle: Oracle) -> None:
 
 
 def test_the_document_has_the_leaves_that_the_counts_were_made_for(oracle: Oracle) -> None:
-    assert [len(leaves(oracle, role)) for role in WRITES] == [168, 61]
+    assert [len(leaves(oracle, name)) for name in WRITES] == [168, 61]
 
 
-@pytest.mark.parametrize("role", WRITES)
-def test_without_references_an_acceptance_assumes_nothing(oracle: Oracle, role: str) -> None:
-    drawn = drawn_bodies(oracle, role, 3, references=False)
-    expectations = judged(oracle, role, drawn)
+@pytest.mark.parametrize("name", WRITES)
+def test_without_references_an_acceptance_assumes_nothing(oracle: Oracle, name: str) -> None:
+    drawn = drawn_bodies(oracle, name, 3, references=False)
+    expectations = judged(oracle, name, drawn)
     assert {expectation.outcome for expectation in expectations} == {Outcome.ACCEPT}
     assert [expectation.assumes for expectation in expectations if expectation.assumes] == []
 
 
-@pytest.mark.parametrize("role", WRITES)
-def test_without_references_only_what_assumes_something_is_left_out(oracle: Oracle, role: str) -> None:
-    present = {key for body in drawn_bodies(oracle, role, 3, references=False) for key in pointers.keys(body)}
-    missing = [pointer for pointer in leaves(oracle, role) if pointer not in present]
+@pytest.mark.parametrize("name", WRITES)
+def test_without_references_only_what_assumes_something_is_left_out(oracle: Oracle, name: str) -> None:
+    present = {key for body in drawn_bodies(oracle, name, 3, references=False) for key in pointers.keys(body)}
+    missing = [pointer for pointer in leaves(oracle, name) if pointer not in present]
     assumed: dict[str, set[str]] = {pointer: set() for pointer in missing}
-    for body in drawn_bodies(oracle, role, 1)[:200]:
+    for body in drawn_bodies(oracle, name, 1)[:200]:
         held = set(pointers.keys(body))
         places_assumed = {
-            reason.location.removeprefix("/body") for reason in Judge(oracle, role).expect(body).assumes
+            reason.location.removeprefix("/body") for reason in Judge(oracle, name).expect(body).assumes
         }
         for pointer in missing:
             if pointer in held and not any(_within(place, pointer) for place in places_assumed):
@@ -119,16 +119,16 @@ def test_without_gpu_no_device_is_asked_for(oracle: Oracle) -> None:
 
 
 def test_nulls_occur_in_creations_and_never_in_updates(oracle: Oracle) -> None:
-    def nulls(role: str) -> int:
-        return sum(any(value is None for value in body["spec"].values()) for body in drawn_bodies(oracle, role, 1))
+    def nulls(name: str) -> int:
+        return sum(any(value is None for value in body["spec"].values()) for body in drawn_bodies(oracle, name, 1))
 
     assert nulls("create") >= 5
     assert nulls("update") == 0
 
 
-@pytest.mark.parametrize("role", WRITES)
-def test_draws_are_fast_enough(oracle: Oracle, role: str) -> None:
-    strategy = bodies(oracle, role)
+@pytest.mark.parametrize("name", WRITES)
+def test_draws_are_fast_enough(oracle: Oracle, name: str) -> None:
+    strategy = bodies(oracle, name)
     draws(strategy, 20, 1)
     start = time.process_time()  # processor time: the goal is for one core, whoever else is busy
     draws(strategy, 300, 2)
@@ -141,11 +141,11 @@ def test_the_same_seed_draws_the_same(oracle: Oracle) -> None:
     assert draws(strategy, 50, 11) != draws(strategy, 50, 12)
 
 
-@pytest.mark.parametrize("role", WRITES)
-def test_the_simplest_body_is_the_plain_one(oracle: Oracle, role: str) -> None:
-    simplest = find(bodies(oracle, role), lambda _: True, settings=QUICK)
+@pytest.mark.parametrize("name", WRITES)
+def test_the_simplest_body_is_the_plain_one(oracle: Oracle, name: str) -> None:
+    simplest = find(bodies(oracle, name), lambda _: True, settings=QUICK)
     assert simplest["spec"] == PLAIN_SPEC
-    if role == "create":
+    if name == "create":
         assert simplest == {"name": "name-0", "projectId": PROJECT, "clusterId": CLUSTER, "spec": PLAIN_SPEC}
 
 

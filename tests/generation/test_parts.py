@@ -27,9 +27,9 @@ def leaf(kind: str, pointer: str = "/spec/newField", **rest: Any) -> Node:
     return Node(pointer, "", kind, **rest)
 
 
-@pytest.mark.parametrize("role", ["create", "update"])
-def test_every_plain_value_is_valid(oracle: Oracle, role: str) -> None:
-    for node in oracle.bodies[role].leaves():
+@pytest.mark.parametrize("operation", ["create", "update"])
+def test_every_plain_value_is_valid(oracle: Oracle, operation: str) -> None:
+    for node in oracle.bodies[operation].leaves():
         target = node.items if node.items is not None else node
         validator = Validator(target)
         for value in pool(target).values:

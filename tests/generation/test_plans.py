@@ -13,9 +13,9 @@ from assay.generation.cases import ACCEPT, REJECT
 from assay.generation.plans import Plan, Plans, plans
 
 RULE_ID = re.compile(
-    r"(?P<rule>[a-z-]+/[a-z0-9-]+)\[(?P<role>create|update|metrics|pod_metrics)-(?P<side>accept|reject)\]"
+    r"(?P<rule>[a-z-]+/[a-z0-9-]+)\[(?P<operation>create|update|metrics|pod_metrics)-(?P<side>accept|reject)\]"
 )
-SCHEMA_ID = re.compile(r"(?P<role>[a-z_]+)/(?P<place>[A-Za-z0-9.*_-]+)\[(?P<side>accept|reject)\]")
+SCHEMA_ID = re.compile(r"(?P<operation>[a-z_]+)/(?P<place>[A-Za-z0-9.*_-]+)\[(?P<side>accept|reject)\]")
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,10 @@ def test_ids_are_unique_and_of_one_form(found: Plans) -> None:
 def test_every_rule_has_each_side_it_can_have_on_each_operation(found: Plans) -> None:
     wanted = set()
     for rule in load().rules:
-        for role in rule.applies:
+        for operation in rule.applies:
             for side, cases in ((ACCEPT, rule.accepts), (REJECT, rule.rejects)):
-                if any(case.on is None or role in case.on for case in cases):
-                    wanted.add(f"{rule.id}[{role}-{side}]")
+                if any(case.on is None or operation in case.on for case in cases):
+                    wanted.add(f"{rule.id}[{operation}-{side}]")
     assert {plan.id for plan in found.rules} == wanted
 
 
@@ -53,14 +53,14 @@ def test_the_cases_of_a_plan_are_what_its_id_says(found: Plans) -> None:
         match = RULE_ID.fullmatch(plan.id)
         assert match is not None
         for case in plan.cases:
-            assert (case.operation, case.side) == (match["role"], match["side"]), case.id
+            assert (case.operation, case.side) == (match["operation"], match["side"]), case.id
             assert load().rule(match["rule"]).area == match["rule"].split("/")[0]
             if case.side == REJECT:
                 assert case.reason.id == match["rule"]
     for plan in found.schema:
         match = SCHEMA_ID.fullmatch(plan.id)
         assert match is not None
-        assert {(case.operation, case.side) for case in plan.cases} == {(match["role"], match["side"])}
+        assert {(case.operation, case.side) for case in plan.cases} == {(match["operation"], match["side"])}
 
 
 def test_no_plan_is_empty_and_no_case_is_in_two(found: Plans) -> None:
@@ -72,25 +72,25 @@ def test_no_plan_is_empty_and_no_case_is_in_two(found: Plans) -> None:
 def test_every_constrained_place_of_a_body_has_a_refusal_planned(found: Plans) -> None:
     """By pointer: what the tree constrains beyond its type has a plan of its own."""
     ids = {plan.id for plan in found.schema}
-    for role, root in Oracle(load()).bodies.items():
+    for operation, root in Oracle(load()).bodies.items():
         for node in root.walk():
             if node.bounds or node.enum or node.pattern:
-                assert f"{role}/{node.pointer.strip('/').replace('/', '.')}[{REJECT}]" in ids
+                assert f"{operation}/{node.pointer.strip('/').replace('/', '.')}[{REJECT}]" in ids
 
 
 def test_both_sides_of_parameters_are_planned(found: Plans) -> None:
     ids = {plan.id for plan in found.schema}
-    for role in ("metrics", "pod_metrics"):
-        assert {f"{role}/query.numberOfSamples[{side}]" for side in (ACCEPT, REJECT)} <= ids
+    for operation in ("metrics", "pod_metrics"):
+        assert {f"{operation}/query.numberOfSamples[{side}]" for side in (ACCEPT, REJECT)} <= ids
 
 
 def test_combinations_and_variations(found: Plans) -> None:
     assert {"compute[create-accept]", "autoscaling[create-accept]"} <= {plan.id for plan in found.combinations}
     varied = {variation.id for variation in found.variations}
     assert varied <= {
-        f"{rule.id}[{role}-{side}]"
+        f"{rule.id}[{operation}-{side}]"
         for rule in load().rules
-        for role in load().operations
+        for operation in load().operations
         for side in (ACCEPT, REJECT)
     }
 
