@@ -16,6 +16,7 @@ from assay.processes import started_by_us
 
 # Enough for a part to delete ten live workloads on a target that takes 2 s for each answer.
 GRACE_SECONDS: Final = 25.0
+INSIST_SECONDS: Final = 3.0
 _POLL_SECONDS: Final = 0.1
 _TAIL_CHARACTERS: Final = 1_500
 
@@ -72,7 +73,7 @@ def run(
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ask the child to clean up and end (SIGINT), insist (SIGTERM), and at last end its group (SIGKILL)."""
-    for sign, patience in ((signal.SIGINT, GRACE_SECONDS), (signal.SIGTERM, 3.0)):
+    for sign, patience in ((signal.SIGINT, GRACE_SECONDS), (signal.SIGTERM, INSIST_SECONDS)):
         if process.poll() is None:
             process.send_signal(sign)
             try:

@@ -91,14 +91,20 @@ def workloads(plane: Embedded) -> list[dict[str, Any]]:
     return [each for each in found if each.get("phase") not in {"Deleting", "Terminating", "Deleted"}]
 
 
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    """Wait until ``condition`` holds while ``process`` runs."""
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until ``condition`` holds; TimeoutError when it does not come to hold."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        if process.poll() is not None or time.monotonic() > deadline:
-            said = process.communicate()[0]
-            pytest.fail(f"what was waited for did not come, exit code {process.returncode}: {said}")
+        if time.monotonic() > deadline:
+            raise TimeoutError("what was waited for did not come")
         time.sleep(0.05)
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    """Wait until ``condition`` holds while ``process`` runs."""
+    wait_until(lambda: condition() or process.poll() is not None)
+    if process.poll() is not None and not condition():
+        pytest.fail(f"what was waited for did not come, exit code {process.returncode}: {process.communicate()[0]}")
 
 
 def verdict(out: Path) -> dict[str, Any]:
