@@ -74,9 +74,6 @@ def benchmark(**given: Any) -> None:
     from rich.console import Console
 
     from assay.client.settings import load_settings
-    from assay.run.conduct import conduct
-    from assay.run.join import join
-    from assay.run.plan import plan
 
     load_flags.check_together(given)
     console = Console(highlight=False)
@@ -84,10 +81,16 @@ def benchmark(**given: Any) -> None:
     chosen_settings = {name: given[name] for name in _SETTINGS if given[name] is not None}
     settings = load_settings(chosen_settings, config=given["config"])
     if given["worker"]:
+        from assay.run.join import join
+
         place = (given["master_host"] or "", load.master_port)
         raise typer.Exit(
             join(settings, place, console, processes=load.processes, seconds=load.join_seconds, otel=load.otel)
         )
+    # Imported late: what conducts a run takes 0.5 s to import, which a worker need not pay.
+    from assay.run.conduct import conduct
+    from assay.run.plan import plan
+
     chosen = plan("benchmark", (), load)
     if settings.embedded:
         chosen = replace(chosen, defaults={**chosen.defaults, "max_live": _EMBEDDED_LIVE})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +132,10 @@ def test_an_overlay_that_spoils_the_document_is_found_by_validation(tmp_path: Pa
     with pytest.raises(ContractError) as caught:
         load(None, file)
     assert f"with {file} is not valid OpenAPI 3.0 at info/version" in caught.value.message
+
+
+def test_reading_the_contract_imports_no_command_line_and_no_differ() -> None:
+    """The package around the overlay module does, and its import takes longer than all the rest of the reading."""
+    code = "import sys; from assay.contract.documents import load; load(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"deepdiff", "jsonschema", "click"} & set(done.stdout.split())
