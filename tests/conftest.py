@@ -26,3 +26,8 @@ def real_time_afterwards() -> Iterator[None]:
 def oracle() -> Oracle:
     """One oracle over the shipped contract."""
     return Oracle(load())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first: begun last, one would keep a single worker busy while the others have nothing left to do."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -25,6 +25,8 @@ from assay.reference.variants import VARIANTS
 from contract_tests import test_access as contract
 from tests.checks.stage import InProcess, Stage, stage
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["stage"]
 
 Make = Callable[..., Stage]

@@ -10,6 +10,8 @@ from assay.checks import fidelity, siblings
 from assay.reference.defects.fidelity import rows
 from tests.checks.scenes import Scenario, bench, blamed, live
 
+pytestmark = pytest.mark.slow
+
 SCENARIOS: Mapping[str, Scenario] = {
     "printable": lambda probe: fidelity.texts(probe, "t", "printable"),
     "beyond-ascii": lambda probe: fidelity.texts(probe, "t", "beyond-ascii"),

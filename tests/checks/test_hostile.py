@@ -24,6 +24,8 @@ from assay.reference.variants import VARIANTS
 from contract_tests import test_robustness as contract
 from tests.checks.stage import InProcess, Stage, Tamper, stage
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["stage"]
 
 Make = Callable[..., Stage]

@@ -11,6 +11,8 @@ from assay.checks import lifecycle, stages
 from assay.findings.model import Class
 from tests.checks.scenes import Scenario, bench, blamed, live
 
+pytestmark = pytest.mark.slow
+
 CHANGE = {change.id: change for change in stages.CHANGES}["several-at-once"]
 BAD_UPDATE, BAD_CREATION = stages.REFUSED_CHANGES[0], stages.REFUSED_CREATIONS[0]
 

@@ -18,6 +18,8 @@ from assay.findings.journal import read
 from assay.reference.embedded import Embedded
 from tests.run.whole import environment, place, serving
 
+pytestmark = pytest.mark.slow
+
 RULE = "compute/portion-limit-not-below-request"
 IDS = (
     f"rules/{RULE}[create-reject]",

@@ -18,6 +18,8 @@ from assay.client.exchange import Answer
 from assay.contract.request import Request
 from tests.checks.schemathesis_support import events, probing
 
+pytestmark = pytest.mark.slow
+
 SMALL = Sizes(coverage=6, fuzzing=18, scenarios=8, steps=5, shrinks=40)
 
 

@@ -21,6 +21,8 @@ from assay.contract import documents
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Outcome, Request
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = documents.load()
 ORACLE = Oracle(CONTRACT)
 SOURCE = CaseSource(CONTRACT)

@@ -14,6 +14,8 @@ from assay.cli import lazy
 from assay.cli.main import _COMMANDS, app
 from tests.cli.conftest import Assay
 
+pytestmark = pytest.mark.slow
+
 # Each takes 40 to 600 ms to import. `assay --help` took 1.1 s while it imported them, 0.2 s without.
 HEAVY = {
     *("httpx", "hypothesis", "jinja2", "jsonschema", "jsonschema_rs", "locust", "numpy", "oas_patch", "pytest"),

@@ -12,6 +12,8 @@ import pytest
 
 from assay import folders
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(folders.__file__).resolve().parents[1]
 FOLDERS = ("openapi", "contract_tests", "load_tests")
 

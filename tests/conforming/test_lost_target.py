@@ -9,7 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from assay.reference import embedded
+
+pytestmark = pytest.mark.slow
 
 PART = "lifecycle"
 # So many creations are on the run's ledger when the target dies: some tests are over, most have not begun.

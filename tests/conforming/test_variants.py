@@ -11,6 +11,8 @@ from assay.reference.store import StoredWorkload
 from assay.reference.variants import VARIANTS, Variant
 from tests.conforming.memory import WIRE, Alarms, alarms
 
+pytestmark = pytest.mark.slow
+
 # Tests that look at what variants differ in; of all others every fiftieth.
 CHOSEN = (
     "lifecycle/read-your-writes-0",

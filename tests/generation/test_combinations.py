@@ -24,6 +24,8 @@ from assay.generation.combinations import (
 )
 from assay.generation.completion import Judge
 
+pytestmark = pytest.mark.slow
+
 IDS: Final = TargetIds(
     "4711", "6d8e0a4c-1f2b-4c3d-8e5f-000000000001", {"workload": "6d8e0a4c-1f2b-4c3d-8e5f-000000000002"}
 )

@@ -21,6 +21,8 @@ from assay.generation.completion import Judge
 from assay.generation.dense import create_bodies, draws, update_bodies
 from assay.generation.samples import PLAIN_SPEC
 
+pytestmark = pytest.mark.slow
+
 PROJECT: Final = "4711"
 CLUSTER: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000001"
 DRAWS: Final = 500

@@ -18,6 +18,8 @@ from assay.generation.completion import NOWHERE
 from assay.generation.packing import Pack, pack
 from assay.generation.plans import plans
 
+pytestmark = pytest.mark.slow
+
 SUBJECT = Subject(Source.SCHEMA, "type", "/body")
 
 

@@ -12,6 +12,8 @@ from assay.contract.oracle import Oracle
 from assay.generation.cases import ACCEPT, REJECT
 from assay.generation.plans import Plan, Plans, plans
 
+pytestmark = pytest.mark.slow
+
 RULE_ID = re.compile(
     r"(?P<rule>[a-z-]+/[a-z0-9-]+)\[(?P<operation>create|update|metrics|pod_metrics)-(?P<side>accept|reject)\]"
 )

@@ -10,6 +10,8 @@ from assay.load.measures import Errors, NotStarted
 from assay.load.recorder import Collector
 from tests.bench.truth import Reading, finish, readings, server, start
 
+pytestmark = pytest.mark.slow
+
 RATE, SECONDS = 200.0, 10.0
 """Two whole cycles of the freezing server, 2,000 requests; their spacing of 5 ms is the resolution of percentiles."""
 

@@ -17,6 +17,8 @@ from tests.cli.conftest import assay as assay
 from tests.run.whole import assay as run_assay
 from tests.run.whole import place, serving, verdict, workloads
 
+pytestmark = pytest.mark.slow
+
 METRICS = "get_inference_workload_metrics"
 SECONDS, REQUESTS = 9, 360
 """A comparison needs eight time blocks, of a second at least."""

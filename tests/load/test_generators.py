@@ -13,6 +13,8 @@ from tests.bench.figure import Note
 from tests.client.servers import raw_serving
 from tests.load.test_client import WHOLE, answering, numbered
 
+pytestmark = pytest.mark.slow
+
 
 def test_what_is_not_installed_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generators, "PLACES", str(tmp_path))

@@ -20,6 +20,8 @@ from assay.reference.embedded import Embedded
 from tests.load.test_scale_out import free_port
 from tests.run.whole import PATIENCE, end, environment, place, wait_for, workloads
 
+pytestmark = pytest.mark.slow
+
 ROOT: Final = Path(__file__).parents[2]
 OPEN: Final = ROOT / "load_tests" / "locustfile.py"
 CLOSED: Final = ROOT / "load_tests" / "closed_users.py"

@@ -17,6 +17,8 @@ from assay.load.messages import Report, decode, encode
 from assay.load.recorder import MEASURES, VERSION, Collector, Observations, Recorder
 from tests.bench import day
 
+pytestmark = pytest.mark.slow
+
 
 def record(recorder: Recorder, due: float, latency: float, error: str | None = None, operation: str = "get") -> None:
     recorder.started(due, due)

@@ -25,6 +25,8 @@ from assay.load.options import LoadOptions, RunFile
 from assay.reference import embedded
 from assay.reference.embedded import Embedded
 
+pytestmark = pytest.mark.slow
+
 PROFILES = """
 [short]
 stages = [{ name = "warm-up", duration = "0.5s", measured = false }, { name = "steady", duration = "5s" }]

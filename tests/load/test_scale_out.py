@@ -26,6 +26,8 @@ from tests.load import namespaces
 from tests.load.namespaces import HUB, Machine
 from tests.run.whole import begin, end, place, wait_for, workloads
 
+pytestmark = pytest.mark.slow
+
 PROFILES = """
 [short]
 stages = [{ name = "steady", duration = "3s" }]

@@ -16,6 +16,8 @@ from assay.reference import patching
 from assay.reference.behaviour import Behaviour
 from assay.reference.defects.rules import rule_off
 
+pytestmark = pytest.mark.slow
+
 JUDGED = {"rule-enforced", "accepts-valid", "schema-enforced"}
 RULES = documents.load().rules
 BREAKABLE = [rule for rule in RULES if rule.rejects]

@@ -13,6 +13,8 @@ from assay.prove.suite import SuiteTest, collect, near_operation, ordered
 from assay.prove.trial import findings_of, try_defect
 from assay.reference.defects import catalogue
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = (
     "request-schema/create/spec.compute.cpuCoreRequest/minimum",
     "request-schema/update/spec.servingConfiguration.requestTimeoutSeconds/type",

@@ -22,6 +22,8 @@ from assay.reference import embedded
 from assay.reference.embedded import Embedded, Options, start
 from tests.reference.harness import COLLECTION, NOWHERE
 
+pytestmark = pytest.mark.slow
+
 PARENT = """
 import sys, time
 from assay.reference.embedded import start

@@ -12,6 +12,8 @@ from assay.reference import patching
 from assay.reference.defects import catalogue
 from tests.reference.harness import Harness, Received
 
+pytestmark = pytest.mark.slow
+
 RULES = documents.load().rules
 CREATES = [rule for rule in RULES if "create" in rule.applies]
 

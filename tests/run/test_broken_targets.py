@@ -15,6 +15,8 @@ import pytest
 
 from tests.client.servers import Reply, always, raw_serving, serving
 
+pytestmark = pytest.mark.slow
+
 REPORTS = {"verdict.json", "report.html", "junit.xml", "allure-results", "summary.md"}
 
 

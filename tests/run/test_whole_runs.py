@@ -1,4 +1,4 @@
-"""Whole gates: two at once, interrupted, killed, with a canary for a secret; and findings replayed."""
+"""Whole gates: two at once, interrupted, killed, with a canary for a secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 
 from assay.reference.embedded import Embedded
 from tests.run.whole import (
-    ONE_RULE,
     REPORTS,
     assay,
     begin,
@@ -25,11 +24,12 @@ from tests.run.whole import (
     workloads,
 )
 
+pytestmark = pytest.mark.slow
+
 # Tests whose workloads live long enough to be caught alive, and that go on for a while.
 LONG = ["--only", "lifecycle", "--only", "concurrency"]
 # Five tests of a module that is collected in a second (the rules take six), each with a workload.
 FIVE = "lifecycle/gone"
-RULE = ONE_RULE.removeprefix("rules/")
 
 
 @pytest.fixture(scope="module")
@@ -132,24 +132,3 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def test_a_finding_is_told_and_replayed(tmp_path: Path, plane: Embedded) -> None:
-    with serving(f"rule-off/{RULE}") as broken:
-        code, said = assay(tmp_path, "gate", *place(broken), "--only", f"{ONE_RULE}[create-reject]", plane=broken)
-        assert code == 1, said
-        found = verdict(tmp_path / "reports" / "runs" / "latest")
-        (finding,) = (each for each in found["findings"] if each["class"] == "violation")
-        assert (finding["kind"], finding["rule"], finding["operation"]) == (
-            "rule-enforced",
-            RULE,
-            "create_inference1",
-        )
-        assert f"assay replay {finding['id']}" in said
-        code, said = assay(tmp_path, "replay", finding["id"], *place(broken)[2:], plane=broken)
-        assert (code, said.splitlines()[-1]) == (1, "still failing"), said
-    code, said = assay(tmp_path, "replay", finding["id"], *place(plane), plane=plane)
-    assert (code, said.splitlines()[-1]) == (0, "no longer failing"), said
-    code, said = assay(tmp_path, "replay", "F-00000000", *place(plane), plane=plane)
-    assert code == 2
-    assert f"it holds: {finding['id']}" in said
