@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -126,15 +125,6 @@ def test_nulls_occur_in_creations_and_never_in_updates(oracle: Oracle) -> None:
 
     assert nulls("create") >= 5
     assert nulls("update") == 0
-
-
-@pytest.mark.parametrize("name", WRITES)
-def test_draws_are_fast_enough(oracle: Oracle, name: str) -> None:
-    strategy = bodies(oracle, name)
-    draws(strategy, 20, 1)
-    start = time.process_time()  # processor time: the goal is for one core, whoever else is busy
-    draws(strategy, 300, 2)
-    assert 300 / (time.process_time() - start) >= 150
 
 
 def test_the_same_seed_draws_the_same(oracle: Oracle) -> None:
