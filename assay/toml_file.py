@@ -43,11 +43,11 @@ class NotAllowedError(ValueError):
 
 
 class KeyRefusedError(ValueError):
-    """A table is wrong at one of its keys; raised by a validator of the whole table."""
+    """A table is wrong at one of its keys, or ``below`` it; raised by a validator of the whole table."""
 
-    def __init__(self, key: Key, what: str) -> None:
+    def __init__(self, key: Key, what: str, *below: Key) -> None:
         super().__init__(what)
-        self.key = key
+        self.path = (key, *below)
 
 
 class TomlTable(BaseModel):
@@ -148,7 +148,7 @@ class TomlFile:
         where, key = (*path, *fault["loc"]), fault["loc"][-1] if fault["loc"] else "the file"
         cause = (fault.get("ctx") or {}).get("error")
         if isinstance(cause, KeyRefusedError):
-            self.refuse((*where, cause.key), str(cause))
+            self.refuse((*where, *cause.path), str(cause))
         if cause is not None and not isinstance(cause, NotAllowedError):
             self.refuse((*where, ""), str(cause))
         around = _schema(model, fault["loc"][:-1]).get("properties", {})

@@ -57,7 +57,7 @@ def load_options(given: Mapping[str, Any]) -> LoadOptions:
 
 def duration(text: str | None, flag: str) -> float | None:
     """Seconds of ``30s``, ``2m``, ``1m30s``, ``500ms`` or a plain number of seconds."""
-    from assay.load.toml_file import parse_duration
+    from assay.toml_file import parse_duration
 
     if text is None:
         return None

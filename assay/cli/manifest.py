@@ -51,7 +51,7 @@ def manifest(
     from assay.client.settings import load_settings
     from assay.load.manifest import VERSIONS, Wanted
     from assay.load.manifest import manifest as made
-    from assay.load.toml_file import parse_duration
+    from assay.toml_file import parse_duration
 
     if operator not in VERSIONS:
         raise SettingsError(f"--operator {operator} is none of: {', '.join(VERSIONS)}")

@@ -6,17 +6,16 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import ConfigDict, Field, PlainValidator, model_validator
 
 from assay import folders
 from assay.errors import SettingsError
 from assay.load.arrivals import Ramp, Schedule
-from assay.load.toml_file import Table, read
+from assay.toml_file import Duration, KeyRefusedError, Number, TomlFile, TomlTable, unknown
 
 FILE: Final = "profiles.toml"
-_PROFILE_KEYS: Final = ("about", "arrivals", "in_flight", "timeout", "patience", "stages", "scenarios", "search")
-_STAGE_KEYS: Final = ("name", "from", "to", "duration", "measured")
-_SEARCH_KEYS: Final = ("least", "most", "precision", "step", "settle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +42,24 @@ class Stage:
     measured: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RateSearch:
+class RateSearch(TomlTable):
     """Looks for the highest factor that keeps the SLOs: bisection between ``least`` and ``most``.
 
     Every try runs ``settle`` seconds unmeasured and ``step`` seconds measured; it ends when the factor is known to
     ``precision`` (a ratio: 0.1 means 10 %).
     """
 
-    least: float
-    most: float
-    precision: float
-    step: float
-    settle: float
+    least: Annotated[float, PlainValidator(Number(0.001))]
+    most: Annotated[float, PlainValidator(Number())]
+    precision: Annotated[float, PlainValidator(Number(0.01, 1.0))] = 0.1
+    step: Annotated[float, PlainValidator(Duration(1.0))] = 10.0
+    settle: Annotated[float, PlainValidator(Duration())] = 2.0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.most < self.least:
+            raise KeyRefusedError("most", f"most = {self.most:g}; allowed: a number from {self.least:g}")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,82 +138,82 @@ def _stretched(stages: tuple[Stage, ...], duration: float) -> tuple[Stage, ...]:
     )
 
 
+class _StageTable(TomlTable):
+    name: str | None = None
+    start: Annotated[float, PlainValidator(Number(most=10_000))] | None = Field(default=None, alias="from")
+    end: Annotated[float, PlainValidator(Number(most=10_000))] = Field(default=1.0, alias="to")
+    seconds: Annotated[float, PlainValidator(Duration())] = Field(alias="duration")
+    measured: bool = True
+
+    def stage(self, number: int) -> Stage:
+        """The stage; ``number`` names it where the file does not."""
+        start = self.end if self.start is None else self.start
+        return Stage(self.name or f"stage {number}", start, self.end, self.seconds, self.measured)
+
+
+class _LoadTable(TomlTable):
+    """What every scenario has; other keys are its own parameters and are checked by the scenario."""
+
+    model_config = ConfigDict(extra="allow")
+
+    rate: Annotated[float, PlainValidator(Number(0.001, 1e6))]
+    burst: Annotated[int, PlainValidator(Number(1, 1000, whole=True))] = 1
+
+
+class _ProfileTable(TomlTable):
+    about: str = ""
+    arrivals: Literal["constant", "poisson"] = "constant"
+    in_flight: Annotated[int, PlainValidator(Number(1, 100_000, whole=True))] = 200
+    timeout: Annotated[float, PlainValidator(Duration())] = 10.0
+    patience: Annotated[float, PlainValidator(Duration())] | None = None
+    stages: list[_StageTable] = Field(default_factory=list)
+    scenarios: dict[str, _LoadTable] = Field(default_factory=dict)
+    search: RateSearch | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        known = available()
+        for name in self.scenarios:
+            if name not in known:
+                raise KeyRefusedError("scenarios", unknown(name, known), name)
+        if not self.stages and self.search is None:
+            raise ValueError("a profile needs stages or a search")
+        if self.search is None and not any(stage.measured for stage in self.stages):
+            raise KeyRefusedError("stages", "no stage is measured")
+        if not self.scenarios:
+            raise ValueError(f"a profile needs at least one scenario; allowed: {', '.join(known)}")
+        return self
+
+    def profile(self, name: str) -> Profile:
+        return Profile(
+            name=name,
+            about=self.about,
+            loads=tuple(
+                Load(scenario, load.rate, load.model_extra or {}, load.burst)
+                for scenario, load in self.scenarios.items()
+            ),
+            stages=tuple(table.stage(number) for number, table in enumerate(self.stages, start=1)),
+            poisson=self.arrivals == "poisson",
+            in_flight=self.in_flight,
+            timeout=self.timeout,
+            patience=self.timeout if self.patience is None else self.patience,
+            search=self.search,
+        )
+
+
 def load_profile(name: str, file: Path | None = None) -> Profile:
     """Read one profile, from the shipped file or the user's own; SettingsError names line, value, allowed values."""
-    file = file or folders.top("load_tests") / FILE
-    whole = read(file)
-    if name not in whole:
-        near = difflib.get_close_matches(name, list(whole), n=1)
+    toml = TomlFile.read(file or folders.top("load_tests") / FILE)
+    if name not in toml.values:
+        near = difflib.get_close_matches(name, list(toml.values), n=1)
         meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise SettingsError(f"{file} holds no profile {name!r}{meant}", hint=f"it holds: {', '.join(whole)}")
-    return _profile(name, whole.table(name))
-
-
-def _profile(name: str, table: Table) -> Profile:
-    table.only(_PROFILE_KEYS)
-    timeout = table.duration("timeout", 10.0)
-    stages = tuple(_stage(number, row) for number, row in enumerate(table.tables("stages")))
-    search = _search(table.table("search")) if "search" in table else None
-    if not stages and search is None:
-        table.fail(None, "a profile needs stages or a search")
-    if search is None and not any(stage.measured for stage in stages):
-        table.fail("stages", "no stage is measured")
-    return Profile(
-        name=name,
-        about=table.text("about"),
-        loads=tuple(_load(scenario, table.table("scenarios")) for scenario in _scenarios(table)),
-        stages=stages,
-        poisson=table.choice("arrivals", ("constant", "poisson"), "constant") == "poisson",
-        in_flight=table.integer("in_flight", 200, least=1, most=100_000),
-        timeout=timeout,
-        patience=table.duration("patience", timeout),
-        search=search,
-    )
-
-
-def _scenarios(table: Table) -> Table:
-    scenarios = table.table("scenarios")
-    known = available()
-    if not list(scenarios):
-        table.fail(
-            None, "a profile needs at least one scenario", f"[{table.path[0]}.scenarios.NAME], NAME one of {known}"
+        raise SettingsError(
+            f"{toml.file} holds no profile {name!r}{meant}", hint=f"it holds: {', '.join(toml.values)}"
         )
-    scenarios.only(known)
-    return scenarios
+    return toml.table(_ProfileTable, name).profile(name)
 
 
 def available() -> list[str]:
     """The names of the shipped scenarios: the files of load_tests/scenarios."""
     files = (folders.top("load_tests") / "scenarios").glob("*.py")
     return sorted(file.stem for file in files if not file.stem.startswith("_"))
-
-
-def _load(scenario: str, scenarios: Table) -> Load:
-    table = scenarios.table(scenario)
-    parameters = {key: table.raw(key) for key in table if key not in ("rate", "burst")}
-    burst = table.integer("burst", 1, least=1, most=1000)
-    return Load(scenario, table.number("rate", least=0.001, most=1e6), parameters, burst)
-
-
-def _stage(number: int, table: Table) -> Stage:
-    table.only(_STAGE_KEYS)
-    end = table.number("to", 1.0, most=10_000)
-    return Stage(
-        name=table.text("name", f"stage {number + 1}"),
-        start=table.number("from", end, most=10_000),
-        end=end,
-        seconds=table.duration("duration"),
-        measured=table.flag("measured", default=True),
-    )
-
-
-def _search(table: Table) -> RateSearch:
-    table.only(_SEARCH_KEYS)
-    least = table.number("least", least=0.001)
-    return RateSearch(
-        least=least,
-        most=table.number("most", least=least),
-        precision=table.number("precision", 0.1, least=0.01, most=1.0),
-        step=table.duration("step", 10.0, least=1.0),
-        settle=table.duration("settle", 2.0),
-    )

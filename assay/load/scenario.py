@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from assay import folders
 from assay.errors import SettingsError
-from assay.load.toml_file import parse_duration
+from assay.toml_file import parse_duration
 
 if TYPE_CHECKING:
     from assay.load.world import World

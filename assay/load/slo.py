@@ -6,18 +6,20 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import ConfigDict, Field, PlainValidator
 
 from assay import folders
 from assay.load.scaling_laws import UNITS
-from assay.load.toml_file import Table, read
+from assay.toml_file import Number, TomlFile, TomlTable, unknown
 
 FILE: Final = "slo.toml"
 LATENCIES: Final = {"p50_ms": "p50", "p90_ms": "p90", "p95_ms": "p95", "p99_ms": "p99", "p99.9_ms": "p99.9"}
 """Key in the file -> key among the measured percentiles."""
 
-_RATIOS: Final = ("error_ratio", "rate_ratio")
-_TOP: Final = ("default", "targets", "laws", "stalls")
+_Milliseconds = Annotated[float, PlainValidator(Number(most=1e7))]
+_Ratio = Annotated[float, PlainValidator(Number(most=1.0))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,46 @@ class Kept:
         return {"name": self.name, "limit": self.limit, "value": self.value, "ok": self.ok}
 
 
+class _LimitsTable(TomlTable):
+    """Limits of one operation; a key that is not written is not limited."""
+
+    error_ratio: _Ratio | None = None
+    rate_ratio: _Ratio | None = None
+    p50_ms: _Milliseconds | None = None
+    p90_ms: _Milliseconds | None = None
+    p95_ms: _Milliseconds | None = None
+    p99_ms: _Milliseconds | None = None
+    p999_ms: _Milliseconds | None = Field(default=None, alias="p99.9_ms")
+
+    def given(self) -> dict[str, float]:
+        """The limits that are written, by their keys, in the order of the keys above."""
+        written: dict[str, float] = self.model_dump(by_alias=True, exclude_none=True)
+        return written
+
+
+class _StallsTable(TomlTable):
+    share: _Ratio | None = None
+
+
+class _LayerTable(TomlTable):
+    """Limits for all targets or for one; each further table is named after an operation."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, _LimitsTable]
+
+    default: _LimitsTable = _LimitsTable()
+    laws: dict[str, Annotated[float, PlainValidator(Number())]] = Field(default_factory=dict)
+    stalls: _StallsTable = _StallsTable()
+
+    def limits(self, operation: str) -> dict[str, float]:
+        own = self.__pydantic_extra__.get(operation)
+        return self.default.given() | (own.given() if own else {})
+
+
+class _ObjectivesTable(_LayerTable):
+    targets: dict[str, _LayerTable] = Field(default_factory=dict)
+
+
 def load_objectives(
     operations: Iterable[str], file: Path | None = None, *, base_url: str | None = None
 ) -> Objectives:
@@ -54,41 +96,35 @@ def load_objectives(
 
     Those of ``[targets."BASE URL"]`` go before the general ones, these before [default].
     """
-    file = file or folders.top("load_tests") / FILE
     names = tuple(operations)
-    table = read(file)
-    table.only((*_TOP, *names))
-    layers = [table]
-    targets = table.table("targets")
-    for url in targets:
-        layer = targets.table(url)
-        layer.only(key for key in (*_TOP, *names) if key != "targets")
+    toml = TomlFile.read(file or folders.top("load_tests") / FILE)
+    general = toml.table(_ObjectivesTable)
+    _refuse_unknown(toml, general, (), (*names, "targets"))
+    layers: list[_LayerTable] = [general]
+    for url, layer in general.targets.items():
+        _refuse_unknown(toml, layer, ("targets", url), names)
         if base_url is not None and url.rstrip("/") == base_url.rstrip("/"):
             layers.append(layer)
-    by_operation = {}
-    for name in names:
-        limits: dict[str, float] = {}
-        for layer in layers:
-            limits |= _limits(layer.table("default")) | _limits(layer.table(name))
-        by_operation[name] = limits
+    by_operation: dict[str, dict[str, float]] = {name: {} for name in names}
     laws: dict[str, float] = {}
     share = 1.0
     for layer in layers:
-        growth, stalls = layer.table("laws"), layer.table("stalls")
-        growth.only(UNITS)
-        stalls.only(("share",))
-        laws |= {variable: growth.number(variable) for variable in growth}
-        share = stalls.number("share", share, most=1.0)
-    return Objectives(by_operation, str(file), laws, share)
+        for name in names:
+            by_operation[name] |= layer.limits(name)
+        laws |= layer.laws
+        share = share if layer.stalls.share is None else layer.stalls.share
+    return Objectives(by_operation, str(toml.file), laws, share)
 
 
-def _limits(table: Table) -> dict[str, float]:
-    table.only((*LATENCIES, *_RATIOS))
-    limits = {}
-    for key in table:
-        most = 1.0 if key in _RATIOS else 1e7
-        limits[key] = table.number(key, most=most)
-    return limits
+def _refuse_unknown(toml: TomlFile, layer: _LayerTable, path: tuple[str, ...], known: Iterable[str]) -> None:
+    """SettingsError for a table that no operation is named after, and for a law without a variable of its name."""
+    tables = (*known, "default", "laws", "stalls")
+    for name in layer.__pydantic_extra__:
+        if name not in tables:
+            toml.refuse((*path, name), unknown(name, tables))
+    for variable in layer.laws:
+        if variable not in UNITS:
+            toml.refuse((*path, "laws", variable), unknown(variable, UNITS))
 
 
 def judge(
@@ -100,7 +136,7 @@ def judge(
     due: float,
     started: int,
 ) -> tuple[Kept, ...]:
-    """Compare what was measured with the limits, in the order of the file's keys."""
+    """Compare what was measured with the limits, in the order of ``limits``."""
     return tuple(
         _kept(key, limit, _measured(key, latency_ms, requests, errors, due, started)) for key, limit in limits.items()
     )

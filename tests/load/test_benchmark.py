@@ -113,7 +113,7 @@ PROFILES = {
     "key": ("rates = 5", ("mine.toml:5", "rate is missing")),
     "rate": ("rate = -1", ("mine.toml:5", "-1")),
     "parameter": ("rate = 5\nscenarios.metrics.samples = 5000", ("samples = 5000", "0 to 1000")),
-    "syntax": ("rate = ", ("mine.toml", "line 5")),
+    "syntax": ("rate = ", ("mine.toml:5: not valid TOML", "https://toml.io shows the syntax")),
 }
 
 

@@ -100,7 +100,7 @@ MISTAKES = [
     ('[p]\nstages = [{ duration = "1s", measured = false }]\nscenarios.read.rate = 1', 2, "no stage is measured"),
     ('[p]\nstages = [{ duration = "1s" }]', 1, "at least one scenario"),
     ('[other]\nabout = ""\n\n[p]\nstages = 5', 5, "must be a list of tables"),
-    ("[p]\nstages = [\n", 3, "not TOML"),
+    ("[p]\nstages = [\n", 3, "not valid TOML"),
 ]
 
 
@@ -118,7 +118,7 @@ def test_a_mistake_is_told_with_line_value_and_what_is_allowed(
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="does not exist"):
+    with pytest.raises(SettingsError, match="cannot be read: No such file"):
         load_profile("p", tmp_path / "none.toml")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from assay.contract.documents import load
 from assay.findings.record import Record
 from assay.findings.slo import missed
 from assay.load import outcome
@@ -15,7 +16,7 @@ from assay.load.slo import Kept, load_objectives
 def test_the_summary_tells_stalls_from_slowness(median: float, says: bool) -> None:
     kept = Kept("p99_ms", 1_000.0, 3_000.0, ok=False)
     result = Result("get_inference", "read", 40.0, 400, 400, 0, {"p50": median, "p99": 3_000.0}, {}, {}, {}, (kept,))
-    (finding,) = outcome.findings([result], load_objectives(("read",)))
+    (finding,) = outcome.findings([result], load_objectives(load().operations))
     assert ("stalls: few answers" in finding.summary) is says
     assert finding.summary.startswith("p99_ms of get_inference is 3000")
 
