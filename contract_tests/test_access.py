@@ -2,52 +2,80 @@
 
 import dataclasses
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from assay.checks import access
-from assay.checks.access_forgeries import FORGERIES, Forgery, OpaqueTokenError
-from assay.checks.deviation import Deviation
-from assay.checks.exchange import Exchange
-from assay.checks.lending import Lending, readable
-from assay.checks.metrics_host import first_pod
-from assay.checks.probe import PLAIN_SPEC, Probe, Workload
+from assay.checks.access import FORGERIES, Forgery, OpaqueTokenError
+from assay.checks.exchange import Deviation, Exchange
+from assay.checks.resources import find_id, known_ids, main_resource, plain_request
+from assay.checks.shared_fixture import SharedFixture, readable
+from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
+from assay.contract.documents import Contract, Operation
 from assay.contract.request import Request
 
 pytestmark = pytest.mark.concurrent
 
-READS = ("read", "metrics", "pod_metrics")
 MARK = "ASSAY_UNAUTHORIZED"
+POD_PATIENCE = 5.0
+"""Seconds to wait for what belongs to a workload; of what does not come in time, nobody's is asked for."""
 
 
 @contextmanager
-def private_workload(probe: Probe, test: str) -> Iterator[Workload]:
+def private_workload(target: TargetUnderTest, test: str) -> Iterator[LiveWorkload]:
     """A workload whose name, image and variable cannot be met anywhere else."""
-    name = probe.session.name("private")
+    name = target.session.name("private")
     spec = {
         **PLAIN_SPEC,
         "image": f"registry.example/{name}-image:1.0",
         "environmentVariables": [{"name": "ASSAY_PRIVATE", "value": f"{name}-value"}],
     }
-    with readable(probe, test, spec, name=name) as workload:
+    with readable(target, test, spec, name=name) as workload:
         yield workload
 
 
 @contextmanager
-def read_workload(probe: Probe, test: str) -> Iterator[tuple[Workload, str]]:
-    """The same with the id of one of its pods; of nobody's when it gets none."""
-    with private_workload(probe, test) as workload:
-        yield workload, first_pod(probe, workload.id) or str(uuid.uuid4())
+def read_workload(target: TargetUnderTest, test: str) -> Iterator[tuple[LiveWorkload, dict[str, str]]]:
+    """The same with the ids of what belongs to it, by resource; of those that it gets in time."""
+    with private_workload(target, test) as workload:
+        contract = target.contract
+        ids = {main_resource(contract): workload.id}
+        for operation in reads(contract):
+            for resource in operation.needs.values():
+                if resource not in ids:
+                    found = find_id(target, test, resource, ids, patience=POD_PATIENCE)
+                    ids[resource] = found or str(uuid.uuid4())
+        yield workload, ids
 
 
-SHARED = Lending(private_workload)
-READ = Lending(read_workload)
+SHARED = SharedFixture(private_workload)
+READ = SharedFixture(read_workload)
 
 
-def secrets_of(workload: Workload) -> dict[str, str]:
+def reads(contract: Contract) -> list[Operation]:
+    """The operations that tell something of a workload."""
+    return [each for each in contract.needing(main_resource(contract)) if each.writes is None]
+
+
+def updates(contract: Contract) -> list[Operation]:
+    return [contract.updating]
+
+
+def deletions(contract: Contract) -> list[Operation]:
+    return [contract.deletion]
+
+
+def creations(contract: Contract) -> list[Operation]:
+    return [contract.creation]
+
+
+def on_a_workload(contract: Contract) -> list[Operation]:
+    return [*reads(contract), *updates(contract), *deletions(contract)]
+
+
+def secrets_of(workload: LiveWorkload) -> dict[str, str]:
     return {
         "name": workload.name,
         "image": f"registry.example/{workload.name}-image:1.0",
@@ -55,132 +83,149 @@ def secrets_of(workload: Workload) -> dict[str, str]:
     }
 
 
-def request_for(role: str, workload: Workload, *, pod: str = "", mark: str = MARK) -> Request:
-    """A valid request of ``role``; an update adds an environment variable called ``mark``."""
-    path = {"workloadId": workload.id}
-    if role == "update":
-        return Request(role, path=path, body={"spec": {"environmentVariables": [{"name": mark, "value": "x"}]}})
-    if role not in {"metrics", "pod_metrics"}:
-        return Request(role, path=path)
-    end = datetime.now(UTC).replace(microsecond=0)
-    span = {"start": end - timedelta(minutes=1), "end": end}
-    query = (("metricType", "THROUGHPUT"), *((key, f"{at:%Y-%m-%dT%H:%M:%SZ}") for key, at in span.items()))
-    if role == "pod_metrics":
-        path["podId"] = pod
-    return Request(role, path=path, query=query)
+def request_for(operation: Operation, ids: dict[str, str], *, mark: str = MARK) -> Request:
+    """A valid request of ``operation``; an update adds an environment variable called ``mark``."""
+    return plain_request(operation, ids, {"environmentVariables": [{"name": mark, "value": "x"}]})
 
 
-def header_of(probe: Probe, forgery: Forgery) -> str | None:
+def ids_of(target: TargetUnderTest, workload: LiveWorkload) -> dict[str, str]:
+    return {main_resource(target.contract): workload.id}
+
+
+def header_of(target: TargetUnderTest, forgery: Forgery) -> str | None:
     try:
-        return forgery.header(probe.session.token())
+        return forgery.header(target.session.token())
     except OpaqueTokenError:
         pytest.skip("the token is no JWT, so its parts cannot be forged")
 
 
-def forge(probe: Probe, test: str, forgery: Forgery, request: Request, workload: Workload) -> Exchange:
+def forge(target: TargetUnderTest, test: str, forgery: Forgery, request: Request, workload: LiveWorkload) -> Exchange:
     """Send ``request`` for ``workload`` with forged credentials, and judge the answer."""
-    exchange = probe.send(
+    exchange = target.send(
         request,
         test=test,
         expectation=access.UNAUTHENTICATED,
         also=access.JUDGED_HERE,
-        auth=header_of(probe, forgery),
+        auth=header_of(target, forgery),
         setup=(workload.created,),
     )
     exchange = dataclasses.replace(exchange, shell=forgery.shell)
     return exchange.with_deviations(*access.forged(exchange, forgery), *access.leaks(exchange, secrets_of(workload)))
 
 
-def owner_read(probe: Probe, test: str, workload: Workload) -> Exchange:
-    return probe.send(Request("read", path={"workloadId": workload.id}), test=test, also=frozenset({404}))
+def owner_read(target: TargetUnderTest, test: str, workload: LiveWorkload) -> Exchange:
+    return target.send(target.contract.reading.request(workload=workload.id), test=test, also=frozenset({404}))
 
 
-def ids(role: str) -> str:
-    return role.replace("_", "-")
+def called(operation: Operation) -> str:
+    return operation.name.replace("_", "-")
 
 
-def forged(*roles: str) -> pytest.MarkDecorator:
-    """Every forgery for each of ``roles``; ids such as ``read/tampered-signature``."""
-    cases = [pytest.param(role, item, id=f"{ids(role)}/{item.id}") for role in roles for item in FORGERIES]
-    return pytest.mark.parametrize(("role", "forgery"), cases)
+def forged(operations: Callable[[Contract], Iterable[Operation]]) -> pytest.MarkDecorator:
+    """Every forgery for each of ``operations``; ids such as ``read/tampered-signature``."""
+
+    def cases(contract: Contract) -> list[object]:
+        return [
+            pytest.param(operation, item, id=f"{called(operation)}/{item.id}")
+            for operation in operations(contract)
+            for item in FORGERIES
+        ]
+
+    return pytest.mark.from_contract(("operation", "forgery"), cases)
 
 
-@forged(*READS)
-def test_forged_read(probe: Probe, test: str, role: str, forgery: Forgery) -> None:
-    with READ.borrow(probe, test) as (workload, pod):
-        probe.verify(forge(probe, test, forgery, request_for(role, workload, pod=pod), workload))
+def outsider(operations: Callable[[Contract], Iterable[Operation]]) -> pytest.MarkDecorator:
+    """Each of ``operations``, for the second identity."""
+
+    def cases(contract: Contract) -> list[object]:
+        return [pytest.param(each, id=f"{called(each)}/outsider") for each in operations(contract)]
+
+    return pytest.mark.from_contract("operation", cases)
 
 
-@forged("update")
-def test_forged_update(probe: Probe, test: str, role: str, forgery: Forgery) -> None:
+@forged(reads)
+def test_forged_read(target: TargetUnderTest, test: str, operation: Operation, forgery: Forgery) -> None:
+    with READ.acquire(target, test) as (workload, ids):
+        request = request_for(operation, ids)
+        target.verify(forge(target, test, forgery, request, workload))
+
+
+@forged(updates)
+def test_forged_update(target: TargetUnderTest, test: str, operation: Operation, forgery: Forgery) -> None:
     """Each forgery carries a mark of its own, so all of them can share one workload."""
     mark = f"{MARK}_{forgery.id.upper().replace('-', '_')}"
-    with SHARED.borrow(probe, test) as workload:
-        exchange = forge(probe, test, forgery, request_for(role, workload, mark=mark), workload)
-        after = owner_read(probe, test, workload)
-        probe.verify(exchange.with_deviations(*access.side_effects(exchange, after, marks=[mark])), after)
+    with SHARED.acquire(target, test) as workload:
+        exchange = forge(
+            target,
+            test,
+            forgery,
+            request_for(operation, ids_of(target, workload), mark=mark),
+            workload,
+        )
+        after = owner_read(target, test, workload)
+        target.verify(exchange.with_deviations(*access.side_effects(exchange, after, marks=[mark])), after)
 
 
-@forged("delete")
-def test_forged_delete(probe: Probe, test: str, role: str, forgery: Forgery) -> None:
-    with private_workload(probe, test) as workload:
-        exchange = forge(probe, test, forgery, request_for(role, workload), workload)
-        after = owner_read(probe, test, workload)
-        probe.verify(exchange.with_deviations(*access.side_effects(exchange, after)), after)
+@forged(deletions)
+def test_forged_delete(target: TargetUnderTest, test: str, operation: Operation, forgery: Forgery) -> None:
+    with private_workload(target, test) as workload:
+        exchange = forge(target, test, forgery, request_for(operation, ids_of(target, workload)), workload)
+        after = owner_read(target, test, workload)
+        target.verify(exchange.with_deviations(*access.side_effects(exchange, after)), after)
 
 
-@forged("create")
-def test_forged_create(probe: Probe, test: str, role: str, forgery: Forgery) -> None:
-    name = probe.name()
-    request = Request(role, body=probe.body(name=name))
-    with probe.creating(
+@forged(creations)
+def test_forged_create(target: TargetUnderTest, test: str, operation: Operation, forgery: Forgery) -> None:
+    name = target.name()
+    request = operation.request(body=target.body(name=name))
+    with target.creating(
         request,
         test=test,
         expectation=access.UNAUTHENTICATED,
         also=access.JUDGED_HERE,
-        auth=header_of(probe, forgery),
+        auth=header_of(target, forgery),
     ) as exchange:
         exchange = dataclasses.replace(exchange, shell=forgery.shell)
-        probe.verify(
-            exchange.with_deviations(*access.forged(exchange, forgery), *unwanted(probe, test, exchange, name))
+        target.verify(
+            exchange.with_deviations(*access.forged(exchange, forgery), *unwanted(target, test, exchange, name))
         )
 
 
-def unwanted(probe: Probe, test: str, refused: Exchange, name: str) -> Iterator[Deviation]:
+def unwanted(target: TargetUnderTest, test: str, refused: Exchange, name: str) -> Iterator[Deviation]:
     """What a refused creation created all the same; it is removed at once."""
     if refused.accepted:
         return
-    found = probe.session.find_by_name(name) or []
+    found = target.session.find_by_name(name) or []
     for entry in found:
-        probe.delete(str(entry["id"]), test=test, setup=(refused,))
+        target.delete(str(entry["id"]), test=test, setup=(refused,))
     yield from access.created(refused, found)
 
 
-def need_outsider(probe: Probe, test: str) -> None:
+def need_outsider(target: TargetUnderTest, test: str) -> None:
     """Skip unless a second identity is set and the target knows it: a refusal of everybody says nothing."""
-    if not probe.session.has_outsider:
+    if not target.session.has_outsider:
         pytest.skip("no second identity is set (ASSAY_OUTSIDER_TOKEN, or its client id and secret)")
-    nobody = Request("read", path={"workloadId": str(uuid.uuid4())})
-    known = probe.send(nobody, test=test, expectation=access.FOREIGN, also=access.JUDGED_HERE, auth="outsider")
+    nobody = target.contract.reading.request(workload=str(uuid.uuid4()))
+    known = target.send(nobody, test=test, expectation=access.FOREIGN, also=access.JUDGED_HERE, auth="outsider")
     if known.status == 401:
         pytest.skip("the second identity is refused everywhere (401), so its refusals say nothing about rights")
 
 
-@pytest.mark.parametrize("role", [*READS, "update", "delete"], ids=lambda role: f"{ids(role)}/outsider")
-def test_outsider(probe: Probe, test: str, role: str) -> None:
-    need_outsider(probe, test)
-    with private_workload(probe, test) as workload:
-        pod = (first_pod(probe, workload.id) if role == "pod_metrics" else None) or str(uuid.uuid4())
-        exchange = probe.send(
-            request_for(role, workload, pod=pod),
+@outsider(on_a_workload)
+def test_outsider(target: TargetUnderTest, test: str, operation: Operation) -> None:
+    need_outsider(target, test)
+    with private_workload(target, test) as workload:
+        ids = known_ids(target, test, operation, workload.id, patience=POD_PATIENCE)
+        exchange = target.send(
+            request_for(operation, ids),
             test=test,
             expectation=access.FOREIGN,
             also=access.JUDGED_HERE,
             auth="outsider",
             setup=(workload.created,),
         )
-        after = owner_read(probe, test, workload)
-        probe.verify(
+        after = owner_read(target, test, workload)
+        target.verify(
             exchange.with_deviations(
                 *access.foreign(exchange),
                 *access.leaks(exchange, secrets_of(workload)),
@@ -190,13 +235,13 @@ def test_outsider(probe: Probe, test: str, role: str) -> None:
         )
 
 
-@pytest.mark.parametrize("role", ["create"], ids=lambda role: f"{ids(role)}/outsider")
-def test_outsider_create(probe: Probe, test: str, role: str) -> None:
+@outsider(creations)
+def test_outsider_create(target: TargetUnderTest, test: str, operation: Operation) -> None:
     """Into a project in which the other identity has no right."""
-    need_outsider(probe, test)
-    name = probe.name()
-    request = Request(role, body=probe.body(name=name))
-    with probe.creating(
+    need_outsider(target, test)
+    name = target.name()
+    request = operation.request(body=target.body(name=name))
+    with target.creating(
         request, test=test, expectation=access.FOREIGN, also=access.JUDGED_HERE, auth="outsider"
     ) as exchange:
-        probe.verify(exchange.with_deviations(*access.foreign(exchange), *unwanted(probe, test, exchange, name)))
+        target.verify(exchange.with_deviations(*access.foreign(exchange), *unwanted(target, test, exchange, name)))

@@ -3,12 +3,12 @@
 import pytest
 
 from assay.checks.planned import run_cases
-from assay.checks.probe import Probe
+from assay.checks.target import TargetUnderTest
 from assay.generation.plans import Plan
 
 pytestmark = pytest.mark.concurrent
 
 
-def test_combinations(probe: Probe, test: str, plan: Plan) -> None:
+def test_combinations(target: TargetUnderTest, test: str, plan: Plan) -> None:
     """The rows of a pairwise covering array: ``compute[create-accept]``."""
-    run_cases(probe, test, plan.cases, probe.packs)
+    run_cases(target, test, plan.cases)

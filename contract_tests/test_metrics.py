@@ -7,14 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from assay.checks import metrics, metrics_csv, metrics_refusal
-from assay.checks.created import server_time
+from assay.checks import metrics, metrics_csv
+from assay.checks.echo import server_time
 from assay.checks.exchange import Exchange
 from assay.checks.metrics import TYPES, Asked
-from assay.checks.metrics_host import OPEN, SECOND, SHARED, SPAN, Measured, ask
-from assay.checks.probe import Probe
+from assay.checks.metrics_host import OPEN, SECOND, SHARED, SPAN, Measured, ask, measuring
+from assay.checks.target import TargetUnderTest
 from assay.client.exchange import Answer
-from assay.contract.request import Request
 
 pytestmark = pytest.mark.concurrent
 
@@ -52,12 +51,14 @@ def cases(*tables: tuple[str, object]) -> pytest.MarkDecorator:
 
 
 @contextmanager
-def served(probe: Probe, test: str, whose: str, *, running: bool = True) -> Iterator[tuple[Measured, str | None]]:
+def served(
+    target: TargetUnderTest, test: str, whose: str, *, running: bool = True
+) -> Iterator[tuple[Measured, str | None]]:
     """A workload with a past (any, where it need not be ``running``), and one of its pods when ``whose`` says so.
 
     Skips where there is none.
     """
-    with SHARED.borrow(probe, test) as host:
+    with SHARED.acquire(target, test) as host:
         if running and host.problem is not None:
             pytest.skip(f"no metrics to judge: {host.problem}")
         yield host, pod_of(host) if whose == "pod" else None
@@ -80,97 +81,97 @@ def judged(asked: Asked, exchange: Exchange) -> Exchange:
 
 
 @pytest.mark.parametrize("case", [pytest.param(None, id="pod/pod-of-another-workload")])
-def test_pod_of_another_workload(probe: Probe, test: str, case: None) -> None:
+def test_pod_of_another_workload(target: TargetUnderTest, test: str, case: None) -> None:
     """First in the file, because a second workload takes as long to get ready as the first one."""
-    with probe.several(2), SECOND.borrow(probe, test) as other, served(probe, test, "workload") as (host, _):
+    with target.several(2), SECOND.acquire(target, test) as other, served(target, test, "workload") as (host, _):
         asked = Asked(TYPES, min(host.start, other.start), max(host.end, other.end))  # both were serving in it
-        exchange = ask(probe, test, host.workload, asked, pod=pod_of(other), expectation=OPEN)
-        probe.verify(exchange.with_deviations(*metrics_refusal.stranger(exchange, "pod-of-another-workload")))
+        exchange = ask(target, test, host.workload, asked, pod=pod_of(other), expectation=OPEN)
+        target.verify(exchange.with_deviations(*metrics.stranger(exchange, "pod-of-another-workload")))
 
 
 @cases(*((f"types/{'+'.join(types).lower()}", types) for types in COMBINATIONS))
-def test_types(probe: Probe, test: str, whose: str, case: tuple[str, ...]) -> None:
-    with served(probe, test, whose) as (host, pod):
+def test_types(target: TargetUnderTest, test: str, whose: str, case: tuple[str, ...]) -> None:
+    with served(target, test, whose) as (host, pod):
         asked = host.asked(*case, samples=5)
-        probe.verify(judged(asked, ask(probe, test, host.workload, asked, pod=pod)))
+        target.verify(judged(asked, ask(target, test, host.workload, asked, pod=pod)))
 
 
 @cases(("types/together", None))
-def test_together(probe: Probe, test: str, whose: str, case: None) -> None:
+def test_together(target: TargetUnderTest, test: str, whose: str, case: None) -> None:
     """What each type has alone is not lost when both are asked for at once."""
-    with served(probe, test, whose) as (host, pod):
+    with served(target, test, whose) as (host, pod):
         both = host.asked(*TYPES, samples=5)
-        alone = {kind: ask(probe, test, host.workload, host.asked(kind, samples=5), pod=pod) for kind in TYPES}
-        together = ask(probe, test, host.workload, both, pod=pod)
+        alone = {kind: ask(target, test, host.workload, host.asked(kind, samples=5), pod=pod) for kind in TYPES}
+        together = ask(target, test, host.workload, both, pod=pod)
         series = {kind: metrics.series_of(exchange.body()) for kind, exchange in alone.items() if exchange.accepted}
         lost = metrics.judge_together(series, metrics.series_of(together.body()), together.status)
-        probe.verify(*alone.values(), together.with_deviations(*lost))
+        target.verify(*alone.values(), together.with_deviations(*lost))
 
 
 @cases(*((f"samples/{'default' if samples is None else samples}", samples) for samples in SAMPLES))
-def test_samples(probe: Probe, test: str, whose: str, case: int | None) -> None:
-    with served(probe, test, whose) as (host, pod):
+def test_samples(target: TargetUnderTest, test: str, whose: str, case: int | None) -> None:
+    with served(target, test, whose) as (host, pod):
         asked = host.asked(*TYPES, samples=case)
-        probe.verify(judged(asked, ask(probe, test, host.workload, asked, pod=pod)))
+        target.verify(judged(asked, ask(target, test, host.workload, asked, pod=pod)))
 
 
 @cases(*((f"range/{name}", name) for name in RANGES))
-def test_range(probe: Probe, test: str, whose: str, case: str) -> None:
-    with served(probe, test, whose) as (host, pod):
+def test_range(target: TargetUnderTest, test: str, whose: str, case: str) -> None:
+    with served(target, test, whose) as (host, pod):
         asked = Asked(TYPES, *RANGES[case](host.start), 10)
-        exchange = judged(asked, ask(probe, test, host.workload, asked, pod=pod, also=UNMEASURED))
+        exchange = judged(asked, ask(target, test, host.workload, asked, pod=pod, also=UNMEASURED))
         series = metrics.series_of(exchange.body()) if exchange.accepted else []
-        probe.verify(exchange.with_deviations(*metrics.judge_life(host.created, clock_of(exchange), series)))
+        target.verify(exchange.with_deviations(*metrics.judge_life(host.created, clock_of(exchange), series)))
 
 
 @cases(("csv/latency", (LATENCY,)), ("csv/both", TYPES))
-def test_csv(probe: Probe, test: str, whose: str, case: tuple[str, ...]) -> None:
+def test_csv(target: TargetUnderTest, test: str, whose: str, case: tuple[str, ...]) -> None:
     """JSON, CSV and JSON again: only a past that did not change between the two can be compared.
 
     Three samples of two seconds fall on whole seconds, so that no spelling of a moment makes two of them one.
     """
-    with served(probe, test, whose) as (host, pod):
+    with served(target, test, whose) as (host, pod):
         asked = host.asked(*case, samples=3)
         before, table, after = (
-            ask(probe, test, host.workload, asked, pod=pod, accept=accept, also=frozenset({406}))
+            ask(target, test, host.workload, asked, pod=pod, accept=accept, also=frozenset({406}))
             for accept in (None, metrics_csv.CSV, None)
         )
         settled = before.status == after.status == 200 and before.body() == after.body()
         series = metrics.series_of(before.body()) if settled else None
-        probe.verify(before, table.with_deviations(*metrics_refusal.csv(asked, table, series)), after)
+        target.verify(before, table.with_deviations(*metrics_csv.judge_exchange(asked, table, series)), after)
 
 
-@cases(*metrics_refusal.MALFORMED.items())
-def test_malformed(probe: Probe, test: str, whose: str, case: metrics_refusal.Change) -> None:
+@cases(*metrics.MALFORMED.items())
+def test_malformed(target: TargetUnderTest, test: str, whose: str, case: metrics.QueryChange) -> None:
     """One parameter of a valid question is missing or not what its schema says."""
-    with served(probe, test, whose, running=False) as (host, pod):
-        path = {"workloadId": host.workload.id} | ({"podId": pod} if pod else {})
+    with served(target, test, whose, running=False) as (host, pod):
         query = case(dict(host.asked(*TYPES, samples=5).query))
-        request = Request("pod_metrics" if pod else "metrics", path=path, query=tuple(query.items()))
-        probe.verify(probe.send(request, test=test, setup=(host.workload.created,)))
+        operation = measuring(target.contract, of_pod=pod is not None)
+        request = operation.request(query=tuple(query.items()), workload=host.workload.id, pod=pod or "")
+        target.verify(target.send(request, test=test, setup=(host.workload.created,)))
 
 
 @cases(("unknown-workload", None))
-def test_unknown_workload(probe: Probe, test: str, whose: str, case: None) -> None:
+def test_unknown_workload(target: TargetUnderTest, test: str, whose: str, case: None) -> None:
     end = datetime.now(UTC).replace(microsecond=0)
-    path = {"workloadId": str(uuid.uuid4())} | ({"podId": str(uuid.uuid4())} if whose == "pod" else {})
     query = Asked(TYPES, end - timedelta(minutes=1), end).query
-    request = Request("pod_metrics" if whose == "pod" else "metrics", path=path, query=query)
-    probe.verify(probe.send(request, test=test, expectation=metrics_refusal.UNKNOWN_WORKLOAD))
+    operation = measuring(target.contract, of_pod=whose == "pod")
+    request = operation.request(query=query, workload=str(uuid.uuid4()), pod=str(uuid.uuid4()))
+    target.verify(target.send(request, test=test, expectation=metrics.UNKNOWN_WORKLOAD))
 
 
 @pytest.mark.parametrize("case", [pytest.param(None, id="pod/unknown-pod")])
-def test_unknown_pod(probe: Probe, test: str, case: None) -> None:
-    with served(probe, test, "workload", running=False) as (host, _):
+def test_unknown_pod(target: TargetUnderTest, test: str, case: None) -> None:
+    with served(target, test, "workload", running=False) as (host, _):
         stranger = str(uuid.uuid4())
-        exchange = ask(probe, test, host.workload, host.asked(), pod=stranger, expectation=OPEN)
-        probe.verify(exchange.with_deviations(*metrics_refusal.stranger(exchange, "unknown-pod")))
+        exchange = ask(target, test, host.workload, host.asked(), pod=stranger, expectation=OPEN)
+        target.verify(exchange.with_deviations(*metrics.stranger(exchange, "unknown-pod")))
 
 
 @pytest.mark.parametrize("case", [pytest.param(None, id="workload/not-ready")])
-def test_not_ready(probe: Probe, test: str, case: None) -> None:
+def test_not_ready(target: TargetUnderTest, test: str, case: None) -> None:
     """Right after its creation a workload has no metrics, or none yet; it may say so in any documented way."""
-    with probe.workload(test) as workload:
+    with target.workload(test) as workload:
         end = datetime.now(UTC).replace(microsecond=0)
         asked = Asked(TYPES, end - timedelta(minutes=1), end, 5)
-        probe.verify(judged(asked, ask(probe, test, workload, asked, expectation=OPEN)))
+        target.verify(judged(asked, ask(target, test, workload, asked, expectation=OPEN)))

@@ -2,12 +2,12 @@
 
 import pytest
 
-from assay.checks import neighbours
-from assay.checks.probe import Probe
+from assay.checks import siblings
+from assay.checks.target import TargetUnderTest
 
 pytestmark = pytest.mark.concurrent
 
 
 @pytest.mark.parametrize("case", [pytest.param(None, id="update")])
-def test_neighbours(probe: Probe, test: str, case: None) -> None:
-    neighbours.update(probe, test)
+def test_neighbours(target: TargetUnderTest, test: str, case: None) -> None:
+    siblings.updated_beside(target, test)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from assay.checks import referring
-from assay.checks.probe import Probe
+from assay.checks import fidelity, specs
+from assay.checks.target import TargetUnderTest
 
 pytestmark = pytest.mark.concurrent
 
 
-@pytest.mark.parametrize("number", range(referring.SPECS), ids=lambda number: f"read-back-{number}")
-def test_read_back(probe: Probe, test: str, number: int) -> None:
-    referring.read_back(probe, test, number)
+@pytest.mark.parametrize("number", range(specs.REFERRING_SPECS), ids=lambda number: f"read-back-{number}")
+def test_read_back(target: TargetUnderTest, test: str, number: int) -> None:
+    fidelity.references(target, test, number)

@@ -3,12 +3,12 @@
 import pytest
 
 from assay.checks.planned import run_cases
-from assay.checks.probe import Probe
+from assay.checks.target import TargetUnderTest
 from assay.generation.plans import Plan
 
 pytestmark = pytest.mark.concurrent
 
 
-def test_rules(probe: Probe, test: str, plan: Plan) -> None:
+def test_rules(target: TargetUnderTest, test: str, plan: Plan) -> None:
     """One rule, one operation, one side: ``compute/portion-limit-not-below-request[create-reject]``."""
-    run_cases(probe, test, plan.cases, probe.packs)
+    run_cases(target, test, plan.cases)

@@ -3,12 +3,12 @@
 import pytest
 
 from assay.checks.planned import run_cases
-from assay.checks.probe import Probe
+from assay.checks.target import TargetUnderTest
 from assay.generation.plans import Plan
 
 pytestmark = pytest.mark.concurrent
 
 
-def test_schema(probe: Probe, test: str, plan: Plan) -> None:
+def test_schema(target: TargetUnderTest, test: str, plan: Plan) -> None:
     """One place, one operation, one side: ``create/spec.compute.gpuPortionRequest[reject]``."""
-    run_cases(probe, test, plan.cases, probe.packs)
+    run_cases(target, test, plan.cases)

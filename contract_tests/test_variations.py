@@ -3,12 +3,12 @@
 import pytest
 
 from assay.checks.planned import run_variation
-from assay.checks.probe import Probe
+from assay.checks.target import TargetUnderTest
 from assay.generation.plans import Variation
 
 pytestmark = pytest.mark.concurrent
 
 
-def test_variations(probe: Probe, test: str, plan: Variation) -> None:
+def test_variations(target: TargetUnderTest, test: str, plan: Variation) -> None:
     """One rule, one operation, one side: ``autoscaling/max-not-below-min[create-reject]``."""
-    run_variation(probe, test, plan.cases)
+    run_variation(target, test, plan.cases)

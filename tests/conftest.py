@@ -1,25 +1,15 @@
 """What holds for all of assay's own tests."""
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import settings
 
 from assay.contract.documents import load
 from assay.contract.oracle import Oracle
-from assay.prove import timing
 
 # Drawn the same way every time: a run in CI says something about the change, not about luck. Searching with fresh
 # random numbers is what `assay certify` and a developer's own runs are for.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.load_profile("repeatable")
-
-
-@pytest.fixture(autouse=True)
-def real_time_afterwards() -> Iterator[None]:
-    """What one test tried on a shared clock, the next one waits for in real time."""
-    yield
-    timing.uninstall()
 
 
 @pytest.fixture(scope="session")

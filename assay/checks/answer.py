@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from assay.checks.deviation import Deviation
+from assay.checks.exchange import Deviation
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer
 from assay.contract.documents import Contract, Operation
+from assay.contract.operations import Kind
 from assay.contract.request import Json
 from assay.contract.schema import Validator, build
 from assay.findings.model import Class
@@ -30,16 +31,16 @@ class AnswerChecks:
         self._contract = contract
         self._mask = mask
         self._validators: dict[tuple[str, int, str], Validator] = {}
-        for role, operation in contract.operations.items():
+        for name, operation in contract.operations.items():
             for status, response in operation.responses.items():
                 for kind, schema in response.content.items():
                     if schema is not None:
                         node = build(contract, schema, f"/paths/{operation.id}/responses/{status}")
-                        self._validators[role, status, kind] = Validator(node, "/response/body")
+                        self._validators[name, status, kind] = Validator(node, "/response/body")
 
-    def judge(self, role: str, answer: Answer) -> Iterator[Deviation]:
+    def judge(self, name: str, answer: Answer) -> Iterator[Deviation]:
         """Yield every deviation of ``answer`` that can be told without knowing the request."""
-        operation = self._contract.operations[role]
+        operation = self._contract.operations[name]
         yield from self._echo(answer)
         yield from _internals(operation, answer)
         if answer.status in BUSY:
@@ -113,16 +114,16 @@ _INTERNALS: Final = re.compile(
     re.MULTILINE,
 )
 
-_TOLD: Final = 20_000
+_SHOWN: Final = 20_000
 """Bytes of an error that are looked at: some echo a megabyte that was sent."""
 
 
 def _internals(operation: Operation, answer: Answer) -> Iterator[Deviation]:
     if answer.status < 400:
         return
-    told = answer.body[:_TOLD].decode("utf-8", "replace")
+    shown = answer.body[:_SHOWN].decode("utf-8", "replace")
     # Within JSON the line breaks of a trace are escaped.
-    found = _INTERNALS.search(told.replace("\\n", "\n").replace("\\t", "\t").replace('\\"', '"'))
+    found = _INTERNALS.search(shown.replace("\\n", "\n").replace("\\t", "\t").replace('\\"', '"'))
     if found is not None:
         yield Deviation(
             Class.ADVISORY,
@@ -173,7 +174,7 @@ def _content_type(operation: Operation, answer: Answer, documented: tuple[str, .
 
 def _code(operation: Operation, answer: Answer, body: Mapping[str, Json]) -> Iterator[Deviation]:
     code = body.get("code")
-    is_status_body = answer.status >= 400 or operation.name == "delete"
+    is_status_body = answer.status >= 400 or operation.kind is Kind.DELETE
     if is_status_body and isinstance(code, int) and code != answer.status:
         yield Deviation(
             Class.VIOLATION,

@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from assay.checks import echo, lifecycle
-from assay.checks.deviation import Deviation
-from assay.checks.exchange import Exchange
-from assay.checks.probe import Probe, Workload
-from assay.contract.request import Expectation, Json, Outcome, Request
-from assay.findings.model import Class
+from assay.checks import deletion, echo, lifecycle
+from assay.checks.exchange import Deviation, Exchange, violation
+from assay.checks.target import LiveWorkload, TargetUnderTest
+from assay.contract.request import Expectation, Json, Outcome
 
 T = TypeVar("T")
 
@@ -43,59 +41,57 @@ def at_once(jobs: Sequence[Callable[[], T]]) -> list[T]:
         return list(pool.map(run, jobs))
 
 
-def creations(probe: Probe, test: str, count: int) -> None:
-    """Creations in parallel get distinct ids (the probe judges that) and each of them exists under its own name."""
+def creations(target: TargetUnderTest, test: str, count: int) -> None:
+    """Creations in parallel get distinct ids (the judge sees to that) and each of them exists under its own name."""
 
     def one() -> list[Exchange]:
-        with probe.workload(test) as workload:
-            told = lifecycle.read(probe, test, workload)
-            return [lifecycle.same_metadata(workload.created.object(), told, "parallel-create")]
+        with target.workload(test) as workload:
+            seen = lifecycle.read(target, test, workload)
+            return [lifecycle.same_metadata(workload.created.object(), seen, "parallel-create")]
 
-    probe.verify(*(exchange for found in at_once([one] * count) for exchange in found))
+    target.verify(*(exchange for found in at_once([one] * count) for exchange in found))
 
 
-def updates(probe: Probe, test: str, spec: Mapping[str, Json]) -> None:
+def updates(target: TargetUnderTest, test: str, spec: Mapping[str, Json]) -> None:
     """Updates of different fields at the same time lose nothing."""
-    with probe.workload(test, spec) as workload:
-        jobs = [lambda patch=patch: lifecycle.patch(probe, test, workload, patch) for patch in _FIELDS.values()]
+    with target.workload(test, spec) as workload:
+        jobs = [lambda patch=patch: lifecycle.patch(target, test, workload, patch) for patch in _FIELDS.values()]
         answered: list[Exchange] = at_once(jobs)
-        probe.verify(*(exchange for exchange in answered if exchange.status != 409))
+        target.verify(*(exchange for exchange in answered if exchange.status != 409))
         wanted: dict[str, Json] = {}
         for exchange, patch in zip(answered, _FIELDS.values(), strict=True):
             if exchange.accepted:  # 409: the target serialises by refusing, and the client is told
                 wanted |= patch
         final = lifecycle.settled(
-            probe,
+            target,
             test,
             workload,
             lambda body: not list(echo.differences(wanted, body.get("spec"))),
             after=tuple(exchange for exchange in answered if exchange.accepted),
         )
         lost = list(echo.differences(wanted, final.object().get("spec")))
-        probe.verify(final.with_deviations(*(_lost(pointer) for pointer in lost)))
+        target.verify(final.with_deviations(*(_lost(pointer) for pointer in lost)))
 
 
 def _lost(pointer: str) -> Deviation:
-    return Deviation(
-        Class.VIOLATION,
+    return violation(
         "parallel-update-lost",
-        None,
         f"/response/body{pointer}",
         f"{pointer} is lost when several fields are updated at the same time",
         "Each of these updates was accepted, and none of them names a field of another.",
     )
 
 
-def update_against_delete(probe: Probe, test: str) -> None:
+def update_against_delete(target: TargetUnderTest, test: str) -> None:
     """Updates and a deletion at the same time: any order is lawful, but the workload ends deleted."""
-    with probe.workload(test) as workload:
-        request = Request("delete", {"workloadId": workload.id})
+    with target.workload(test) as workload:
+        request = target.contract.deletion.request(workload=workload.id)
         setup = (workload.created,)
-        change = Request("update", {"workloadId": workload.id}, body={"spec": {"command": "late"}})
+        change = target.contract.updating.request(workload=workload.id, body={"spec": {"command": "late"}})
         late = threading.Event()
 
         def update() -> Exchange:
-            return probe.send(change, test=test, expectation=_OPEN, setup=setup)
+            return target.send(change, test=test, expectation=_OPEN, setup=setup)
 
         def update_late() -> Exchange:
             late.wait(_AHEAD)
@@ -103,40 +99,40 @@ def update_against_delete(probe: Probe, test: str) -> None:
 
         def delete() -> Exchange:
             late.wait(_AHEAD)
-            return probe.send(request, test=test, expectation=_OPEN, setup=setup)
+            return target.send(request, test=test, expectation=_OPEN, setup=setup)
 
         raced = at_once([update, delete, update_late])
         if raced[1].accepted:  # a second deletion would hide that an update has undone the first
-            probe.verify(*raced, lifecycle.await_deletion(probe, test, workload, *raced))
+            target.verify(*raced, deletion.await_deletion(target, test, workload, *raced))
         else:
-            probe.verify(*raced, *lifecycle.delete_and_wait(probe, test, workload, second=True))
+            target.verify(*raced, *deletion.delete_and_wait(target, test, workload, second=True))
 
 
-def reads_during_writes(probe: Probe, test: str) -> None:
+def reads_during_writes(target: TargetUnderTest, test: str) -> None:
     """While a workload is updated, reads see one update or another, whole, and never another workload."""
-    with probe.workload(test, {"image": "registry.example/echo:1.0", "command": "v0", "args": "v0"}) as workload:
+    with target.workload(test, {"image": "registry.example/echo:1.0", "command": "v0", "args": "v0"}) as workload:
         done = threading.Event()
 
         def write() -> list[Exchange]:
             try:
                 pairs = ({"command": f"v{number}", "args": f"v{number}"} for number in range(1, _ROUNDS + 1))
-                return [lifecycle.patch(probe, test, workload, pair) for pair in pairs]
+                return [lifecycle.patch(target, test, workload, pair) for pair in pairs]
             finally:
                 done.set()
 
         def watch() -> list[Exchange]:
             seen = []
             for _ in range(_ROUNDS * 2):
-                seen.append(_whole(lifecycle.read(probe, test, workload), workload))
+                seen.append(_whole(lifecycle.read(target, test, workload), workload))
                 if done.is_set():
                     break
             return seen
 
         results = at_once([write, *[watch] * _READERS])
-        probe.verify(*(exchange for found in results for exchange in found))
+        target.verify(*(exchange for found in results for exchange in found))
 
 
-def _whole(exchange: Exchange, workload: Workload) -> Exchange:
+def _whole(exchange: Exchange, workload: LiveWorkload) -> Exchange:
     body = exchange.object()
     spec = body.get("spec")
     found = []
@@ -148,7 +144,7 @@ def _whole(exchange: Exchange, workload: Workload) -> Exchange:
         )
     return exchange.with_deviations(
         *(
-            Deviation(Class.VIOLATION, check, None, place, summary, "Every update set both fields to the same value.")
+            violation(check, place, summary, "Every update set both fields to the same value.")
             for check, place, summary in found
         )
     )

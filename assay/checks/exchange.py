@@ -1,4 +1,4 @@
-"""One exchange: the request, the expectation stated before it, what came back, and what is wrong with it."""
+"""One exchange: the request, the expectation stated before it, what came back, and each way in which it deviates."""
 
 from __future__ import annotations
 
@@ -7,10 +7,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from assay.checks.deviation import Deviation
 from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.contract.request import Expectation, Json, Request
 from assay.findings.model import Class, Evidence, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One way in which an answer differs from the contract, before it becomes a finding with evidence.
+
+    ``rule`` is a rule id or schema keyword, ``location`` a templated pointer (``/response/body/createdAt``,
+    ``/body/spec/compute/gpuPortionLimit``); neither may hold a value drawn at random.
+    """
+
+    cls: Class
+    check: str
+    rule: str | None
+    location: str
+    summary: str
+    why: str
+
+
+def violation(check: str, location: str, summary: str, why: str, rule: str | None = None) -> Deviation:
+    """A deviation that the contract forbids."""
+    return Deviation(Class.VIOLATION, check, rule, location, summary, why)
+
+
+def gap(check: str, location: str, summary: str, why: str, rule: str | None = None) -> Deviation:
+    """A deviation about which the contract is silent, or contradicts itself."""
+    return Deviation(Class.GAP, check, rule, location, summary, why)
 
 
 @dataclass(frozen=True)

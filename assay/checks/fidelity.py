@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from assay.checks import settling
-from assay.checks.created import spec_echo
-from assay.checks.deviation import Deviation
-from assay.checks.exchange import Exchange
-from assay.checks.lifecycle import violation
-from assay.checks.probe import PLAIN_SPEC, Probe, Workload, created_id
-from assay.contract.request import Expectation, Json, Outcome, Request
+from assay.checks.echo import spec_echo
+from assay.checks.exchange import Deviation, Exchange, violation
+from assay.checks.lifecycle import same_metadata
+from assay.checks.sender import created_id
+from assay.checks.specs import referring_spec
+from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
+from assay.contract.request import Expectation, Json, Outcome
 
 _OPEN: Final = Expectation(Outcome.OPEN)
 _VALUES: Final = "/response/body/spec/environmentVariables/*/value"
@@ -66,90 +67,117 @@ CHANGED: Final[Mapping[str, Json]] = {
 """What an update may name beside plain values, each of which may be unknown to the target."""
 
 
-def texts(probe: Probe, test: str, group: str) -> None:
-    """Create with a group of texts, then let each variable have another one's: both times all must be told again.
+def texts(target: TargetUnderTest, test: str, group: str) -> None:
+    """Create with a group of texts, then let each variable have another one's: both times all must come back.
 
     Raises ContractBreachError with a violation for each kind of text that is not.
     """
     wanted = TEXTS[group]
     spec = {**PLAIN_SPEC, "environmentVariables": _variables(list(wanted.values()))}
-    with probe.creating(Request("create", body=probe.body(spec)), test=test, expectation=_OPEN) as created:
+    with target.creating(
+        target.contract.creation.request(body=target.body(spec)), test=test, expectation=_OPEN
+    ) as created:
         identity = created_id(created.answer)
         if identity is None:
             return
-        told = _read(probe, test, identity, created)
-        probe.verify(told.with_deviations(*_altered_answer(wanted, told, "created")))
-        _update(probe, test, created, identity, dict(reversed(list(wanted.items()))))
+        seen = _read(target, test, identity, created)
+        target.verify(seen.with_deviations(*_altered_answer(wanted, seen, "created")))
+        _update(target, test, created, identity, dict(reversed(list(wanted.items()))))
 
 
-def _update(probe: Probe, test: str, created: Exchange, identity: str, wanted: Mapping[str, str]) -> None:
+def _update(target: TargetUnderTest, test: str, created: Exchange, identity: str, wanted: Mapping[str, str]) -> None:
     change = {"environmentVariables": _variables(list(wanted.values()))}
-    request = Request("update", {"workloadId": identity}, body={"spec": change})
-    updated = probe.send(request, test=test, expectation=_OPEN, setup=(created,))
-    probe.verify(updated)
+    request = target.contract.updating.request(workload=identity, body={"spec": change})
+    updated = target.send(request, test=test, expectation=_OPEN, setup=(created,))
+    target.verify(updated)
     if not updated.accepted:
         return
-    told = settling.until(
-        probe, test, identity, lambda body: not [*altered(wanted, body, "updated")], (created, updated)
+    seen = settling.until(
+        target, test, identity, lambda body: not [*altered(wanted, body, "updated")], (created, updated)
     )
-    probe.verify(told.with_deviations(*_altered_answer(wanted, told, "updated")))
+    target.verify(seen.with_deviations(*_altered_answer(wanted, seen, "updated")))
 
 
-def order(probe: Probe, test: str) -> None:
-    """Where the order of a list has a meaning it is told as it was sent. Raises ContractBreachError."""
-    with probe.creating(Request("create", body=probe.body(ORDERED)), test=test, expectation=_OPEN) as created:
+def order(target: TargetUnderTest, test: str) -> None:
+    """Where the order of a list has a meaning it comes back as it was sent. Raises ContractBreachError."""
+    with target.creating(
+        target.contract.creation.request(body=target.body(ORDERED)), test=test, expectation=_OPEN
+    ) as created:
         identity = created_id(created.answer)
         if identity is not None:
-            told = _read(probe, test, identity, created)
-            probe.verify(told.with_deviations(*_echoed(told)))
+            seen = _read(target, test, identity, created)
+            target.verify(seen.with_deviations(*_echoed(seen)))
 
 
-def updated(probe: Probe, test: str) -> None:
+def updated(target: TargetUnderTest, test: str) -> None:
     """An update of what names other things is stored where it is taken. Raises ContractBreachError."""
-    with probe.workload(test) as workload:
+    with target.workload(test) as workload:
         for name, value in CHANGED.items():
             change = {name: value}
-            request = Request("update", {"workloadId": workload.id}, body={"spec": change})
-            answer = probe.send(request, test=test, expectation=_OPEN, setup=(workload.created,))
-            probe.verify(answer)
+            request = target.contract.updating.request(workload=workload.id, body={"spec": change})
+            answer = target.send(request, test=test, expectation=_OPEN, setup=(workload.created,))
+            target.verify(answer)
             if answer.accepted:
-                probe.verify(_holding(probe, test, workload, change, answer))
+                target.verify(_holding(target, test, workload, change, answer))
 
 
-def _holding(probe: Probe, test: str, workload: Workload, change: Mapping[str, Json], answer: Exchange) -> Exchange:
+def references(target: TargetUnderTest, test: str, number: int) -> None:
+    """Create what names things that may not exist on the target (a secret, a volume), and read what was taken.
+
+    A target may refuse them, and nothing is said about that here. What it takes it must store like everything else.
+    Raises ContractBreachError when the read does not hold what was sent.
+    """
+    sent = referring_spec(target, number)
+    if not sent:
+        return
+    request = target.contract.creation.request(body=target.body(sent))
+    with target.creating(request, test=test, expectation=_OPEN) as created:
+        identity = created_id(created.answer)
+        if identity is None:
+            return
+        seen = _read(target, test, identity, created)
+        if seen.accepted:
+            seen = same_metadata(created.object(), seen, "read")
+            seen = seen.with_deviations(*spec_echo(sent, seen.object(), "read"))
+        target.verify(seen)
+
+
+def _holding(
+    target: TargetUnderTest, test: str, workload: LiveWorkload, change: Mapping[str, Json], answer: Exchange
+) -> Exchange:
     def missing(body: Mapping[str, Json]) -> list[Deviation]:
         return [*spec_echo(change, body, "update")]
 
     setup = (workload.created, answer)
-    told = settling.until(probe, test, workload.id, lambda body: not missing(body), setup)
-    return told.with_deviations(*missing(told.object())) if told.accepted else told
+    seen = settling.until(target, test, workload.id, lambda body: not missing(body), setup)
+    return seen.with_deviations(*missing(seen.object())) if seen.accepted else seen
 
 
-def _echoed(told: Exchange) -> Iterator[Deviation]:
-    return spec_echo(ORDERED, told.object(), "read") if told.accepted else iter(())
+def _echoed(seen: Exchange) -> Iterator[Deviation]:
+    return spec_echo(ORDERED, seen.object(), "read") if seen.accepted else iter(())
 
 
 def _variables(values: Sequence[str]) -> list[Json]:
     return [{"name": f"TEXT_{number}", "value": value} for number, value in enumerate(values)]
 
 
-def _read(probe: Probe, test: str, identity: str, created: Exchange) -> Exchange:
-    request = Request("read", {"workloadId": identity})
-    return probe.send(request, test=test, expectation=Expectation(Outcome.ACCEPT), setup=(created,))
+def _read(target: TargetUnderTest, test: str, identity: str, created: Exchange) -> Exchange:
+    request = target.contract.reading.request(workload=identity)
+    return target.send(request, test=test, expectation=Expectation(Outcome.ACCEPT), setup=(created,))
 
 
-def _altered_answer(wanted: Mapping[str, str], told: Exchange, step: str) -> Iterator[Deviation]:
-    return altered(wanted, told.object(), step) if told.accepted else iter(())
+def _altered_answer(wanted: Mapping[str, str], seen: Exchange, step: str) -> Iterator[Deviation]:
+    return altered(wanted, seen.object(), step) if seen.accepted else iter(())
 
 
 def altered(wanted: Mapping[str, str], body: Mapping[str, Json], step: str) -> Iterator[Deviation]:
-    """Yield what is told otherwise, or more than once; an answer without such a list is judged elsewhere."""
+    """Yield what comes back otherwise, or more than once; an answer without such a list is judged elsewhere."""
     spec = body.get("spec")
     entries: Any = spec.get("environmentVariables") if isinstance(spec, Mapping) else None
     if not isinstance(entries, list):
         return
-    told = [(item.get("name"), item.get("value")) for item in entries if isinstance(item, Mapping)]
-    values = dict(told)
+    seen = [(item.get("name"), item.get("value")) for item in entries if isinstance(item, Mapping)]
+    values = dict(seen)
     for number, (what, text) in enumerate(wanted.items()):
         got = values.get(f"TEXT_{number}")
         if got != text:
@@ -160,7 +188,7 @@ def altered(wanted: Mapping[str, str], body: Mapping[str, Json], step: str) -> I
                 f"“The value of the environment variable.” Sent {text[:60]!r}, told {str(got)[:60]!r}: "
                 "what was accepted must be what is stored.",
             )
-    names = Counter(name for name, _ in told if isinstance(name, str) and name.startswith("TEXT_"))
+    names = Counter(name for name, _ in seen if isinstance(name, str) and name.startswith("TEXT_"))
     if any(times > 1 for times in names.values()):
         yield violation(
             f"entry-once-{step}",

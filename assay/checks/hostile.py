@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from assay.checks.aftermath import aftermath
 from assay.checks.answer import BUSY
-from assay.checks.deviation import Deviation
-from assay.checks.exchange import Exchange
-from assay.checks.probe import Probe
+from assay.checks.exchange import Deviation, Exchange
+from assay.checks.target import TargetUnderTest
 from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.findings.model import Class
@@ -130,8 +131,65 @@ def unknown_method(exchange: Exchange, method: str) -> Iterator[Deviation]:
         )
 
 
+@dataclass
+class SharedRead:
+    """One read and how many share it."""
+
+    read: Future[Exchange] = field(default_factory=Future)
+    members: int = 1
+
+
+class PlainReads:
+    """Shares the plain read that must be served after something hostile: one read clears all who waited for it.
+
+    A read that begins after a hostile exchange has ended, and is served, clears that exchange; and it clears every
+    other one that had ended by then. So those who come while a read is under way share the next one. Only when a
+    shared read fails must each send its hostile request again, alone, to tell which one did the harm. Each kind of
+    read (``key``) is shared on its own. Safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[str, SharedRead] = {}
+        self._turns: dict[str, threading.Lock] = {}
+        self._alone = threading.Lock()
+
+    def share(self, key: str, send: Callable[[], Exchange]) -> tuple[SharedRead, bool]:
+        """A round whose read began after this call, done; and whether the caller was the one to send it."""
+        with self._lock:
+            joined = self._open.get(key)
+            if joined is not None:
+                joined.members += 1
+            else:
+                own = self._open[key] = SharedRead()
+            turn = self._turns.setdefault(key, threading.Lock())
+        if joined is not None:
+            joined.read.exception()  # waits; whoever sent it raises it
+            return joined, False
+        with turn:  # those who come while another read is under way join this one
+            with self._lock:
+                del self._open[key]
+            try:
+                own.read.set_result(send())
+            except BaseException as error:
+                own.read.set_exception(error)
+                raise
+        return own, True
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One at a time: for those who look for the culprit."""
+        with self._alone:
+            yield
+
+
 def next_request(
-    probe: Probe, test: str, case: Hostile, after: Exchange, workload_id: str | None, again: Callable[[], object]
+    target: TargetUnderTest,
+    test: str,
+    case: Hostile,
+    after: Exchange,
+    workload_id: str | None,
+    again: Callable[[], object],
 ) -> Exchange:
     """A plain read after the hostile exchange ``after``, which must be answered as if nothing had happened.
 
@@ -139,16 +197,16 @@ def next_request(
     answer that is an Error body of the operation is taken). Others may share the read; when it fails, ``again`` sends
     the hostile request once more, to tell who did the harm.
     """
-    shared = aftermath(probe)
+    shared = target.state.keep("plain reads", PlainReads)
     alive = workload_id is not None
-    round_, mine = shared.share(workload_id or _NOBODY, lambda: _plain_read(probe, test, after, workload_id))
+    round_, mine = shared.share(workload_id or _NOBODY, lambda: _plain_read(target, test, after, workload_id))
     exchange = round_.read.result()
     if not _is_broken(exchange, alive=alive):
         return exchange if mine else replace(exchange, deviations=())
     if round_.members > 1:
         with shared.alone():
             again()
-            once_more = _plain_read(probe, test, after, workload_id)
+            once_more = _plain_read(target, test, after, workload_id)
         if _is_broken(once_more, alive=alive):
             exchange = once_more
         elif not mine:  # not this case; whoever sent the read tells of it, should nobody be caught
@@ -159,9 +217,9 @@ def next_request(
 _NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 
 
-def _plain_read(probe: Probe, test: str, after: Exchange, workload_id: str | None) -> Exchange:
-    read = Request("read", path={"workloadId": workload_id or _NOBODY})
-    return probe.send(read, test=test, expectation=OPEN, setup=(after,))
+def _plain_read(target: TargetUnderTest, test: str, after: Exchange, workload_id: str | None) -> Exchange:
+    read = target.contract.reading.request(workload=workload_id or _NOBODY)
+    return target.send(read, test=test, expectation=OPEN, setup=(after,))
 
 
 def _harmed(exchange: Exchange, case: Hostile) -> Exchange:
@@ -187,20 +245,20 @@ def _is_broken(exchange: Exchange, *, alive: bool) -> bool:
     return status != 200 if alive else status == 400 and "code" not in exchange.object()
 
 
-def send_beside(probe: Probe, test: str, case: Hostile, wire: Wire, role: str) -> Exchange:
+def send_beside(target: TargetUnderTest, test: str, case: Hostile, wire: Wire, operation: str) -> Exchange:
     """Send what belongs to no operation (odd paths and methods); only failures, silence and injections are judged.
 
-    ``role`` is the nearest operation, under which a finding is filed. 501 is lawful for a method (RFC 9110, 15.6.2).
+    ``operation`` is the nearest one, under which a finding is filed. 501 is lawful for a method (RFC 9110, 15.6.2).
     """
-    answer = probe.session.raw(wire.method, wire.target, headers=wire.headers, content=wire.content)
-    operation = probe.oracle.contract.operations[role].id
+    answer = target.session.raw(wire.method, wire.target, headers=wire.headers, content=wire.content)
+    called = target.contract.operations[operation].id
     found: list[Deviation] = []
     if isinstance(answer, NoAnswer):
-        found.append(_unanswered(answer, case, operation))
+        found.append(_unanswered(answer, case, called))
     elif answer.status >= 500 and answer.status not in BUSY and answer.status != 501:
-        found.append(_violation(f"hostile-{case.id}", f"{operation} answers {answer.status} to {case.what}", _WHY))
-    exchange = Exchange(Request(role), OPEN, answer, tuple(found), test, wire=wire)
-    return exchange.with_deviations(*_beyond(exchange, case, operation))
+        found.append(_violation(f"hostile-{case.id}", f"{called} answers {answer.status} to {case.what}", _WHY))
+    exchange = Exchange(Request(operation), OPEN, answer, tuple(found), test, wire=wire)
+    return exchange.with_deviations(*_beyond(exchange, case, called))
 
 
 def _violation(check: str, summary: str, why: str) -> Deviation:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from assay.checks.hostile import OPEN, Hostile
-from assay.checks.probe import PLAIN_SPEC
+from assay.checks.target import PLAIN_SPEC
 from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Json, Request
 
@@ -28,24 +28,24 @@ _MEGABYTE: Final = 1_100_000
 
 @dataclass(frozen=True, slots=True)
 class HostileBody:
-    """One hostile body. ``roles`` are the operations it is sent to."""
+    """One hostile body. ``operations`` are those it is sent to."""
 
     hostile: Hostile
     make: Make
     content_type: str | None = _JSON
     headers: tuple[tuple[str, str], ...] = ()
-    roles: tuple[str, ...] = ("create", "update")
-    undecided: tuple[str, ...] = ()  # roles for which it is open although it is settled for the others
+    operations: tuple[str, ...] = ("create", "update")
+    undecided: tuple[str, ...] = ()  # operations for which it is open although it is settled for the others
 
-    def in_gate(self, role: str) -> bool:
-        """Whether a short run sends it to ``role``; a long one sends everything everywhere."""
-        return self.hostile.id in CORE or (role == "create" and self.hostile.id not in RARE)
+    def in_gate(self, operation: str) -> bool:
+        """Whether a short run sends it to ``operation``; a long one sends everything everywhere."""
+        return self.hostile.id in CORE or (operation == "create" and self.hostile.id not in RARE)
 
-    def request(self, role: str, body: Body, path: Mapping[str, str]) -> Request:
+    def request(self, operation: str, body: Body, path: Mapping[str, str]) -> Request:
         """The request; beside the raw bytes stands what they hold, or what was meant when they hold nothing."""
         raw = self.make(body)
         return Request(
-            role, path=path, headers=self.headers, body=_read(raw, body), raw=raw, content_type=self.content_type
+            operation, path=path, headers=self.headers, body=_read(raw, body), raw=raw, content_type=self.content_type
         )
 
     def expectation(self, oracle: Oracle, request: Request) -> Expectation:
@@ -53,10 +53,10 @@ class HostileBody:
         return oracle.expect(request) if settled else OPEN
 
 
-def valid_body(role: str, create: Body) -> Body:
-    """A valid body for ``role`` with one variable in it, made from the valid creation ``create``."""
+def valid_body(operation: str, create: Body) -> Body:
+    """A valid body for ``operation`` with one variable in it, made from the valid creation ``create``."""
     spec: dict[str, Any] = {"environmentVariables": [{"name": "ASSAY_HOSTILE", "value": "x"}]}
-    return {**create, "spec": {**PLAIN_SPEC, **spec}} if role == "create" else {"spec": spec}
+    return {**create, "spec": {**PLAIN_SPEC, **spec}} if operation == "create" else {"spec": spec}
 
 
 def _read(raw: bytes, meant: Body) -> Json:
@@ -105,7 +105,7 @@ def _twice(body: Body) -> bytes:
 
 def _case(name: str, what: str, make: Make, **more: Any) -> HostileBody:
     """``more`` are fields of Hostile and of HostileBody."""
-    own = {key: more.pop(key) for key in ("content_type", "headers", "roles", "undecided") if key in more}
+    own = {key: more.pop(key) for key in ("content_type", "headers", "operations", "undecided") if key in more}
     return HostileBody(Hostile(name, what, **more), make, **own)
 
 
@@ -120,10 +120,10 @@ def _encoding() -> Iterator[HostileBody]:
     yield _case("nul-byte", "a NUL byte in a string", _value(b'"a\x00b"'), **lenient)
     yield _case("nul-escape", "the character U+0000 in a string", _value(b'"a\\u0000b"'), settled=True)
     yield _case(
-        "nul-in-name", "the character U+0000 in the name", _named(b"\\u0000"), settled=True, roles=("create",)
+        "nul-in-name", "the character U+0000 in the name", _named(b"\\u0000"), settled=True, operations=("create",)
     )
     yield _case(
-        "surrogate-in-name", "a lone surrogate in the name", _named(b"\\ud83d"), settled=True, roles=("create",)
+        "surrogate-in-name", "a lone surrogate in the name", _named(b"\\ud83d"), settled=True, operations=("create",)
     )
     yield _case("raw-line-break", "a raw line break in a string", _value(b'"a\nb"'), **lenient)
     yield _case("unknown-escape", "an escape that JSON does not have", _value(b'"\\x41"'), **lenient)
@@ -188,7 +188,9 @@ def _syntax() -> Iterator[HostileBody]:
 
 
 def _size() -> Iterator[HostileBody]:
-    yield _case("long-name", "a name of 100,000 characters", _named(b"a" * 100_000), large=True, roles=("create",))
+    yield _case(
+        "long-name", "a name of 100,000 characters", _named(b"a" * 100_000), large=True, operations=("create",)
+    )
     yield _case("long-string", "a string of 100,000 characters", _value(b'"' + b"a" * 100_000 + b'"'), large=True)
     yield _case("megabyte-string", "a string of a megabyte", _value(b'"' + b"a" * _MEGABYTE + b'"'), large=True)
     yield _case("megabyte-white-space", "a megabyte of white space", _around(b" " * _MEGABYTE), large=True)

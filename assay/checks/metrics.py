@@ -10,15 +10,14 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from assay.checks.created import CLOCK_TOLERANCE, moment
-from assay.checks.deviation import Deviation
-from assay.contract.request import Json
-from assay.findings.model import Class
+from assay.checks.echo import CLOCK_TOLERANCE, moment
+from assay.checks.exchange import Deviation, Exchange, gap, violation
+from assay.contract.request import Expectation, Json, Outcome, Reason, Source
 
 TYPES: Final = ("THROUGHPUT", "LATENCY")
 DEFAULT_SAMPLES: Final = 20
@@ -53,7 +52,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class MetricSeries:
     """One measurement of an answer, as far as it could be read. ``values`` are (timestamp, value) as sent."""
 
     type: str
@@ -72,24 +71,24 @@ def stamp(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S") + (f".{at.microsecond:06d}" if at.microsecond else "") + "Z"
 
 
-def series_of(body: Json) -> list[Series]:
+def series_of(body: Json) -> list[MetricSeries]:
     """The measurements of an answer; whatever breaks the schema is left out (the schema check tells it)."""
     found = body.get("measurements") if isinstance(body, Mapping) else None
     return [_series(item) for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
 
 
-def _series(item: Mapping[str, Json]) -> Series:
+def _series(item: Mapping[str, Json]) -> MetricSeries:
     labels, values = item.get("labels"), item.get("values")
     pairs = sorted((str(key), str(value)) for key, value in labels.items()) if isinstance(labels, Mapping) else []
     samples = [entry for entry in values if isinstance(entry, Mapping)] if isinstance(values, list) else []
-    return Series(
+    return MetricSeries(
         str(item.get("type")),
         tuple(pairs),
         tuple((entry.get("timestamp"), entry.get("value")) for entry in samples),
     )
 
 
-def count_of(series: list[Series], kind: str | None = None) -> int:
+def count_of(series: list[MetricSeries], kind: str | None = None) -> int:
     """How many samples there are in all, or of one type."""
     return sum(len(one.values) for one in series if kind is None or one.type.upper() == kind)
 
@@ -104,7 +103,7 @@ def judge(asked: Asked, body: Json) -> Iterator[Deviation]:
             yield deviation
 
 
-def _all(asked: Asked, found: list[Series]) -> Iterator[Deviation]:
+def _all(asked: Asked, found: list[MetricSeries]) -> Iterator[Deviation]:
     for one in found:
         yield from _type(asked, one)
         yield from _count(asked, one)
@@ -113,7 +112,7 @@ def _all(asked: Asked, found: list[Series]) -> Iterator[Deviation]:
             yield from judge_value(value)
     for (kind, _), times in Counter((one.type, one.labels) for one in found).items():
         if times > 1:
-            yield _gap(
+            yield gap(
                 "metrics-repeated-series",
                 f"{_SERIES}/labels",
                 "two measurements have the same type and labels",
@@ -121,19 +120,19 @@ def _all(asked: Asked, found: list[Series]) -> Iterator[Deviation]:
             )
 
 
-def _type(asked: Asked, one: Series) -> Iterator[Deviation]:
+def _type(asked: Asked, one: MetricSeries) -> Iterator[Deviation]:
     kind = one.type.upper()
     if kind in asked.types:
         return
     if kind in TYPES:
-        yield _violation(
+        yield violation(
             "metrics-type-filter",
             f"{_SERIES}/type",
             "a measurement has a type that was not asked for",
             f"metricType: “Specify which data to request.” Asked for {', '.join(asked.types)}, got {kind}.",
         )
     else:
-        yield _gap(
+        yield gap(
             "metrics-type-unknown",
             f"{_SERIES}/type",
             "a measurement has a type that the document does not name",
@@ -141,11 +140,11 @@ def _type(asked: Asked, one: Series) -> Iterator[Deviation]:
         )
 
 
-def _count(asked: Asked, one: Series) -> Iterator[Deviation]:
+def _count(asked: Asked, one: MetricSeries) -> Iterator[Deviation]:
     got = len(one.values)
     if got > asked.most:
         given = "the default of numberOfSamples is" if asked.samples is None else "numberOfSamples was"
-        yield _violation(
+        yield violation(
             "metrics-more-samples-than-asked",
             f"{_SERIES}/values",
             "a measurement holds more samples than were asked for",
@@ -153,13 +152,13 @@ def _count(asked: Asked, one: Series) -> Iterator[Deviation]:
         )
 
 
-def _times(asked: Asked, one: Series) -> Iterator[Deviation]:
+def _times(asked: Asked, one: MetricSeries) -> Iterator[Deviation]:
     place = f"{_SERIES}/values/*/timestamp"
     times = one.times
     first, last = min(asked.start, asked.end) - ROUNDING, max(asked.start, asked.end) + ROUNDING
     outside = [at for at in times if not first <= at <= last]
     if outside:
-        yield _violation(
+        yield violation(
             "metrics-outside-range",
             place,
             "a sample lies outside the time range that was asked for",
@@ -167,7 +166,7 @@ def _times(asked: Asked, one: Series) -> Iterator[Deviation]:
             f"From {stamp(asked.start)} to {stamp(asked.end)}, got {outside[0].isoformat()}.",
         )
     if len(set(times)) < len(times):
-        yield _violation(
+        yield violation(
             "metrics-repeated-timestamp",
             place,
             "two samples of a measurement have the same timestamp",
@@ -175,14 +174,14 @@ def _times(asked: Asked, one: Series) -> Iterator[Deviation]:
         )
     # The document names no order, so newest first is as good; back and forth is the order of nothing.
     elif times not in (sorted(times), sorted(times, reverse=True)):
-        yield _violation(
+        yield violation(
             "metrics-out-of-order",
             place,
             "the samples of a measurement are in no order of time",
             "Samples of a time range come in the order of time, forwards or backwards.",
         )
     if times and asked.start > asked.end:
-        yield _gap(
+        yield gap(
             "metrics-inverted-range",
             "/query/start",
             "a range that starts after its end has samples",
@@ -196,14 +195,14 @@ def judge_value(value: Json) -> Iterator[Deviation]:
         return
     place = f"{_SERIES}/values/*/value"
     if not _DECIMAL.fullmatch(value) or not math.isfinite(float(value)):
-        yield _violation(
+        yield violation(
             "metrics-value-not-a-number",
             place,
             "the value of a sample is not a decimal number",
             f"A sample of a throughput or a latency is a number; '{value[:40]}' is none.",
         )
     elif float(value) < 0:
-        yield _gap(
+        yield gap(
             "metrics-value-negative",
             place,
             "the value of a sample is negative",
@@ -211,7 +210,7 @@ def judge_value(value: Json) -> Iterator[Deviation]:
         )
 
 
-def judge_life(created: datetime, now: datetime, found: list[Series]) -> Iterator[Deviation]:
+def judge_life(created: datetime, now: datetime, found: list[MetricSeries]) -> Iterator[Deviation]:
     """Yield what was measured before the workload was ``created`` or after ``now`` (both of the server's clock).
 
     Gaps, for no sentence says what a range holds in which nothing can have been measured; a backend may extrapolate.
@@ -220,7 +219,7 @@ def judge_life(created: datetime, now: datetime, found: list[Series]) -> Iterato
     measured = [at for one in found for raw, value in one.values if _is_measured(value) and (at := moment(raw))]
     place = f"{_SERIES}/values/*/timestamp"
     if any(at < created - CLOCK_TOLERANCE for at in measured):
-        yield _gap(
+        yield gap(
             "metrics-before-creation",
             place,
             "something was measured of a workload before it existed",
@@ -228,7 +227,7 @@ def judge_life(created: datetime, now: datetime, found: list[Series]) -> Iterato
             f"{stamp(min(measured))}.",
         )
     if any(at > now + CLOCK_TOLERANCE for at in measured):
-        yield _gap(
+        yield gap(
             "metrics-from-the-future",
             place,
             "something was measured that has not happened yet",
@@ -241,14 +240,14 @@ def _is_measured(value: Json) -> bool:
 
 
 def judge_together(
-    alone: Mapping[str, list[Series]], together: list[Series], status: int | None
+    alone: Mapping[str, list[MetricSeries]], together: list[MetricSeries], status: int | None
 ) -> Iterator[Deviation]:
     """Yield a deviation when a type that has samples ``alone`` has none in a whole (200) answer for several types."""
     if status != 200:  # 207 is "Partial success."
         return
     for kind, series in alone.items():
         if count_of(series, kind) and not count_of(together, kind):
-            yield _violation(
+            yield violation(
                 "metrics-type-missing",
                 _SERIES,
                 "asked for two types together, one of them has no samples",
@@ -256,9 +255,48 @@ def judge_together(
             )
 
 
-def _violation(check: str, location: str, summary: str, why: str) -> Deviation:
-    return Deviation(Class.VIOLATION, check, None, location, summary, why)
+QueryChange = Callable[[Mapping[str, str]], dict[str, str]]
+"""Makes one thing wrong with the query of a valid question."""
+
+UNKNOWN_WORKLOAD: Final = Expectation(
+    Outcome.REJECT, (Reason(Source.STATE, "unknown-workload", "/path/workloadId", "no such workload exists"),)
+)
 
 
-def _gap(check: str, location: str, summary: str, why: str) -> Deviation:
-    return Deviation(Class.GAP, check, None, location, summary, why)
+def _without(name: str) -> QueryChange:
+    return lambda query: {key: value for key, value in query.items() if key != name}
+
+
+def _with(name: str, value: str) -> QueryChange:
+    return lambda query: {**query, name: value}
+
+
+MALFORMED: Final[Mapping[str, QueryChange]] = {
+    "missing/start": _without("start"),
+    "missing/end": _without("end"),
+    "missing/metric-type": _without("metricType"),
+    "no-date/start-word": _with("start", "yesterday"),
+    "no-date/end-word": _with("end", "now"),
+    "no-date/start-month-13": _with("start", "2026-13-01T00:00:00Z"),
+    "no-date/end-hour-25": _with("end", "2026-01-01T25:00:00Z"),
+    "no-date/start-epoch-millis": _with("start", "1767225600000"),
+    "no-date/end-empty": _with("end", ""),
+    "no-type/unknown": _with("metricType", "HAPPINESS"),
+    "no-type/one-of-two-unknown": _with("metricType", "THROUGHPUT,HAPPINESS"),
+    "no-count/1001": _with("numberOfSamples", "1001"),
+    "no-count/negative": _with("numberOfSamples", "-1"),
+    "no-count/fraction": _with("numberOfSamples", "1.5"),
+    "no-count/word": _with("numberOfSamples", "many"),
+}
+"""By name; what each is worth (refuse, or open where ISO 8601 and RFC 3339 differ) is for the oracle to say."""
+
+
+def stranger(exchange: Exchange, whose: str) -> Iterator[Deviation]:
+    """Yield a deviation when metrics of a pod that the workload does not have hold any sample."""
+    if exchange.accepted and count_of(series_of(exchange.body())):
+        yield violation(
+            f"metrics-{whose}",
+            "/path/podId",
+            f"metrics are given for a pod that the workload does not have ({whose.replace('-', ' ')})",
+            "The path names a pod of this workload; another one must be refused (404) or have no samples.",
+        )

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from assay.checks.created import moment
-from assay.checks.deviation import Deviation
-from assay.checks.metrics import ROUNDING, Asked, Series, count_of, judge_value, stamp
+from assay.checks.echo import moment
+from assay.checks.exchange import Deviation, Exchange, gap
+from assay.checks.metrics import ROUNDING, Asked, MetricSeries, count_of, judge_value, stamp
+from assay.client.exchange import Answer
 from assay.findings.model import Class
 
 CSV: Final = "text/csv"
@@ -26,7 +27,7 @@ _TIME: Final = frozenset({"timestamp", "time", "date", "datetime"})
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CsvTable:
     """A CSV body read as rows. ``value`` is the column of the values when there is exactly one such column."""
 
     header: tuple[str, ...]
@@ -52,7 +53,7 @@ class NotATableError(ValueError):
     """The body is no CSV; the message says why."""
 
 
-def read(body: bytes) -> Table:
+def read(body: bytes) -> CsvTable:
     """Read a CSV body; NotATableError when it is not UTF-8, is JSON, or its rows differ in length."""
     try:
         text = body.decode("utf-8-sig")
@@ -68,7 +69,7 @@ def read(body: bytes) -> Table:
         raise NotATableError("its rows differ in their number of columns")
     header = rows[0] if rows else ()
     named = [index for index, name in enumerate(header) if name.strip().lower() in _VALUE]
-    return Table(header, tuple(rows[1:]), named[0] if len(named) == 1 else None)
+    return CsvTable(header, tuple(rows[1:]), named[0] if len(named) == 1 else None)
 
 
 def _is_json(text: str) -> bool:
@@ -78,7 +79,7 @@ def _is_json(text: str) -> bool:
         return False
 
 
-def judge(asked: Asked, body: bytes, series: Sequence[Series] | None) -> Iterator[Deviation]:
+def judge(asked: Asked, body: bytes, series: Sequence[MetricSeries] | None) -> Iterator[Deviation]:
     """Yield what is wrong with a CSV ``body``; ``series`` is what JSON holds of the same, None if unknown."""
     try:
         table = read(body)
@@ -98,7 +99,22 @@ def judge(asked: Asked, body: bytes, series: Sequence[Series] | None) -> Iterato
         yield from _compare(asked, values, series)
 
 
-def _outside(asked: Asked, table: Table) -> Iterator[Deviation]:
+def judge_exchange(asked: Asked, exchange: Exchange, series: Sequence[MetricSeries] | None) -> Iterator[Deviation]:
+    """Judge the answer to ``Accept: text/csv``; ``series`` is what JSON holds, None when that is not settled."""
+    if not isinstance(exchange.answer, Answer) or not exchange.accepted:
+        return
+    if exchange.answer.content_type == CSV:
+        yield from judge(asked, exchange.answer.body, series)
+    elif exchange.status == 200:  # 207 has JSON only
+        yield gap(
+            "metrics-csv-not-offered",
+            "/response/200/content-type",
+            f"a question for text/csv is answered with {exchange.answer.content_type or 'no content type'}",
+            "The document offers application/json and text/csv for 200, but not what decides between them.",
+        )
+
+
+def _outside(asked: Asked, table: CsvTable) -> Iterator[Deviation]:
     first, last = min(asked.start, asked.end) - ROUNDING, max(asked.start, asked.end) + ROUNDING
     outside = [at for at in table.times if not first <= at <= last]
     if outside:
@@ -110,7 +126,7 @@ def _outside(asked: Asked, table: Table) -> Iterator[Deviation]:
         )
 
 
-def _compare(asked: Asked, values: list[str], series: Sequence[Series]) -> Iterator[Deviation]:
+def _compare(asked: Asked, values: list[str], series: Sequence[MetricSeries]) -> Iterator[Deviation]:
     expected = count_of(list(series))
     if len(values) != expected:
         yield _violation(
@@ -133,7 +149,7 @@ def _compare(asked: Asked, values: list[str], series: Sequence[Series]) -> Itera
 _PRINTED: Final = 0.02
 
 
-def _close(values: list[str], series: Sequence[Series]) -> bool:
+def _close(values: list[str], series: Sequence[MetricSeries]) -> bool:
     """Whether the numbers agree but for the digits they are printed with."""
     try:
         left = sorted(float(value) for value in values)

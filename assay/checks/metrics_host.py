@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from assay.checks.created import moment, server_time
+from assay.checks.echo import moment, server_time
 from assay.checks.exchange import Exchange
-from assay.checks.lending import Lending
 from assay.checks.metrics import TYPES, Asked, count_of, series_of
-from assay.checks.probe import PLAIN_SPEC, Probe, Workload
+from assay.checks.shared_fixture import SharedFixture
+from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
+from assay.client.clock import Clock
 from assay.client.exchange import Answer
-from assay.contract.request import Expectation, Json, Outcome, Request
+from assay.client.polling import look_until
+from assay.contract.documents import Contract, Operation
+from assay.contract.operations import Kind
+from assay.contract.request import Expectation, Json, Outcome
 
 # Seconds until a workload must be Running. The embedded control plane takes 0.8 s; a cluster that has the image
 # takes 10 to 60 s, one that must pull it minutes, for which only a certification has the time.
@@ -36,7 +39,7 @@ class Measured:
     pods, None when the target has no list of them.
     """
 
-    workload: Workload
+    workload: LiveWorkload
     start: datetime
     end: datetime
     pods: tuple[str, ...] | None
@@ -53,36 +56,24 @@ class Measured:
 
 
 @contextmanager
-def measured(probe: Probe, test: str) -> Iterator[Measured]:
+def measured(target: TargetUnderTest, test: str) -> Iterator[Measured]:
     """A workload that serves, or one that did not come to it in time (``problem``)."""
-    image = probe.session.settings.image
-    with probe.workload(test, {**PLAIN_SPEC, "image": image} if image else None) as workload:
-        clock = _ServerClock(workload)
-        problem = _wait(probe, test, workload, clock)
+    image = target.session.settings.image
+    with target.workload(test, {**PLAIN_SPEC, "image": image} if image else None) as workload:
+        clock = _ServerClock(workload, target.clock)
+        problem = _wait(target, test, workload, clock)
         serving = clock.now()
         start = (serving + timedelta(seconds=1)).replace(microsecond=0)
         if problem is None:
-            time.sleep(SPAN + 1)  # until ``end`` is past, wherever in its second the last read fell
-        yield Measured(workload, start, start + timedelta(seconds=SPAN), _pods(probe, workload), problem)
+            target.clock.sleep(SPAN + 1)  # until ``end`` is past, wherever in its second the last read fell
+        yield Measured(workload, start, start + timedelta(seconds=SPAN), _pods(target, workload), problem)
 
 
-SHARED: Final = Lending(measured)
+SHARED: Final = SharedFixture(measured)
 """One such workload for all tests."""
 
-SECOND: Final = Lending(measured)
+SECOND: Final = SharedFixture(measured)
 """Another one, whose pods are not the first one's."""
-
-
-def first_pod(probe: Probe, workload_id: str, patience: float = 5.0) -> str | None:
-    """The id of a pod of the workload, waited for ``patience`` seconds; None without a pod or without such a list."""
-    deadline = time.monotonic() + patience
-    while True:
-        pods = probe.session.pods(workload_id)
-        if pods and isinstance(pods[0].get("id"), str):
-            return str(pods[0]["id"])
-        if pods is None or time.monotonic() > deadline:
-            return None
-        time.sleep(_POLL)
 
 
 class _ServerClock:
@@ -91,40 +82,46 @@ class _ServerClock:
 
     _AGREE: Final = 3.0  # seconds
 
-    def __init__(self, workload: Workload) -> None:
-        self._offset = -time.monotonic() + _date(workload.created).timestamp()
+    def __init__(self, workload: LiveWorkload, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = -clock.monotonic() + _date(workload.created).timestamp()
         created = moment(workload.created.object().get("createdAt"))
         if created is not None:
-            finer = created.timestamp() - time.monotonic()
+            finer = created.timestamp() - clock.monotonic()
             if abs(finer - self._offset) < self._AGREE:
                 self._offset = max(self._offset, finer)
 
     def read(self, exchange: Exchange) -> None:
         """Take in one more answer; a clock that was read late is never ahead, so the later reading holds."""
-        self._offset = max(self._offset, _date(exchange).timestamp() - time.monotonic())
+        self._offset = max(self._offset, _date(exchange).timestamp() - self._clock.monotonic())
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self._offset + time.monotonic(), UTC)
+        return datetime.fromtimestamp(self._offset + self._clock.monotonic(), UTC)
 
 
 def _date(exchange: Exchange) -> datetime:
     return server_time(exchange.answer if isinstance(exchange.answer, Answer) else Answer(0))
 
 
-def _wait(probe: Probe, test: str, workload: Workload, clock: _ServerClock) -> str | None:
+def _wait(target: TargetUnderTest, test: str, workload: LiveWorkload, clock: _ServerClock) -> str | None:
     """Wait until the workload serves; why it does not, or None."""
-    patience = PATIENCE.get(probe.profile, PATIENCE["gate"])
-    deadline = time.monotonic() + patience
-    read = Request("read", path={"workloadId": workload.id})
-    while True:
-        exchange = probe.send(read, test=test, expectation=OPEN, setup=(workload.created,))
+    patience = PATIENCE.get(target.profile, PATIENCE["gate"])
+    read = target.contract.reading.request(workload=workload.id)
+    phase: Json = None
+
+    def serves() -> bool:
+        nonlocal phase
+        exchange = target.send(read, test=test, expectation=OPEN, setup=(workload.created,))
         phase = exchange.object().get("actualPhase")
         clock.read(exchange)
-        if phase in {"Running", None} and _has_metrics(probe, test, workload, clock.now(), told=phase is not None):
-            return None
-        if phase in _ENDED or time.monotonic() > deadline:
-            return _problem(phase, patience)
-        time.sleep(_POLL)
+        has_phase = phase is not None
+        may_serve = phase in {"Running", None}
+        return may_serve and _has_metrics(target, test, workload, clock.now(), has_phase=has_phase)
+
+    looked = look_until(
+        serves, lambda served: served or phase in _ENDED, within=patience, every=_POLL, clock=target.clock
+    )
+    return None if looked else _problem(phase, patience)
 
 
 def _problem(phase: Json, patience: float) -> str:
@@ -134,26 +131,33 @@ def _problem(phase: Json, patience: float) -> str:
     return f"the workload was not Running within {patience:g} s (last seen {word}); set an image that runs"
 
 
-def _has_metrics(probe: Probe, test: str, workload: Workload, now: datetime, *, told: bool) -> bool:
-    """Whether metrics can be asked for. What collects them may lag behind the phase; where no phase is ``told``,
-    only samples show that the workload serves."""
-    exchange = ask(probe, test, workload, Asked(TYPES, now - timedelta(minutes=1), now), expectation=OPEN)
-    return exchange.status != 404 if told else count_of(series_of(exchange.body())) > 0
+def _has_metrics(
+    target: TargetUnderTest, test: str, workload: LiveWorkload, now: datetime, *, has_phase: bool
+) -> bool:
+    """Whether metrics can be asked for. What collects them may lag behind the phase; without a phase only
+    samples show that the workload serves."""
+    exchange = ask(target, test, workload, Asked(TYPES, now - timedelta(minutes=1), now), expectation=OPEN)
+    return exchange.status != 404 if has_phase else count_of(series_of(exchange.body())) > 0
 
 
-def _pods(probe: Probe, workload: Workload) -> tuple[str, ...] | None:
+def _pods(target: TargetUnderTest, workload: LiveWorkload) -> tuple[str, ...] | None:
     """Ids of the workload's pods, running ones first."""
-    listed = probe.session.pods(workload.id)
+    listed = target.session.pods(workload.id)
     if listed is None:
         return None
     running_first = sorted(listed, key=lambda pod: pod.get("k8sPhase") != "Running")
     return tuple(pod["id"] for pod in running_first if isinstance(pod.get("id"), str))
 
 
+def measuring(contract: Contract, *, of_pod: bool) -> Operation:
+    """The operation that measures a workload, or one of its pods."""
+    return next(each for each in contract.of_kind(Kind.MEASURE) if ("pod" in each.needs.values()) is of_pod)
+
+
 def ask(
-    probe: Probe,
+    target: TargetUnderTest,
     test: str,
-    workload: Workload,
+    workload: LiveWorkload,
     asked: Asked,
     *,
     pod: str | None = None,
@@ -162,11 +166,10 @@ def ask(
     accept: str | None = None,
 ) -> Exchange:
     """Send one metrics question for a workload, or for one of its pods; judge all but what the answer holds."""
-    path = {"workloadId": workload.id} | ({"podId": pod} if pod is not None else {})
-    request = Request(
-        "metrics" if pod is None else "pod_metrics",
-        path=path,
+    request = measuring(target.contract, of_pod=pod is not None).request(
         query=asked.query,
         headers=(("Accept", accept),) if accept else (),
+        workload=workload.id,
+        pod=pod or "",
     )
-    return probe.send(request, test=test, expectation=expectation, also=also, setup=(workload.created,))
+    return target.send(request, test=test, expectation=expectation, also=also, setup=(workload.created,))

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from assay.checks.lending import end_rest, let_rest
-from assay.checks.probe import Probe
+from assay.checks.batches import end_chains
+from assay.checks.run_state import RunState
+from assay.checks.shared_fixture import end_idle
+from assay.checks.target import TargetUnderTest
 from assay.client.opening import open_session
 from assay.client.session import Session
 from assay.client.settings import Settings, from_env, handed_over, load_settings
@@ -26,15 +28,15 @@ from assay.reference import embedded
 JOURNAL: Final = "ASSAY__JOURNAL"
 RUN_ID: Final = "ASSAY__RUN"
 PROFILE: Final = "ASSAY__PROFILE"
-# What rests keeps a slot, or two; chains of updates keep two more. Of fewer slots than this none can be spared.
-_LEAST_TO_REST: Final = 6
+# An idle fixture keeps a slot, or two; chains of updates keep two more. Of fewer slots than this none can be spared.
+_LEAST_FOR_IDLE: Final = 6
 
 
 @dataclass
 class ContractSession:
-    """The probe and what must be closed after the last test."""
+    """The target and what must be closed after the last test."""
 
-    probe: Probe
+    target: TargetUnderTest
     concurrency: int
     _session: Session
     _stack: ExitStack
@@ -47,8 +49,8 @@ class ContractSession:
     def close(self) -> None:
         """Remove what is left (under a command, the command does, if it lives) and close the connections."""
         try:
-            end_rest(self.probe)
-            self.probe.packs.close()
+            end_idle(self.target)
+            end_chains(self.target)
             if self._conductor is None or self._conductor.is_gone:
                 for entry in self._session.sweep().left_behind:
                     print(f"left behind on the target: {entry.name} {entry.id or ''}")
@@ -86,14 +88,13 @@ def open_contract_session(option: Namespace) -> ContractSession:
         journal_file = str(Path(folder) / "journal.jsonl")
     contract = contract_in_force()
     run_id = os.environ.get(RUN_ID) or f"pytest-{secrets.token_hex(4)}"
-    target = open_session(settings, contract, run_id=run_id)
-    stack.callback(target.close)
+    session = open_session(settings, contract, run_id=run_id)
+    stack.callback(session.close)
     journal = Journal(Path(journal_file))
     stack.callback(journal.close)
-    probe = Probe(target, Oracle(contract), journal, profile=os.environ.get(PROFILE, "gate"))
-    if settings.max_live >= _LEAST_TO_REST:
-        let_rest(probe)
-    return ContractSession(probe, settings.concurrency, target, stack, conductor)
+    state = RunState(keeps_idle=settings.max_live >= _LEAST_FOR_IDLE)
+    target = TargetUnderTest(session, Oracle(contract), journal, os.environ.get(PROFILE, "gate"), state)
+    return ContractSession(target, settings.concurrency, session, stack, conductor)
 
 
 def _start_embedded(settings: Settings, stack: ExitStack) -> Settings:

@@ -9,63 +9,65 @@ from typing import Final
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
+from assay.checks import batches
 from assay.checks.exchange import Exchange
-from assay.checks.generation import generating, sending
-from assay.checks.lending import Lending
-from assay.checks.packs import Packs, focus
-from assay.checks.probe import Probe, Workload
+from assay.checks.generation_lock import generating, sending
 from assay.checks.settling import after_update
+from assay.checks.shared_fixture import SharedFixture
+from assay.checks.target import LiveWorkload, TargetUnderTest
 from assay.contract.operations import Kind
 from assay.generation.cases import ACCEPT, PlannedCase, TargetIds, overlay
 
 # Draws for each side of a rule that varies. The fixed cases hold every boundary we know of; draws are for the rest.
 _VARIATIONS: Final = {"gate": 2, "certify": 60}
-_NO_PACKS: Final = Packs(())
 
 
-def run_cases(probe: Probe, test: str, cases: Iterable[PlannedCase], packs: Packs) -> None:
-    """Send every case; raise ContractBreachError with all violations at the end.
+def run_cases(target: TargetUnderTest, test: str, cases: Iterable[PlannedCase], *, batched: bool = True) -> None:
+    """Send every case that no batch settles; raise ContractBreachError with all violations at the end.
 
     Reject cases of an update share one workload as long as it is untouched: a refused update changes nothing, and
     what would change it is itself a finding. Raises BudgetExhausted, TargetLostError.
     """
     exchanges: list[Exchange] = []
-    for group in _groups(probe, test, [case for case in cases if not packs.settles(probe, case)]):
-        if group[0].operation == "create":
-            exchanges += [_create(probe, test, case) for case in group]
+    for group in _groups(target, test, [case for case in cases if not (batched and batches.settles(target, case))]):
+        if _kind(target, group[0]) is Kind.CREATE:
+            exchanges += [_create(target, test, case) for case in group]
         else:
-            exchanges += _on_workload(probe, test, group)
-    probe.verify(*exchanges)
+            exchanges += _on_workload(target, test, group)
+    target.verify(*exchanges)
 
 
-def run_variation(probe: Probe, test: str, cases: SearchStrategy[PlannedCase]) -> None:
+def run_variation(target: TargetUnderTest, test: str, cases: SearchStrategy[PlannedCase]) -> None:
     """Draw further cases and send each alone; Hypothesis shrinks the first that the target gets wrong."""
 
-    @settings(
-        max_examples=_VARIATIONS[probe.profile],
-        deadline=None,
-        database=None,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-        print_blob=False,
-    )
-    @given(cases)
-    def attempt(case: PlannedCase) -> None:
-        with sending():
-            run_cases(probe, test, [case], _NO_PACKS)
+    def search() -> None:
+        @settings(
+            max_examples=_VARIATIONS[target.profile],
+            deadline=None,
+            database=None,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+        )
+        @given(cases)
+        def attempt(case: PlannedCase) -> None:
+            with sending():
+                run_cases(target, test, [case], batched=False)
 
-    with generating():
         attempt()
 
+    with generating():
+        search()
 
-def _groups(probe: Probe, test: str, cases: Iterable[PlannedCase]) -> Iterator[list[PlannedCase]]:
-    """Cases that may share a workload: same role, same spec before, all refused. Leaves out what GPUs forbid."""
+
+def _groups(target: TargetUnderTest, test: str, cases: Iterable[PlannedCase]) -> Iterator[list[PlannedCase]]:
+    """Cases that may share a workload: same operation, same spec before, all refused. Leaves out what GPUs forbid."""
     group: list[PlannedCase] = []
     for case in cases:
-        if not _affords(probe, case):
-            probe.not_tested(f"{test}: {case.title}", probe.why_no_gpus())
+        if not _affords(target, case):
+            target.not_tested(f"{test}: {case.title}", target.why_no_gpus())
             continue
-        if group and not _may_share(group[-1], case):
+        if group and not _may_share(target, group[-1], case):
             yield group
             group = []
         group.append(case)
@@ -73,76 +75,87 @@ def _groups(probe: Probe, test: str, cases: Iterable[PlannedCase]) -> Iterator[l
         yield group
 
 
-def _affords(probe: Probe, case: PlannedCase) -> bool:
+def _affords(target: TargetUnderTest, case: PlannedCase) -> bool:
     """What must be refused asks for nothing; but the workload that an update goes to must exist first."""
     if case.side == ACCEPT:
-        return probe.allows_gpus(case.gpus)
-    return case.before is None or probe.affords(case.before)
+        return target.allows_gpus(case.gpus)
+    return case.before is None or target.affords(case.before)
 
 
-def _may_share(one: PlannedCase, two: PlannedCase) -> bool:
+def _kind(target: TargetUnderTest, case: PlannedCase) -> Kind:
+    return target.contract.operations[case.operation].kind
+
+
+def _may_share(target: TargetUnderTest, one: PlannedCase, two: PlannedCase) -> bool:
     if one.operation != two.operation:
         return False
-    if one.operation == "update":
+    kind = _kind(target, one)
+    if kind is Kind.UPDATE:
         return one.side != ACCEPT and two.side != ACCEPT and one.before == two.before
-    return one.operation != "delete"
+    return kind is not Kind.DELETE
 
 
-def _create(probe: Probe, test: str, case: PlannedCase) -> Exchange:
-    operation = probe.oracle.contract.operations[case.operation]
-    request = case.build(operation, TargetIds(probe.project, probe.cluster), probe.name())
-    with probe.creating(request, test=test, focus=(focus(case),)) as exchange:
+def _create(target: TargetUnderTest, test: str, case: PlannedCase) -> Exchange:
+    request = case.build(
+        target.contract.operations[case.operation], TargetIds(target.project, target.cluster), target.name()
+    )
+    with target.creating(request, test=test, focus=(batches.focus(case),)) as exchange:
         return exchange
 
 
-def _on_workload(probe: Probe, test: str, group: list[PlannedCase]) -> list[Exchange]:
-    if any(_changes(case) or overlay(case.before or {}) != overlay({}) for case in group):
-        return _on_its_own(probe, test, group)
-    with _PLAIN.borrow(probe, test) as workload:
-        exchanges = [_send(probe, test, case, workload) for case in group]
-    taken = [exchange.request.operation == "update" and exchange.accepted for exchange in exchanges]
+def _on_workload(target: TargetUnderTest, test: str, group: list[PlannedCase]) -> list[Exchange]:
+    if any(_changes(target, case) or overlay(case.before or {}) != overlay({}) for case in group):
+        return _on_its_own(target, test, group)
+    with _PLAIN.acquire(target, test) as workload:
+        exchanges = [_send(target, test, case, workload) for case in group]
+    taken = [_updated(target, exchange) for exchange in exchanges]
     if not any(taken):
         return exchanges
     # The shared workload is no longer plain, and perhaps was not when this was sent: what counts is what a fresh one
     # does with the same request.
-    _PLAIN.retire(probe)
+    _PLAIN.retire(target)
     kept = [exchange for exchange, again in zip(exchanges, taken, strict=True) if not again]
-    return kept + _on_its_own(probe, test, [case for case, again in zip(group, taken, strict=True) if again])
+    return kept + _on_its_own(target, test, [case for case, again in zip(group, taken, strict=True) if again])
 
 
-def _changes(case: PlannedCase) -> bool:
-    return case.operation == "delete" or (case.operation == "update" and case.side == ACCEPT)
+def _changes(target: TargetUnderTest, case: PlannedCase) -> bool:
+    kind = _kind(target, case)
+    return kind is Kind.DELETE or (kind is Kind.UPDATE and case.side == ACCEPT)
 
 
-def _on_its_own(probe: Probe, test: str, group: list[PlannedCase]) -> list[Exchange]:
+def _updated(target: TargetUnderTest, exchange: Exchange) -> bool:
+    return target.contract.operations[exchange.request.operation].kind is Kind.UPDATE and exchange.accepted
+
+
+def _on_its_own(target: TargetUnderTest, test: str, group: list[PlannedCase]) -> list[Exchange]:
     """Send the cases to a workload that no other test sees, and a fresh one after each update that was accepted."""
     exchanges: list[Exchange] = []
     rest = list(group)
     while rest:
-        with probe.workload(test, overlay(rest[0].before or {})) as workload:
+        with target.workload(test, overlay(rest[0].before or {})) as workload:
             while rest:
-                exchange = _send(probe, test, rest.pop(0), workload)
+                exchange = _send(target, test, rest.pop(0), workload)
                 exchanges.append(exchange)
-                if exchange.request.operation == "update" and exchange.accepted:
+                if _updated(target, exchange):
                     break
     return exchanges
 
 
-def _plain_workload(probe: Probe, test: str) -> AbstractContextManager[Workload]:
-    return probe.workload(test)
+def _plain_workload(target: TargetUnderTest, test: str) -> AbstractContextManager[LiveWorkload]:
+    return target.workload(test)
 
 
-_PLAIN: Final = Lending(_plain_workload)
+_PLAIN: Final = SharedFixture(_plain_workload)
 
 
-def _send(probe: Probe, test: str, case: PlannedCase, workload: Workload) -> Exchange:
-    operation = probe.oracle.contract.operations[case.operation]
-    ids = TargetIds(probe.project, probe.cluster, {"workload": workload.id})
+def _send(target: TargetUnderTest, test: str, case: PlannedCase, workload: LiveWorkload) -> Exchange:
+    operation = target.contract.operations[case.operation]
+    ids = TargetIds(target.project, target.cluster, {"workload": workload.id})
     request = case.build(operation, ids, workload.name)
     also = frozenset(operation.row.also) if operation.kind is Kind.MEASURE else frozenset()
-    exchange = probe.send(
-        request, test=test, before=workload.spec, focus=(focus(case),), also=also, setup=(workload.created,)
+    exchange = target.send(
+        request, test=test, before=workload.spec, focus=(batches.focus(case),), also=also, setup=(workload.created,)
     )
-    if case.operation == "update" and case.side == ACCEPT:
-        exchange, _ = after_update(probe, exchange, workload.id)
+    if operation.kind is Kind.UPDATE and case.side == ACCEPT:
+        exchange, _ = after_update(target, exchange, workload.id)
     return exchange

@@ -1,34 +1,40 @@
-"""The pytest side of a contract run: options, the probe, test ids, concurrency, and journal events.
+"""The pytest side of a contract run: options, the target, test ids, concurrency, and journal events.
 
 ``contract_tests/conftest.py`` takes the hooks from here, so ``pytest contract_tests --base-url URL`` and
 ``assay gate`` run the very same thing.
 
-Tests of modules marked ``concurrent`` do not depend on each other. Their bodies run ahead in a thread pool
-(``--concurrency``), and each pytest item then only waits for its own result; reports stay in order.
+Tests of modules marked ``concurrent`` do not depend on each other. Before the first test the fixtures of all of them
+are set up, and their bodies run ahead in a thread pool (``--concurrency``); each pytest item then only waits for its
+own result, and its fixtures are torn down. Reports stay in order.
 """
 
 from __future__ import annotations
 
-import ast
 import difflib
-import functools
-import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from assay.checks.exchange import ContractBreachError
-from assay.checks.generation import generating
+from assay.checks.generation_lock import generating
 from assay.checks.opening import ContractSession, contract_in_force, open_contract_session
-from assay.checks.probe import Probe
+from assay.checks.pytest_internals import FixtureParking, shares_parameters
+from assay.checks.target import TargetUnderTest
 from assay.errors import AssayError, BudgetExhausted, TargetLostError, UsageError
 from assay.generation.plans import plans
 
 KEY = pytest.StashKey["ContractRun"]()
 _NOT_TESTED = pytest.StashKey[AssayError]()
+_MARKERS = (
+    "concurrent: tests do not depend on each other and run ahead in threads",
+    "exclusive: runs alone, after all concurrent tests",
+    "from_contract(names, make): parametrize with what make(contract in force) returns",
+)
+# pytest judges these when it comes to the item, so nothing of it may happen ahead.
+_NOT_AHEAD = ("skip", "skipif", "xfail")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,9 +46,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--concurrency", type=int, help="requests in flight (default 8)")
 
 
+def add_markers(config: pytest.Config) -> None:
+    """Declare the markers that contract test modules carry."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "concurrent: tests do not depend on each other and run ahead in threads")
-    config.addinivalue_line("markers", "exclusive: runs alone, after all concurrent tests")
+    add_markers(config)
     if not config.option.collectonly and not config.option.help:
         config.stash[KEY] = ContractRun(config)
         config.pluginmanager.register(config.stash[KEY], "assay-contract-run")
@@ -70,7 +81,13 @@ def _areas(ids: Iterable[str]) -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give every test that takes a ``plan`` the plans of its module: rules, schema, combinations."""
+    """Parametrize from the contract in force: what a test asks for by ``from_contract``, and every ``plan``.
+
+    A test that takes a ``plan`` gets the plans of its module: rules, schema, combinations.
+    """
+    for marker in metafunc.definition.iter_markers("from_contract"):
+        names, make = marker.args
+        metafunc.parametrize(names, make(contract_in_force()))
     if "plan" in metafunc.fixturenames:
         area = metafunc.module.__name__.rpartition("test_")[2]
         found = getattr(plans(contract_in_force()), area)
@@ -78,10 +95,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def probe(request: pytest.FixtureRequest) -> Probe:
+def target(request: pytest.FixtureRequest) -> TargetUnderTest:
     """The one way to the target, shared by all tests of a session."""
     run: ContractRun = request.config.stash[KEY]
-    return run.session.probe
+    return run.session.target
+
+
+@pytest.fixture
+def test(request: pytest.FixtureRequest) -> str:
+    """The id of the running test, as findings and the journal name it."""
+    return test_id(request.node)
 
 
 class ContractRun:
@@ -90,9 +113,9 @@ class ContractRun:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._session: ContractSession | None = None
-        self._futures: dict[pytest.Item, Future[Any]] = {}
+        self._futures: dict[pytest.Item, Future[float]] = {}
         self._pool: ThreadPoolExecutor | None = None
-        self._started: dict[str, float] = {}
+        self._parking: FixtureParking | None = None
 
     @property
     def session(self) -> ContractSession:
@@ -122,29 +145,31 @@ class ContractRun:
         if session.config.option.collectonly or not session.items:
             return (yield)
         contract = self.session
-        contract.probe.journal.write("planned", total=len(session.items), tests=[test_id(i) for i in session.items])
-        contract.probe.learn()
+        contract.target.journal.write("planned", total=len(session.items), tests=[test_id(i) for i in session.items])
+        contract.target.learn()
         self._pool = ThreadPoolExecutor(contract.concurrency, thread_name_prefix="assay")
+        self._parking = FixtureParking(session)
         try:
-            _lock_parser()
-            for item in session.items:
-                if item.get_closest_marker("concurrent") is not None:
-                    self._futures[item] = self._pool.submit(self._body, item, contract.probe)
+            self._run_ahead(session.items, self._pool, self._parking)
             return (yield)
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
+            self._parking.close()
 
-    def _body(self, item: pytest.Item, probe: Probe) -> float:
-        assert isinstance(item, pytest.Function)
-        started = time.monotonic()
-        parameters = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-        names = item._fixtureinfo.argnames
-        if "probe" in names:
-            parameters["probe"] = probe
-        if "test" in names:
-            parameters["test"] = test_id(item)
-        item.obj(**parameters)
-        return time.monotonic() - started
+    def _run_ahead(self, items: Iterable[pytest.Item], pool: ThreadPoolExecutor, parking: FixtureParking) -> None:
+        """Set up the fixtures of all concurrent items, and let each body begin as soon as its own are."""
+        for item in items:
+            if isinstance(item, pytest.Function) and _may_run_ahead(item):
+                arguments = parking.set_up(item)
+                if arguments is not None:
+                    self._futures[item] = pool.submit(_timed, item.obj, arguments)
+        parking.pause()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Hand pytest the fixtures that were set up ahead, before it sets up what is missing."""
+        if self._parking is not None:
+            self._parking.put_back(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
@@ -181,25 +206,25 @@ class ContractRun:
     def _journal(self, item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
         if self._session is None:
             return
-        probe, name = self._session.probe, test_id(item)
+        target, name = self._session.target, test_id(item)
         outcome: str = report.outcome
         message = ""
         breaches, others = sort_errors(error)
         for breach in breaches:
-            probe.write_findings(breach.findings)
+            target.recorder.write(*breach.findings)
         if isinstance(error, BudgetExhausted | TargetLostError):
-            probe.not_tested(name, error.message)
+            target.not_tested(name, error.message)
             outcome = "skipped"
             if isinstance(error, TargetLostError):
-                probe.journal.write("problem", what=f"target lost: {error.message}")
+                target.journal.write("problem", what=f"target lost: {error.message}")
         elif isinstance(error, pytest.skip.Exception):
-            probe.not_tested(name, str(error))
+            target.not_tested(name, str(error))
         elif others:
             outcome, message = "error", f"{type(others[0]).__name__}: {others[0]}"[:1000]
         elif breaches:
             message = str(breaches[0])[:1000]
         seconds = dict(item.user_properties).get("seconds", report.duration)
-        probe.journal.write("test", id=name, outcome=outcome, seconds=seconds, message=message)
+        target.journal.write("test", id=name, outcome=outcome, seconds=seconds, message=message)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
@@ -213,24 +238,18 @@ class ContractRun:
             self._session.close()
 
 
-def _lock_parser() -> None:
-    """Let one thread parse Python source at a time.
+def _may_run_ahead(item: pytest.Function) -> bool:
+    """Whether the body may run before pytest comes to the item."""
+    if item.get_closest_marker("concurrent") is None or item.config.getoption("setuponly", False):
+        return False
+    return not shares_parameters(item) and not any(item.get_closest_marker(name) for name in _NOT_AHEAD)
 
-    CPython 3.11 keeps the depth of a parse in state that all threads share, and answers two parses at once with
-    "SystemError: AST constructor recursion depth mismatch" (seen once in 5,000 tests). Hypothesis parses the source
-    of lambdas to describe them, pytest that of failing lines.
-    """
-    if getattr(ast.parse, "is_locked", False):
-        return
-    parse, lock = ast.parse, threading.Lock()
 
-    @functools.wraps(parse)
-    def locked(*args: Any, **options: Any) -> Any:
-        with lock:
-            return parse(*args, **options)
-
-    locked.is_locked = True  # type: ignore[attr-defined]
-    ast.parse = locked
+def _timed(body: Callable[..., object], arguments: Mapping[str, Any]) -> float:
+    """Run a body; the seconds that it took."""
+    began = time.monotonic()
+    body(**arguments)
+    return time.monotonic() - began
 
 
 def sort_errors(error: BaseException | None) -> tuple[list[ContractBreachError], list[BaseException]]:
@@ -246,9 +265,3 @@ def sort_errors(error: BaseException | None) -> tuple[list[ContractBreachError],
             others += rest
         return breaches, others
     return ([error], []) if isinstance(error, ContractBreachError) else ([], [error])
-
-
-@pytest.fixture
-def test(request: pytest.FixtureRequest) -> str:
-    """The id of the running test, as findings and the journal name it."""
-    return test_id(request.node)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Final
 
 from assay.checks import lifecycle
 from assay.checks.answer import BUSY
-from assay.checks.exchange import Exchange
-from assay.checks.probe import PLAIN_SPEC, Probe, created_id
-from assay.contract.request import Expectation, Outcome, Request
+from assay.checks.echo import spec_echo
+from assay.checks.exchange import Exchange, violation
+from assay.checks.sender import created_id
+from assay.checks.specs import RICH
+from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
+from assay.contract.request import Expectation, Outcome
 
 _OPEN: Final = Expectation(Outcome.OPEN)
 _SETTLES: Final = 0.2
@@ -19,37 +21,37 @@ _AGES: Final = 1.5
 """Seconds from the creation to the update: more than ``same_metadata`` lets a rounded createdAt differ (1 s)."""
 
 
-def of_one_prefix(probe: Probe, test: str) -> None:
+def of_one_prefix(target: TargetUnderTest, test: str) -> None:
     """Two creations with one prefix: two names, and the deletion of one leaves the other alone.
 
     Raises ContractBreachError.
     """
-    body = probe.body(useGivenNameAsPrefix=True)
+    body = target.body(useGivenNameAsPrefix=True)
     with (
-        probe.several(2),
-        probe.creating(Request("create", body=body), test=test, expectation=_OPEN) as one,
-        probe.creating(Request("create", body=body), test=test, expectation=_OPEN) as two,
+        target.several(2),
+        target.creating(target.contract.creation.request(body=body), test=test, expectation=_OPEN) as one,
+        target.creating(target.contract.creation.request(body=body), test=test, expectation=_OPEN) as two,
     ):
         first, second = created_id(one.answer), created_id(two.answer)
         if first is None or second is None:
             return  # whether a prefix may be used twice at a time is not said
-        probe.verify(_named_apart(one, two))
-        _delete(probe, test, second, two)
-        left = Request("read", {"workloadId": first})
-        told = probe.send(left, test=test, expectation=Expectation(Outcome.ACCEPT), setup=(one, two))
-        probe.verify(_still_there(lifecycle.same_metadata(one.object(), told, "neighbour-delete")))
+        target.verify(_named_apart(one, two))
+        _delete(target, test, second, two)
+        left = target.contract.reading.request(workload=first)
+        seen = target.send(left, test=test, expectation=Expectation(Outcome.ACCEPT), setup=(one, two))
+        target.verify(_still_there(lifecycle.same_metadata(one.object(), seen, "neighbour-delete")))
 
 
-def _delete(probe: Probe, test: str, identity: str, created: Exchange) -> None:
-    request = Request("delete", {"workloadId": identity})
-    probe.verify(probe.send(request, test=test, expectation=_OPEN, setup=(created,)))
+def _delete(target: TargetUnderTest, test: str, identity: str, created: Exchange) -> None:
+    request = target.contract.deletion.request(workload=identity)
+    target.verify(target.send(request, test=test, expectation=_OPEN, setup=(created,)))
 
 
 def _named_apart(one: Exchange, two: Exchange) -> Exchange:
     if one.object().get("name") != two.object().get("name"):
         return two
     return two.with_deviations(
-        lifecycle.violation(
+        violation(
             "name-prefix-random",
             "/response/202/body/name",
             "two workloads that were created with one prefix have one name",
@@ -58,12 +60,12 @@ def _named_apart(one: Exchange, two: Exchange) -> Exchange:
     )
 
 
-def _still_there(told: Exchange) -> Exchange:
-    body = told.object()
-    if told.accepted and body.get("desiredPhase") != "Deleted" and body.get("deletedAt") is None:
-        return told
-    return told.with_deviations(
-        lifecycle.violation(
+def _still_there(seen: Exchange) -> Exchange:
+    body = seen.object()
+    if seen.accepted and body.get("desiredPhase") != "Deleted" and body.get("deletedAt") is None:
+        return seen
+    return seen.with_deviations(
+        violation(
             "delete-neighbour",
             "/response/body",
             "deleting one workload has deleted another one of the same prefix",
@@ -72,14 +74,14 @@ def _still_there(told: Exchange) -> Exchange:
     )
 
 
-def spelt(probe: Probe, test: str) -> None:
+def spelt(target: TargetUnderTest, test: str) -> None:
     """A name with capitals, where it is taken, is the workload's name. Raises ContractBreachError."""
-    body = probe.body(name=f"{probe.name()}-CamelCase")
-    with probe.creating(Request("create", body=body), test=test, expectation=_OPEN) as created:
-        told = created.object()
-        if created.accepted and not told.get("name") == told.get("requestedName") == body["name"]:
+    body = target.body(name=f"{target.name()}-CamelCase")
+    with target.creating(target.contract.creation.request(body=body), test=test, expectation=_OPEN) as created:
+        seen = created.object()
+        if created.accepted and not seen.get("name") == seen.get("requestedName") == body["name"]:
             created = created.with_deviations(
-                lifecycle.violation(
+                violation(
                     "name-as-given",
                     "/response/202/body/name",
                     "a name with capitals is not the workload's name as it was given",
@@ -87,26 +89,26 @@ def spelt(probe: Probe, test: str) -> None:
                     "identical.”",
                 )
             )
-        probe.verify(created)
+        target.verify(created)
 
 
-def after_a_refusal(probe: Probe, test: str) -> None:
+def after_a_refusal(target: TargetUnderTest, test: str) -> None:
     """The name of a refused creation is as free as it was before. Raises ContractBreachError."""
-    bad = probe.body({**PLAIN_SPEC, "priorityClass": "no-such-class"})
-    with probe.creating(Request("create", body=bad), test=test) as refused:
-        probe.verify(refused)
+    bad = target.body({**PLAIN_SPEC, "priorityClass": "no-such-class"})
+    with target.creating(target.contract.creation.request(body=bad), test=test) as refused:
+        target.verify(refused)
         if refused.accepted:
             return  # told by the rule's own test
     good = {**bad, "spec": dict(PLAIN_SPEC)}
-    with probe.creating(Request("create", body=good), test=test, expectation=_OPEN) as created:
-        probe.verify(_free(replace(created, setup=(refused,))))
+    with target.creating(target.contract.creation.request(body=good), test=test, expectation=_OPEN) as created:
+        target.verify(_free(replace(created, setup=(refused,))))
 
 
 def _free(created: Exchange) -> Exchange:
     if created.accepted or created.status is None or not 400 <= created.status < 500 or created.status in BUSY:
         return created
     return created.with_deviations(
-        lifecycle.violation(
+        violation(
             "refused-create-keeps-name",
             "/response/status",
             f"a name is refused ({created.status}) because a creation with it was refused before",
@@ -115,32 +117,56 @@ def _free(created: Exchange) -> Exchange:
     )
 
 
-def aged(probe: Probe, test: str) -> None:
+def aged(target: TargetUnderTest, test: str) -> None:
     """A read and an update, a while after the creation, tell its metadata. Raises ContractBreachError."""
-    with probe.workload(test) as workload:
-        time.sleep(_AGES)
+    with target.workload(test) as workload:
+        target.clock.sleep(_AGES)
         known = workload.created.object()
-        probe.verify(lifecycle.same_metadata(known, lifecycle.read(probe, test, workload), "read"))
-        updated = lifecycle.patch(probe, test, workload, {"command": "serve"})
-        probe.verify(lifecycle.same_metadata(known, updated, "update"))
-        probe.verify(lifecycle.same_metadata(known, lifecycle.read(probe, test, workload), "update"))
+        target.verify(lifecycle.same_metadata(known, lifecycle.read(target, test, workload), "read"))
+        updated = lifecycle.patch(target, test, workload, {"command": "serve"})
+        target.verify(lifecycle.same_metadata(known, updated, "update"))
+        target.verify(lifecycle.same_metadata(known, lifecycle.read(target, test, workload), "update"))
 
 
-def renamed(probe: Probe, test: str) -> None:
+def renamed(target: TargetUnderTest, test: str) -> None:
     """An update that names metadata beside the spec may be refused or not, but moves none of it.
 
     Raises ContractBreachError. No id is among it: a workload that took one could not be deleted any more.
     """
-    with probe.workload(test) as workload:
+    with target.workload(test) as workload:
         known = workload.created.object()
         beside = {
-            "name": probe.name(),
-            "requestedName": probe.name(),
+            "name": target.name(),
+            "requestedName": target.name(),
             "createdBy": "nobody",
             "createdAt": "2020-01-01T00:00:00Z",
         }
-        request = Request("update", {"workloadId": workload.id}, body={**beside, "spec": {"command": "serve"}})
-        updated = probe.send(request, test=test, expectation=_OPEN, setup=(workload.created,))
-        probe.verify(updated)
-        time.sleep(_SETTLES)
-        probe.verify(lifecycle.same_metadata(known, lifecycle.read(probe, test, workload), "update"))
+        request = target.contract.updating.request(
+            workload=workload.id, body={**beside, "spec": {"command": "serve"}}
+        )
+        updated = target.send(request, test=test, expectation=_OPEN, setup=(workload.created,))
+        target.verify(updated)
+        target.clock.sleep(_SETTLES)
+        target.verify(lifecycle.same_metadata(known, lifecycle.read(target, test, workload), "update"))
+
+
+def updated_beside(target: TargetUnderTest, test: str) -> None:
+    """An update of one workload changes nothing of another one."""
+    with target.workload(test, RICH) as neighbour, target.workload(test) as workload:
+        answered = lifecycle.patch(target, test, workload, {"command": "assay-for-one-only", "args": "--one"})
+        seen = lifecycle.read(target, test, neighbour, setup=(neighbour.created, workload.created, answered))
+        target.verify(answered, _untouched(seen, neighbour))
+
+
+def _untouched(exchange: Exchange, workload: LiveWorkload) -> Exchange:
+    same = lifecycle.same_metadata(workload.created.object(), exchange, "neighbour-update")
+    if not exchange.accepted or not [*spec_echo(workload.spec, exchange.object(), "read")]:
+        return same
+    return same.with_deviations(
+        violation(
+            "update-neighbour",
+            "/response/body/spec",
+            "updating one workload has changed another one",
+            "An update names one workload.",
+        )
+    )

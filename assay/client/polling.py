@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import chain, repeat
+from typing import TypeVar
 
 from assay.client.clock import SYSTEM, Clock
+
+T = TypeVar("T")
 
 
 def wait_until(
@@ -45,3 +48,22 @@ def _pauses(every: float | Iterable[float]) -> Iterable[float]:
         return repeat(float(every))
     given = list(every)
     return chain(given, repeat(given[-1]))
+
+
+def look_until(
+    look: Callable[[], T],
+    done: Callable[[T], object],
+    *,
+    within: float,
+    every: float | Iterable[float],
+    clock: Clock = SYSTEM,
+) -> T:
+    """Call ``look`` as ``wait_until`` calls its condition, until ``done`` says so of what it gives; the last."""
+    seen: list[T] = []
+
+    def looks_done() -> object:
+        seen[:] = [look()]
+        return done(seen[0])
+
+    wait_until(looks_done, within=within, every=every, clock=clock)
+    return seen[0]

@@ -1,10 +1,10 @@
-"""One control plane, one probe on it, and what the probe finds: everything in memory."""
+"""One control plane, one target on it, and what the target finds: everything in memory."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from assay.checks.probe import Probe
+from assay.checks.target import TargetUnderTest
 from assay.client.budget import Budget, Limits
 from assay.client.clock import SkippingClock
 from assay.client.evidence import Mask
@@ -17,7 +17,6 @@ from assay.client.settings import Settings, load_settings
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.findings.journal import Journal
-from assay.prove import timing
 from assay.prove.inprocess import URL, InProcess
 from assay.reference import tenant
 from assay.reference.app import App
@@ -50,7 +49,7 @@ class Notebook(Journal):
 
 
 class Bench:
-    """A probe on a control plane of the given behaviour. ``notebook`` holds what was found."""
+    """A target on a control plane of the given behaviour. ``notebook`` holds what was found."""
 
     def __init__(
         self,
@@ -62,7 +61,6 @@ class Bench:
         seed: int = 1,
     ) -> None:
         self.clock = SkippingClock()
-        timing.install(self.clock)
         self.plane = behaviour.build(contract, self.clock.time, seed=seed)
         self.notebook = Notebook()
         settings = self._settings(seed)
@@ -71,7 +69,7 @@ class Bench:
         # make every later creation wait for a slot.
         requests = plan(profile, ()).defaults["max_requests"]
         budget = Budget(Limits(live=None, requests=requests, gpu_devices=None), self.clock)
-        self.probe = Probe(
+        self.target = TargetUnderTest(
             self._session(transport, contract, settings, budget), oracle or Oracle(contract), self.notebook, profile
         )
 

@@ -16,8 +16,8 @@ import pytest
 
 from assay import folders
 from assay.checks.opening import PROFILE
-from assay.checks.probe import Probe
 from assay.checks.pytest_plugin import test_id
+from assay.checks.target import TargetUnderTest
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 from assay.errors import InconclusiveError
@@ -71,11 +71,11 @@ class SuiteTest:
     def area(self) -> str:
         return self.id.split("/", 1)[0]
 
-    def run(self, probe: Probe) -> None:
-        """Run the test on ``probe``; raises what the test raises."""
+    def run(self, target: TargetUnderTest) -> None:
+        """Run the test on ``target``; raises what the test raises."""
         given = dict(self.parameters)
-        if "probe" in self.wants:
-            given["probe"] = probe
+        if "target" in self.wants:
+            given["target"] = target
         if "test" in self.wants:
             given["test"] = self.id
         self.function(**given)

@@ -114,7 +114,7 @@ def _until_found(bench: Bench, name: str, tests: list[SuiteTest], known: Collect
 def run(bench: Bench, test: SuiteTest) -> str | None:
     """Run one test and note its findings; what else it raised, as one line."""
     try:
-        test.run(bench.probe)
+        test.run(bench.target)
     except pytest.skip.Exception:
         return None
     except AssayError as error:
@@ -125,7 +125,7 @@ def run(bench: Bench, test: SuiteTest) -> str | None:
         breaches, others = sort_errors(error)
         for breach in breaches:
             with contextlib.suppress(AssayError):
-                bench.probe.write_findings(breach.findings)
+                bench.target.recorder.write(*breach.findings)
         return f"{type(others[0]).__name__}: {others[0]}"[:300] if others else None
     return None
 

@@ -2,7 +2,8 @@
 
 import pytest
 
+from assay.checks.pytest_plugin import add_markers
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "concurrent: tests do not depend on each other and run ahead in threads")
-    config.addinivalue_line("markers", "exclusive: runs alone, after all concurrent tests")
+    add_markers(config)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from functools import cache
 
 from assay.checks.exchange import ContractBreachError
-from assay.checks.probe import Probe
+from assay.checks.target import TargetUnderTest
 from assay.contract import documents
 from assay.prove.bench import Bench
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects import lifecycle, races, store
 from assay.reference.variants import VARIANTS
 
-Scenario = Callable[[Probe], None]
+Scenario = Callable[[TargetUnderTest], None]
 
 
 @cache
@@ -25,7 +25,7 @@ def changes() -> dict[str, Change]:
 
 
 def bench(name: str | None = None) -> Bench:
-    """A probe on a control plane with this change, or on the lawful one."""
+    """A target on a control plane with this change, or on the lawful one."""
     behaviour = Behaviour()
     return Bench(documents.load(), changes()[name](behaviour) if name else behaviour)
 
@@ -35,7 +35,7 @@ def blamed(scenario: Scenario, name: str | None = None) -> set[str]:
     stand = bench(name)
     raised: set[str] = set()
     try:
-        scenario(stand.probe)
+        scenario(stand.target)
     except ContractBreachError as breach:
         raised = {finding.check for finding in breach.findings}
     return raised | {

@@ -1,4 +1,4 @@
-"""A probe on an embedded control plane, for the tests of the Schemathesis campaign."""
+"""A target on an embedded control plane, for the tests of the Schemathesis campaign."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from assay.checks.probe import Probe
+from assay.checks.target import TargetUnderTest
 from assay.client.opening import open_session
 from assay.client.settings import load_settings
 from assay.contract import documents
@@ -19,8 +19,8 @@ from assay.reference.embedded import Options
 
 
 @contextmanager
-def probing(folder: Path, *, limits: Mapping[str, object] | None = None, **options: Any) -> Iterator[Probe]:
-    """A probe on a fresh control plane with ``options`` of ``assay serve``.
+def probing(folder: Path, *, limits: Mapping[str, object] | None = None, **options: Any) -> Iterator[TargetUnderTest]:
+    """A target on a fresh control plane with ``options`` of ``assay serve``.
 
     ``folder`` takes ledger and journal, ``limits`` are further settings.
     """
@@ -29,13 +29,13 @@ def probing(folder: Path, *, limits: Mapping[str, object] | None = None, **optio
         settings = load_settings({"seed": 1, **(limits or {})}, env={}).with_embedded(
             plane.base_url, plane.projects[0], plane.cluster, **embedded.credentials(plane)
         )
-        target = open_session(settings, contract, env={"ASSAY_STATE_DIR": str(folder / "state")})
+        session = open_session(settings, contract, env={"ASSAY_STATE_DIR": str(folder / "state")})
         out = journal.Journal(folder / "journal.jsonl")
         try:
-            yield Probe(target, Oracle(contract), out)
+            yield TargetUnderTest(session, Oracle(contract), out)
         finally:
-            target.sweep()
-            target.close()
+            session.sweep()
+            session.close()
             out.close()
 
 

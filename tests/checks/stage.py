@@ -1,4 +1,4 @@
-"""A probe on a control plane in this process, lawful or broken on purpose, with a clock that moves only when told."""
+"""A target on a control plane in this process, conforming or broken on purpose, whose clock moves only when told."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from assay.checks import lending, metrics_host, probe
 from assay.checks.exchange import ContractBreachError
-from assay.checks.probe import Probe
+from assay.checks.target import TargetUnderTest
 from assay.client.budget import Budget, Limits
+from assay.client.clock import VirtualClock
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.identity import Credentials, Identity
@@ -91,7 +91,7 @@ class Stage:
         *,
         outsider: bool = True,
     ) -> None:
-        self.now = 1_800_000_000.0
+        self.clock = VirtualClock()
         contract = documents.load()
         self.plane = (behaviour or Behaviour()).build(contract, lambda: self.now, seed=1)
         self.transport = InProcess(App(self.plane), lambda: self.now, tamper)
@@ -102,9 +102,9 @@ class Stage:
         mask, patience = Mask(), Patience(cap=0.0, tries=1)
 
         def identity(credentials: Credentials) -> Identity:
-            return Identity(self.transport, credentials, mask, patience, _Time(self))
+            return Identity(self.transport, credentials, mask, patience, self.clock)
 
-        budget = Budget(Limits(gpu_devices=None), _Time(self))
+        budget = Budget(Limits(gpu_devices=None), self.clock)
         settings = load_settings({"base_url": URL, "project": PROJECT, "cluster": tenant.CLUSTER_ID}, env={})
         session = Session(
             settings,
@@ -118,19 +118,21 @@ class Stage:
             lost_after=10_000,
             run_id="run-1",
             mark="assay-t",
-            clock=_Time(self),
+            clock=self.clock,
         )
         self.journal_file = folder / "journal.jsonl"
-        self.probe = Probe(session, Oracle(contract), Journal(self.journal_file))
+        self.target = TargetUnderTest(session, Oracle(contract), Journal(self.journal_file))
 
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+    @property
+    def now(self) -> float:
+        """The moment, in seconds since 1970."""
+        return self.clock.now
 
     def run(self, function: Callable[..., None], *arguments: object) -> set[str]:
         """Run a contract test; the checks of all violations, raised or journaled."""
         found: set[str] = set()
         try:
-            function(self.probe, "test", *arguments)
+            function(self.target, "test", *arguments)
         except ContractBreachError as breach:
             found = {finding.check for finding in breach.findings}
         return found | self.journaled(Class.VIOLATION)
@@ -148,33 +150,16 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage]:
-    """Makes a stage; whoever waits for metrics waits on its clock."""
+def stage(tmp_path: Path) -> Callable[..., Stage]:
+    """Makes a stage; whoever waits waits on its clock."""
 
     def make(behaviour: Behaviour | None = None, tamper: Tamper | None = None, **more: Any) -> Stage:
         number = len(list(tmp_path.iterdir()))
         folder = tmp_path / str(number)
         folder.mkdir()
-        made = Stage(folder, behaviour, tamper, **more)
-        for module in (metrics_host, lending, probe):
-            monkeypatch.setattr(module, "time", _Time(made))
-        return made
+        return Stage(folder, behaviour, tamper, **more)
 
     return make
-
-
-class _Time:
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-
-    def sleep(self, seconds: float) -> None:
-        self._stage.sleep(seconds)
-
-    def monotonic(self) -> float:
-        return self._stage.now
-
-    def time(self) -> float:
-        return self._stage.now
 
 
 def _secret(text: str) -> Any:

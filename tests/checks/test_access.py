@@ -13,8 +13,9 @@ from typing import Any
 import jwt
 import pytest
 
-from assay.checks.access_forgeries import FORGERIES, Forgery, OpaqueTokenError
+from assay.checks.access import FORGERIES, Forgery, OpaqueTokenError
 from assay.client.exchange import Answer
+from assay.contract import documents
 from assay.findings.model import Class
 from assay.reference.behaviour import Behaviour
 from assay.reference.http import Call, Reply
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.slow
 __all__ = ["stage"]
 
 Make = Callable[..., Stage]
+OPERATIONS = documents.load().operations
 BY_ID = {forgery.id: forgery for forgery in FORGERIES}
 FORGED_TESTS = {
     "read": contract.test_forged_read,
@@ -86,7 +88,7 @@ class RightsForAll(IdentityProvider):
 def test_a_lawful_plane_refuses_every_forgery(stage: Make, role: str) -> None:
     lawful = stage()
     for forgery in FORGERIES:
-        assert lawful.run(FORGED_TESTS[role], role, forgery) == set()
+        assert lawful.run(FORGED_TESTS[role], OPERATIONS[role], forgery) == set()
     assert lawful.findings() == []
     assert lawful.live() == []
 
@@ -95,7 +97,7 @@ def test_a_lawful_plane_refuses_every_forgery(stage: Make, role: str) -> None:
 def test_a_plane_that_trusts_everyone_is_caught(stage: Make, role: str) -> None:
     broken = stage(Behaviour(identity=TrustsEveryone))
     for forgery in FORGERIES:
-        assert f"access-{forgery.id}" in broken.run(FORGED_TESTS[role], role, forgery)
+        assert f"access-{forgery.id}" in broken.run(FORGED_TESTS[role], OPERATIONS[role], forgery)
     assert broken.live() == []
 
 
@@ -103,35 +105,37 @@ def test_a_plane_that_trusts_everyone_is_caught(stage: Make, role: str) -> None:
 def test_no_lawful_variant_is_failed(stage: Make, name: str) -> None:
     lawful = stage(VARIANTS[name].change(Behaviour()))
     for role, function in FORGED_TESTS.items():
-        assert lawful.run(function, role, BY_ID["alg-none"]) == set()
+        assert lawful.run(function, OPERATIONS[role], BY_ID["alg-none"]) == set()
     for role in OUTSIDER_ROLES:
-        assert lawful.run(contract.test_outsider, role) == set()
+        assert lawful.run(contract.test_outsider, OPERATIONS[role]) == set()
     assert lawful.live() == []
 
 
 @pytest.mark.parametrize("name", JWTS)
 def test_unverified_claims_are_caught(stage: Make, name: str) -> None:
     broken = stage(Behaviour(identity=TrustsClaims))
-    assert broken.run(contract.test_forged_read, "read", BY_ID[name]) == {f"access-{name}"}
+    assert broken.run(contract.test_forged_read, OPERATIONS["read"], BY_ID[name]) == {f"access-{name}"}
 
 
 def test_a_token_under_any_scheme_is_caught(stage: Make) -> None:
     broken = stage(Behaviour(identity=IgnoresScheme))
-    assert broken.run(contract.test_forged_read, "read", BY_ID["token-as-basic"]) == {"access-token-as-basic"}
-    assert broken.run(contract.test_forged_read, "read", BY_ID["alg-none"]) == set()
+    assert broken.run(contract.test_forged_read, OPERATIONS["read"], BY_ID["token-as-basic"]) == {
+        "access-token-as-basic"
+    }
+    assert broken.run(contract.test_forged_read, OPERATIONS["read"], BY_ID["alg-none"]) == set()
 
 
 @pytest.mark.parametrize("role", OUTSIDER_ROLES)
 def test_another_identity_is_refused_or_caught(stage: Make, role: str) -> None:
-    assert stage().run(contract.test_outsider, role) == set()
-    assert stage(Behaviour().choosing(foreign=404)).run(contract.test_outsider, role) == set()
-    assert "access-foreign" in stage(Behaviour(identity=RightsForAll)).run(contract.test_outsider, role)
+    assert stage().run(contract.test_outsider, OPERATIONS[role]) == set()
+    assert stage(Behaviour().choosing(foreign=404)).run(contract.test_outsider, OPERATIONS[role]) == set()
+    assert "access-foreign" in stage(Behaviour(identity=RightsForAll)).run(contract.test_outsider, OPERATIONS[role])
 
 
 def test_a_foreign_creation_is_caught_and_removed(stage: Make) -> None:
-    assert stage().run(contract.test_outsider_create, "create") == set()
+    assert stage().run(contract.test_outsider_create, OPERATIONS["create"]) == set()
     broken = stage(Behaviour(identity=RightsForAll))
-    assert broken.run(contract.test_outsider_create, "create") == {"access-foreign"}
+    assert broken.run(contract.test_outsider_create, OPERATIONS["create"]) == {"access-foreign"}
     assert broken.live() == []
 
 
@@ -149,7 +153,7 @@ def test_a_refusal_that_tells_of_the_workload_is_caught(stage: Make, told: str) 
             answer.content["details"] = f"you may not see {words[told]}."
         return answer
 
-    assert stage(Behaviour().then(tell)).run(contract.test_outsider, "read") == {"access-leak"}
+    assert stage(Behaviour().then(tell)).run(contract.test_outsider, OPERATIONS["read"]) == {"access-leak"}
 
 
 def resend_as_owner(transport: InProcess, method: str, target: str, answer: Answer) -> None:
@@ -164,13 +168,13 @@ def resend_as_owner(transport: InProcess, method: str, target: str, answer: Answ
 @pytest.mark.parametrize("role", ["update", "delete"])
 def test_a_refusal_with_an_effect_is_caught(stage: Make, role: str) -> None:
     broken = stage(tamper=resend_as_owner)
-    assert broken.run(FORGED_TESTS[role], role, BY_ID["garbage"]) == {"access-side-effect"}
+    assert broken.run(FORGED_TESTS[role], OPERATIONS[role], BY_ID["garbage"]) == {"access-side-effect"}
 
 
 def test_a_refused_creation_that_exists_is_caught_and_removed(stage: Make) -> None:
     broken = stage(tamper=resend_as_owner)
-    broken.run(contract.test_forged_read, "read", BY_ID["garbage"])  # so that the owner's token is known
-    assert broken.run(contract.test_forged_create, "create", BY_ID["garbage"]) == {"access-side-effect"}
+    broken.run(contract.test_forged_read, OPERATIONS["read"], BY_ID["garbage"])  # so that the owner's token is known
+    assert broken.run(contract.test_forged_create, OPERATIONS["create"], BY_ID["garbage"]) == {"access-side-effect"}
     assert broken.live() == []
 
 
@@ -195,14 +199,14 @@ def answering(status: int) -> Callable[..., Answer | None]:
 )
 def test_other_refusals_are_weighed(stage: Make, status: int, name: str, cls: Class) -> None:
     other = stage(tamper=answering(status))
-    found = other.run(contract.test_forged_read, "metrics", BY_ID[name])
+    found = other.run(contract.test_forged_read, OPERATIONS["metrics"], BY_ID[name])
     assert found == ({"access-refusal-status"} if cls is Class.VIOLATION else set())
     assert cls is Class.VIOLATION or "access-refusal-status" in other.journaled(Class.GAP)
 
 
 def test_without_a_second_identity_it_is_not_tested(stage: Make) -> None:
     with pytest.raises(pytest.skip.Exception, match="no second identity"):
-        stage(outsider=False).run(contract.test_outsider, "read")
+        stage(outsider=False).run(contract.test_outsider, OPERATIONS["read"])
 
 
 def test_a_second_identity_that_nobody_knows_proves_nothing(stage: Make) -> None:
@@ -212,7 +216,7 @@ def test_a_second_identity_that_nobody_knows_proves_nothing(stage: Make) -> None
             return client if client.id == next(iter(CLIENT_PROJECTS)) else super().verify("unknown")
 
     with pytest.raises(pytest.skip.Exception, match="refused everywhere"):
-        stage(Behaviour(identity=KnowsNoOutsider)).run(contract.test_outsider, "read")
+        stage(Behaviour(identity=KnowsNoOutsider)).run(contract.test_outsider, OPERATIONS["read"])
 
 
 TOKEN = jwt.encode({"sub": "someone", "exp": 4_000_000_000}, "k" * 32, algorithm="HS256")
@@ -259,7 +263,7 @@ def test_the_shell_spelling_makes_the_same_header(forgery: Forgery) -> None:
 def test_the_evidence_shows_how_and_hides_the_token(stage: Make) -> None:
     broken = stage(Behaviour(identity=TrustsClaims))
     exchange_evidence = _evidence(broken)
-    token = broken.probe.session.token()
+    token = broken.target.session.token()
     assert "ASSAY_TOKEN" in exchange_evidence["curl"]
     assert token not in json.dumps(exchange_evidence)
     assert token.split(".")[1] not in json.dumps(exchange_evidence)
@@ -269,7 +273,7 @@ def _evidence(broken: Stage) -> dict[str, Any]:
     from assay.checks.exchange import ContractBreachError
 
     with pytest.raises(ContractBreachError) as breach:
-        contract.test_forged_read(broken.probe, "test", "read", BY_ID["alg-none"])
+        contract.test_forged_read(broken.target, "test", OPERATIONS["read"], BY_ID["alg-none"])
     evidence = breach.value.findings[0].evidence
     assert evidence is not None
     return dataclasses.asdict(evidence)

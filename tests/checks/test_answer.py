@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assay.checks.answer import SENSIBLE, AnswerChecks
-from assay.checks.deviation import Deviation
+from assay.checks.exchange import Deviation
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer
 from assay.contract.documents import load

@@ -8,14 +8,14 @@ from functools import partial
 
 import pytest
 
-from assay.checks import concurrency, stages
+from assay.checks import concurrency, specs
 from tests.checks.scenes import Scenario, bench, blamed, live
 
 SCENARIOS: Mapping[str, Scenario] = {
-    "creations": lambda probe: concurrency.creations(probe, "t", 6),
-    "updates": lambda probe: concurrency.updates(probe, "t", stages.RICH),
-    "update-against-delete": lambda probe: concurrency.update_against_delete(probe, "t"),
-    "reads-during-writes": lambda probe: concurrency.reads_during_writes(probe, "t"),
+    "creations": lambda target: concurrency.creations(target, "t", 6),
+    "updates": lambda target: concurrency.updates(target, "t", specs.RICH),
+    "update-against-delete": lambda target: concurrency.update_against_delete(target, "t"),
+    "reads-during-writes": lambda target: concurrency.reads_during_writes(target, "t"),
 }
 
 BLAMED: tuple[tuple[str, str, str], ...] = (
@@ -43,7 +43,7 @@ LAWFUL = (
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_silent_on_the_reference_and_nothing_is_left(scenario: str) -> None:
     stand = bench()
-    SCENARIOS[scenario](stand.probe)
+    SCENARIOS[scenario](stand.target)
     assert [found for found in stand.notebook.findings.values() if found["class"] == "violation"] == []
     assert stand.notebook.requests >= 5
     assert live(stand) == []

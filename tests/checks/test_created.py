@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from assay.checks.created import CreatedChecks, moment, server_time, spec_echo
+from assay.checks.echo import CreatedChecks, moment, server_time, spec_echo
+from assay.checks.run_state import RunState
 from assay.client.exchange import Answer
 from assay.findings.model import Class
 
@@ -31,7 +32,7 @@ GOT: dict[str, Any] = {
 
 def found(got: dict[str, Any], sent: dict[str, Any] = SENT, date: str | None = DATE) -> list[tuple[str, str]]:
     answer = Answer(202, {"date": date} if date else {}, json.dumps(got).encode())
-    return [(one.check, one.location) for one in CreatedChecks().judge(sent, got, answer)]
+    return [(one.check, one.location) for one in CreatedChecks(RunState()).judge(sent, got, answer)]
 
 
 def got(**changes: Any) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def test_unlawful(answered: dict[str, Any], sent: dict[str, Any], wanted: list[t
 @pytest.mark.parametrize("spec", [..., None])
 def test_an_answer_without_the_spec_is_a_gap(spec: Any) -> None:
     answered = got(spec=spec)
-    (deviation,) = CreatedChecks().judge(SENT, answered, Answer(202, {"date": DATE}))
+    (deviation,) = CreatedChecks(RunState()).judge(SENT, answered, Answer(202, {"date": DATE}))
     assert (deviation.check, deviation.cls) == ("create-echo", Class.GAP)
 
 
@@ -101,7 +102,7 @@ def test_the_step_is_named() -> None:
 
 
 def test_one_id_for_two_workloads() -> None:
-    checks = CreatedChecks()
+    checks = CreatedChecks(RunState())
     answer = Answer(202, {"date": DATE})
     assert list(checks.judge(SENT, GOT, answer)) == []
     again = [one.check for one in checks.judge(SENT, got(workloadId=ID.upper()), answer)]
@@ -110,7 +111,7 @@ def test_one_id_for_two_workloads() -> None:
 
 
 def test_of_parallel_creations_with_one_id_exactly_one_is_the_first() -> None:
-    checks = CreatedChecks()
+    checks = CreatedChecks(RunState())
     answer = Answer(202, {"date": DATE})
     with ThreadPoolExecutor(8) as pool:
         judged = list(pool.map(lambda _: list(checks.judge(SENT, GOT, answer)), range(40)))

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from assay.checks.deviation import Deviation
-from assay.checks.exchange import ContractBreachError, Exchange, as_findings, violations
+from assay.checks.exchange import ContractBreachError, Deviation, Exchange, as_findings, violations
 from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.contract.request import Expectation, Outcome, Request
 from assay.findings.model import Class

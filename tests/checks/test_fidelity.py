@@ -13,15 +13,15 @@ from tests.checks.scenes import Scenario, bench, blamed, live
 pytestmark = pytest.mark.slow
 
 SCENARIOS: Mapping[str, Scenario] = {
-    "printable": lambda probe: fidelity.texts(probe, "t", "printable"),
-    "beyond-ascii": lambda probe: fidelity.texts(probe, "t", "beyond-ascii"),
-    "order": lambda probe: fidelity.order(probe, "t"),
-    "updated": lambda probe: fidelity.updated(probe, "t"),
-    "one-prefix": lambda probe: siblings.of_one_prefix(probe, "t"),
-    "after-a-refusal": lambda probe: siblings.after_a_refusal(probe, "t"),
-    "spelt": lambda probe: siblings.spelt(probe, "t"),
-    "aged": lambda probe: siblings.aged(probe, "t"),
-    "renamed": lambda probe: siblings.renamed(probe, "t"),
+    "printable": lambda target: fidelity.texts(target, "t", "printable"),
+    "beyond-ascii": lambda target: fidelity.texts(target, "t", "beyond-ascii"),
+    "order": lambda target: fidelity.order(target, "t"),
+    "updated": lambda target: fidelity.updated(target, "t"),
+    "one-prefix": lambda target: siblings.of_one_prefix(target, "t"),
+    "after-a-refusal": lambda target: siblings.after_a_refusal(target, "t"),
+    "spelt": lambda target: siblings.spelt(target, "t"),
+    "aged": lambda target: siblings.aged(target, "t"),
+    "renamed": lambda target: siblings.renamed(target, "t"),
 }
 BEYOND = {"ascii", "latin", "narrow", "cut-255", "cut-4096", "one-line", "untabbed"}
 BLAMED: dict[str, tuple[str, str]] = {
@@ -60,7 +60,7 @@ LAWFUL = (
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_silent_on_the_reference_and_nothing_is_left(scenario: str) -> None:
     stand = bench()
-    SCENARIOS[scenario](stand.probe)
+    SCENARIOS[scenario](stand.target)
     assert [found for found in stand.notebook.findings.values() if found["class"] == "violation"] == []
     assert stand.notebook.requests >= 2 or scenario == "spelt"
     assert live(stand) == []

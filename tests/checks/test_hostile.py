@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from assay.checks.deviation import Deviation
-from assay.checks.exchange import Exchange
+from assay.checks.exchange import Deviation, Exchange
 from assay.checks.hostile import INJECTED, OPEN, Hostile, blame
 from assay.checks.hostile_bodies import BODIES, CORE, RARE, HostileBody, valid_body
-from assay.checks.hostile_headers import HEADERS, UNWANTED_BODIES
-from assay.checks.hostile_urls import METHODS, PATHS, QUERIES
+from assay.checks.hostile_requests import HEADERS, METHODS, PATHS, QUERIES, UNWANTED_BODIES
 from assay.client.exchange import Answer, Kind, NoAnswer
 from assay.contract import documents
 from assay.contract.oracle import Oracle
@@ -31,8 +29,8 @@ __all__ = ["stage"]
 Make = Callable[..., Stage]
 ERROR = {"content-type": "application/json"}
 TABLES: tuple[tuple[Callable[..., None], tuple[Any, ...]], ...] = (
-    (contract.test_create, tuple(case for case in BODIES if "create" in case.roles)),
-    (contract.test_update, tuple(case for case in BODIES if "update" in case.roles)),
+    (contract.test_create, tuple(case for case in BODIES if "create" in case.operations)),
+    (contract.test_update, tuple(case for case in BODIES if "update" in case.operations)),
     (contract.test_path, PATHS),
     (contract.test_method, METHODS),
     (contract.test_query, QUERIES),
@@ -67,7 +65,7 @@ def sabotage(change: Callable[[Answer], Answer | NoAnswer | None], *, success: b
 def run_all(on: Stage, *, large: bool) -> dict[str, set[str]]:
     """Every case that is (not) large; {case id: checks of violations} for those with any."""
     found: dict[str, set[str]] = {}
-    with contract.SHARED.borrow(on.probe, "test"):
+    with contract.SHARED.acquire(on.target, "test"):
         for function, cases in TABLES:
             for case in cases:
                 if case.hostile.large is large and (checks := on.run(function, case)):
@@ -109,7 +107,7 @@ def test_a_workload_that_shows_late_is_waited_for(stage: Make) -> None:
 def test_refusals_before_the_api_are_lawful_for_http_cases(stage: Make, lawful: Tamper) -> None:
     """What a proxy says to odd paths, headers, types and queries is not the API's; bodies the API itself answers."""
     on = stage(tamper=lawful)
-    with contract.SHARED.borrow(on.probe, "test"):
+    with contract.SHARED.acquire(on.target, "test"):
         for function, cases in TABLES:
             for case in cases:
                 if case.hostile.http:
@@ -140,7 +138,7 @@ def test_every_failure_is_named_after_its_case(stage: Make, name: str) -> None:
     broken = stage(tamper=sabotage(FAILURES[name][0], success=True))
     # Failing deletions, creations and the set-up itself are other tests' business: cases that need no workload.
     for case in BODIES:
-        if "create" in case.roles:
+        if "create" in case.operations:
             assert f"hostile-{case.hostile.id}" in broken.run(contract.test_create, case)
 
 
@@ -305,7 +303,7 @@ CREATE = {"name": "assay-x", "projectId": "1", "clusterId": "71f69d83-ba66-4822-
 def test_no_case_expects_an_acceptance_without_a_valid_body(case: HostileBody) -> None:
     """What the oracle would accept holds JSON; and every creation keeps the name under which it is looked for."""
     oracle = ORACLE
-    for role in case.roles:
+    for role in case.operations:
         request = case.request(role, valid_body(role, CREATE), {"workloadId": "x"} if role == "update" else {})
         if case.expectation(oracle, request).outcome is Outcome.ACCEPT:
             assert json.loads(request.raw or b"") == request.body

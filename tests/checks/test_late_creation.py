@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from assay.checks.lending import readable
+from assay.checks.shared_fixture import readable
 from assay.client.exchange import Answer
 from assay.contract.request import Request
 from assay.findings.model import Class
@@ -23,17 +23,17 @@ def late() -> Behaviour:
 
 def test_it_is_deleted_and_its_slot_comes_back(stage: Make) -> None:
     lawful = stage(late())
-    with lawful.probe.workload("test"):
-        assert lawful.probe.session.budget.live == 1
+    with lawful.target.workload("test"):
+        assert lawful.target.session.budget.live == 1
     assert lawful.live() == []
-    assert lawful.probe.session.budget.live == 0
+    assert lawful.target.session.budget.live == 0
     assert lawful.journaled(Class.VIOLATION) == set()
 
 
 def test_it_is_handed_out_when_it_can_be_read(stage: Make) -> None:
     lawful = stage(late())
-    with readable(lawful.probe, "test") as workload:
-        answer = lawful.probe.session.send(Request("read", path={"workloadId": workload.id}))
+    with readable(lawful.target, "test") as workload:
+        answer = lawful.target.session.send(Request("read", path={"workloadId": workload.id}))
         assert isinstance(answer, Answer)
         assert answer.status == 200
     assert lawful.live() == []
@@ -47,7 +47,7 @@ def test_one_that_never_shows_costs_patience_but_no_slot(stage: Make) -> None:
     broken = stage(tamper=forgetful)
     began = broken.now
     for _ in range(5):
-        with broken.probe.workload("test"):
+        with broken.target.workload("test"):
             pass
-    assert broken.probe.session.budget.live == 0
+    assert broken.target.session.budget.live == 0
     assert 15 <= broken.now - began < 20  # three were waited for, two were not

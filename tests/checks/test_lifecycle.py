@@ -7,27 +7,27 @@ from typing import Any
 
 import pytest
 
-from assay.checks import lifecycle, stages
+from assay.checks import deletion, lifecycle, specs
 from assay.findings.model import Class
 from tests.checks.scenes import Scenario, bench, blamed, live
 
 pytestmark = pytest.mark.slow
 
-CHANGE = {change.id: change for change in stages.CHANGES}["several-at-once"]
-BAD_UPDATE, BAD_CREATION = stages.REFUSED_CHANGES[0], stages.REFUSED_CREATIONS[0]
+CHANGE = {change.id: change for change in specs.CHANGES}["several-at-once"]
+BAD_UPDATE, BAD_CREATION = specs.REFUSED_CHANGES[0], specs.REFUSED_CREATIONS[0]
 
 SCENARIOS: Mapping[str, Scenario] = {
-    "read": lambda probe: lifecycle.read_your_writes(probe, "t", stages.RICH),
-    "update": lambda probe: lifecycle.update_is_stored(probe, "t", CHANGE.before, CHANGE.patch),
-    "refused-update": lambda probe: lifecycle.refused_update_changes_nothing(
-        probe, "t", BAD_UPDATE.before, BAD_UPDATE.patch
+    "read": lambda target: lifecycle.read_your_writes(target, "t", specs.RICH),
+    "update": lambda target: lifecycle.update_is_stored(target, "t", CHANGE.before, CHANGE.patch),
+    "refused-update": lambda target: lifecycle.refused_update_changes_nothing(
+        target, "t", BAD_UPDATE.before, BAD_UPDATE.patch
     ),
-    "refused-create": lambda probe: lifecycle.refused_create_leaves_nothing(
-        probe, "t", probe.body(BAD_CREATION.patch)
+    "refused-create": lambda target: lifecycle.refused_create_leaves_nothing(
+        target, "t", target.body(BAD_CREATION.patch)
     ),
-    "deletion": lambda probe: lifecycle.deletion(probe, "t"),
-    "gone-read": lambda probe: lifecycle.after_deletion(probe, "t", "read"),
-    "gone-update": lambda probe: lifecycle.after_deletion(probe, "t", "update"),
+    "deletion": lambda target: deletion.deletion(target, "t"),
+    "gone-read": lambda target: deletion.after_deletion(target, "t", target.contract.operations["read"]),
+    "gone-update": lambda target: deletion.after_deletion(target, "t", target.contract.operations["update"]),
 }
 
 # What a scenario says of a control plane that is wrong in one way, and that the others have nothing to do with it.
@@ -82,7 +82,7 @@ LAWFUL = (
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_silent_on_the_reference_and_nothing_is_left(scenario: str) -> None:
     stand = bench()
-    SCENARIOS[scenario](stand.probe)
+    SCENARIOS[scenario](stand.target)
     assert [found for found in stand.notebook.findings.values() if found["class"] == "violation"] == []
     assert stand.notebook.requests >= 1
     assert live(stand) == []
@@ -102,33 +102,35 @@ def test_every_scenario_has_been_seen_to_find_something() -> None:
     assert {scenario for _, scenario, _ in BLAMED} == set(SCENARIOS)
 
 
-@pytest.mark.parametrize("change", stages.CHANGES, ids=lambda change: change.id)
-def test_every_change_is_lawful_and_changes_something(change: stages.Change) -> None:
-    assert blamed(lambda probe: lifecycle.update_is_stored(probe, "t", change.before, change.patch)) == set()
+@pytest.mark.parametrize("change", specs.CHANGES, ids=lambda change: change.id)
+def test_every_change_is_lawful_and_changes_something(change: specs.SpecChange) -> None:
+    assert blamed(lambda target: lifecycle.update_is_stored(target, "t", change.before, change.patch)) == set()
     assert {name: change.before.get(name) for name in change.patch} != dict(change.patch)
 
 
-@pytest.mark.parametrize("change", stages.REFUSED_CHANGES, ids=lambda change: change.id)
-def test_every_bad_change_is_refused(change: stages.Change) -> None:
+@pytest.mark.parametrize("change", specs.REFUSED_CHANGES, ids=lambda change: change.id)
+def test_every_bad_change_is_refused(change: specs.SpecChange) -> None:
     stand = bench()
-    with stand.probe.workload("t", change.before) as workload:
-        refused = lifecycle.patch(stand.probe, "t", workload, change.patch)
+    with stand.target.workload("t", change.before) as workload:
+        refused = lifecycle.patch(stand.target, "t", workload, change.patch)
     assert refused.status == 400
     assert [found.cls for found in refused.deviations] == [Class.GAP]  # the document lists no 400 for updates
 
 
-@pytest.mark.parametrize("fault", stages.REFUSED_CREATIONS, ids=lambda fault: fault.id)
-def test_every_bad_creation_is_refused(fault: stages.Change) -> None:
-    assert blamed(lambda probe: lifecycle.refused_create_leaves_nothing(probe, "t", probe.body(fault.patch))) == set()
+@pytest.mark.parametrize("fault", specs.REFUSED_CREATIONS, ids=lambda fault: fault.id)
+def test_every_bad_creation_is_refused(fault: specs.SpecChange) -> None:
+    assert (
+        blamed(lambda target: lifecycle.refused_create_leaves_nothing(target, "t", target.body(fault.patch))) == set()
+    )
 
 
 def test_dense_specs_hold_nearly_every_leaf_and_are_the_same_every_time() -> None:
-    specs = [
-        [stages.dense_spec(stand.probe, number) for number in range(stages.DENSE_SPECS)]
+    drawn = [
+        [specs.dense_spec(stand.target, number) for number in range(specs.DENSE_SPECS)]
         for stand in (bench(), bench())
     ]
-    assert specs[0] == specs[1]
-    held = {pointer for spec in specs[0] for pointer in leaves(spec)}
+    assert drawn[0] == drawn[1]
+    held = {pointer for spec in drawn[0] for pointer in leaves(spec)}
     assert len(held) > 120
 
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from assay.checks import metrics, metrics_csv
-from assay.checks.metrics import TYPES, Asked, judge, series_of
+from assay.checks.metrics import MALFORMED, TYPES, Asked, judge, series_of
 from assay.checks.metrics_host import SHARED, ask
-from assay.checks.metrics_refusal import MALFORMED
 from assay.client.exchange import Answer
 from assay.findings.model import Class
 from assay.reference.behaviour import Behaviour
@@ -293,7 +292,7 @@ def everything(lawful: Stage, whose_metrics: tuple[str, ...]) -> set[str]:
         (contract.test_csv, (TYPES,)),
         (contract.test_unknown_workload, (None,)),
     )
-    with SHARED.borrow(lawful.probe, "test"):
+    with SHARED.acquire(lawful.target, "test"):
         for whose in whose_metrics:
             for function, cases in tables:
                 for case in cases:
@@ -375,8 +374,8 @@ def metrics_found_after(calls: int) -> Tamper:
 def test_the_past_that_is_asked_for_is_whole(stage: Make) -> None:
     """With a fine clock the range begins after the workload came to serve, so the reference answers 200, not 207."""
     lawful = stage()
-    with SHARED.borrow(lawful.probe, "test") as host:
-        assert ask(lawful.probe, "test", host.workload, host.asked()).status == 200
+    with SHARED.acquire(lawful.target, "test") as host:
+        assert ask(lawful.target, "test", host.workload, host.asked()).status == 200
         assert host.end.timestamp() <= lawful.now
 
 

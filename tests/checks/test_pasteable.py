@@ -10,28 +10,28 @@ from pathlib import Path
 
 import pytest
 
-from assay.checks import lifecycle, pasteable
+from assay.checks import deletion, lifecycle, recorder
 from assay.checks.exchange import Exchange
-from assay.checks.probe import PLAIN_SPEC, Probe
+from assay.checks.target import PLAIN_SPEC, TargetUnderTest
 from assay.client.preflight.recognise import unknown_workload
 from tests.checks.schemathesis_support import probing
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
 
-def _paste(probe: Probe, exchange: Exchange) -> tuple[str, str]:
+def _paste(target: TargetUnderTest, exchange: Exchange) -> tuple[str, str]:
     """The script, and what it prints."""
-    text = pasteable.script(probe.session, exchange)
-    env = {**os.environ, "ASSAY_TOKEN": probe.session.token(), "no_proxy": "*"}
+    text = recorder.script(target.session, exchange)
+    env = {**os.environ, "ASSAY_TOKEN": target.session.token(), "no_proxy": "*"}
     return text, subprocess.run(["/bin/sh", "-c", text], check=True, capture_output=True, text=True, env=env).stdout
 
 
 def test_a_workload_is_made_anew_and_deleted_again(tmp_path: Path) -> None:
-    with probing(tmp_path) as probe:
-        with probe.workload("t", PLAIN_SPEC) as workload:
-            exchange = lifecycle.patch(probe, "t", workload, {"command": f"it's {workload.id}"})
-        lifecycle.await_deletion(probe, "t", workload)
-        text, printed = _paste(probe, exchange)
+    with probing(tmp_path) as target:
+        with target.workload("t", PLAIN_SPEC) as workload:
+            exchange = lifecycle.patch(target, "t", workload, {"command": f"it's {workload.id}"})
+        deletion.await_deletion(target, "t", workload)
+        text, printed = _paste(target, exchange)
         status, _, rest = printed.partition("\n")
         answered = json.loads(rest.split("\n\n", 1)[1])
         assert status.split()[1] == str(exchange.status)
@@ -40,13 +40,13 @@ def test_a_workload_is_made_anew_and_deleted_again(tmp_path: Path) -> None:
         assert answered["workloadId"] != workload.id
         assert answered["spec"]["command"] == f"it's {answered['workloadId']}"
         assert not [
-            found for found in probe.session.find_by_name(answered["name"]) or () if found["phase"] != "Deleting"
+            found for found in target.session.find_by_name(answered["name"]) or () if found["phase"] != "Deleting"
         ]
 
 
 def test_what_needs_nothing_is_one_line(tmp_path: Path) -> None:
-    with probing(tmp_path) as probe:
-        exchange = probe.send(unknown_workload(), test="t")
-        text, printed = _paste(probe, exchange)
+    with probing(tmp_path) as target:
+        exchange = target.send(unknown_workload(), test="t")
+        text, printed = _paste(target, exchange)
         assert "\n" not in text
         assert printed.split()[1] == "404"

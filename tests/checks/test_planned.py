@@ -1,4 +1,4 @@
-"""Planned cases, packs and chains: few requests, yet each case judged, and a refusal traced to its cause."""
+"""Planned cases, batches and chains: few requests, yet each case judged, and a refusal traced to its cause."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from assay.checks import batches
 from assay.checks.exchange import ContractBreachError
-from assay.checks.packs import Packs, focus
 from assay.checks.planned import run_cases, run_variation
 from assay.client.budget import Limits
 from assay.contract.documents import load
@@ -39,12 +39,12 @@ def bench(behaviour: Behaviour | None = None) -> Bench:
     return Bench(load(), behaviour or Behaviour())
 
 
-def run(stand: Bench, *names: str, packs: Packs | None = None) -> list[Finding]:
+def run(stand: Bench, *names: str) -> list[Finding]:
     """The violations that the plans find."""
     found: list[Finding] = []
     for name in names:
         try:
-            run_cases(stand.probe, name, plan(name).cases, packs or stand.probe.packs)
+            run_cases(stand.target, name, plan(name).cases)
         except ContractBreachError as breach:
             found += breach.findings
     return found
@@ -67,7 +67,7 @@ def stricter(name: str, value: Json) -> Behaviour:
 def test_the_reference_passes_and_nothing_is_left(rule: str, role: str, side: str) -> None:
     stand = bench()
     assert run(stand, f"{rule}[{role}-{side}]") == []
-    stand.probe.packs.close()
+    batches.end_chains(stand.target)
     assert stand.notebook.requests > 0
     assert live(stand) == []
 
@@ -83,21 +83,20 @@ def test_all_violations_of_a_plan_are_told_at_once() -> None:
     stand = bench(rule_off(RULE)(Behaviour()))
     cases = plan(f"{RULE}[create-reject]").cases
     with pytest.raises(ContractBreachError) as caught:
-        run_cases(stand.probe, "t", cases, Packs(()))
+        run_cases(stand.target, "t", cases, batched=False)
     assert len(caught.value.findings) == len(cases) > 1
 
 
-def test_a_pack_settles_many_cases_with_one_request() -> None:
+def test_a_batch_settles_many_cases_with_one_request() -> None:
     whole = plans(load())
     pack = max(whole.packs, key=lambda each: (each.operation == "create" and each.gpus == 0, len(each.cases)))
     stand = bench()
-    packs = Packs([pack])
-    assert all(packs.settles(stand.probe, case) for case in pack.cases)
+    assert all(batches.settles(stand.target, case) for case in pack.cases)
     assert stand.notebook.requests <= 3 < len(pack.cases)  # a creation, perhaps a read, a deletion
     assert live(stand) == []
 
 
-def test_a_pack_that_is_refused_is_sent_case_by_case_and_only_the_cause_is_blamed() -> None:
+def test_a_batch_that_is_refused_is_sent_case_by_case_and_only_the_cause_is_blamed() -> None:
     whole = plans(load())
     accepts = f"{PRIORITY}[create-accept]"
     case = plan(accepts).cases[0]
@@ -106,19 +105,18 @@ def test_a_pack_that_is_refused_is_sent_case_by_case_and_only_the_cause_is_blame
     assert isinstance(case.body, dict)
     value = case.body["spec"]["priorityClass"]
     stand = bench(stricter("priorityClass", value))
-    packs = Packs([pack])
-    assert not any(packs.settles(stand.probe, each) for each in pack.cases)
+    assert not any(batches.settles(stand.target, each) for each in pack.cases)
     blamed = []
     for each in pack.cases:
         try:
-            run_cases(stand.probe, "t", [each], packs)
+            run_cases(stand.target, "t", [each])
         except ContractBreachError as breach:
             blamed += [(each.id, finding.check, finding.rule) for finding in breach.findings]
     assert blamed == [(case.id, "accepts-valid", PRIORITY)]
 
 
 def test_the_focus_of_a_rule_case_quotes_its_sentence() -> None:
-    reason = focus(plan(f"{RULE}[create-accept]").cases[0])
+    reason = batches.focus(plan(f"{RULE}[create-accept]").cases[0])
     assert (reason.source, reason.id) == (Source.RULE, RULE)
     assert len(reason.text) > 20
 
@@ -134,7 +132,7 @@ def test_cases_that_ask_for_gpus_are_listed_when_the_run_may_not() -> None:
             written.append(event)
 
     stand.notebook.write = write  # type: ignore[method-assign]
-    stand.probe.session.budget.limits = Limits(gpu_devices=0)
+    stand.target.session.budget.limits = Limits(gpu_devices=0)
     assert run(stand, f"{RULE}[create-accept]") == []
     assert stand.notebook.requests == 0
     assert len(written) == len(plan(f"{RULE}[create-accept]").cases)
@@ -148,13 +146,12 @@ def update_packs() -> list[Pack]:
 
 def test_updates_are_chained_on_few_workloads() -> None:
     stand = bench()
-    packs = Packs(update_packs())
     for each in update_packs():
-        assert packs.settles(stand.probe, each.cases[0])
+        assert batches.settles(stand.target, each.cases[0])
     everything = list(stand.plane.store.live(stand.plane.now()))
     assert len(everything) < len(update_packs())
     assert len(live(stand)) <= 2  # chains at rest hold few slots
-    packs.close()
+    batches.end_chains(stand.target)
     assert live(stand) == []
 
 
@@ -162,8 +159,7 @@ def test_a_chain_ends_where_an_update_goes_wrong() -> None:
     first = update_packs()[0]
     name, value = next(iter(first.body["spec"].items()))
     stand = bench(stricter(name, value))
-    packs = Packs(update_packs())
-    assert not packs.settles(stand.probe, first.cases[0])
+    assert not batches.settles(stand.target, first.cases[0])
     assert live(stand) == []
 
 
@@ -179,13 +175,13 @@ def test_variations_shrink_to_one_finding() -> None:
     whole = plans(load())
     name = f"{RULE}[create-reject]"
     variation = next(each for each in whole.variations if each.id == name)
-    run_variation(bench().probe, name, variation.cases)
+    run_variation(bench().target, name, variation.cases)
     with pytest.raises(ContractBreachError) as caught:
-        run_variation(bench(rule_off(RULE)(Behaviour())).probe, name, variation.cases)
+        run_variation(bench(rule_off(RULE)(Behaviour())).target, name, variation.cases)
     assert {finding.rule for finding in caught.value.findings} == {RULE}
 
 
-def test_a_case_of_no_pack_is_not_settled() -> None:
+def test_a_case_of_no_batch_is_not_settled() -> None:
     case: PlannedCase = replace(plan(f"{RULE}[create-accept]").cases[0], id="nobody-knows-it")
     assert case.side == ACCEPT
-    assert not Packs(()).settles(bench().probe, case)
+    assert not batches.settles(bench().target, case)

@@ -1,4 +1,4 @@
-"""Cases: from Schemathesis to a Request and back, coverage chosen by the seed, bodies mended until they are valid."""
+"""Cases: from Schemathesis to a Request and back, coverage chosen by the seed, bodies repaired until valid."""
 
 from functools import cache
 from typing import Any
@@ -11,11 +11,11 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from assay.checks.fuzzing.fitting import Fitter, Ids
-from assay.checks.fuzzing.mending import mend
+from assay.checks.fuzzing.fitting import Fitter, repair
+from assay.checks.fuzzing.schemathesis_internals import AnyCase
 from assay.checks.fuzzing.source import CaseSource, spread
-from assay.checks.fuzzing.translate import AnyCase, to_request
-from assay.checks.probe import PLAIN_SPEC
+from assay.checks.fuzzing.translate import to_request
+from assay.checks.target import PLAIN_SPEC
 from assay.client.exchange import to_wire
 from assay.contract import documents
 from assay.contract.oracle import Oracle
@@ -26,7 +26,8 @@ pytestmark = pytest.mark.slow
 CONTRACT = documents.load()
 ORACLE = Oracle(CONTRACT)
 SOURCE = CaseSource(CONTRACT)
-IDS = Ids("1", "8f1c2b7e-52d4-4a53-9c0e-6d2f3b9a4e10", "11111111-2222-4333-8444-555555555555")
+PROJECT, CLUSTER = "1", "8f1c2b7e-52d4-4a53-9c0e-6d2f3b9a4e10"
+IDS = {"workload": "11111111-2222-4333-8444-555555555555"}
 
 
 @cache
@@ -99,15 +100,15 @@ def scenarios(cases: list[AnyCase]) -> set[str]:
 
 
 @pytest.mark.parametrize("role", ["create", "update"])
-def test_some_bodies_break_the_schema_and_the_others_are_mended_and_keep_what_is_good(role: str) -> None:
-    fitter = Fitter(IDS.project, IDS.cluster, lambda: "assay-1", frugal=False)
+def test_some_bodies_break_the_schema_and_the_others_are_repaired_and_keep_what_is_good(role: str) -> None:
+    fitter = Fitter(CONTRACT, PROJECT, CLUSTER, lambda: "assay-1", frugal=False)
     cases = drawn(SOURCE.fuzzing(role), 40)
     valid = [case for case in cases if case.meta and case.meta.generation.mode is GenerationMode.POSITIVE]
     assert len(cases) // 3 < len(valid) < len(cases)
     requests = [fitter.fit(to_request(case, role), IDS) for case in valid if isinstance(case.body, dict)]
-    mended = [mend(ORACLE, request, PLAIN_SPEC, before=PLAIN_SPEC) for request in requests]
-    before, after = accepted(requests), accepted(mended)
-    assert len(after) == len(mended) > len(before)
+    repaired = [repair(ORACLE, request, PLAIN_SPEC, before=PLAIN_SPEC) for request in requests]
+    before, after = accepted(requests), accepted(repaired)
+    assert len(after) == len(repaired) > len(before)
     # Nearly all updates that Schemathesis draws name nothing; creations have what is worth keeping.
     assert role == "update" or any(len(body["spec"]) > 2 for body in after)
 
@@ -118,14 +119,14 @@ def accepted(requests: list[Request]) -> list[Any]:
 
 
 def test_a_sound_body_is_not_touched() -> None:
-    body = {"name": "a", "projectId": "1", "clusterId": IDS.cluster, "spec": {**PLAIN_SPEC, "command": "run"}}
+    body = {"name": "a", "projectId": "1", "clusterId": CLUSTER, "spec": {**PLAIN_SPEC, "command": "run"}}
     request = Request("create", body=body)
-    assert mend(ORACLE, request, PLAIN_SPEC).body == body
+    assert repair(ORACLE, request, PLAIN_SPEC).body == body
 
 
-def test_what_cannot_be_mended_comes_back_as_it_was() -> None:
+def test_what_cannot_be_repaired_comes_back_as_it_was() -> None:
     for request in (Request("create", body=[1]), Request("create", body={"name": 5, "spec": {}})):
-        assert mend(ORACLE, request, PLAIN_SPEC) == request
+        assert repair(ORACLE, request, PLAIN_SPEC) == request
 
 
 def test_links_lead_from_creation_to_metrics_and_from_deletion_on() -> None:

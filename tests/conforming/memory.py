@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from assay.checks.lending import end_rest, let_rest
+from assay.checks.shared_fixture import end_idle
 from assay.contract import documents
 from assay.findings.model import Class
 from assay.prove import suite, trial
@@ -38,11 +38,11 @@ def alarms(variants: Iterable[str], tests: Iterable[suite.SuiteTest], *, seed: i
     contract = documents.load()
     bench = Bench(contract, behaviour, trial.oracle(contract), profile="gate", seed=seed)
     # One after the other, tests share less than they do in a gate: its 4,000 requests are not enough.
-    budget = bench.probe.session.budget
+    budget = bench.target.session.budget
     budget.limits = dataclasses.replace(budget.limits, requests=None)
-    let_rest(bench.probe)
+    bench.target.state.keeps_idle = True
     broken = [f"{test.id}: {error}" for test in tests if (error := trial.run(bench, test)) is not None]
-    end_rest(bench.probe)
+    end_idle(bench.target)
     found = bench.notebook.findings.values()
     return Alarms(
         tuple(f"{item['test']}: {item['summary']}" for item in found if item["class"] == Class.VIOLATION.value),

@@ -32,9 +32,9 @@ def blamed(bench: Bench, chosen: list[Plan]) -> set[str | None]:
     """The rules that are named as not enforced, or for which a valid request is refused, when the plans are run."""
     for plan in chosen:
         try:
-            run_cases(bench.probe, f"rules/{plan.id}", plan.cases, bench.probe.packs)
+            run_cases(bench.target, f"rules/{plan.id}", plan.cases)
         except ContractBreachError as breach:
-            bench.probe.write_findings(breach.findings)
+            bench.target.recorder.write(*breach.findings)
     return {finding["rule"] for finding in bench.notebook.findings.values() if finding["kind"] in JUDGED}
 
 

@@ -1,4 +1,4 @@
-"""Fits a generated request to the target: ids that exist, names of this run, and nothing that could touch a stranger.
+"""Fits a generated request to the target: ids that exist, names of this run, nothing that could touch a stranger.
 
 What a request may carry after fitting, whatever was generated:
 
@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from assay.contract.request import Json, Request
+from assay.checks.echo import moment
+from assay.contract.documents import Contract
+from assay.contract.operations import Kind
+from assay.contract.oracle import Oracle
+from assay.contract.request import Expectation, Json, Outcome, Reason, Request
+from assay.contract.rules.base import Spec
 
-_WRITES: Final = frozenset({"update", "delete"})
-_METRICS: Final = frozenset({"metrics", "pod_metrics"})
 _GPU_FIELDS: Final = (
     "gpuDevicesRequest",
     "gpuRequestType",
@@ -39,40 +42,36 @@ _FEW_REPLICAS: Final = 2
 _RECENT: Final = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Ids:
-    """What exists on the target. ``workload`` is a live one of this run, ``pod`` one of its pods; None: not known."""
-
-    project: str
-    cluster: str
-    workload: str | None = None
-    pod: str | None = None
-
-
 class Fitter:
     """Fits requests for one run. ``new_name`` gives a fresh workload name, ``frugal`` spares GPUs and replicas."""
 
-    def __init__(self, project: str, cluster: str, new_name: Callable[[], str], *, frugal: bool) -> None:
+    def __init__(
+        self, contract: Contract, project: str, cluster: str, new_name: Callable[[], str], *, frugal: bool
+    ) -> None:
+        self._contract = contract
         self._project = project
         self._cluster = cluster
         self._new_name = new_name
         self._frugal = frugal
 
-    def fit(self, request: Request, ids: Ids, *, known: bool = True, recent: bool = False) -> Request:
+    def fit(self, request: Request, ids: Mapping[str, str], *, known: bool = True, recent: bool = False) -> Request:
         """Return the fitted request.
 
+        ``ids`` are those that exist on the target, by resource: a live workload of this run, one of its pods.
         ``known`` puts ids that exist in the place of well-formed ones; otherwise they become random version 4 UUIDs.
         ``recent`` moves a metrics range to the last ten minutes and keeps which end comes first.
         """
+        operation = self._contract.operations[request.operation]
+        writes = operation.writes is not None
         path = {
-            name: _path_value(request.operation, value, getattr(ids, name.removesuffix("Id"), None), known)
+            name: _path_value(value, ids.get(operation.needs.get(name, "")), known, writes=writes)
             for name, value in request.path.items()
         }
-        query = _recent(request.query) if recent and request.operation in _METRICS else request.query
+        query = _recent(request.query) if recent and operation.kind is Kind.MEASURE else request.query
         body = request.body
         if isinstance(body, Mapping):
             body = copy.deepcopy(dict(body))
-            if request.operation == "create":
+            if operation.kind is Kind.CREATE:
                 self._own(body)
             if self._frugal:
                 _spare(body.get("spec"))
@@ -89,14 +88,15 @@ class Fitter:
             body["clusterId"] = self._cluster
 
 
-def carries_a_project(request: Request) -> bool:
+def carries_a_project(contract: Contract, request: Request) -> bool:
     """True for a creation whose body is no JSON object but bytes that a lenient reader might find a project in."""
-    return request.operation == "create" and request.raw is not None and b"projectId" in request.raw
+    creates = contract.operations[request.operation].kind is Kind.CREATE
+    return creates and request.raw is not None and b"projectId" in request.raw
 
 
-def _path_value(role: str, value: str, known_id: str | None, known: bool) -> str:
+def _path_value(value: str, known_id: str | None, known: bool, *, writes: bool) -> str:
     parsed = _uuid(value)
-    if parsed is None and role not in _WRITES and value.strip(".") != "":
+    if parsed is None and not writes and value.strip(".") != "":
         return value
     if known_id is not None and (known or parsed is None):
         return known_id
@@ -135,7 +135,7 @@ def _spare(spec: Json) -> None:
 def _recent(query: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     pairs = tuple(query)
     given = dict(pairs)
-    start, end = moment(given.get("start", "")), moment(given.get("end", ""))
+    start, end = moment(given.get("start")), moment(given.get("end"))
     if start is None or end is None or len(given) < len(pairs):
         return pairs
     now = datetime.now(UTC).replace(microsecond=0)
@@ -147,10 +147,59 @@ def _recent(query: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple((name, moved.get(name, value)) for name, value in pairs)
 
 
-def moment(text: str) -> datetime | None:
-    """The moment that an RFC 3339 text names; None for everything else, also a time without an offset."""
-    try:
-        parsed = datetime.fromisoformat(text.upper())
-    except ValueError:
-        return None
-    return parsed if parsed.tzinfo is not None else None
+# Each round drops at least one section; no spec of the document has more (CREATE has 34 top-level fields).
+_ROUNDS: Final = 40
+
+
+def repair(oracle: Oracle, request: Request, plain: Spec, before: Spec | None = None) -> Request:
+    """Drop what the oracle objects to until it has no objection left.
+
+    Returns the request with a body that is accepted, or the request itself when it cannot be repaired.
+    A schema-valid body seldom keeps the rules of the prose: of 300 that Schemathesis draws, 17 at most have the
+    mandatory image. Dropped are whole sections of the spec, so what is left is Schemathesis's own.
+    ``plain`` is a valid spec, which the repaired one is laid over; ``before`` the stored spec that an update goes to.
+    """
+    if not isinstance(request.body, Mapping):
+        return request
+    body: dict[str, Json] = copy.deepcopy(dict(request.body))
+    spec = body.get("spec")
+    body["spec"] = spec = dict(spec) if isinstance(spec, Mapping) else {}
+    creates = oracle.contract.operations[request.operation].kind is Kind.CREATE
+    for _ in range(_ROUNDS):
+        if creates or not spec:  # an update that names nothing is nothing to judge
+            spec.update(plain)
+        repaired = replace(request, body=body)
+        expectation = oracle.expect(repaired, before)
+        if expectation.outcome is Outcome.ACCEPT:
+            return repaired
+        if not _drop(oracle, request.operation, body, expectation):
+            return request
+    return request
+
+
+def _drop(oracle: Oracle, operation: str, body: dict[str, Json], expectation: Expectation) -> bool:
+    """Drop what the reasons point at; False when nothing could be dropped."""
+    dropped = False
+    for reason in expectation.reasons:
+        dropped |= _drop_one(oracle, operation, body, reason)
+    return dropped
+
+
+def _drop_one(oracle: Oracle, operation: str, body: dict[str, Json], reason: Reason) -> bool:
+    node = oracle.bodies[operation]
+    steps = reason.location.split("/")[2:]
+    spec = body["spec"]
+    if steps == ["?"]:
+        return _keep_only(body, node.properties)
+    if steps == ["spec", "?"]:
+        return _keep_only(spec, node.properties["spec"].properties)
+    if len(steps) >= 2 and steps[0] == "spec":
+        return spec.pop(steps[1], None) is not None
+    return False
+
+
+def _keep_only(value: dict[str, Json], known: Mapping[str, object]) -> bool:
+    unknown = [name for name in value if name not in known]
+    for name in unknown:
+        del value[name]
+    return bool(unknown)

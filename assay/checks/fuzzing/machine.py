@@ -14,20 +14,21 @@ from typing import Any, Final
 import hypothesis
 from hypothesis.stateful import run_state_machine_as_test
 from schemathesis import Response
-from schemathesis.generation.stateful import APIStateMachine
-from schemathesis.generation.stateful.state_machine import normalize_name
 
 from assay.checks.exchange import Exchange
-from assay.checks.fuzzing.fitting import Fitter, Ids
-from assay.checks.fuzzing.hunt import SETTINGS, Hunt, Size, despite_answers
-from assay.checks.fuzzing.mending import mend
-from assay.checks.fuzzing.sender import ALSO, Tally, expect, judged
+from assay.checks.fuzzing.case_sender import ReachCount, expect, fitter, judged
+from assay.checks.fuzzing.example_search import SETTINGS, ExampleSearch, Size, despite_answers
+from assay.checks.fuzzing.fitting import repair
+from assay.checks.fuzzing.schemathesis_internals import AnyCase, APIStateMachine, only_beginning_with
 from assay.checks.fuzzing.sizes import Sizes
 from assay.checks.fuzzing.source import CaseSource
-from assay.checks.fuzzing.translate import AnyCase, to_request, to_response
-from assay.checks.generation import generating, sending
-from assay.checks.probe import PLAIN_SPEC, Probe
+from assay.checks.fuzzing.translate import to_request, to_response
+from assay.checks.generation_lock import generating, sending
+from assay.checks.resources import main_id_in, main_resource
+from assay.checks.target import PLAIN_SPEC, TargetUnderTest
 from assay.client.exchange import Answer
+from assay.contract.documents import Operation
+from assay.contract.operations import Kind
 from assay.contract.oracle import Existing
 from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.contract.rules.base import Spec
@@ -40,16 +41,14 @@ _DELETED: Final = Expectation(
 _NOTHING: Final = Answer(status=599)
 
 
-class Scenario:
+class StatefulScenario:
     """One run of the machine: the workload it created, what it sent, what the model says."""
 
-    def __init__(self, probe: Probe, test: str, tally: Tally) -> None:
-        self._probe = probe
+    def __init__(self, target: TargetUnderTest, test: str, tally: ReachCount) -> None:
+        self._target = target
         self._test = test
         self._tally = tally
-        self._fitter = Fitter(
-            probe.project, probe.cluster, probe.name, frugal=probe.session.budget.limits.gpu_devices is not None
-        )
+        self._fitter = fitter(target)
         self._stack = ExitStack()
         self._live: str | None = None
         self._spec: Spec | None = None  # None once an update made it uncertain
@@ -61,27 +60,29 @@ class Scenario:
         """Steps, then characters of their bodies."""
         return len(self._history), sum(len(repr(item.request.body)) for item in self._history)
 
-    def step(self, case: AnyCase, role: str) -> Response:
+    def step(self, case: AnyCase, name: str) -> Response:
         """Send one case; returns the answer for the machine. Raises ContractBreachError with its violations."""
-        ids = Ids(self._probe.project, self._probe.cluster, self._named(case), None)
-        request = self._fitter.fit(to_request(case, role), ids, known=True, recent=True)
-        if role == "create" or (role == "update" and self._spec is not None):
-            request = mend(self._probe.oracle, request, PLAIN_SPEC, self._spec)
-        exchange = self._create(request) if role == "create" else self._send(request)
-        exchange = judged(case, exchange, self._probe.oracle.contract.operations[role].id)
+        operation = self._target.contract.operations[name]
+        request = self._fitter.fit(to_request(case, name), self._named(case), known=True, recent=True)
+        creates = operation.kind is Kind.CREATE
+        if creates or (operation.kind is Kind.UPDATE and self._spec is not None):
+            request = repair(self._target.oracle, request, PLAIN_SPEC, self._spec)
+        exchange = self._create(request) if creates else self._send(request, operation)
+        exchange = judged(case, exchange, operation.id)
         self._tally.add(exchange)
         self._history.append(exchange)
-        self._probe.verify(exchange)
+        self._target.verify(exchange)
         return to_response(exchange.answer if isinstance(exchange.answer, Answer) else _NOTHING, case)
 
     def close(self) -> None:
         """Delete what the scenario created."""
         self._stack.close()
 
-    def _named(self, case: AnyCase) -> str | None:
-        """The id that a link put into the case; None for a random one."""
-        named = case.path_parameters.get("workloadId")
-        return named if isinstance(named, str) and (named == self._live or named in self._deleted) else None
+    def _named(self, case: AnyCase) -> dict[str, str]:
+        """The id that a link put into the case, by its resource; nothing for a random one."""
+        ours = {*self._deleted, *([self._live] if self._live else ())}
+        named = next((value for value in case.path_parameters.values() if value in ours), None)
+        return {main_resource(self._target.contract): named} if isinstance(named, str) else {}
 
     def _create(self, request: Request) -> Exchange:
         # One live workload at a time: scenarios run beside other tests and share the budget with them.
@@ -89,82 +90,69 @@ class Scenario:
         if self._live is not None:
             self._deleted.add(self._live)
             self._live = self._spec = None
-        stated = expect(self._probe, request, None, self._existing())
-        exchange = self._stack.enter_context(self._probe.creating(request, test=self._test, expectation=stated))
+        stated = expect(self._target, request, None, self._existing())
+        exchange = self._stack.enter_context(self._target.creating(request, test=self._test, expectation=stated))
         created = exchange.object().get("workloadId") if exchange.accepted else None
         if isinstance(created, str):
             self._live = created
             self._spec = request.body.get("spec") if isinstance(request.body, Mapping) else None
         return exchange
 
-    def _send(self, request: Request) -> Exchange:
-        target = request.path.get("workloadId", "")
-        exchange = self._probe.send(
+    def _send(self, request: Request, operation: Operation) -> Exchange:
+        workload_id = main_id_in(self._target.contract, request) or ""
+        exchange = self._target.send(
             request,
             test=self._test,
-            expectation=self._expect(request, target),
-            also=ALSO.get(request.operation, frozenset()),
-            setup=tuple(item for item in self._history if target in _named_in(item)),
+            expectation=self._expect(request, workload_id),
+            also=frozenset(operation.row.also),
+            setup=tuple(item for item in self._history if workload_id in self._about(item)),
         )
-        if exchange.accepted and target == self._live:
-            if request.operation == "delete":
-                self._deleted.add(target)
+        if exchange.accepted and workload_id == self._live:
+            if operation.kind is Kind.DELETE:
+                self._deleted.add(workload_id)
                 self._live = self._spec = None
-            elif request.operation == "update":
+            elif operation.kind is Kind.UPDATE:
                 self._spec = None
         return exchange
 
-    def _expect(self, request: Request, target: str) -> Expectation:
-        stated = expect(self._probe, request, self._spec, self._existing())
+    def _expect(self, request: Request, workload_id: str) -> Expectation:
+        stated = expect(self._target, request, self._spec, self._existing())
         if stated.outcome is not Outcome.ACCEPT:
             return stated
-        if target in self._deleted:
+        if workload_id in self._deleted:
             return _DELETED
-        if request.operation == "update" and self._spec is None:
+        if self._target.contract.operations[request.operation].kind is Kind.UPDATE and self._spec is None:
             why = "how the earlier update was merged is not known"
             return Expectation(Outcome.OPEN, (Reason(Source.SILENCE, "merged-spec", "/body/spec", why),))
         return stated
 
+    def _about(self, exchange: Exchange) -> tuple[object, ...]:
+        """The ids of the workloads that an exchange is about."""
+        return main_id_in(self._target.contract, exchange.request), exchange.object().get("workloadId")
+
     def _existing(self) -> Existing:
         live = {self._live} if self._live else set()
         return Existing.of(
-            workload=live | self._deleted, project=[self._probe.project], cluster=[self._probe.cluster]
+            workload=live | self._deleted, project=[self._target.project], cluster=[self._target.cluster]
         )
 
 
-def _named_in(exchange: Exchange) -> tuple[object, ...]:
-    """The ids of the workloads that an exchange is about."""
-    return exchange.request.path.get("workloadId"), exchange.object().get("workloadId")
-
-
-def _only_creations_begin(base: type[APIStateMachine], source: CaseSource) -> dict[str, object]:
-    """Attributes of a subclass in which every scenario begins with a creation.
-
-    Schemathesis doubts that a creation with a projectId that nothing produces can succeed, so it also begins with
-    reads and updates of random ids. Here the project is known, and random ids are the fuzzing phase's.
-    """
-    label = source.label("create")
-    begins = normalize_name(f"RANDOM -> {label}")
-    if begins not in base.root_rules:
-        return {}
-    hidden: dict[str, object] = dict.fromkeys(base.root_rules - {begins})
-    return {**hidden, "root_rules": frozenset({begins}), "_root_labels": frozenset({label})}
-
-
-def run_scenarios(probe: Probe, test: str, source: CaseSource, tally: Tally, size: Sizes, *, seed: int) -> None:
+def run_scenarios(
+    target: TargetUnderTest, test: str, source: CaseSource, tally: ReachCount, size: Sizes, *, seed: int
+) -> None:
     """Run the state machine; raises one ContractBreachError with the smallest breach of each kind."""
-    hunt = Hunt(size.shrinks * size.steps)
+    search = ExampleSearch(size.shrinks * size.steps)
     scenarios = 0
     with generating():
         base = source.state_machine()
 
     class Machine(base):  # type: ignore[valid-type,misc]
-        """Schemathesis's machine with the probe as its transport and the oracle as its judge."""
+        """Schemathesis's machine with the target as its transport and the oracle as its judge."""
 
         def setup(self) -> None:
             nonlocal scenarios
             scenarios += 1
-            self.scenario = Scenario(probe, test, tally)
+            self.scenario = StatefulScenario(target, test, tally)
 
         def teardown(self) -> None:
             with sending():
@@ -172,7 +160,7 @@ def run_scenarios(probe: Probe, test: str, source: CaseSource, tally: Tally, siz
 
         def call(self, case: AnyCase, **_: Any) -> Response:
             answered: list[Response] = []
-            hunt.attempt(
+            search.attempt(
                 lambda: answered.append(self.scenario.step(case, source.operation(case))), lambda: self.scenario.size
             )
             return answered[0]
@@ -180,14 +168,15 @@ def run_scenarios(probe: Probe, test: str, source: CaseSource, tally: Tally, siz
         def validate_response(self, response: Response, case: AnyCase, **_: Any) -> None:
             """Judged already, when it was sent."""
 
-    machine: type[APIStateMachine] = type("Scenarios", (Machine,), _only_creations_begin(base, source))
+    beginnings = only_beginning_with(base, source.label(target.contract.creation.name))
+    machine: type[APIStateMachine] = type("Scenarios", (Machine,), beginnings)
 
     def run(start: int, left: int) -> None:
         settings = hypothesis.settings(SETTINGS, max_examples=left, stateful_step_count=size.steps)
         hypothesis.seed(seed + start)(machine)
-        hunt.finish(lambda: run_state_machine_as_test(machine, settings=settings, _min_steps=2))
+        search.finish(lambda: run_state_machine_as_test(machine, settings=settings, _min_steps=2))
 
     missing = despite_answers(run, lambda: scenarios, size.scenarios)
     if missing:
         told = f"{test}: {missing} of {size.scenarios} scenarios"
-        probe.not_tested(told, "the target answered the same steps differently")
+        target.not_tested(told, "the target answered the same steps differently")

@@ -6,36 +6,24 @@ import copy
 import random
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
-from schemathesis.generation.drivers import ExamplesGenerator
-from schemathesis.generation.feedback import NO_FEEDBACK
-from schemathesis.generation.meta import CoveragePhaseData
-from schemathesis.generation.overrides import Override
-from schemathesis.generation.stateful import APIStateMachine
-from schemathesis.schemas import APIOperation
 
-from assay.checks.fuzzing.translate import AnyCase
-from assay.contract.documents import Contract
+from assay.checks.fuzzing import schemathesis_internals
+from assay.checks.fuzzing.schemathesis_internals import AnyCase, AnyOperation, APIStateMachine
+from assay.checks.resources import main_resource
+from assay.contract.documents import Contract, Operation
+from assay.contract.operations import Kind
 from assay.contract.request import Json
 
 # Two draws of three are valid by the schema: what gets past the door tells more than one more 400.
 _MODES: Final = (GenerationMode.POSITIVE, GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 # Stands for whatever id the request is fitted with.
 _ANY_ID: Final = "3f2a6c1e-5d0b-4e8f-9a47-c61d80b2e935"
-
-_IN_BODY: Final = "$response.body#/workloadId"
-_IN_PATH: Final = "$request.path.workloadId"
-_LINKS: Final = (
-    ("create", _IN_BODY, ("metrics",)),
-    ("read", _IN_BODY, ("metrics", "read")),
-    ("update", _IN_PATH, ("metrics",)),
-    ("delete", _IN_PATH, ("read", "update", "delete")),
-)
 
 
 class CaseSource:
@@ -53,65 +41,53 @@ class CaseSource:
         self._schema.config.phases.coverage.unexpected_methods = set()
         # A sequence that begins with a refused creation leads nowhere; broken bodies are for the other phases.
         self._schema.config.phases.stateful.generation.modes = [GenerationMode.POSITIVE]
-        self._operations: dict[str, APIOperation[Any, Any, Any, Any]] = {
-            role: self._schema[operation.path][operation.method] for role, operation in contract.operations.items()
+        self._operations: dict[str, AnyOperation] = {
+            name: self._schema[operation.path][operation.method] for name, operation in contract.operations.items()
         }
-        self._roles = {(item.method, item.path): role for role, item in contract.operations.items()}
+        self._contract = contract
+        self._names = {(item.method, item.path): name for name, item in contract.operations.items()}
 
     def operation(self, case: AnyCase) -> str:
-        """The role of the operation that a case belongs to."""
-        return self._roles[case.operation.method.upper(), case.operation.path]
+        """The name of the operation that a case belongs to."""
+        return self._names[case.operation.method.upper(), case.operation.path]
 
-    def label(self, role: str) -> str:
+    def label(self, name: str) -> str:
         """Schemathesis's name for the operation: method and path."""
-        return str(self._operations[role].label)
+        return str(self._operations[name].label)
 
-    def examples(self, role: str) -> list[AnyCase]:
+    def examples(self, name: str) -> list[AnyCase]:
         """The document's examples; one generated case when it has none."""
-        generator = ExamplesGenerator(
-            operation=self._operations[role], override=Override(), feedback=NO_FEEDBACK, fill_missing=True
-        )
-        return list(generator)
+        return schemathesis_internals.examples(self._operations[name])
 
-    def coverage(self, role: str, limit: int | None, seed: int) -> tuple[list[AnyCase], int]:
+    def coverage(self, name: str, limit: int | None, seed: int) -> tuple[list[AnyCase], int]:
         """At most ``limit`` of the operation's coverage cases, and how many there are.
 
         The choice takes every kind of case in turn, and within a kind by ``seed``, so that runs with different
         seeds cover them all.
         """
-        operation = self._operations[role]
-        configured = self._schema.config.generation_for(operation=operation, phase="coverage")
-        cases = list(
-            self._schema.iter_coverage_cases(
-                operation, generation_modes=list(GenerationMode), generation_config=configured
-            )
-        )
+        cases = schemathesis_internals.coverage_cases(self._schema, self._operations[name])
         return spread(cases, limit, seed), len(cases)
 
-    def fuzzing(self, role: str) -> st.SearchStrategy[AnyCase]:
+    def fuzzing(self, name: str) -> st.SearchStrategy[AnyCase]:
         """Cases that keep the schema and cases that break it, two to one."""
-        if role == "delete":
+        operation = self._contract.operations[name]
+        writes = operation.writes is not None and bool(operation.needs)
+        if writes and operation.body is None:
             # All that can be broken is the id, and a deletion only goes to ids that are known (see ``fitting``).
-            return self.valid(role)
+            return self.valid(name)
         # Nor does an update go to a malformed id, so what is broken must be its body.
-        fixed = {"workloadId": _ANY_ID} if role == "update" else None
-        broken = self._operations[role].as_strategy(generation_mode=GenerationMode.NEGATIVE, path_parameters=fixed)
-        modes = {GenerationMode.POSITIVE: self.valid(role), GenerationMode.NEGATIVE: broken}
+        fixed = dict.fromkeys(operation.needs, _ANY_ID) if writes else None
+        broken = self._operations[name].as_strategy(generation_mode=GenerationMode.NEGATIVE, path_parameters=fixed)
+        modes = {GenerationMode.POSITIVE: self.valid(name), GenerationMode.NEGATIVE: broken}
         return st.sampled_from(_MODES).flatmap(modes.__getitem__)
 
-    def valid(self, role: str) -> st.SearchStrategy[AnyCase]:
+    def valid(self, name: str) -> st.SearchStrategy[AnyCase]:
         """Cases that keep the schema."""
-        return self._operations[role].as_strategy(generation_mode=GenerationMode.POSITIVE)
+        return self._operations[name].as_strategy(generation_mode=GenerationMode.POSITIVE)
 
     def state_machine(self) -> type[APIStateMachine]:
         """A fresh state machine class over the linked operations."""
         return self._schema.as_state_machine()
-
-
-def is_valid(case: AnyCase) -> bool:
-    """Whether Schemathesis made the case to keep the schema."""
-    meta = case.meta
-    return meta is None or meta.generation.mode.is_positive
 
 
 def spread(cases: list[AnyCase], limit: int | None, seed: int) -> list[AnyCase]:
@@ -119,7 +95,7 @@ def spread(cases: list[AnyCase], limit: int | None, seed: int) -> list[AnyCase]:
     rng = random.Random(seed)
     kinds: dict[str, list[AnyCase]] = defaultdict(list)
     for case in cases:
-        kinds[_kind(case)].append(case)
+        kinds[schemathesis_internals.kind_of(case)].append(case)
     for group in kinds.values():
         rng.shuffle(group)
     chosen: list[AnyCase] = []
@@ -129,43 +105,54 @@ def spread(cases: list[AnyCase], limit: int | None, seed: int) -> list[AnyCase]:
     return chosen if limit is None else chosen[:limit]
 
 
-def _kind(case: AnyCase) -> str:
-    meta = case.meta
-    if meta is None or not isinstance(meta.phase.data, CoveragePhaseData):
-        return ""
-    return f"{meta.generation.mode.value} {meta.phase.data.scenario.value} {meta.phase.data.parameter_location}"
-
-
 def _with_links(contract: Contract) -> dict[str, Json]:
     """A copy of the document with links that Schemathesis does not infer.
 
     It infers create -> read, update, delete from the ids' names. It does not see that the metrics belong to the
     workload, that a workload can be read twice, nor that a deleted workload's id is worth sending again.
     """
+    main = main_resource(contract)
+    below = tuple(
+        operation
+        for operation in contract.operations.values()
+        if operation.kind in {Kind.MEASURE, Kind.LIST} and [*operation.needs.values()] == [main]
+    )
+    create, read, update, delete = contract.creation, contract.reading, contract.updating, contract.deletion
+    in_body = f"$response.body#{contract.resources[main].id}"
     document = copy.deepcopy(dict(contract.document))
-    for source, id_in, targets in _LINKS:
+    for source, id_in, targets in (
+        (create, in_body, below),
+        (read, in_body, (*below, read)),
+        (update, _in_path(update), below),
+        (delete, _in_path(delete), (read, update, delete)),
+    ):
         _link(document, contract, source, id_in, targets)
     return document
 
 
-def _link(document: dict[str, Json], contract: Contract, source: str, id_in: str, targets: tuple[str, ...]) -> None:
-    operation = contract.operations[source]
-    responses = document["paths"][operation.path][operation.method.lower()]["responses"]
+def _in_path(operation: Operation) -> str:
+    (parameter,) = operation.needs
+    return f"$request.path.{parameter}"
+
+
+def _link(
+    document: dict[str, Json], contract: Contract, source: Operation, id_in: str, targets: tuple[Operation, ...]
+) -> None:
+    responses = document["paths"][source.path][source.method.lower()]["responses"]
     for status, response in responses.items():
         if str(status).startswith("2"):
             # A shared response ($ref) is copied, so that the links belong to this operation alone.
             own = copy.deepcopy(dict(contract.at(response["$ref"]) if "$ref" in response else response))
             own["links"] = {
-                f"{source}-{target}": {
-                    "operationRef": _reference(contract, target),
-                    "parameters": {"workloadId": id_in},
+                f"{source.name}-{target.name}": {
+                    "operationRef": _reference(target),
+                    "parameters": dict.fromkeys(target.needs, id_in),
                 }
                 for target in targets
             }
             responses[status] = own
 
 
-def _reference(contract: Contract, role: str) -> str:
-    operation = contract.operations[role]
+def _reference(operation: Operation) -> str:
     path = operation.path.replace("~", "~0").replace("/", "~1")
     return f"#/paths/{path}/{operation.method.lower()}"

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlencode
 
 import requests
-from schemathesis import Case, Response
+from schemathesis import Response
 
+from assay.checks.fuzzing.schemathesis_internals import AnyCase
 from assay.client.exchange import Answer
 from assay.contract.request import ABSENT, Absent, Json, Request
-
-AnyCase: TypeAlias = Case[Any]
-"""A case of whatever operation."""
 
 # Only a name for what is never sent from here: the client builds the real URL.
 _NOWHERE: Final = "http://target.invalid"
 
 
-def to_request(case: AnyCase, role: str) -> Request:
+def to_request(case: AnyCase, operation: str) -> Request:
     """The Request that puts on the wire what Schemathesis would have sent for ``case``.
 
     Schemathesis's own headers (User-Agent, test case id) and tokens are left out: those are the client's.
@@ -33,7 +31,7 @@ def to_request(case: AnyCase, role: str) -> Request:
     if body is ABSENT and raw is None and content_type is not None:
         extra.append(("content-type", content_type))  # a content type without content is a case of its own
     return Request(
-        role,
+        operation,
         # In a case they are percent-encoded already, in a Request not yet.
         path={name: unquote(str(value)) for name, value in case.path_parameters.items()},
         query=_pairs(wire.get("params")),

@@ -37,15 +37,10 @@ from enum import StrEnum
 from typing import Final
 
 from schemathesis import Response
-from schemathesis.checks import CHECKS, CheckContext, CheckFunction, load_all_checks, run_checks
-from schemathesis.config import ChecksConfig
-from schemathesis.core.failures import Failure
-from schemathesis.openapi.checks import JsonSchemaError
 
 from assay.checks.answer import BUSY
-from assay.checks.deviation import Deviation
-from assay.checks.fuzzing.translate import AnyCase
-from assay.findings.model import Class
+from assay.checks.exchange import Deviation, violation
+from assay.checks.fuzzing.schemathesis_internals import AnyCase, Failure, JsonSchemaError, failures_of
 
 
 class Use(StrEnum):
@@ -96,16 +91,8 @@ TREATMENT: Final[dict[str, Treatment]] = {
 }
 
 
-def registered() -> frozenset[str]:
-    """The names of all checks that the installed Schemathesis brings."""
-    load_all_checks()
-    return frozenset(CHECKS.get_all_names())
-
-
-def kept() -> list[CheckFunction]:
-    """The checks that run on every answer, in the table's order."""
-    load_all_checks()
-    return [CHECKS.get_one(name) for name, item in TREATMENT.items() if item.use is not Use.REPLACED]  # type: ignore[misc]
+KEPT: Final = [name for name, item in TREATMENT.items() if item.use is not Use.REPLACED]
+"""The checks that run on every answer, in the table's order."""
 
 
 def deviations(case: AnyCase, response: Response, known: frozenset[str], operation: str) -> Iterator[Deviation]:
@@ -115,21 +102,7 @@ def deviations(case: AnyCase, response: Response, known: frozenset[str], operati
     """
     if response.status_code in BUSY:
         return
-    context = CheckContext(
-        override=None,
-        auth=None,
-        headers=None,
-        config=ChecksConfig(),
-        transport_kwargs=None,
-        response_checks=None,
-    )
-    failures: list[tuple[str, Failure]] = []
-
-    def failed(name: str, _collected: set[Failure], failure: Failure) -> None:
-        failures.append((name, failure))
-
-    run_checks(case=case, response=response, ctx=context, checks=kept(), on_failure=failed)
-    for name, failure in failures:
+    for name, failure in failures_of(case, response, KEPT):
         if not TREATMENT[name].same & known:
             yield _deviation(name, failure, response.status_code, operation)
 
@@ -140,11 +113,10 @@ def _deviation(name: str, failure: Failure, status: int, operation: str) -> Devi
         rule = str(failure.schema_path[-1]) if failure.schema_path else None
         steps = ("*" if isinstance(step, int) else str(step) for step in failure.instance_path)
         place += "".join(f"/{step}" for step in ("body", *steps))
-    return Deviation(
-        Class.VIOLATION,
+    return violation(
         f"schemathesis-{name.replace('_', '-')}",
-        rule,
         place,
         f"{operation} answers {status}: {failure.title[:1].lower()}{failure.title[1:]}",
         f"Schemathesis's {name}: {' '.join(failure.message.split())[:400]}",
+        rule,
     )

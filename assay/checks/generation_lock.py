@@ -4,9 +4,9 @@ Tests run in threads, and Hypothesis describes strategies by parsing their sourc
 of ``ast.parse`` in the interpreter instead of in the thread: with two threads parsing, 3.11.7 raised "SystemError:
 AST constructor recursion depth mismatch". Generating is pure Python, so a lock costs no time.
 
-Whatever draws from Hypothesis in a test that may run in a thread does so within ``generating()``, and what it draws
-is sent within ``sending()``. pytest parses source too, to show where a test failed, so reports are made within
-``generating()``.
+Whatever makes or draws from Hypothesis strategies in a test that may run in a thread does so within ``generating()``,
+and what it draws is sent within ``sending()``. pytest parses source too, to show where a test failed, so reports are
+made within ``generating()``. A test holds a whole run to it: no thread parses without its turn.
 """
 
 from __future__ import annotations
@@ -17,20 +17,39 @@ from contextlib import contextmanager
 from typing import Final
 
 _TURN: Final = threading.Lock()
+_HOLDER: Final = threading.local()
 
 
 @contextmanager
 def generating() -> Iterator[None]:
     """Hold the turn for the block. Not to be nested."""
-    with _TURN:
+    _take()
+    try:
         yield
+    finally:
+        _give_away()
 
 
 @contextmanager
 def sending() -> Iterator[None]:
     """Within ``generating()``: give the turn away for the block, and take it back afterwards."""
-    _TURN.release()
+    _give_away()
     try:
         yield
     finally:
-        _TURN.acquire()
+        _take()
+
+
+def has_turn() -> bool:
+    """Whether this thread is the one that generates."""
+    return getattr(_HOLDER, "has_turn", False)
+
+
+def _take() -> None:
+    _TURN.acquire()
+    _HOLDER.has_turn = True
+
+
+def _give_away() -> None:
+    _HOLDER.has_turn = False
+    _TURN.release()

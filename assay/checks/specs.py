@@ -1,15 +1,13 @@
-"""The specs and changes that the lifecycle scenarios play with."""
+"""The specs and changes that scenarios play with, and dense specs drawn so that few of them hold all there is."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
-from assay.checks.generation import generating
-from assay.checks.probe import Probe
+from assay.checks.generation_lock import generating
+from assay.checks.target import TargetUnderTest
 from assay.contract.request import Json
 from assay.generation.dense import create_bodies, draws
 
@@ -17,11 +15,15 @@ DENSE_SPECS: Final = 10
 """Dense specs that are created and read back: with greedy choice ten of 200 draws hold every leaf that needs nothing
 from the target (measured over seeds 0 to 19: nine or ten)."""
 
+REFERRING_SPECS: Final = 12
+"""Specs that name things which may not exist on the target (a secret, a volume, a node pool): with greedy choice
+twelve of 200 draws hold every leaf that 200 draws hold at all."""
+
 _DRAWS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SpecChange:
     """A change under test: the spec ``before`` it and the ``patch`` (for creations: the spec itself)."""
 
     id: str
@@ -75,7 +77,7 @@ _PATCHES: Final[dict[str, Mapping[str, Json]]] = {
     "several-at-once": {"command": "all", "args": "--all", "compute": {"cpuCoreRequest": 0.3}},
 }
 
-CHANGES: Final = tuple(Change(name, patch, RICH) for name, patch in _PATCHES.items())
+CHANGES: Final = tuple(SpecChange(name, patch, RICH) for name, patch in _PATCHES.items())
 
 _BAD_PATCHES: Final[dict[str, Mapping[str, Json]]] = {
     "bad-rule": {"command": "half", "priorityClass": "no-such-class"},
@@ -85,7 +87,7 @@ _BAD_PATCHES: Final[dict[str, Mapping[str, Json]]] = {
     "bad-section": {"image": "registry.example/echo:1.2", "autoscaling": {"metric": "latency", "minReplicas": 0}},
 }
 
-REFUSED_CHANGES: Final = tuple(Change(name, patch, RICH) for name, patch in _BAD_PATCHES.items())
+REFUSED_CHANGES: Final = tuple(SpecChange(name, patch, RICH) for name, patch in _BAD_PATCHES.items())
 
 _BAD_SPECS: Final[dict[str, Mapping[str, Json]]] = {
     "without-image": {"command": "serve"},
@@ -95,30 +97,33 @@ _BAD_SPECS: Final[dict[str, Mapping[str, Json]]] = {
     "bad-last-entry": {**RICH, "labels": [{"name": "team", "value": "blue"}, {"value": "nameless"}]},
 }
 
-REFUSED_CREATIONS: Final = tuple(Change(name, spec, {}) for name, spec in _BAD_SPECS.items())
-
-_LOCK: Final = threading.Lock()
-_CHOSEN: Final[WeakKeyDictionary[Probe, list[dict[str, Any]]]] = WeakKeyDictionary()
+REFUSED_CREATIONS: Final = tuple(SpecChange(name, spec, {}) for name, spec in _BAD_SPECS.items())
 
 
-def dense_spec(probe: Probe, number: int) -> Mapping[str, Json]:
+def dense_spec(target: TargetUnderTest, number: int) -> Mapping[str, Json]:
     """The ``number``-th of DENSE_SPECS dense specs that together hold as many leaves as such a number can."""
-    with _LOCK:
-        if probe not in _CHOSEN:
-            _CHOSEN[probe] = _choose(probe)
-        return _CHOSEN[probe][number]
+    return target.state.keep("dense specs", lambda: _choose(target, DENSE_SPECS, references=False))[number]
 
 
-def _choose(probe: Probe) -> list[dict[str, Any]]:
-    gpu = probe.allows_gpus(1)
-    bodies = create_bodies(probe.oracle, probe.project, probe.cluster, gpu=gpu, references=False)
+def referring_spec(target: TargetUnderTest, number: int) -> Mapping[str, Json]:
+    """The ``number``-th of REFERRING_SPECS specs with references; the empty one when fewer hold all there is."""
+    chosen = target.state.keep("referring specs", lambda: _choose(target, REFERRING_SPECS, references=True))
+    return chosen[number] if number < len(chosen) else {}
+
+
+def _choose(target: TargetUnderTest, count: int, *, references: bool) -> list[dict[str, Any]]:
+    """At most ``count`` dense specs, each the one that adds most; with references, as long as it adds any."""
+    gpu = not references and target.allows_gpus(1)
     with generating():
-        specs = [body["spec"] for body in draws(bodies, _DRAWS, probe.session.settings.seed)]
-    held_by = [(spec, frozenset(leaves(spec))) for spec in specs if probe.affords(spec)]
+        bodies = create_bodies(target.oracle, target.project, target.cluster, gpu=gpu, references=references)
+        specs = [body["spec"] for body in draws(bodies, _DRAWS, target.session.settings.seed)]
+    held_by = [(spec, frozenset(leaves(spec))) for spec in specs if references or target.affords(spec)]
     chosen: list[dict[str, Any]] = []
     seen: set[str] = set()
-    while len(chosen) < DENSE_SPECS:
+    while len(chosen) < count:
         spec, held = max(held_by, key=lambda item: len(item[1] - seen))
+        if references and not held - seen:
+            break
         chosen.append(spec)
         seen |= held
     return chosen

@@ -1,15 +1,20 @@
-"""Judges an answer against the expectation that was stated before the request left."""
+"""Judges an answer: on its own, and against the expectation that was stated before the request left."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from assay.checks.answer import BUSY
-from assay.checks.deviation import Deviation
-from assay.client.exchange import Answer
-from assay.contract.documents import Operation
-from assay.contract.request import Expectation, Outcome, Reason, Source
+from assay.checks.answer import BUSY, AnswerChecks
+from assay.checks.echo import CreatedChecks
+from assay.checks.exchange import Deviation, Exchange, violation
+from assay.checks.run_state import RunState
+from assay.client.evidence import Mask
+from assay.client.exchange import Answer, NoAnswer
+from assay.contract.documents import Contract, Operation
+from assay.contract.operations import Kind
+from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.findings.model import Class
 
 _NO_FOCUS: Final = Reason(Source.SCHEMA, "valid", "/body", "")
@@ -18,19 +23,72 @@ EXCLUDED: Final = "assumes-excluded"
 """What an accepted entry with ``exclude: true`` takes for granted (contract/unstated.py)."""
 
 
-def judge(
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What belongs to a request beside itself: for whom it is sent, and how its answer is to be judged.
+
+    ``focus`` is what the case was made to test (an accept case has no reasons of its own); ``also`` lists statuses
+    that are lawful for this request beside the documented success, such as 404 for metrics of a workload that is not
+    ready yet; ``setup`` is what has to be sent before to see the same again.
+    """
+
+    test: str
+    expectation: Expectation
+    focus: tuple[Reason, ...] = ()
+    also: frozenset[int] = frozenset()
+    auth: str | None = "main"
+    setup: tuple[Exchange, ...] = ()
+
+
+class ResponseJudge:
+    """Judges what comes back. Safe to use from several threads."""
+
+    def __init__(self, contract: Contract, mask: Mask, state: RunState) -> None:
+        self._contract = contract
+        self._answers = AnswerChecks(contract, mask)
+        self._created = CreatedChecks(state)
+
+    def judge(self, request: Request, answer: Answer | NoAnswer, sending: Sending) -> Exchange:
+        """The exchange with all that can be told from one answer."""
+        operation = self._contract.operations[request.operation]
+        deviations: list[Deviation] = []
+        if isinstance(answer, NoAnswer):
+            deviations.append(_no_answer(operation, answer))
+        else:
+            focus = sending.focus[0] if sending.focus else None
+            deviations += self._answers.judge(request.operation, answer)
+            deviations += against(operation, answer, sending.expectation, focus, sending.also)
+        return Exchange(
+            request, sending.expectation, answer, tuple(deviations), sending.test, sending.setup, sending.auth
+        )
+
+    def creation(self, exchange: Exchange) -> Exchange:
+        """What an accepted creation answers beside: it must tell what was asked for, under a new id, now."""
+        sent, stated = exchange.request.body, exchange.expectation
+        if not exchange.accepted or stated.outcome is not Outcome.ACCEPT or not isinstance(sent, Mapping):
+            return exchange
+        assert isinstance(exchange.answer, Answer)
+        return exchange.with_deviations(*self._created.judge(sent, exchange.object(), exchange.answer))
+
+
+def _no_answer(operation: Operation, answer: NoAnswer) -> Deviation:
+    return violation(
+        "no-answer",
+        "/response",
+        f"{operation.id} gives no answer ({answer.kind})",
+        f"Every request must be answered, if only with an error: {answer.detail[:200]}",
+        answer.kind,
+    )
+
+
+def against(
     operation: Operation,
     answer: Answer,
     expectation: Expectation,
     focus: Reason | None = None,
     also: frozenset[int] = frozenset(),
 ) -> Iterator[Deviation]:
-    """Yield the deviation between ``answer`` and ``expectation``, if there is one.
-
-    ``focus`` is what the case was made to test (an accept case has no reasons of its own); ``also`` lists statuses
-    that are lawful for this request beside the documented success, such as 404 for metrics of a workload that is
-    not ready yet.
-    """
+    """Yield the deviation between ``answer`` and ``expectation``, if there is one."""
     if answer.status in BUSY or answer.status >= 500 or answer.status in also:
         return
     accepted = 200 <= answer.status < 300
@@ -54,7 +112,7 @@ def _refused(operation: Operation, answer: Answer, expectation: Expectation, foc
             f"{operation.id} refuses with {answer.status} what the contract allows ({what})",
             f"The contract sets no such limit, but the request takes for granted that {taken}.",
         )
-    if answer.status in _UNKNOWN and operation.name != "create" and focus is _NO_FOCUS:
+    if answer.status in _UNKNOWN and operation.kind is not Kind.CREATE and focus is _NO_FOCUS:
         return Deviation(
             Class.VIOLATION,
             "accepts-valid",

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from assay.checks import phases
+from assay.checks import lifecycle
 from assay.checks.exchange import Exchange
 from assay.client.exchange import Answer
 from assay.contract.request import Expectation, Outcome, Request
@@ -22,7 +22,7 @@ def told(*names: str | None) -> list[Exchange]:
 
 
 def blamed(*names: str | None) -> list[str]:
-    return [deviation.check for each in phases.judged(told(*names)) for deviation in each.deviations]
+    return [deviation.check for each in lifecycle.in_order(told(*names)) for deviation in each.deviations]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from assay.checks.deviation import Deviation
-from assay.checks.expected import judge
+from assay.checks.exchange import Deviation
+from assay.checks.judge import against
 from assay.client.exchange import Answer
 from assay.contract.documents import load
 from assay.contract.oracle import Oracle
@@ -25,7 +25,7 @@ ASSUMED = Reason(Source.SILENCE, "node-pool", "/body/spec/nodePools", "the node 
 
 
 def judged(status: int, expectation: Expectation, **options: object) -> list[Deviation]:
-    return list(judge(load().operations["create"], Answer(status), expectation, **options))  # type: ignore[arg-type]
+    return list(against(load().operations["create"], Answer(status), expectation, **options))  # type: ignore[arg-type]
 
 
 def accept(*assumes: Reason) -> Expectation:
@@ -72,7 +72,7 @@ def test_without_a_focus_the_request_as_a_whole_is_named() -> None:
     ("role", "status", "lost"), [("read", 404, True), ("update", 410, True), ("read", 400, False)]
 )
 def test_a_workload_that_is_not_known_is_told_as_such(role: str, status: int, lost: bool) -> None:
-    (found,) = judge(load().operations[role], Answer(status), accept())
+    (found,) = against(load().operations[role], Answer(status), accept())
     assert (found.cls, found.check, found.rule, found.location) == (
         Class.VIOLATION,
         "accepts-valid",

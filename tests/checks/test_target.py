@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from assay.checks.deviation import Deviation
-from assay.checks.exchange import ContractBreachError
-from assay.checks.probe import PLAIN_SPEC, CannotCreateError, created_id
+from assay.checks.exchange import ContractBreachError, Deviation
+from assay.checks.sender import created_id
+from assay.checks.target import PLAIN_SPEC, CannotCreateError
 from assay.client.budget import Limits
 from assay.client.exchange import Answer, NoAnswer
 from assay.contract.request import Expectation, Outcome, Reason, Request, Source
@@ -43,18 +43,18 @@ def answering(status: int, body: object = None, method: str = "GET") -> Callable
 
 
 def test_a_plain_body_is_accepted(stage: Make) -> None:
-    probe = stage().probe
-    one, two = probe.body(), probe.body({"image": "i"}, useGivenNameAsPrefix=True)
+    target = stage().target
+    one, two = target.body(), target.body({"image": "i"}, useGivenNameAsPrefix=True)
     assert one["spec"] == PLAIN_SPEC
     assert two["spec"] == {"image": "i"}
     assert two["useGivenNameAsPrefix"] is True
     assert one["name"] != two["name"]
-    assert probe.expect(Request("create", body=one)).outcome is Outcome.ACCEPT
+    assert target.expect(Request("create", body=one)).outcome is Outcome.ACCEPT
 
 
 def test_a_creation_is_deleted_when_the_block_ends(stage: Make) -> None:
     made = stage()
-    with made.probe.creating(Request("create", body=made.probe.body()), test="t") as exchange:
+    with made.target.creating(Request("create", body=made.target.body()), test="t") as exchange:
         assert exchange.accepted
         assert exchange.deviations == ()
         assert len(made.live()) == 1
@@ -63,14 +63,14 @@ def test_a_creation_is_deleted_when_the_block_ends(stage: Make) -> None:
 
 def test_and_when_it_ends_in_an_error(stage: Make) -> None:
     made = stage()
-    with pytest.raises(RuntimeError, match="x"), made.probe.workload("t"):
+    with pytest.raises(RuntimeError, match="x"), made.target.workload("t"):
         raise RuntimeError("x")
     assert made.live() == []
 
 
 def test_a_workload_tells_what_it_was_made_of(stage: Make) -> None:
     made = stage()
-    with made.probe.workload("t", {"image": "i", "command": "c"}) as workload:
+    with made.target.workload("t", {"image": "i", "command": "c"}) as workload:
         assert workload.spec == {"image": "i", "command": "c"}
         assert [workload.name] == made.live()
         assert workload.id == workload.created.object()["workloadId"]
@@ -78,7 +78,7 @@ def test_a_workload_tells_what_it_was_made_of(stage: Make) -> None:
 
 def test_a_refused_creation_leaves_nothing_to_delete(stage: Make) -> None:
     made = stage()
-    with made.probe.creating(Request("create", body=made.probe.body({})), test="t") as exchange:
+    with made.target.creating(Request("create", body=made.target.body({})), test="t") as exchange:
         assert (exchange.status, exchange.expectation.outcome) == (400, Outcome.REJECT)
         assert exchange.deviations == ()
     assert "DELETE" not in [sent[0] for sent in made.transport.sent]
@@ -86,10 +86,10 @@ def test_a_refused_creation_leaves_nothing_to_delete(stage: Make) -> None:
 
 def test_without_its_workload_a_test_cannot_go_on(stage: Make) -> None:
     made = stage(tamper=answering(503, {"code": 503, "message": "busy"}, "POST"))
-    with pytest.raises(CannotCreateError, match="503"), made.probe.workload("t"):
+    with pytest.raises(CannotCreateError, match="503"), made.target.workload("t"):
         pytest.fail("there is none")
     made = stage(tamper=answering(400, {"code": 400, "message": "no"}, "POST"))
-    with pytest.raises(ContractBreachError, match="refuses with 400 a valid request"), made.probe.workload("t"):
+    with pytest.raises(ContractBreachError, match="refuses with 400 a valid request"), made.target.workload("t"):
         pytest.fail("there is none")
 
 
@@ -104,9 +104,9 @@ def test_without_its_workload_a_test_cannot_go_on(stage: Make) -> None:
 )
 def test_what_deviates_is_raised_by_verify(stage: Make, tamper: Any, check: str) -> None:
     made = stage(tamper=tamper)
-    exchange = made.probe.send(Request("read", {"workloadId": NOBODY}), test="t", expectation=ACCEPT)
+    exchange = made.target.send(Request("read", {"workloadId": NOBODY}), test="t", expectation=ACCEPT)
     with pytest.raises(ContractBreachError) as caught:
-        made.probe.verify(exchange)
+        made.target.verify(exchange)
     assert check in {finding.check for finding in caught.value.findings}
     assert made.journaled(Class.VIOLATION) == set()  # the test's report writes them, once
 
@@ -117,26 +117,26 @@ def test_silence_once_is_the_request_s_fault_and_twice_the_target_s(stage: Make)
         return lambda *_: NoAnswer("timeout", "too slow") if next(left, None) is not None else None
 
     request = Request("read", {"workloadId": NOBODY})
-    exchange = stage(tamper=silent(1)).probe.send(request, test="t", expectation=OPEN)
+    exchange = stage(tamper=silent(1)).target.send(request, test="t", expectation=OPEN)
     assert [deviation.check for deviation in exchange.deviations] == ["no-answer"]
     with pytest.raises(TargetLostError, match="does not answer any more"):
-        stage(tamper=silent(9)).probe.send(request, test="t", expectation=OPEN)
+        stage(tamper=silent(9)).target.send(request, test="t", expectation=OPEN)
 
 
 def test_gaps_are_written_and_not_raised(stage: Make) -> None:
     made = stage()
-    exchange = made.probe.send(Request("read", {"workloadId": NOBODY}), test="t", expectation=OPEN)
+    exchange = made.target.send(Request("read", {"workloadId": NOBODY}), test="t", expectation=OPEN)
     gap = Deviation(Class.GAP, "check", None, "/l", "s", "w")
-    made.probe.verify(exchange.with_deviations(gap))
+    made.target.verify(exchange.with_deviations(gap))
     assert made.journaled(Class.GAP) == {"check"}
 
 
 def test_only_the_first_of_an_id_carries_evidence(stage: Make) -> None:
     made = stage()
-    exchange = made.probe.send(Request("read", {"workloadId": NOBODY}), test="t", expectation=OPEN)
+    exchange = made.target.send(Request("read", {"workloadId": NOBODY}), test="t", expectation=OPEN)
     broken = exchange.with_deviations(Deviation(Class.VIOLATION, "check", None, "/l", "s", "w"))
     for _ in range(3):
-        made.probe.record(broken)
+        made.target.record(broken)
     evidence = [event["evidence"] for event in made.findings()]
     assert [each is not None for each in evidence] == [True, False, False]
     assert evidence[0]["request"]["method"] == "GET"
@@ -151,7 +151,7 @@ def test_each_exchange_is_written_with_what_it_tested(stage: Make) -> None:
     path = {"workloadId": NOBODY}
     stated = (Expectation(Outcome.REJECT, (rule, keyword)), ACCEPT, OPEN)
     for expectation in stated:
-        made.probe.send(Request("read", path), test="t", expectation=expectation, focus=(keyword,))
+        made.target.send(Request("read", path), test="t", expectation=expectation, focus=(keyword,))
     told = [(event["expected"], event["rules"], event["keywords"]) for event in events(made, "exchange")]
     assert told == [
         ("reject", [["compute/x", "reject"]], [["/body/spec/y#minimum", "reject"]]),
@@ -166,7 +166,7 @@ def test_each_exchange_is_written_with_what_it_tested(stage: Make) -> None:
 def test_busy_is_no_deviation_but_told_once(stage: Make) -> None:
     made = stage(tamper=answering(429, {"code": 429, "message": "slow down"}))
     for _ in range(2):
-        exchange = made.probe.send(Request("read", {"workloadId": NOBODY}), test="t", expectation=ACCEPT)
+        exchange = made.target.send(Request("read", {"workloadId": NOBODY}), test="t", expectation=ACCEPT)
         assert exchange.deviations == ()
     (told,) = events(made, "not_tested")
     assert told["what"] == "get_inference"
@@ -175,19 +175,19 @@ def test_busy_is_no_deviation_but_told_once(stage: Make) -> None:
 
 def test_deleting_what_is_gone_is_no_deviation(stage: Make) -> None:
     made = stage()
-    with made.probe.workload("t") as workload:
-        assert made.probe.delete(workload.id, test="t").deviations == ()
-        made.now += 60
+    with made.target.workload("t") as workload:
+        assert made.target.delete(workload.id, test="t").deviations == ()
+        made.clock.sleep(60)
     assert made.journaled(Class.VIOLATION) == set()
 
 
 def test_a_spent_budget_does_not_keep_from_cleaning_up(stage: Make) -> None:
     made = stage()
-    budget = made.probe.session.budget
-    with made.probe.workload("t"):
+    budget = made.target.session.budget
+    with made.target.workload("t"):
         budget.limits = Limits(requests=budget.requests)
         with pytest.raises(BudgetExhausted):
-            made.probe.send(Request("read", {"workloadId": NOBODY}), test="t")
+            made.target.send(Request("read", {"workloadId": NOBODY}), test="t")
         assert len(made.live()) == 1
     assert made.live() == []
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.errors import FlakyStrategyDefinition
 
 from assay.checks.exchange import ContractBreachError
-from assay.checks.fuzzing.hunt import Hunt, despite_answers, sample
-from assay.checks.generation import generating, sending
+from assay.checks.fuzzing.example_search import ExampleSearch, despite_answers, sample
+from assay.checks.generation_lock import generating, sending
 from assay.errors import BudgetExhausted
 from assay.findings.model import Class, Finding
 
@@ -24,7 +24,7 @@ def breach(rule: str, value: object) -> ContractBreachError:
 def hunt(act: Any, *, shrinks: int = 200, seed: int = 1, count: int = 60) -> list[str]:
     """The summaries of what a hunt over NUMBERS reports."""
     try:
-        sample(Hunt(shrinks), act, NUMBERS, lambda value: (value,), seed=seed, count=count)
+        sample(ExampleSearch(shrinks), act, NUMBERS, lambda value: (value,), seed=seed, count=count)
     except ContractBreachError as error:
         return sorted(finding.summary for finding in error.findings)
     return []
@@ -46,7 +46,7 @@ def test_the_smallest_breach_is_reported() -> None:
 
 def test_each_kind_is_reported_with_its_own_smallest_case() -> None:
     def act(value: int) -> None:
-        if value >= 100:  # raised in one place, as the probe does: only the finding tells them apart
+        if value >= 100:  # raised in one place, as the target does: only the finding tells them apart
             raise breach("large" if value >= 5000 else "medium", value)
 
     assert hunt(act) == ["large 5000", "medium 100"]
@@ -104,7 +104,7 @@ def test_a_breach_before_the_budget_is_spent_is_kept() -> None:
             raise BudgetExhausted("all requests are sent")
 
     with pytest.raises(BaseExceptionGroup) as caught:
-        Hunt(0).each(act, [0, 50, 40, 5, 60], lambda value: (value,))
+        ExampleSearch(0).each(act, [0, 50, 40, 5, 60], lambda value: (value,))
     kinds = {type(error) for error in caught.value.exceptions}
     assert kinds == {ContractBreachError, BudgetExhausted}
     assert "big 40" in str(caught.value.exceptions[0])

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
 from assay.checks.exchange import ContractBreachError
-from assay.checks.generation import generating, sending
-from assay.checks.probe import CannotCreateError
+from assay.checks.generation_lock import generating, sending
+from assay.checks.target import CannotCreateError
 from assay.errors import AssayError
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class _Enough(BaseException):
     """Ends Hypothesis at once; it would count an Exception as one more failure and shrink it."""
 
 
-class Hunt:
+class ExampleSearch:
     """Keeps the smallest breach per finding while cases are tried.
 
     ``shrinks`` limits how many cases are tried once something is found: each one costs requests.
@@ -134,7 +134,7 @@ def despite_answers(run: Callable[[int, int], None], begun: Callable[[], int], c
 
 
 def sample(
-    hunt: Hunt,
+    search: ExampleSearch,
     act: Callable[[T], None],
     values: st.SearchStrategy[T],
     size: Callable[[T], Size],
@@ -144,10 +144,13 @@ def sample(
 ) -> None:
     """Draw ``count`` values and try each; the same ones for the same seed."""
 
-    @hypothesis.seed(seed)
-    @hypothesis.settings(SETTINGS, max_examples=count)
-    @hypothesis.given(values)
-    def run(value: T) -> None:
-        hunt.attempt(lambda: act(value), lambda: size(value))
+    def search_all() -> None:
+        @hypothesis.seed(seed)
+        @hypothesis.settings(SETTINGS, max_examples=count)
+        @hypothesis.given(values)
+        def run(value: T) -> None:
+            search.attempt(lambda: act(value), lambda: size(value))
 
-    hunt.finish(run)
+        run()
+
+    search.finish(search_all)

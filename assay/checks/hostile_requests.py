@@ -1,4 +1,7 @@
-"""Hostile paths, methods and queries, as data. All are harmless by themselves: reads, or ids that nobody has."""
+"""Hostile paths, methods, queries and headers, and bodies where none belong, as data.
+
+All are harmless by themselves: reads, or ids that nobody has.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from assay.checks.hostile import INJECTED, Hostile
+from assay.contract.request import Request
 
 _INJECTION: Final = f"%0d%0a{INJECTED}:%20yes"
 # Servers refuse request lines of 8 kB (nginx, Apache) to 64 kB (httptools, Go); both sides of each are worth a try.
@@ -17,7 +21,7 @@ _LONG: Final = (4_000, 70_000)
 class HostilePath:
     """A path below the collection, sent byte for byte; ``tail`` makes it from the id of a live workload.
 
-    ``role`` is the operation that it comes nearest to, ``query`` makes it a whole question of that.
+    ``operation`` is the one that it comes nearest to, ``query`` makes it a whole question of that.
     """
 
     hostile: Hostile
@@ -135,12 +139,12 @@ _NAMES: Final = {"": "collection", _ITEM: "item", _METRICS: "metrics", _POD: "po
 
 
 def _methods() -> Iterator[HostileMethod]:
-    for path, (role, methods) in _METHODS.items():
+    for path, (operation, methods) in _METHODS.items():
         for method in methods:
             spelled = "lower-case-get" if method == "get" else method.lower()
             name = f"method-{_NAMES[path]}-{spelled}"
             hostile = Hostile(name, f"the method {method} on the {_NAMES[path]} path", http=True)
-            yield HostileMethod(hostile, method, path, role, method in _HARMLESS)
+            yield HostileMethod(hostile, method, path, operation, method in _HARMLESS)
 
 
 METHODS: Final = tuple(_methods())
@@ -211,3 +215,82 @@ def _queries() -> Iterator[HostileQuery]:
 
 
 QUERIES: Final = tuple(_queries())
+
+
+@dataclass(frozen=True, slots=True)
+class HostileHeaders:
+    """Headers (beside the client's own) that go with a plain read."""
+
+    hostile: Hostile
+    headers: tuple[tuple[str, str], ...]
+
+    def request(self, workload_id: str) -> Request:
+        return Request("read", path={"workloadId": workload_id}, headers=self.headers)
+
+
+def _headers() -> Iterator[HostileHeaders]:
+    accepts = (
+        ("garbage", ";;;,,q=q"),
+        ("half", "application/;q=0.5"),
+        ("html", "text/html"),
+        ("nothing", "*/*;q=0"),
+        ("bad-weight", "application/json;q=1e400, text/csv;q=-1"),
+        ("many", ", ".join(f"text/x{number}" for number in range(500))),
+        ("empty", ""),
+    )
+    for name, value in accepts:
+        yield _one(f"accept-{name}", f"the Accept header '{value[:40]}'", ("Accept", value))
+    yield _one("accept-twice", "two Accept headers", ("Accept", "text/csv"), ("Accept", "application/json"))
+    yield _one("accept-encoding", "an unknown Accept-Encoding", ("Accept-Encoding", "klingon;q=x, *;q=0"))
+    yield _one("accept-language", "a garbled Accept-Language", ("Accept-Language", ";q=,,-" * 50))
+    yield _one("authorization-twice", "a second Authorization header", ("Authorization", "Bearer no-token"))
+    yield _one("not-ascii", "a header that is not ASCII", ("X-Assay", "\u00e4\u2603\U0001f600"))
+    yield _one("not-utf8", "a header that is not UTF-8", ("X-Assay", "\udcff\udcfe"))
+    yield _one(
+        "traceparent", "a garbled traceparent", ("Traceparent", "00-" + "z" * 32 + "-0-99"), ("Tracestate", "=,=;")
+    )
+    yield _one("forwarded", "garbled forwarding headers", ("X-Forwarded-For", "::::, ,%00"), ("Forwarded", 'for="[;'))
+    yield _one("cookie", "a garbled cookie", ("Cookie", "=;;=\u00e4;" * 20))
+    yield _one("request-id", "a request id that looks like markup", ("X-Request-Id", "${7*7}<script>%0d%0a{{7*7}}"))
+    yield _one("expect", "an expectation that nobody can meet", ("Expect", "assay"))
+    yield _one("date", "a garbled date", ("If-Modified-Since", "yesterday"), ("Date", "never"))
+    yield _one("content-type-on-get", "a content type without a body", ("Content-Type", "application/;=x"))
+    # 7,000 bytes pass the usual limit of 8 kB, 70,000 pass none.
+    for length in (7_000, 70_000):
+        yield _one(f"{length}-long", f"a header of {length:,} characters", ("X-Assay", "a" * length), large=True)
+    yield _one("many", "300 headers", *((f"X-Assay-{number}", "x") for number in range(300)), large=True)
+
+
+def _one(name: str, what: str, *headers: tuple[str, str], large: bool = False) -> HostileHeaders:
+    return HostileHeaders(Hostile(f"header-{name}", what, http=True, large=large), headers)
+
+
+HEADERS: Final = tuple(_headers())
+
+
+@dataclass(frozen=True, slots=True)
+class UnwantedBody:
+    """A body sent with an operation that has none; a DELETE goes to an id that nobody has."""
+
+    hostile: Hostile
+    operation: str
+    raw: bytes
+
+    def request(self, workload_id: str) -> Request:
+        return Request(self.operation, path={"workloadId": workload_id}, raw=self.raw)
+
+
+def _unwanted() -> Iterator[UnwantedBody]:
+    bodies = (
+        ("json", "a JSON body", b'{"spec":{}}'),
+        ("garbage", "a body of garbage", b"\x00\xff{["),
+        ("request", "a body that looks like a request", b"GET /api/v1/workloads HTTP/1.1\r\nHost: assay\r\n\r\n"),
+        ("large", "a body of 200,000 bytes", b"a" * 200_000),
+    )
+    for operation in ("read", "delete"):
+        for name, what, raw in bodies:
+            hostile = Hostile(f"body-on-{operation}-{name}", f"{what} where none belongs", http=True, large=True)
+            yield UnwantedBody(hostile, operation, raw)
+
+
+UNWANTED_BODIES: Final = tuple(_unwanted())

@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from assay.checks import hostile
-from assay.checks.aftermath import Aftermath, Round, aftermath
 from assay.checks.exchange import Exchange
-from assay.checks.hostile import Hostile
+from assay.checks.hostile import Hostile, PlainReads, SharedRead
+from assay.checks.run_state import RunState
 from assay.client.exchange import Answer, NoAnswer
+from assay.contract import documents
 from assay.contract.request import Expectation, Outcome, Request
 
 LIVE = "5b0a0f6e-0000-4000-8000-000000000001"
@@ -25,7 +27,7 @@ def read(status: int | None) -> Exchange:
 
 
 def test_those_who_come_during_a_read_share_the_next_one() -> None:
-    shared, begun, go = Aftermath(), threading.Event(), threading.Event()
+    shared, begun, go = PlainReads(), threading.Event(), threading.Event()
     sent: list[str] = []
 
     def slow() -> Exchange:
@@ -42,7 +44,7 @@ def test_those_who_come_during_a_read_share_the_next_one() -> None:
         first = pool.submit(shared.share, "live", slow)
         assert begun.wait(10)
         later = [pool.submit(shared.share, "live", quick) for _ in range(5)]
-        while shared._open.get("live", Round()).members < 5:
+        while shared._open.get("live", SharedRead()).members < 5:
             threading.Event().wait(0.01)
         go.set()
         assert first.result()[1]
@@ -53,7 +55,7 @@ def test_those_who_come_during_a_read_share_the_next_one() -> None:
 
 
 def test_a_read_that_raises_does_so_in_everybody() -> None:
-    shared = Aftermath()
+    shared = PlainReads()
 
     def fail() -> Exchange:
         raise OSError("gone")
@@ -78,16 +80,13 @@ class Server:
 
 
 def judge(server: Server, name: str, again: Callable[[], object], members: int) -> set[str]:
-    probe: Any = type("FakeProbe", (), {"send": staticmethod(server.send)})
-    shared = aftermath(probe)
-    broken = Round(members=members)
+    state = RunState()
+    target: Any = SimpleNamespace(send=server.send, state=state, contract=documents.load())
+    shared = state.keep("plain reads", PlainReads)
+    broken = SharedRead(members=members)
     broken.read.set_result(read(None))
-    original = shared.share
     shared.share = lambda *_: (broken, False)  # type: ignore[method-assign]
-    try:
-        found = hostile.next_request(probe, "t", Hostile(name, f"the {name}"), read(400), LIVE, again)
-    finally:
-        shared.share = original  # type: ignore[method-assign]
+    found = hostile.next_request(target, "t", Hostile(name, f"the {name}"), read(400), LIVE, again)
     return {item.check for item in found.deviations}
 
 

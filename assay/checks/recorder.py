@@ -1,0 +1,111 @@
+"""Writes down what a run has seen: exchanges, findings with their evidence, and what was not tested."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from assay.checks.answer import BUSY
+from assay.checks.exchange import ContractBreachError, Exchange, as_findings, violations
+from assay.checks.run_state import RunState
+from assay.client.exchange import Answer
+from assay.client.session import Session
+from assay.contract.operations import Kind
+from assay.contract.request import Reason, Source
+from assay.findings.journal import Journal
+from assay.findings.model import Class, Finding
+
+
+class RunRecorder:
+    """The journal's side of a target. Safe to use from several threads."""
+
+    def __init__(self, session: Session, journal: Journal, state: RunState) -> None:
+        self.journal = journal
+        self._session = session
+        self._state = state
+
+    def note(self, exchange: Exchange, focus: tuple[Reason, ...] = ()) -> None:
+        """Journal that an exchange took place, and what it tested."""
+        side = exchange.expectation.outcome.value
+        tested = {"reject": exchange.expectation.reasons, "accept": focus}.get(side, ())
+        answer = exchange.answer
+        self.journal.write(
+            "exchange",
+            operation=self._operation_id(exchange),
+            status=exchange.status,
+            ms=round(answer.seconds * 1000, 2) if isinstance(answer, Answer) else None,
+            expected=side,
+            rules=[[reason.id, side] for reason in tested if reason.source is Source.RULE],
+            keywords=[
+                [f"{reason.location}#{reason.id}", side] for reason in tested if reason.source is Source.SCHEMA
+            ],
+            test=exchange.test,
+        )
+        if exchange.status in BUSY and self._state.is_new("busy", exchange.request.operation):
+            why = f"some requests were answered {exchange.status} until waiting was given up"
+            self.not_tested(self._operation_id(exchange), why)
+
+    def findings(self, exchange: Exchange) -> tuple[Finding, ...]:
+        """What deviates, as findings with evidence."""
+        if not exchange.deviations:
+            return ()
+        lines = script(self._session, exchange)
+        return as_findings(
+            exchange, self._operation_id(exchange), lines, self._describe, self._session.describe_answer
+        )
+
+    def verify(self, *exchanges: Exchange) -> None:
+        """Journal gaps and advisories; raise ContractBreachError with the violations, if there are any."""
+        found = tuple(finding for exchange in exchanges for finding in self.findings(exchange))
+        self.write(*(finding for finding in found if finding.cls is not Class.VIOLATION))
+        if broken := violations(found):
+            raise ContractBreachError(broken)
+
+    def record(self, exchange: Exchange) -> None:
+        """Journal everything that deviates, violations too, without raising (tear-down must go on)."""
+        self.write(*self.findings(exchange))
+
+    def write(self, *findings: Finding) -> None:
+        """The first of an id goes to the journal with its evidence, further ones without: they only count."""
+        for finding in findings:
+            is_new = self._state.is_new("finding", finding.id)
+            self.journal.finding(finding if is_new else replace(finding, evidence=None))
+
+    def not_tested(self, what: str, why: str) -> None:
+        self.journal.write("not_tested", what=what, why=why)
+
+    def _operation_id(self, exchange: Exchange) -> str:
+        return self._session.contract.operations[exchange.request.operation].id
+
+    def _describe(self, exchange: Exchange) -> dict[str, Any]:
+        return self._session.describe(exchange.sent, auth=exchange.auth)
+
+
+# No jq: sed is wherever a POSIX shell is.
+_ID: Final = r"""sed -n 's/.*"workloadId" *: *"\([^"]*\)".*/\1/p'"""
+
+
+def script(session: Session, exchange: Exchange) -> str:
+    """What a person pastes into a shell to see a finding again: the failing request, and before it what it needs.
+
+    A request on a workload gets lines before it that create a new one (that of the run is gone) and keep its id in
+    ``$W1``, and a line after it that deletes it again. Only the failing request prints its answer.
+    """
+    contract = session.contract
+    named: dict[str, str] = {}
+    before = []
+    for step in exchange.setup:
+        line = session.curl(step.sent, auth=step.auth, shell=step.shell, named=named)
+        creates = contract.operations[step.request.operation].kind is Kind.CREATE and step.accepted
+        made = step.object().get("workloadId") if creates else None
+        if isinstance(made, str) and made and made not in named:
+            named[made] = f"W{len(named) + 1}"
+            before.append(f"{named[made]}=$({line} | {_ID})")
+        else:
+            before.append(f"{line} >/dev/null")
+    failing = session.curl(exchange.sent, auth=exchange.auth, shell=exchange.shell, named=named)
+    after = [
+        f"{session.curl(contract.deletion.request(workload=known), named={known: name})} >/dev/null"
+        for known, name in named.items()
+    ]
+    return "\n".join([*before, failing, *after])
