@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ from assay.errors import ContractError
 
 TABLE: Final = "operations.yaml"
 
+_COLUMNS: Final = frozenset({"method", "path", "kind", "needs", "writes", "also", "gone"})
 _PARAMETER: Final = re.compile(r"\{([^}]*)\}")
 
 
@@ -95,10 +96,31 @@ def read_table(file: Path) -> OperationsTable:
         resources = {name: Resource(name, **value) for name, value in loaded.get("resources", {}).items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ContractError(f"{file} is no table of operations: {error}") from error
+    for problem in _problems(rows, resources):
+        raise ContractError(f"{file}: {problem}")
     return OperationsTable(rows, resources)
 
 
+def _problems(rows: Mapping[str, Row], resources: Mapping[str, Resource]) -> Iterator[str]:
+    for name, row in rows.items():
+        for parameter in _PARAMETER.findall(row.path):
+            if parameter not in row.needs:
+                yield f"operation '{name}': needs does not say which resource {{{parameter}}} names"
+        for resource in {*row.needs.values(), row.writes} - {None, *resources}:
+            yield f"operation '{name}': there is no resource '{resource}'"
+    for name, found in resources.items():
+        if (found.operation is None) == (found.path is None):
+            yield f"resource '{name}' comes either from an operation or from a path"
+        if found.operation is not None and found.operation not in rows:
+            yield f"resource '{name}': there is no operation '{found.operation}'"
+
+
 def _row(name: str, value: Mapping[str, Json]) -> Row:
+    unknown = set(value) - _COLUMNS
+    if unknown:
+        raise ValueError(
+            f"operation '{name}' has no column '{min(unknown)}'; the columns are {', '.join(sorted(_COLUMNS))}"
+        )
     return Row(
         name=name,
         method=value["method"].lower(),

@@ -29,6 +29,7 @@ count_revisions:
 revision:
   {method: get, path: "/workloads/inferences/revisions/{revisionId}", kind: read, needs: {revisionId: revision}}
 """)
+ORIGIN: Final = {"operation": "revisions", "id": "/revisions/*/id"}
 PARAMETERS: Final = yaml.safe_load("""
 - {name: deleted, in: query, schema: {type: boolean}}
 - {name: offset, in: query, schema: {type: integer, format: int32}}
@@ -63,7 +64,7 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
     (folder / DOCUMENT).write_text(yaml.safe_dump(document, sort_keys=False))
     table = yaml.safe_load((version_folder() / TABLE).read_text())
     table["operations"] |= ROWS
-    table["resources"]["revision"] = {"operation": "revisions", "id": "/revisions/*/id"}
+    table["resources"]["revision"] = ORIGIN
     (folder / TABLE).write_text(yaml.safe_dump(table, sort_keys=False))
     return load_version(folder)
 
@@ -155,6 +156,7 @@ def test_a_row_that_the_document_lacks_is_an_error(tmp_path: Path) -> None:
     shutil.copytree(version_folder(), folder)
     table = yaml.safe_load((folder / TABLE).read_text())
     table["operations"] |= ROWS
+    table["resources"]["revision"] = ORIGIN
     (folder / TABLE).write_text(yaml.safe_dump(table, sort_keys=False))
     with pytest.raises(ContractError, match="lacks the inference operations revisions, count_revisions, revision"):
         load_version(folder)

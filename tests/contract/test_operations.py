@@ -77,6 +77,34 @@ def test_lawful_statuses_stand_in_the_table_with_their_reasons(contract: Contrac
     assert all(reason for row in rows.values() for reason in (*row.also.values(), *row.gone.values()))
 
 
+ROW = "{method: get, path: '/w/{id}', kind: read, needs: {id: w}}"
+ORIGIN = "{operation: one, id: /id}"
+
+
+@pytest.mark.parametrize(
+    ("row", "origin", "problem"),
+    [
+        ("{method: get, path: '/w/{id}', kind: read}", ORIGIN, "'one': needs does not say which resource {id} names"),
+        (ROW.replace("id: w", "id: v"), ORIGIN, "'one': there is no resource 'v'"),
+        (ROW.replace("kind: read", "kind: read, writes: v"), ORIGIN, "'one': there is no resource 'v'"),
+        (ROW.replace("kind: read", "kind: reed"), ORIGIN, "'reed' is not a valid Kind"),
+        (ROW.replace("kind: read", "kind: read, need: {}"), ORIGIN, "'one' has no column 'need'"),
+        (ROW, "{operation: two, id: /id}", "'w': there is no operation 'two'"),
+        (ROW, "{id: /id}", "'w' comes either from an operation or from a path"),
+        (ROW, "{operation: one, path: /w, id: /id}", "'w' comes either from an operation or from a path"),
+    ],
+)
+def test_a_mistake_in_a_table_is_named(tmp_path: Path, row: str, origin: str, problem: str) -> None:
+    file = tmp_path / "operations.yaml"
+    file.write_text(f"operations: {{one: {ROW}}}\nresources: {{w: {ORIGIN}}}\n")
+    assert list(read_table(file).rows) == ["one"]
+    file.write_text(f"operations: {{one: {row}}}\nresources: {{w: {origin}}}\n")
+    with pytest.raises(ContractError) as caught:
+        read_table(file)
+    assert problem in caught.value.message
+    assert str(file) in caught.value.message
+
+
 def test_a_table_that_is_none_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "operations.yaml"
     file.write_text("operations: {create: {method: post}}")
