@@ -17,8 +17,8 @@ from assay.checks.shared_fixture import WorkloadPool
 from assay.checks.target import LiveWorkload, TargetUnderTest
 from assay.contract.operations import Kind
 from assay.contract.request import Json, Outcome, Reason
+from assay.generation.batching import Batch
 from assay.generation.cases import PLAIN_NAME, PlannedCase, TargetIds, overlay
-from assay.generation.packing import Pack
 from assay.generation.plans import plans
 
 
@@ -40,20 +40,20 @@ def end_chains(target: TargetUnderTest) -> None:
     _chains(target).end()
 
 
-def _by_case(target: TargetUnderTest) -> Mapping[str, Pack]:
-    return {case.id: batch for batch in plans(target.contract).packs for case in batch.cases}
+def _by_case(target: TargetUnderTest) -> Mapping[str, Batch]:
+    return {case.id: batch for batch in plans(target.contract).batches for case in batch.cases}
 
 
-def _creates(target: TargetUnderTest, batch: Pack) -> bool:
+def _creates(target: TargetUnderTest, batch: Batch) -> bool:
     return target.contract.operations[batch.operation].kind is Kind.CREATE
 
 
-def _is_settled(target: TargetUnderTest, batch: Pack) -> bool:
+def _is_settled(target: TargetUnderTest, batch: Batch) -> bool:
     exchange = _send(target, batch)
     return exchange.accepted and not exchange.deviations
 
 
-def _send(target: TargetUnderTest, batch: Pack) -> Exchange:
+def _send(target: TargetUnderTest, batch: Batch) -> Exchange:
     """Send a batch. Nothing is verified here: a deviation only means that its cases are sent one by one."""
     test = f"pack/{batch.cases[0].id}"
     operation = target.contract.operations[batch.operation]
@@ -75,7 +75,7 @@ def _send(target: TargetUnderTest, batch: Pack) -> Exchange:
         return exchange
 
 
-def _meta(batch: Pack, ids: TargetIds, name: str) -> dict[str, str]:
+def _meta(batch: Batch, ids: TargetIds, name: str) -> dict[str, str]:
     given = batch.body.get("name")
     return {
         "name": name if given in (None, PLAIN_NAME) else str(given),
@@ -118,7 +118,7 @@ def _chains(target: TargetUnderTest) -> WorkloadPool[_Chain]:
 
 
 @contextmanager
-def _chained(target: TargetUnderTest, test: str, batch: Pack) -> Iterator[_Chain]:
+def _chained(target: TargetUnderTest, test: str, batch: Batch) -> Iterator[_Chain]:
     """A workload on which the oracle promises that ``batch`` is accepted."""
     chain = _going_on(target, batch) or _begun(target, test, batch)
     try:
@@ -133,7 +133,7 @@ def _chained(target: TargetUnderTest, test: str, batch: Pack) -> Iterator[_Chain
             chain.end()
 
 
-def _going_on(target: TargetUnderTest, batch: Pack) -> _Chain | None:
+def _going_on(target: TargetUnderTest, batch: Batch) -> _Chain | None:
     if batch.before != overlay({}):
         return None
     chain = _chains(target).take()
@@ -148,7 +148,7 @@ def _going_on(target: TargetUnderTest, batch: Pack) -> _Chain | None:
     return None
 
 
-def _begun(target: TargetUnderTest, test: str, batch: Pack) -> _Chain:
+def _begun(target: TargetUnderTest, test: str, batch: Batch) -> _Chain:
     with ExitStack() as stack:
         workload = stack.enter_context(target.workload(test, batch.before))
         return _Chain(stack.pop_all(), workload)

@@ -69,7 +69,7 @@ def _find(verdict: dict[str, Any], finding: str) -> dict[str, Any]:
 
 
 def selection(test: str) -> str:
-    """What ``--only`` takes to run a test again: the load part, a test id, or the plan of a pack's first case.
+    """What ``--only`` takes to run a test again: the load part, a test id, or the plan of a batch's first case.
 
     Accept cases that share a request are sent as ``pack/<id of the first case>``; whichever test needs one of them
     first sends them all.

@@ -10,9 +10,9 @@ from hypothesis.strategies import SearchStrategy
 
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
+from assay.generation.batching import Batch, batched
 from assay.generation.cases import ACCEPT, REJECT, PlannedCase
 from assay.generation.combinations import combination_cases
-from assay.generation.packing import Pack, pack
 from assay.generation.parameter_cases import parameter_cases
 from assay.generation.rule_cases import bound_by, rule_cases, varied
 from assay.generation.schema_cases import body_cases
@@ -36,13 +36,13 @@ class Variation:
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """All plans against one contract, and the packs of their accept cases."""
+    """All plans against one contract, and the batches of their accept cases."""
 
     rules: tuple[Plan, ...]
     schema: tuple[Plan, ...]
     combinations: tuple[Plan, ...]
     variations: tuple[Variation, ...]
-    packs: tuple[Pack, ...]
+    batches: tuple[Batch, ...]
 
 
 @cache
@@ -57,7 +57,7 @@ def plans(contract: Contract) -> Plans:
         schema=_group(of_schema),
         combinations=_group(of_pairs),
         variations=tuple(_variations(oracle)),
-        packs=pack(oracle, [*of_rules, *of_schema, *of_pairs]),
+        batches=batched(oracle, [*of_rules, *of_schema, *of_pairs]),
     )
 
 

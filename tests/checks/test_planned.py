@@ -17,8 +17,8 @@ from assay.contract.documents import load
 from assay.contract.request import Json, Source
 from assay.contract.rules.base import BOTH, Broken
 from assay.findings.model import Finding
+from assay.generation.batching import Batch
 from assay.generation.cases import ACCEPT, PlannedCase
-from assay.generation.packing import Pack
 from assay.generation.plans import Plan, plans
 from assay.prove.bench import Bench
 from assay.reference.behaviour import Behaviour
@@ -89,10 +89,10 @@ def test_all_violations_of_a_plan_are_told_at_once() -> None:
 
 def test_a_batch_settles_many_cases_with_one_request() -> None:
     whole = plans(load())
-    pack = max(whole.packs, key=lambda each: (each.operation == "create" and each.gpus == 0, len(each.cases)))
+    batch = max(whole.batches, key=lambda each: (each.operation == "create" and each.gpus == 0, len(each.cases)))
     stand = bench()
-    assert all(batches.settles(stand.target, case) for case in pack.cases)
-    assert stand.notebook.requests <= 3 < len(pack.cases)  # a creation, perhaps a read, a deletion
+    assert all(batches.settles(stand.target, case) for case in batch.cases)
+    assert stand.notebook.requests <= 3 < len(batch.cases)  # a creation, perhaps a read, a deletion
     assert live(stand) == []
 
 
@@ -100,14 +100,14 @@ def test_a_batch_that_is_refused_is_sent_case_by_case_and_only_the_cause_is_blam
     whole = plans(load())
     accepts = f"{PRIORITY}[create-accept]"
     case = plan(accepts).cases[0]
-    pack = next(each for each in whole.packs if case in each.cases)
-    assert len(pack.cases) > 1
+    batch = next(each for each in whole.batches if case in each.cases)
+    assert len(batch.cases) > 1
     assert isinstance(case.body, dict)
     value = case.body["spec"]["priorityClass"]
     stand = bench(stricter("priorityClass", value))
-    assert not any(batches.settles(stand.target, each) for each in pack.cases)
+    assert not any(batches.settles(stand.target, each) for each in batch.cases)
     blamed = []
-    for each in pack.cases:
+    for each in batch.cases:
         try:
             run_cases(stand.target, "t", [each])
         except ContractBreachError as breach:
@@ -139,24 +139,24 @@ def test_cases_that_ask_for_gpus_are_listed_when_the_run_may_not() -> None:
     assert all("max_gpu_devices" in event["why"] for event in written)
 
 
-def update_packs() -> list[Pack]:
-    chosen = [each for each in plans(load()).packs if each.operation == "update" and each.gpus == 0]
+def update_batches() -> list[Batch]:
+    chosen = [each for each in plans(load()).batches if each.operation == "update" and each.gpus == 0]
     return [each for each in chosen if each.before == chosen[0].before and not each.cases[0].assumed][:6]
 
 
 def test_updates_are_chained_on_few_workloads() -> None:
     stand = bench()
-    for each in update_packs():
+    for each in update_batches():
         assert batches.settles(stand.target, each.cases[0])
     everything = list(stand.plane.store.live(stand.plane.now()))
-    assert len(everything) < len(update_packs())
+    assert len(everything) < len(update_batches())
     assert len(live(stand)) <= 2  # chains at rest hold few slots
     batches.end_chains(stand.target)
     assert live(stand) == []
 
 
 def test_a_chain_ends_where_an_update_goes_wrong() -> None:
-    first = update_packs()[0]
+    first = update_batches()[0]
     name, value = next(iter(first.body["spec"].items()))
     stand = bench(stricter(name, value))
     assert not batches.settles(stand.target, first.cases[0])

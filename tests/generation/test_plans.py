@@ -98,7 +98,7 @@ def test_combinations_and_variations(found: Plans) -> None:
 
 
 def test_the_same_plans_every_time(found: Plans) -> None:
-    """Without the cache, from a document read anew: ids, cases and packs in the same order."""
+    """Without the cache, from a document read anew: ids, cases and batches in the same order."""
     again = plans.__wrapped__(load())
     for one, two in (
         (found.rules, again.rules),
@@ -106,7 +106,7 @@ def test_the_same_plans_every_time(found: Plans) -> None:
         (found.combinations, again.combinations),
     ):
         assert [(plan.id, plan.cases) for plan in one] == [(plan.id, plan.cases) for plan in two]
-    assert found.packs == again.packs
+    assert found.batches == again.batches
 
 
 def test_planned_once_for_a_contract(found: Plans) -> None:

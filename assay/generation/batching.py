@@ -1,4 +1,4 @@
-"""Packs accept cases that have nothing to do with each other into few requests.
+"""Puts accept cases that have nothing to do with each other into few requests, the batches.
 
 A target that accepts a request with ten legal values in ten unrelated fields accepts each of them; only when it
 refuses must the ten be sent one by one to tell which it was. Measured on document 2.22: 1,263 accept cases fit into
@@ -23,7 +23,7 @@ _MOST = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Pack:
+class Batch:
     """Accept cases of one operation that go out as one request; ``body`` and ``before`` as in PlannedCase."""
 
     operation: str
@@ -33,32 +33,34 @@ class Pack:
 
     @property
     def gpus(self) -> int:
-        """GPU devices that the pack asks for at most."""
+        """GPU devices that the batch asks for at most."""
         spec = self.body.get("spec")
         return max([gpus_of(self.before or {}, spec), *(case.gpus for case in self.cases)])
 
 
-def pack(oracle: Oracle, cases: Iterable[PlannedCase]) -> tuple[Pack, ...]:
-    """Pack the accept cases of creations and updates among ``cases``.
+def batched(oracle: Oracle, cases: Iterable[PlannedCase]) -> tuple[Batch, ...]:
+    """Batch the accept cases of creations and updates among ``cases``.
 
-    Every pack is ``accept`` by the oracle. Cases that take something for granted have packs of their own, because a
-    target may refuse them, and so have cases that ask for GPUs, because a budget may forbid them; but a case that is
-    left alone goes with such a pack, for alone it would cost as much. The order of ``cases`` decides the packs, so
-    they are the same every time.
+    Every batch is ``accept`` by the oracle. Cases that take something for granted have batches of their own, because
+    a target may refuse them, and so have cases that ask for GPUs, because a budget may forbid them; but a case that
+    is left alone goes with such a batch, for alone it would cost as much. The order of ``cases`` decides the batches,
+    so they are the same every time.
     """
     judges = {name: Judge(oracle, name) for name, kind in oracle.judged.items() if kind is Kind.CREATE}
-    open_packs: dict[tuple[str, bool, bool], list[_Draft]] = {}
+    open_batches: dict[tuple[str, bool, bool], list[_Draft]] = {}
     for case in cases:
         if case.side != ACCEPT or case.operation not in oracle.judged or not isinstance(case.body, dict):
             continue
-        drafts = open_packs.setdefault((case.operation, bool(case.assumed), case.gpus > 0), [])
+        drafts = open_batches.setdefault((case.operation, bool(case.assumed), case.gpus > 0), [])
         if not any(draft.take(oracle, judges, case) for draft in drafts):
             drafts.append(_Draft(case))
     for operation in sorted(oracle.judged):
         for assumed in (False, True):
             alone, asking = ((operation, assumed, gpus) for gpus in (False, True))
-            open_packs[alone] = _unsettled(oracle, judges, open_packs.get(alone, []), open_packs.get(asking, []))
-    return tuple(draft.finish() for drafts in open_packs.values() for draft in drafts)
+            open_batches[alone] = _unsettled(
+                oracle, judges, open_batches.get(alone, []), open_batches.get(asking, [])
+            )
+    return tuple(draft.finish() for drafts in open_batches.values() for draft in drafts)
 
 
 def _unsettled(oracle: Oracle, judges: dict[str, Judge], drafts: list[_Draft], takers: list[_Draft]) -> list[_Draft]:
@@ -71,7 +73,7 @@ def _unsettled(oracle: Oracle, judges: dict[str, Judge], drafts: list[_Draft], t
 
 
 class _Draft:
-    """A pack that may still grow."""
+    """A batch that may still grow."""
 
     def __init__(self, case: PlannedCase) -> None:
         self.cases = [case]
@@ -95,8 +97,8 @@ class _Draft:
         self.touched |= touched
         return True
 
-    def finish(self) -> Pack:
-        return Pack(self.cases[0].operation, tuple(self.cases), self.body, self.before)
+    def finish(self) -> Batch:
+        return Batch(self.cases[0].operation, tuple(self.cases), self.body, self.before)
 
 
 def _body(case: PlannedCase) -> dict[str, Any]:
