@@ -1,4 +1,4 @@
-"""`assay rules`: the rule catalogue, with the sentence that each rule enforces and the place where it stands."""
+"""`assay rules`: the rule catalogue, with the sentence that each rule enforces and its location."""
 
 from __future__ import annotations
 

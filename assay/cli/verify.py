@@ -1,4 +1,4 @@
-"""`assay verify`: is a certificate, with the files beside it, as it was written?"""
+"""`assay verify`: are a certificate and the files next to it unchanged?"""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def verify(
     digest = found.digest.removeprefix("sha256:")
     as_kept = sha256 is None or sha256.strip().lower().removeprefix("sha256:") == digest
     if not as_kept:
-        console.print(f"the certificate is not the one of that digest: its own is {digest}", soft_wrap=True)
+        console.print(f"the certificate does not have that digest; its digest is {digest}", soft_wrap=True)
     good = found.intact and as_kept
     said = found.certificate
     console.print(

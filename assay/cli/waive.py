@@ -146,7 +146,7 @@ def _added(file: Path, finding: str, reason: str, owner: str, day: dt.date, summ
 
 
 def _separate(tables: AoT) -> None:
-    """End the last entry with a blank line, so that entries stand apart."""
+    """End the last entry with a blank line, to separate the entries."""
     import tomlkit
     from tomlkit.items import Table
 

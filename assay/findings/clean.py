@@ -17,7 +17,7 @@ BODY_LIMIT: Final = 4_000
 """Characters of a body that a report keeps; the promise of ``Evidence``."""
 
 CURL_LIMIT: Final = 32_000
-"""Characters of what is pasted: room for two of the longest bodies that stand readable. A cut line is of no use."""
+"""Characters of a command to paste: room for two of the longest bodies shown in full. A cut command is useless."""
 
 LINE_LIMIT: Final = 2_000
 """Characters of a summary, a reason or a header value: longer than any sentence, shorter than any flood."""

@@ -50,7 +50,7 @@ def _broken(record: Record) -> Iterator[str]:
 
 
 def _unexplained(record: Record) -> Iterator[str]:
-    """Tests that failed without a finding: something was wrong, and nobody can say what."""
+    """Tests that failed without a finding: something went wrong, and nothing says what."""
     explained = {test for finding in record.findings.values() for test in finding.tests}
     silent = [
         test.id for test in record.tests.values() if test.outcome is TestOutcome.FAILED and test.id not in explained

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 NO_ANSWER: Final = "none"
-"""Stands where a status would stand when no answer came."""
+"""The status of a request that got no response."""
 
 THROTTLED: Final = frozenset({429, 503})
-"""Answers that say nothing about the request: it was waited out and is sent again."""
+"""Responses that say nothing about the request: it is sent again after a wait."""
 
 
 @dataclass(slots=True)

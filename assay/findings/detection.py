@@ -1,4 +1,4 @@
-"""The detection score on record: which share of seeded defects this suite was measured to catch, and what it missed.
+"""The detection score on record: the measured share of seeded defects that this suite detects, and what it misses.
 
 ``assay prove --write-baseline`` writes it, every gate's report and every certificate shows it.
 """
@@ -18,7 +18,7 @@ from assay.files import read_json
 
 SCHEMA: Final = "assay/detection/2"
 
-# What decides which defects are caught. A change to a report or a command leaves a score as true as it was.
+# What decides which defects are detected. A change to a report or a command does not affect a score.
 _JUDGING: Final = ("contract", "generation", "client", "findings", "checks", "load", "reference")
 _FOLDERS: Final = ("openapi", "contract_tests", "load_tests")
 _SUFFIXES: Final = frozenset({".py", ".yaml", ".toml", ".ini"})
@@ -26,7 +26,7 @@ _SUFFIXES: Final = frozenset({".py", ".yaml", ".toml", ".ini"})
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of a group of defects were caught. ``gaps``: only as a gap, which alone does not fail a gate."""
+    """How many of a group of defects were detected. ``gaps``: only as a gap, which alone does not fail a gate."""
 
     tried: int
     caught: int
@@ -35,7 +35,7 @@ class Share:
 
     @property
     def percent(self) -> float | None:
-        """Caught per hundred tried; None when nothing was tried."""
+        """Detected per hundred tried; None when nothing was tried."""
         return round(100 * self.caught / self.tried, 2) if self.tried else None
 
     def __add__(self, other: Share) -> Share:
@@ -65,7 +65,7 @@ NONE: Final = Share(0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Survivor:
-    """A defect that nothing found: what is wrong, and how many tests and requests it survived."""
+    """A defect that was missed: what is wrong, and how many tests and requests did not detect it."""
 
     summary: str
     tests: int
@@ -77,9 +77,9 @@ class Detection:
     """A score on record.
 
     ``shares`` is {family: {operation: share}}. ``effort`` is {family: {"requests": {"median", "p90"}, "seconds":
-    {"median", "p90"}}}, to the first detection. ``equivalent`` counts, by reason, the defects that nobody could tell.
-    ``not_tried`` says why a family was left out. ``version`` is that of the suite it was measured with, ``digests``
-    the state of that suite, by family: families may be measured one after the other.
+    {"median", "p90"}}}, to the first detection. ``equivalent`` counts, by reason, the defects that no request
+    reveals. ``not_tried`` says why a family was left out. ``version`` is that of the suite it was measured with,
+    ``digests`` the state of that suite, by family: families may be measured one after the other.
     """
 
     profile: str
@@ -165,14 +165,14 @@ def read_detection(file: Path) -> Detection:
         return from_json(data)
     except (KeyError, TypeError, AttributeError):
         raise SettingsError(
-            f"{file} is no detection score ({SCHEMA})", hint="--write-baseline writes a new one"
+            f"{file} is not a detection score ({SCHEMA})", hint="--write-baseline writes a new one"
         ) from None
 
 
 def shipped(command: str) -> Detection | None:
     """The score that ships with this suite for ``gate`` or ``certify``; None for other commands or without one.
 
-    One that cannot be read is none: what a target is certified for does not hang on it.
+    An unreadable score counts as none: a certification does not depend on it.
     """
     name = {"gate": "detection.json", "certify": "detection-certify.json"}.get(command)
     if name is None:
@@ -186,7 +186,7 @@ def shipped(command: str) -> Detection | None:
 
 @cache
 def suite_digest() -> str:
-    """``sha256:...`` over everything that decides what is caught: judging code, tests, contract, profiles.
+    """``sha256:...`` over everything that decides what is detected: judging code, tests, contract, profiles.
 
     Equal for a clone and for the wheel built from it.
     """

@@ -78,7 +78,7 @@ class Journal:
 def read(file: Path) -> Iterator[Mapping[str, Any]]:
     """Yield every whole event; a last line that a killed process left half written is passed over.
 
-    A damaged line before the last one is told as a ``problem``: the verdict must not stand on lost events.
+    A damaged line before the last one becomes a ``problem``: a verdict must not rest on lost events.
     """
     if not file.exists():
         return

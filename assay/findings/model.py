@@ -177,7 +177,7 @@ class RunInfo:
 
 
 def without_userinfo(url: str) -> str:
-    """The address without ``user:password@``: a secret may stand there, and reports are passed on."""
+    """The address without ``user:password@``: it may be a secret, and reports are passed on."""
     try:
         parts = urlsplit(url)
     except ValueError:  # no address at all, as "http://[::1"

@@ -1,4 +1,4 @@
-"""A missed SLO is a finding: a table that says "missed" below a verdict that says "pass" would be a lie."""
+"""A missed SLO is a finding, so that a report never shows a missed limit below the verdict pass."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ on servers that are slow all over, 600 with one answer in fifty held up for 3 s.
 def missed(record: Record) -> Iterator[Finding]:
     """Yield a finding for each missed SLO, unless the run reported it itself (check ``slo``, rule its name).
 
-    A run that was itself the bottleneck is inconclusive, and accuses nobody.
+    A run whose load generator was the bottleneck is inconclusive and reports no missed limit.
     """
-    told = {(found.operation, found.rule) for found in record.findings.values() if found.check == CHECK}
+    reported = {(found.operation, found.rule) for found in record.findings.values() if found.check == CHECK}
     for operation, result in record.load.items():
         for limit in result.slo if result.judged else ():
             name = str(limit.get("name"))
-            if limit.get("ok") is False and limit.get("value") is not None and (operation, name) not in told:
+            if limit.get("ok") is False and limit.get("value") is not None and (operation, name) not in reported:
                 yield _finding(operation, name, limit, result.latency_ms.get("p50"))
 
 
 def stalls(value: float, median: float | None) -> str:
-    """Says so when a percentile (ms) was missed by few answers that stall, while most are quick; else empty."""
+    """A remark for a percentile (ms) that was missed because few responses stall while most are fast; else empty."""
     if median is None or value < STALLING * median:
         return ""
     return f" (stalls: few answers are that late, half of them take at most {median:.3g} ms)"

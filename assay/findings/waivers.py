@@ -1,4 +1,4 @@
-"""Waivers: findings that somebody accepted, for a reason, until a date.
+"""Waivers: findings that were accepted, for a reason, until a date.
 
 The file ``assay-waivers.toml`` holds one table per accepted finding::
 
@@ -9,8 +9,8 @@ The file ``assay-waivers.toml`` holds one table per accepted finding::
     until = 2027-03-31
     commands = ["certify"]   # optional: judge the waiver only in these commands
 
-A waiver holds through its last day (UTC). One that has expired or matches nothing is itself a finding, so that the
-list cannot rot.
+A waiver holds through its last day (UTC). One that has expired or matches nothing is itself a finding, so the
+list stays up to date.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHECK: Final = "waiver"
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """One accepted finding; ``line`` is where it stands in its file (1 is the first line)."""
+    """One accepted finding; ``line`` is its line in the file (1 is the first)."""
 
     finding: str
     reason: str

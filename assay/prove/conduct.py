@@ -118,17 +118,17 @@ def _tried(
     for outcome in trials.run(telling):
         outcomes[outcome.id] = outcome
         if outcome.told:
-            console.print(f"caught {outcome.id}: {outcome.told[0]}", soft_wrap=True)
+            console.print(f"detected {outcome.id}: {outcome.told[0]}", soft_wrap=True)
         if len(outcomes) % _SAYS_EVERY == 0:
             caught = sum(1 for item in outcomes.values() if item.caught)
-            console.print(f"{len(outcomes)} tried, {caught} caught, {time.monotonic() - began:.0f} s")
+            console.print(f"{len(outcomes)} tried, {caught} detected, {time.monotonic() - began:.0f} s")
     score = Score(request.profile, request.seed, outcomes, {defect.id: defect for defect in every})
     return replace(score, seconds=time.monotonic() - began, not_tried=not_tried), trials.disagree
 
 
 def _worse(request: ProveRequest, score: Score, record: Detection, console: Console) -> bool:
     worse = newly_surviving(score, record)
-    console.print(f"\n{len(worse)} defects survive that {request.baseline} does not list", soft_wrap=True)
+    console.print(f"\n{len(worse)} defects were missed that {request.baseline} does not list", soft_wrap=True)
     for name in worse:
         console.print(f"  {name}", soft_wrap=True)
     return bool(worse)

@@ -18,21 +18,21 @@ MOST_TOLD: Final = 3
 
 
 def show(score: Score, console: Console) -> None:
-    """The score by family and by operation, then every survivor with what was tried on it."""
+    """The score by family and by operation, then every missed defect with what was tried on it."""
     console.print(_table("family", score.by_family(), score.total))
     console.print(_table("operation", score.by_operation(), None))
     effort = score.effort(score.defects.values())
     if effort is not None:
         told = (f"{effort[unit]['median']:g} {unit} (median), {effort[unit]['p90']:g} (p90)" for unit in effort)
-        console.print(f"first detection after {' and '.join(told)}; {score.seconds:.0f} s in all", soft_wrap=True)
+        console.print(f"first detection after {' and '.join(told)}; {score.seconds:.0f} s in total", soft_wrap=True)
     for family, why in score.not_tried.items():
         console.print(f"not tried: {family}: {why}")
     _show_under_load(score, console)
     again = [outcome for outcome in score.outcomes.values() if outcome.caught and outcome.tries > 1]
     for outcome in again:
-        console.print(f"caught only in trial {outcome.tries}: {outcome.id}", soft_wrap=True)
+        console.print(f"detected only in trial {outcome.tries}: {outcome.id}", soft_wrap=True)
     if score.survivors:
-        console.print(f"\n{len(score.survivors)} survivors:")
+        console.print(f"\n{len(score.survivors)} missed:")
     for outcome in score.survivors:
         tried = f"{outcome.tests} tests, {outcome.requests} requests"
         console.print(f"  {outcome.id}\n      {score.defects[outcome.id].summary} ({tried})", soft_wrap=True)
@@ -58,20 +58,20 @@ def list_defects(defects: Iterable[Defect], console: Console) -> None:
 
 
 def show_agreement(agreements: Iterable[Agreement], console: Console) -> int:
-    """Each defect on which the short way and the plain way differ; returns how many do."""
+    """Print each defect on which runs with and without shortcuts differ; returns how many do."""
     checked = list(agreements)
     differing = [item for item in checked if not item.agrees]
-    console.print(f"short cuts agree with the plain way on {len(checked) - len(differing)} of {len(checked)} defects")
+    console.print(f"shortcuts agree with plain runs on {len(checked) - len(differing)} of {len(checked)} defects")
     for item in differing:
-        short = "caught" if item.short else "not caught"
-        plain = f"caught ({', '.join(sorted(item.plain)[:3])})" if item.plain else "not caught"
-        console.print(f"  {item.id}: {short} by the short way, {plain} by the plain way", soft_wrap=True)
+        short = "detected" if item.short else "missed"
+        plain = f"detected ({', '.join(sorted(item.plain)[:3])})" if item.plain else "missed"
+        console.print(f"  {item.id}: {short} with shortcuts, {plain} without", soft_wrap=True)
     return len(differing)
 
 
 def _table(name: str, shares: Mapping[str, Share], total: Share | None) -> Table:
     table = Table(name, box=None, pad_edge=False)
-    for heading in ("tried", "caught", "as gap only", "percent", "equivalent"):
+    for heading in ("tried", "detected", "as gap only", "percent", "equivalent"):
         table.add_column(heading, justify="right")
     for label, share in shares.items():
         table.add_row(label, *_cells(share))

@@ -97,7 +97,7 @@ class Trials:
             names = surprising
             if not names:
                 return
-            self.say(f"{len(names)} survived that the record does not list; they are tried again")
+            self.say(f"{len(names)} missed that the record does not list; they are tried again")
 
     def _check_subset(self, caught: Sequence[str]) -> None:
         """Hold a sample of what the gate's tests catch against certify's tests."""

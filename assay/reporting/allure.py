@@ -113,7 +113,7 @@ class _Writer:
         if failing and run.outcome is not TestOutcome.ERROR:
             return str(Status.FAILED)
         if run.outcome is TestOutcome.FAILED and not findings:
-            return str(Status.BROKEN)  # nobody can say what failed
+            return str(Status.BROKEN)  # nothing says what failed
         return str(_STATUS[run.outcome])
 
     def _labels(self, classname: str, findings: Sequence[Finding]) -> list[Label]:

@@ -1,7 +1,7 @@
 """certificate.json: what was certified, against which contract, with what result, and how far to trust the suite.
 
 It closes a certification: it holds the SHA-256 of every other file of the run, so that an auditor can tell whether
-what lies before them is what was written (``assay verify DIR``). It is no signature: who can alter the files can
+what lies before them is what was written (``assay verify DIR``). It is not a signature: who can alter the files can
 also write another certificate. So its own SHA-256 is printed at the end of the run, to be kept elsewhere.
 """
 
@@ -145,7 +145,7 @@ def _state(then: str | None, now: str | None) -> str:
 
 
 def _contradictions(certificate: Mapping[str, Any], file: Path) -> Iterable[str]:
-    """Where the certificate says something else than the verdict beside it."""
+    """Where the certificate differs from the verdict next to it."""
     try:
         verdict = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -162,5 +162,5 @@ def _read(file: Path) -> Mapping[str, Any]:
         or document.get("schema") != SCHEMA
         or not isinstance(document.get("files"), dict)
     ):
-        raise SettingsError(f"{file} is no certificate ({SCHEMA})")
+        raise SettingsError(f"{file} is not a certificate ({SCHEMA})")
     return document

@@ -175,7 +175,7 @@ def _strip(points: Sequence[Point], start: float, end: float, top: float) -> Mar
 
 
 def _svg(inner: str, height: int) -> Markup:
-    """Only numbers and fixed class names ever stand in ``inner``; nothing from the target."""
+    """Only numbers and fixed class names are ever in ``inner``; nothing from the target."""
     return Markup(  # noqa: S704 - see the docstring
         f'<svg viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none" aria-hidden="true">{inner}</svg>'
     )

@@ -112,7 +112,7 @@ def tiles(verdict: Verdict) -> list[dict[str, str]]:
 
 def _finding_tiles(verdict: Verdict) -> list[dict[str, str]]:
     found = words.counts(verdict)
-    besides = f"{found['waived']:,} also waived" if found["waived"] else "reported, not failing"
+    note = f"{found['waived']:,} also waived" if found["waived"] else "reported, not failing"
     remarks = found["gap"] + found["advisory"]
     return [
         _tile(
@@ -121,7 +121,7 @@ def _finding_tiles(verdict: Verdict) -> list[dict[str, str]]:
             "fail the run" if found["violation"] else "none found",
             "bad" if found["violation"] else "good",
         ),
-        _tile(remarks, "gaps, advisories", besides, "warn" if found["gap"] else "plain"),
+        _tile(remarks, "gaps, advisories", note, "warn" if found["gap"] else "plain"),
     ]
 
 

@@ -79,9 +79,9 @@ def _case(test: TestRun, findings: Sequence[Finding], verdict: Verdict, texts: M
     elif test.outcome is TestOutcome.SKIPPED:
         _child(case, "skipped", test.message or "skipped")
     shown = failing if test.outcome is not TestOutcome.ERROR else []
-    told = [finding for finding in findings if finding not in shown]
-    if told:
-        Xml.SubElement(case, "system-out").text = "\n\n".join(texts[finding.id] for finding in told)
+    rest = [finding for finding in findings if finding not in shown]
+    if rest:
+        Xml.SubElement(case, "system-out").text = "\n\n".join(texts[finding.id] for finding in rest)
     return case
 
 

@@ -26,7 +26,7 @@ def write(verdict: Verdict, file: Path) -> None:
 
 
 def validate(document: Mapping[str, Any]) -> None:
-    """Raise ReportError naming the first place where a document is no assay/verdict/1."""
+    """Raise ReportError naming the first place where a document is not an assay/verdict/1."""
     for error in _validator().iter_errors(document):
         place = "/".join(str(part) for part in error.instance_path) or "the top"
         raise ReportError(

@@ -19,7 +19,7 @@ MEANING: Final = {
 
 
 def sentence(verdict: Verdict) -> str:
-    """One or two sentences that somebody who has never seen a report understands."""
+    """One or two sentences for a reader who has never seen a report."""
     if verdict.decision is Decision.FAIL:
         return _fail(verdict)
     if verdict.decision is Decision.INCONCLUSIVE:

@@ -33,7 +33,7 @@ def _write(verdict: Verdict, record: Record, out_dir: Path) -> list[str]:
         "junit.xml": lambda: junit.write(verdict, record, out_dir / "junit.xml"),
         "allure-results": lambda: allure.write(verdict, record, out_dir / "allure-results"),
         "summary.md": lambda: markdown.write(verdict, out_dir / "summary.md"),
-        # After the others: whoever waits for verdict.json finds them beside it.
+        # After the others: a program that waits for verdict.json finds them next to it.
         "verdict.json": lambda: verdict_json.write(verdict, out_dir / "verdict.json"),
     }
     if verdict.run.command == certificate.COMMAND:
