@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Images for CI like to set it; without a cache each of our processes compiles assay anew, 0.4 s of a core.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup gate test test-fast static lint types unit quick bench bench-comparison bench-day bench-peers prove prove-load prove-certify prove-shortcuts conforming lawful contract lock clean
 
