@@ -21,7 +21,7 @@ class Person(FastHttpUser):  # type: ignore[misc] # Locust is untyped
     wait_time = between(0.5, 1.5)
 
     def on_start(self) -> None:
-        self.world = LOAD.join()
+        self.shared = LOAD.join()
 
     @task(3)  # type: ignore[untyped-decorator]
     def read_inference(self) -> None:
@@ -29,12 +29,12 @@ class Person(FastHttpUser):  # type: ignore[misc] # Locust is untyped
 
     @task(2)  # type: ignore[untyped-decorator]
     def read_metrics(self) -> None:
-        query = metric_query(self.world.contract, "metrics", {"samples": 20, "range": 3600.0})
+        query = metric_query(self.shared.contract, "metrics", {"samples": 20, "range": 3600.0})
         self.ask(Request("metrics", path={"workloadId": self.workload()}, query=query))
 
     def workload(self) -> str:
-        return self.world.workloads[id(self) % len(self.world.workloads)].id
+        return self.shared.workloads[id(self) % len(self.shared.workloads)].id
 
     def ask(self, request: Request) -> None:
-        target = to_wire(self.world.contract, request).target
-        self.client.get(target, name=self.world.operation(request.operation), headers=LOAD.authorization)
+        target = to_wire(self.shared.contract, request).target
+        self.client.get(target, name=self.shared.operation(request.operation), headers=LOAD.authorization)

@@ -58,18 +58,18 @@ def run(settings: Settings) -> int:
 
 def show(steps: Iterable[Step]) -> int:
     """Print the steps and what they amount to; returns the exit code of the first failure."""
-    from assay.client.preflight.steps import State, Step
+    from assay.client.preflight.steps import Step, StepState
 
     code, warnings, skipped = EXIT_PASS, 0, list[str]()
     for step in steps:
-        if step.state is State.SKIPPED:
+        if step.state is StepState.SKIPPED:
             skipped.append(step.name)
         else:
             _print(step)
         code = code or step.code
-        warnings += step.state is State.WARN
+        warnings += step.state is StepState.WARN
     if skipped:
-        _print(Step(", ".join(skipped), State.SKIPPED, "not looked at because of the failure"))
+        _print(Step(", ".join(skipped), StepState.SKIPPED, "not looked at because of the failure"))
     if code:
         typer.echo("This target cannot be tested yet: see the arrow above.")
     elif warnings:

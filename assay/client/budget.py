@@ -129,6 +129,31 @@ class Budget:
         if turn > 0:
             self.clock.sleep(turn)
 
+    def try_request(self, patience: float) -> str | None:
+        """Let one request pass if its turn comes within ``patience`` seconds; else the limit that is in the way."""
+        with self._lock:
+            if self.seconds_left == 0.0:
+                return "max_seconds"
+            if self.limits.requests is not None and self.requests >= self.limits.requests:
+                return "max_requests"
+            before = self._next_send
+            turn = self._turn()
+            if turn > patience:
+                self._next_send = before
+                return "max_rps"
+            self.requests += 1
+            self._count_second()
+            self._keep()
+        if turn > 0:
+            self.clock.sleep(turn)
+        return None
+
+    def not_sent(self) -> None:
+        """Take back what ``try_request`` counted: there was nothing to send."""
+        with self._lock:
+            self.requests -= 1
+            self._in_second -= 1
+
     def take(
         self,
         workloads: int = 1,
@@ -235,7 +260,7 @@ class Budget:
 
     def _keep(self) -> None:
         if self.file is not None:
-            self.file.note(self.requests, self.creates, self._most_live, self._most_gpus, float(self._busiest))
+            self.file.count(self.requests, self.creates, self._most_live, self._most_gpus, float(self._busiest))
 
     def _time_left(self) -> float:
         left = self.seconds_left

@@ -158,11 +158,20 @@ class _Sweep:
 class Remover:
     """Deletes workloads and sees them gone: the one way in which a run removes what it created.
 
-    ``until`` is a moment of the clock after which nothing is waited for. Once the target turns out to be unreachable,
-    everybody gives up. Safe to use from several threads (or greenlets).
+    ``until`` is a moment of the clock after which nothing is waited for. With ``gives_up``, everybody gives up once
+    the target turns out to be unreachable. Safe to use from several threads (or greenlets).
     """
 
-    def __init__(self, delivery: Delivery, ledger: LedgerWriter, clock: Clock, until: float = math.inf) -> None:
+    def __init__(
+        self,
+        delivery: Delivery,
+        ledger: LedgerWriter,
+        clock: Clock,
+        until: float = math.inf,
+        *,
+        gives_up: bool = True,
+    ) -> None:
+        self._gives_up = gives_up
         self._delivery = delivery
         self._ledger = ledger
         self._clock = clock
@@ -225,7 +234,7 @@ class Remover:
     def _heard_nothing(self, work: _Removal, outcome: NoAnswer) -> None:
         work.silences += 1
         work.why = f"the target does not answer: {outcome.detail}"
-        if outcome.kind == "refused" or work.silences > 1:
+        if self._gives_up and (outcome.kind == "refused" or work.silences > 1):
             self._unreachable = work.why
 
     def _waited(self, work: _Removal) -> bool:

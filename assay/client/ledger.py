@@ -93,11 +93,11 @@ def target_folder(base_url: str, env: Mapping[str, str] = os.environ) -> Path:
 
 
 class LedgerWriter:
-    """What can be written into a ledger, wherever it lies. ``_append`` raises ReportError when it cannot be kept."""
+    """What can be written into a ledger, wherever it lies. All events go through ``append``."""
 
     def intend(self, *names: str, prefix: bool = False, by: str = "main") -> None:
         """Note that these names are about to be created; on disk when this returns. ReportError: do not create."""
-        self._append([{"e": "intend", "name": name, "prefix": prefix, "by": by} for name in names], sync=True)
+        self.append([{"e": "intend", "name": name, "prefix": prefix, "by": by} for name in names], sync=True)
 
     def created(self, name: str, workload_id: str, *, by: str = "main") -> None:
         self._write("created", name=name, id=workload_id, by=by)
@@ -148,9 +148,10 @@ class LedgerWriter:
         return [*state.workloads.values(), *state.unresolved.values()]
 
     def _write(self, event: str, *, sync: bool = False, **fields: Any) -> None:
-        self._append([{"e": event, **fields}], sync=sync)
+        self.append([{"e": event, **fields}], sync=sync)
 
-    def _append(self, events: list[dict[str, Any]], *, sync: bool) -> None:
+    def append(self, events: list[dict[str, Any]], *, sync: bool = False) -> None:
+        """Write events in their order; on disk when this returns, if ``sync``. ReportError: they are not kept."""
         raise NotImplementedError
 
 
@@ -164,7 +165,7 @@ class MemoryLedger(LedgerWriter):
     def state(self) -> State:
         return self._state
 
-    def _append(self, events: list[dict[str, Any]], *, sync: bool) -> None:
+    def append(self, events: list[dict[str, Any]], *, sync: bool = False) -> None:
         del sync
         with self._lock:
             for event in events:
@@ -244,7 +245,7 @@ class Ledger(LedgerWriter):
         """Read the file to its end, with what other processes of the run wrote."""
         return read_state(self.file)
 
-    def _append(self, events: list[dict[str, Any]], *, sync: bool) -> None:
+    def append(self, events: list[dict[str, Any]], *, sync: bool = False) -> None:
         # Each starts with a newline: if a full disk cut the line before, this one is still whole.
         lines = b"".join(b"\n" + json.dumps(event).encode() + b"\n" for event in events)
         with self._lock:

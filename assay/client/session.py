@@ -74,7 +74,7 @@ class Session:
             clock=clock,
         )
         self._creations = Creations(self.budget, self.ledger)
-        self._remover = Remover(self._delivery, self.ledger, clock)
+        self._remover = Remover(self._delivery, self.ledger, clock, gives_up=False)
         self._describer = Describer(transport.base_url, self.mask, insecure=settings.insecure)
         self._count = itertools.count(1)
         self._process = f"{os.getpid():x}"
@@ -102,18 +102,19 @@ class Session:
         headers: Mapping[str, str] | None = None,
         refused: bool = False,
         cleaning: bool = False,
+        begun: bool = False,
     ) -> Answer | NoAnswer:
         """Send one request of the operations table, with budget and ledger kept.
 
         ``auth`` is ``"main"``, ``"outsider"``, None (no Authorization) or the value of the header itself.
         ``headers`` replace fields of the same name. ``refused``: the contract makes the target refuse this creation,
-        so the GPUs it names count for nothing. ``cleaning``: outside the budget, and tried even when the target is
-        lost. 429 and 503 are waited out; after the last pause they are returned as they are. A lost answer is never
-        asked for again. Raises TargetLostError, LimitReached, CredentialsError, and ReportError: the ledger cannot
-        be written.
+        so the GPUs it names count for nothing; ``begun``: ``begin`` has let it pass, and ``finish`` will follow.
+        ``cleaning``: outside the budget, and tried even when the target is lost. 429 and 503 are waited out; after
+        the last pause they are returned as they are. A lost answer is never asked for again. Raises TargetLostError,
+        LimitReached, CredentialsError, and ReportError: the ledger cannot be written.
         """
         kind = self.contract.operations[request.operation].kind
-        if kind is Kind.CREATE:
+        if kind is Kind.CREATE and not begun:
             # Beside raw bytes, the body is what they are known to hold: its name must be on disk all the same.
             body = None if isinstance(request.body, Absent) else request.body
             gpus = 0 if refused else gpus_asked(body)
@@ -165,9 +166,9 @@ class Session:
             lambda target: self.get(target, auth=auth, cleaning=cleaning), name, prefix=prefix
         )
 
-    def pods(self, workload_id: str) -> list[dict[str, Json]] | None:
+    def pods(self, workload_id: str, *, cleaning: bool = False) -> list[dict[str, Json]] | None:
         """The pods of a workload; None when the target has no such list or does not know the workload."""
-        return auxiliary.pods(self.get, workload_id)
+        return auxiliary.pods(lambda target: self.get(target, cleaning=cleaning), workload_id)
 
     def token(self, auth: str = MAIN) -> str:
         """A valid token of ``"main"`` or ``"outsider"``. Raises CredentialsError and TargetLostError."""
@@ -231,6 +232,13 @@ class Session:
     def let_go(self, workload_id: str) -> None:
         """Give the slot back of a workload that the target does not know; the clean-up will look once more."""
         self._creations.release(workload_id)
+
+    def conclude(self) -> bool:
+        """Mark the ledger complete when nothing is left and no creation is in doubt; returns whether it did."""
+        if self.ledger.live() or self.ledger.unresolved():
+            return False
+        self.ledger.finish()
+        return True
 
     def sweep(self, deadline: float | None = None) -> Swept:
         """Remove what this run created; ``deadline`` in seconds, by default the setting ``delete_deadline``."""

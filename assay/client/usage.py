@@ -66,8 +66,12 @@ class UsageFile:
         except OSError as error:
             raise ReportError(f"what the run uses cannot be kept in {folder}: {error.strerror or error}") from error
 
-    def note(self, requests: int, creates: int, live: int, gpu_devices: int, rps: float) -> None:
-        """Write the counts down, all of them as they are now."""
+    def note(self, usage: Usage) -> None:
+        """Write the counts down, all of them as they are now; of the time nothing is kept."""
+        self.count(usage.requests, usage.creates, usage.live, usage.gpu_devices, usage.rps)
+
+    def count(self, requests: int, creates: int, live: int, gpu_devices: int, rps: float) -> None:
+        """The same for who counts at every request."""
         _FORM.pack_into(self._counts, 0, requests, creates, live, gpu_devices, rps)
 
 

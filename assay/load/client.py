@@ -18,8 +18,7 @@ from gevent import monkey
 from geventhttpclient._parser import HTTPParseError
 
 from assay import __version__
-from assay.client.exchange import Answer as Whole
-from assay.client.exchange import Kind, NoAnswer
+from assay.client.exchange import Answer, Kind, NoAnswer
 from assay.client.network import HttpProxy, TransportConfig
 from assay.client.transport import Field
 from assay.errors import SettingsError
@@ -43,7 +42,7 @@ class Failure(Exception):  # noqa: N818 - an outcome of an exchange, not a fault
 
 
 @dataclass(slots=True)
-class Answer:
+class RawAnswer:
     """A whole answer. ``headers`` only holds those that are looked at, names in lower case.
 
     ``waited`` is how long, in seconds, its last bytes lay ready before this process came to read them.
@@ -60,7 +59,7 @@ class Answer:
         return self.headers.get("content-type", "").split(";", 1)[0].strip().lower()
 
 
-class Client:
+class RawTransport:
     """Sends prepared requests to one host, directly or through the environment's proxy.
 
     ``send`` is for requests whose lines are prepared, and as fast as can be; ``exchange`` makes it a
@@ -105,7 +104,7 @@ class Client:
 
     def exchange(
         self, method: str, target: bytes, headers: Iterable[Field] = (), content: bytes | None = None
-    ) -> Whole | NoAnswer:
+    ) -> Answer | NoAnswer:
         """Send one request as any other transport does. Of the answer's headers only those that are looked at."""
         fields = b"".join(b"%s: %s\r\n" % field for field in headers)
         length = b"" if content is None else b"Content-Length: %d\r\n" % len(content)
@@ -115,13 +114,13 @@ class Client:
             answer = self._exchange(line + self._common_fields + fields + length + b"\r\n" + (content or b""))
         except Failure as failure:
             return NoAnswer(_NO_ANSWER.get(failure.kind, "reset"), str(failure), time.monotonic() - began)
-        return Whole(answer.status, answer.headers, answer.body, time.monotonic() - began)
+        return Answer(answer.status, answer.headers, answer.body, time.monotonic() - began)
 
-    def send(self, line: bytes, rest: bytes = b"\r\n") -> Answer:
+    def send(self, line: bytes, rest: bytes = b"\r\n") -> RawAnswer:
         """Send a request line, the common headers and ``rest`` (own headers, blank line, body); raises Failure."""
         return self._exchange(line + self._common + rest)
 
-    def _exchange(self, request: bytes) -> Answer:
+    def _exchange(self, request: bytes) -> RawAnswer:
         connection = self._take()
         asked = time.monotonic()
         try:
@@ -137,7 +136,7 @@ class Client:
         else:
             self.closed += 1
             connection.close()
-        return Answer(parser.get_code(), parser.fields, parser.body, connection.waited)
+        return RawAnswer(parser.get_code(), parser.fields, parser.body, connection.waited)
 
     def close(self) -> None:
         """Close what is idle; the client is not used again."""

@@ -16,11 +16,13 @@ from typing import Final, NamedTuple, Protocol
 import gevent
 from gevent.event import Event
 
-from assay.load.client import Answer, Client, Failure
-from assay.load.measures import IN_FLIGHT, STOPPED
+from assay.client.budget import Budget, Limits
+from assay.load.call import Call, Skip
+from assay.load.client import Failure, RawAnswer, RawTransport
+from assay.load.measures import BUDGET, IN_FLIGHT, STOPPED
 from assay.load.recorder import Recorder
 from assay.load.scaling_laws import POSITION
-from assay.load.scenario import Base, Call, Skip
+from assay.load.scenario import Base
 from assay.load.sleeper import sleeper
 
 _LOST_FAILURES: Final = 20
@@ -75,6 +77,10 @@ class Due(NamedTuple):
     position: int = 1
 
 
+def _unlimited() -> Budget:
+    return Budget(Limits(live=None, gpu_devices=None))
+
+
 @dataclass(slots=True)
 class Lane:
     """What the requests of one process share: clock, cap, client, recorder.
@@ -82,7 +88,7 @@ class Lane:
     ``origin`` is the start of the run of stages on ``time.monotonic()``.
     """
 
-    client: Client
+    client: RawTransport
     recorder: Recorder
     origin: float
     cap: int
@@ -93,6 +99,7 @@ class Lane:
     pulse: TargetPulse = field(default_factory=TargetPulse)
     halt: Event = field(default_factory=Event)
     idle: Event = field(default_factory=Event)
+    budget: Budget = field(default_factory=_unlimited)
     fault: Exception | None = None
     cut_at: float | None = None
 
@@ -160,13 +167,18 @@ class Dispatcher:
         """Prepare, send, judge and record one request."""
         lane, due = self._lane, request.at
         number, self._number = self._number, self._number + 1
+        limit = lane.budget.try_request(lane.patience)
+        if limit is not None:
+            lane.recorder.skipped(self.operation, due, f"{BUDGET}{limit}")
+            return
         call = self._scenario.call(number)
         if isinstance(call, Skip):
+            lane.budget.not_sent()
             lane.recorder.skipped(call.operation, due, call.reason)
             return
         begun = lane.now()
         lane.recorder.started(due, begun, waited=waited)
-        answer: Answer | None = None
+        answer: RawAnswer | None = None
         try:
             answer = lane.client.send(call.line, call.rest)
             ended = lane.now() - answer.waited
@@ -181,7 +193,7 @@ class Dispatcher:
         self._tell(call, (ended - due) * 1000, answer, error)
         self._scenario.after(call, answer)
 
-    def _tell(self, call: Call, milliseconds: float, answer: Answer | None, error: str | None) -> None:
+    def _tell(self, call: Call, milliseconds: float, answer: RawAnswer | None, error: str | None) -> None:
         length = len(answer.body) if answer else 0
         self._lane.listener(call.method, call.operation, milliseconds, length, error)
 

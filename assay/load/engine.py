@@ -14,16 +14,15 @@ from typing import Any, Final
 import gevent
 
 from assay.errors import AssayError
+from assay.load.context import ScenarioContext
 from assay.load.dispatch import Dispatcher, Lane, Listener, TargetPulse, no_listener
 from assay.load.inputs import specs
 from assay.load.measures import Timeline
 from assay.load.reaper import Reaper
 from assay.load.recorder import Observations, Recorder
-from assay.load.relay import Relay
+from assay.load.relay import RelayedLedger
 from assay.load.scenario import Base
-from assay.load.site import Site
 from assay.load.stalls import TICK
-from assay.load.world import World
 
 READY_SECONDS: Final = 20.0
 """How long set-up waits for its workloads to run."""
@@ -39,44 +38,47 @@ logger = logging.getLogger(__name__)
 class Engine:
     """One target, seen from one load process; ``listener`` hears of every finished request.
 
-    ``open`` comes first, then any number of lanes one after the other, then ``close``. ``world`` is what scenarios
+    ``open`` comes first, then any number of lanes one after the other, then ``close``. ``context`` is what scenarios
     share.
     """
 
-    def __init__(self, site: Site, listener: Listener = no_listener) -> None:
-        self.site = site
+    def __init__(self, context: ScenarioContext, listener: Listener = no_listener) -> None:
+        self.context = context
         self.lane: Lane | None = None
         self.concluded = False  # nothing is left or in doubt, and the ledger says so
         self.deleted = 0
         self._listener = listener
         self._scenarios: list[Base] = []
         self._background: list[gevent.Greenlet] = []
-        self._relay: Relay | None = None
+        self._reaper = Reaper(context)
 
-    def open(self, *, part: int, of: int, seed: int, relay: Relay | None = None) -> None:
-        """Begin the work of process ``part`` of ``of``. ``relay`` also notes creations in the master's ledger."""
-        self._relay = relay
-        self.world: World = self.site.world(part=part, of=of, seed=seed, book=relay)
-        self._reaper = Reaper(self.world)
+    def open(self) -> None:
+        """Begin to work in the background: delete what is discarded, keep the token, relay what is noted."""
         self._reaper.start()
         self._background = [gevent.spawn(self._keep_token), gevent.spawn(self._watch_generator)]
-        if relay is not None:
-            self._background.append(gevent.spawn(self._keep_relaying, relay))
+        if self.relay is not None:
+            self._background.append(gevent.spawn(self._keep_relaying, self.relay))
+
+    @property
+    def relay(self) -> RelayedLedger | None:
+        """What also notes creations in the ledger of a master elsewhere."""
+        ledger = self.context.session.ledger
+        return ledger if isinstance(ledger, RelayedLedger) else None
 
     def populate(self, number: int) -> list[str]:
         """Make the workloads that scenarios share; returns notes. InconclusiveError when that is not possible."""
-        spec = specs(self.site.contract, "plain", 0)[0]
-        return self.world.populate(number, spec, deadline=READY_SECONDS, sleep=gevent.sleep)
+        spec = specs(self.context.contract, "plain", 0)[0]
+        return self.context.populate(number, spec, deadline=READY_SECONDS)
 
     def scenario(self, kind: type[Base], parameters: Any) -> Base:
         """A scenario of this process; it is ended when the engine closes."""
-        made = kind(self.world, parameters)
+        made = kind(self.context, parameters)
         self._scenarios.append(made)
         return made
 
     def keep_pods(self) -> None:
         """Look which pods the workloads have, now and every few seconds; they come and go with replicas."""
-        self.world.look_for_pods()
+        self.context.look_for_pods()
         self._background.append(gevent.spawn(self._look_for_pods))
 
     def begin(self, timeline: Timeline, *, origin: float, cap: int, patience: float, timeout: float) -> Lane:
@@ -87,17 +89,26 @@ class Engine:
         """
         recorder = Recorder(timeline)
         pulse = TargetPulse(timeout)
-        self.lane = Lane(self.world.client, recorder, origin, cap, patience, self._listener, pulse=pulse)
+        self.lane = Lane(
+            self.context.transport,
+            recorder,
+            origin,
+            cap,
+            patience,
+            self._listener,
+            pulse=pulse,
+            budget=self.context.budget,
+        )
         self._count_connections(recorder)
         return self.lane
 
     def dispatcher(self, lane: Lane, scenario: Base, arrivals: Iterable[float] = ()) -> Dispatcher:
         """Sends the requests of ``scenario``, at ``arrivals`` (seconds since the lane's origin) or when launched."""
-        return Dispatcher(lane, scenario, self.world.operation(scenario.operation), iter(arrivals))
+        return Dispatcher(lane, scenario, self.context.operation(scenario.operation), iter(arrivals))
 
     def drain(self, lane: Lane) -> Observations:
         """What was observed since the last call. Keeps names in stock besides."""
-        if self.world.names.ready < _FEW_NAMES and not self.world.closing:
+        if self.context.names.ready < _FEW_NAMES and not self.context.closing:
             self._prepare_names()
         self._count_connections(lane.recorder)
         return lane.recorder.drain()
@@ -112,16 +123,16 @@ class Engine:
 
         With ``own_ledger`` no other process writes to it, and it is concluded. No lane may be under way any more.
         """
-        self.world.closing = True
+        self.context.closing = True
         for scenario in self._scenarios:
             scenario.end()
         left = self._reaper.finish(seconds)
-        self.world.names.close()
+        self.context.names.close()
         gevent.killall(self._background)
-        if self._relay is not None:
-            self._relay.send()
-        self.concluded = own_ledger and self.site.conclude(left)
-        self.site.close()
+        if self.relay is not None:
+            self.relay.send()
+        self.concluded = own_ledger and not left and self.context.session.conclude()
+        self.context.session.close()
         self.deleted = self._reaper.deleted
         return left
 
@@ -129,14 +140,14 @@ class Engine:
 
     def _prepare_names(self) -> None:
         try:
-            self.world.names.prepare()
+            self.context.names.prepare()
         except AssayError as error:
             logger.warning("%s", error.message)  # the next creation asks again, and ends the run if it must
 
     def _count_connections(self, recorder: Recorder) -> None:
-        recorder.connections(self.world.client.answered, self.world.client.closed)
+        recorder.connections(self.context.transport.answered, self.context.transport.closed)
 
-    def _keep_relaying(self, relay: Relay) -> None:
+    def _keep_relaying(self, relay: RelayedLedger) -> None:
         while True:
             gevent.sleep(_RELAY_SECONDS)
             relay.send()
@@ -145,14 +156,14 @@ class Engine:
         while True:
             gevent.sleep(_TOKEN_SECONDS)
             try:
-                self.site.renew_token()
+                self.context.transport.authorize(self.context.session.token())
             except AssayError as error:
                 logger.warning("the token could not be renewed: %s", error)
 
     def _look_for_pods(self) -> None:
         while True:
             gevent.sleep(_POD_SECONDS)
-            self.world.look_for_pods()
+            self.context.look_for_pods()
 
     def _watch_generator(self) -> None:
         """Sample the lag of the event loop 20 times and the CPU once a second, while a lane is there."""

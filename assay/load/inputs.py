@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from assay.contract.documents import Contract
-from assay.load.scenario import Level, Option, options
+from assay.load.call import Level
+from assay.load.scenario import Option, options
 
 PAYLOAD: Final = Option(
     "plain", "the body: plain (the least that is valid) or dense (every field occurs)", ("plain", "dense")

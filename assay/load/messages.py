@@ -23,6 +23,8 @@ from typing import Any, Final, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from assay.client.budget import Limits
+from assay.client.usage import Usage
 from assay.errors import InconclusiveError
 from assay.load.profiles import Profile, Stage
 from assay.load.recorder import Observations
@@ -48,15 +50,16 @@ class GivenTarget(Message):
     """What a load process elsewhere must know of the target.
 
     No credentials, which are each machine's own; but those of the embedded control plane go along: they are made up
-    at its start and worth nothing elsewhere.
+    at its start and worth nothing elsewhere. ``limits`` are those of the whole run, ``used`` is what its earlier
+    parts have used of them.
     """
 
     base_url: str | None
     project: str | None
     cluster: str | None
     image: str | None
-    max_live: int
-    max_creates: int | None
+    limits: Limits
+    used: Usage
     embedded: bool
     credentials: Mapping[str, str]
 
@@ -132,6 +135,13 @@ class Done(Message):
     problem: str | None = None
     cut_at: float | None = None
     stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UsedSoFar(Message):
+    """What a load process that was not started by the master has used of the run's limits."""
+
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,36 +7,18 @@ not used in the end is marked as refused, since nothing of that name can exist.
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, Protocol
+from typing import Final
+
+from assay.client.ledger import LedgerWriter
 
 BATCH: Final = 64
 """Names to a batch: one disk sync (2 to 10 ms) every 64 creates keeps the event loop's share below 1 %."""
 
 
-class Book(Protocol):
-    """The part of ``assay.client.ledger.Ledger`` that load needs."""
-
-    def intend(self, *names: str) -> None: ...
-
-    def created(self, name: str, workload_id: str) -> None: ...
-
-    def refused(self, name: str) -> None: ...
-
-    def lost(self, name: str) -> None: ...
-
-    def searched(self, name: str) -> None: ...
-
-    def delete_sent(self, workload_id: str) -> None: ...
-
-    def delete_taken(self, workload_id: str) -> None: ...
-
-    def gone(self, workload_id: str) -> None: ...
-
-
 class Names:
     """Gives out names ``<stem>-<part><number>``; ``part`` keeps the processes of a run apart."""
 
-    def __init__(self, ledger: Book, stem: str, part: int = 0) -> None:
+    def __init__(self, ledger: LedgerWriter, stem: str, part: int = 0) -> None:
         self.ledger = ledger
         self._stem = f"{stem}-{_letter(part)}"
         self._number = 0
@@ -58,6 +40,10 @@ class Names:
         if not self._ready:
             self.prepare()
         return self._ready.popleft()
+
+    def put_back(self, name: str) -> None:
+        """Give out ``name`` once more: nothing was sent under it."""
+        self._ready.appendleft(name)
 
     def close(self) -> None:
         """Take back the intents that were not used."""

@@ -28,8 +28,15 @@ from assay.load.check import refuse_taken
 from assay.load.messages import Prepare
 from assay.load.options import LOOPBACK, RunFile
 from assay.load.profiles import Profile
-from assay.load.runners import attach_master, attach_worker, keep_ledger, new_environment, settings_at_hand
-from assay.load.site import given_target
+from assay.load.runners import (
+    attach_master,
+    attach_worker,
+    keep_ledger,
+    keep_usage,
+    new_environment,
+    settings_at_hand,
+)
+from assay.load.target import given_target
 from assay.load.worker import LoadWorker
 
 _STOP_WORKERS: Final = 5.0
@@ -103,6 +110,8 @@ class Processes:
         elif options.master:
             self._ledger = self._open_ledger()
             keep_ledger(self._runner, self._ledger)
+            if self._settings.usage_folder is not None:
+                keep_usage(self._runner, self._settings.usage_folder)
             number = options.expect_workers
             self._tell(
                 f"waiting up to {options.join_seconds:.0f} s for {number} load processes at "

@@ -10,14 +10,14 @@ of this.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
+from assay.client.ledger import LedgerWriter, State
 from assay.errors import ReportError
 from assay.load.messages import LedgerRows, Message
-from assay.load.names import Book
 
 CONFIRM_SECONDS: Final = 20.0
 """How long the master may take to confirm intents: one disk sync there (2 to 10 ms) and a round trip; more when its
@@ -30,10 +30,10 @@ Row = list[str]
 """An event's name and its arguments."""
 
 
-class Relay:
+class RelayedLedger(LedgerWriter):
     """The ledger of a load process on another machine: its own file, and the master's by message."""
 
-    def __init__(self, own: Book, tell: Tell) -> None:
+    def __init__(self, own: LedgerWriter, tell: Tell) -> None:
         self._own = own
         self._tell = tell
         self._rows: list[Row] = []
@@ -42,49 +42,37 @@ class Relay:
         self._confirmed = Event()
         self._one_at_a_time = BoundedSemaphore(1)
 
-    def intend(self, *names: str) -> None:
-        """Note that these names are about to be created; on both disks when this returns.
+    def append(self, events: list[dict[str, Any]], *, sync: bool = False) -> None:
+        """Write to the own file, and see that the master hears of it: of intents before this returns.
 
-        ReportError when one of them is not: do not create.
+        ReportError when an intent is not on both disks: do not create.
         """
-        self._own.intend(*names)
+        self._own.append(events, sync=sync)
+        rows = [_row(event) for event in events if event["e"] in EVENTS]
+        if any(row[0] == "intend" for row in rows):
+            self._confirm(rows)
+        else:
+            self._rows += rows
+
+    def state(self) -> State:
+        return self._own.state()
+
+    def close(self) -> None:
+        self._own.close()
+
+    def finish(self) -> None:
+        self._own.finish()
+
+    def _confirm(self, rows: list[Row]) -> None:
         with self._one_at_a_time:
             self._confirmed.clear()
-            number = self.send([["intend", name] for name in names])
+            number = self.send(rows)
             if not self._confirmed.wait(CONFIRM_SECONDS) or self._kept < number:
                 raise ReportError(
-                    f"the master did not confirm within {CONFIRM_SECONDS:.0f} s that {len(names)} names are on its "
+                    f"the master did not confirm within {CONFIRM_SECONDS:.0f} s that {len(rows)} names are on its "
                     "disk, so nothing is created under them",
                     hint="see whether the master still runs and can be reached",
                 )
-
-    def created(self, name: str, workload_id: str) -> None:
-        self._own.created(name, workload_id)
-        self._rows.append(["created", name, workload_id])
-
-    def refused(self, name: str) -> None:
-        self._own.refused(name)
-        self._rows.append(["refused", name])
-
-    def lost(self, name: str) -> None:
-        self._own.lost(name)
-        self._rows.append(["lost", name])
-
-    def searched(self, name: str) -> None:
-        self._own.searched(name)
-        self._rows.append(["searched", name])
-
-    def delete_sent(self, workload_id: str) -> None:
-        self._own.delete_sent(workload_id)
-        self._rows.append(["delete_sent", workload_id])
-
-    def delete_taken(self, workload_id: str) -> None:
-        self._own.delete_taken(workload_id)
-        self._rows.append(["delete_taken", workload_id])
-
-    def gone(self, workload_id: str) -> None:
-        self._own.gone(workload_id)
-        self._rows.append(["gone", workload_id])
 
     def send(self, more: list[Row] | None = None) -> int:
         """Send what has gathered, in order, then ``more``; returns the message's number."""
@@ -100,7 +88,7 @@ class Relay:
         self._confirmed.set()
 
 
-def keep(ledger: Book, events: LedgerRows) -> None:
+def keep(ledger: LedgerWriter, events: LedgerRows) -> None:
     """Write a relayed message into the run's ledger; intents are on disk when this returns. ReportError."""
     names: list[str] = []
     for event, *arguments in events.rows:
@@ -112,3 +100,7 @@ def keep(ledger: Book, events: LedgerRows) -> None:
             getattr(ledger, event)(*arguments)
     if names:
         ledger.intend(*names)
+
+
+def _row(event: dict[str, Any]) -> Row:
+    return [str(event["e"]), *(str(event[key]) for key in ("name", "id") if key in event)]

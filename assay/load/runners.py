@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -15,8 +16,11 @@ from locust.event import Events
 from locust.opentelemetry import setup_opentelemetry
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
+from assay.client.ledger import LedgerWriter
 from assay.client.settings import Settings, from_env, load_settings
+from assay.client.usage import UsageFile
 from assay.errors import AssayError
+from assay.load.context import ScenarioContext
 from assay.load.dispatch import Listener
 from assay.load.master import Master
 from assay.load.messages import (
@@ -26,13 +30,13 @@ from assay.load.messages import (
     LedgerRows,
     Message,
     Prepare,
+    UsedSoFar,
     decode,
     encode,
     wire_name,
 )
-from assay.load.names import Book
 from assay.load.relay import keep
-from assay.load.site import Site, at_target
+from assay.load.target import at_target, open_context
 from assay.load.worker import LoadWorker
 
 logger = logging.getLogger(__name__)
@@ -96,15 +100,23 @@ def send(runner: Any, message: Message, member: str | None = None) -> None:
 def attach_worker(environment: Environment, runner: LocalRunner | WorkerRunner, settings: Settings) -> LoadWorker:
     """Make this process one that produces load, led by the messages of ``runner``."""
 
-    def open_site(order: Prepare) -> Site:
-        return Site(
+    def tell(message: Message) -> None:
+        send(runner, message)
+
+    def open_at(order: Prepare) -> ScenarioContext:
+        return open_context(
             settings if order.target is None else at_target(settings, order.target),
             run=order.run,
-            stem=order.stem,
+            mark=order.stem,
             timeout=order.profile.timeout,
+            part=order.part,
+            of=order.of,
+            seed=order.seed,
+            master=order.ledger,
+            tell=tell,
         )
 
-    worker = LoadWorker(lambda message: send(runner, message), open_site, listener_of(environment))
+    worker = LoadWorker(tell, open_at, listener_of(environment))
     ScheduledLoad.worker = worker
     # Each in a greenlet of its own: stages take minutes, and Locust's listener must go on hearing heartbeats.
     for kind in TO_WORKERS:
@@ -127,7 +139,19 @@ def attach_master(runner: LocalRunner | MasterRunner) -> Master:
     return master
 
 
-def keep_ledger(runner: MasterRunner, ledger: Book) -> None:
+def keep_usage(runner: MasterRunner, folder: Path) -> None:
+    """Count in ``folder`` what load processes on other machines say that they have used."""
+    files: dict[str, UsageFile] = {}
+
+    def hear(message: UsedSoFar, source: str) -> None:
+        if source not in files:
+            files[source] = UsageFile(folder)
+        files[source].note(message.usage)
+
+    on_message(runner, UsedSoFar, hear)
+
+
+def keep_ledger(runner: MasterRunner, ledger: LedgerWriter) -> None:
     """Write into ``ledger`` what load processes on other machines relay, and confirm it to them.
 
     Not by way of ``Master``, which has other things to wait for. What cannot be written is not confirmed, so that

@@ -27,6 +27,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from assay.client.settings import Settings, load_settings
 from assay.contract.documents import load
 from assay.errors import AssayError, InconclusiveError, SettingsError
+from assay.load.context import ScenarioContext
 from assay.load.dispatch import Dispatcher, Lane
 from assay.load.engine import Engine
 from assay.load.histogram import PERCENTILES
@@ -37,9 +38,8 @@ from assay.load.profiles import available
 from assay.load.recorder import Collector, Observations
 from assay.load.runners import listener_of, on_message, send
 from assay.load.scenario import load_scenario
-from assay.load.site import Site, given_target
 from assay.load.sleeper import sleeper
-from assay.load.world import World
+from assay.load.target import given_target, open_context
 from assay.reference import embedded
 
 POPULATION: Final = 3
@@ -184,12 +184,12 @@ class LocustLoad:
 
     # opening and closing -----------------------------------------------------------------------------------------
 
-    def join(self) -> World:
+    def join(self) -> ScenarioContext:
         """What the users of this process share; the first call reaches the target and makes the workloads.
 
         Raises AssayError, the same one to every caller, when that is not possible.
         """
-        return self._joined().world
+        return self._joined().context
 
     def dispatcher(self, scenario: str, parameters: Mapping[str, Any]) -> tuple[Lane, Dispatcher]:
         """Where the requests of a scenario are launched, and by what; AssayError as in ``join``."""
@@ -203,7 +203,7 @@ class LocustLoad:
     @property
     def authorization(self) -> dict[str, str]:
         """The header for those who send requests with Locust's own clients."""
-        return {"Authorization": f"Bearer {self._engine.site.token}"} if self._engine is not None else {}
+        return {"Authorization": f"Bearer {self._engine.context.session.token()}"} if self._engine is not None else {}
 
     def _joined(self) -> Engine:
         if self._failed is not None:
@@ -228,9 +228,11 @@ class LocustLoad:
     def _open(self) -> None:
         run = f"locust-{secrets.token_hex(4)}"
         settings = self.settings()
-        site = Site(settings, run=run, stem=f"{settings.name_prefix}-{run[7:]}", timeout=TIMEOUT)
-        engine = Engine(site, listener_of(self._environment))
-        engine.open(part=0, of=1, seed=max(self._environment.runner.worker_index, 0))
+        mark = f"{settings.name_prefix}-{run[7:]}"
+        seed = max(self._environment.runner.worker_index, 0)
+        context = open_context(settings, run=run, mark=mark, timeout=TIMEOUT, seed=seed)
+        engine = Engine(context, listener_of(self._environment))
+        engine.open()
         self._engine = engine
         for note in engine.populate(POPULATION):
             logger.warning("%s", note)
@@ -242,7 +244,7 @@ class LocustLoad:
         with self._closing:
             opener, self._opener = self._opener, None
             if self._engine is not None:
-                self._engine.world.closing = True
+                self._engine.context.closing = True
             if opener is not None:
                 opener.join(timeout=TIMEOUT)
             engine, lane = self._engine, self._lane

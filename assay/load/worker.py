@@ -15,6 +15,7 @@ from gevent.event import Event
 
 from assay import __version__
 from assay.errors import AssayError
+from assay.load.context import ScenarioContext
 from assay.load.dispatch import Lane, Listener, follow, no_listener
 from assay.load.engine import Engine
 from assay.load.measures import Timeline
@@ -31,11 +32,11 @@ from assay.load.messages import (
     Ready,
     Report,
     RunStages,
+    UsedSoFar,
 )
 from assay.load.profiles import Load, Profile
-from assay.load.relay import Relay
+from assay.load.relay import RelayedLedger
 from assay.load.scenario import Base, load_scenario
-from assay.load.site import Site
 
 REPORT_SECONDS: Final = 1.0
 
@@ -51,19 +52,19 @@ logger = logging.getLogger(__name__)
 
 
 class LoadWorker:
-    """Works for one process. ``tell`` sends a message to the master; ``open_site`` reaches the target."""
+    """Works for one process. ``tell`` sends a message to the master; ``open_context`` reaches the target."""
 
     def __init__(
         self,
         tell: Callable[[Message], None],
-        open_site: Callable[[Prepare], Site],
+        open_context: Callable[[Prepare], ScenarioContext],
         listener: Listener = no_listener,
     ) -> None:
         self._tell = tell
-        self._open_site = open_site
+        self._open_context = open_context
         self._listener = listener
         self._engine: Engine | None = None
-        self._relay: Relay | None = None
+        self._relay: RelayedLedger | None = None
         self._scenarios: list[tuple[Load, Base]] = []
         self._stages_over = _set()
         self._prepared = _set()
@@ -146,31 +147,31 @@ class LoadWorker:
     def _finish(self, seconds: float) -> None:
         self.halt()
         if self._engine is not None:
-            self._engine.world.closing = True
+            self._engine.context.closing = True
         self._prepared.wait()
         self._stages_over.wait()
         deleted = 0
         if self._engine is not None:
+            self._tell_usage(self._engine)
             self.left_behind = self._engine.close(seconds, own_ledger=self._relay is not None)
             deleted = self._engine.deleted
         self._tell(Finished(self.left_behind, deleted))
 
     def _prepare(self, order: Prepare) -> list[str]:
         self._order = order
-        site = self._open_site(order)
-        if order.ledger is not None and dict(site.ledger.state().header) != order.ledger:
-            self._relay = Relay(site.ledger, self._tell)
-        engine = Engine(site, self._listener)
-        engine.open(part=order.part, of=order.of, seed=order.seed, relay=self._relay)
+        context = self._open_context(order)
+        engine = Engine(context, self._listener)
+        engine.open()
+        self._relay = engine.relay
         self._engine = engine
         kinds = [(load, load_scenario(load.scenario)) for load in order.profile.loads]
         population = max((kind.population(load.parameters) for load, kind in kinds), default=0)
         notes = engine.populate(max(_share(population, order), min(population, 1)))
-        operations = site.contract.operations
+        operations = context.contract.operations
         if any("podId" in operations[kind.operation].row.needs for _, kind in kinds):
             engine.keep_pods()
         self._scenarios = [(load, engine.scenario(kind, load.parameters)) for load, kind in kinds]
-        engine.world.names.prepare()
+        engine.context.names.prepare()
         # What lives by now lives to the end: keep the collector from walking over it again and again.
         gc.collect()
         gc.freeze()
@@ -179,7 +180,7 @@ class LoadWorker:
     def _run_stages(self, order: RunStages) -> str | None:
         engine, profile = self._engine, replace(self._order.profile, stages=order.stages)
         assert engine is not None
-        if order.recover and not engine.world.wait_until_calm(RECOVER_SECONDS, gevent.sleep):
+        if order.recover and not engine.context.wait_until_calm(RECOVER_SECONDS):
             return f"the target did not recover within {RECOVER_SECONDS:.0f} s from the load before"
         wait = min(max(order.begin - time.time(), 0.0), _MOST_DELAY)
         lane = engine.begin(
@@ -215,8 +216,14 @@ class LoadWorker:
             self._report(engine, lane, number)
 
     def _report(self, engine: Engine, lane: Lane, number: int) -> None:
+        self._tell_usage(engine)
         self._reports += 1
         self._tell(Report(number, engine.drain(lane)))
+
+    def _tell_usage(self, engine: Engine) -> None:
+        """A load process that the master did not start counts where the run cannot see it."""
+        if self._order.target is not None:
+            self._tell(UsedSoFar(engine.context.budget.usage))
 
 
 def timeline_of(profile: Profile, slot: float = 1.0) -> Timeline:

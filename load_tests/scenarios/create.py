@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
+from assay.load.call import Answered, Call, Skip
+from assay.load.context import ScenarioContext, Workload
 from assay.load.inputs import PAYLOAD, specs
-from assay.load.scenario import Answered, Base, Call, Option, Skip, options
-from assay.load.world import Workload, World
+from assay.load.scenario import Base, Option, options
 
 STEP: Final = 8
 """Creations for which the number of workloads left alive stays the same."""
@@ -27,25 +28,25 @@ class Scenario(Base):
         payload=PAYLOAD, keep=Option(1, "let the number of workloads left alive go up and down below this", least=1)
     )
 
-    def __init__(self, world: World, parameters: Mapping[str, Any]) -> None:
-        super().__init__(world, parameters)
-        self._specs = specs(world.contract, self.parameters["payload"], world.seed)
+    def __init__(self, context: ScenarioContext, parameters: Mapping[str, Any]) -> None:
+        super().__init__(context, parameters)
+        self._specs = specs(context.contract, self.parameters["payload"], context.seed)
         self._kept: deque[Workload] = deque()
         self._left = 0
 
     def call(self, number: int) -> Call | Skip:
         self._left = _up_and_down(number // STEP, self.parameters["keep"] - 1)
-        made = self.world.creation(self._specs[number % len(self._specs)])
+        made = self.context.creation(self._specs[number % len(self._specs)])
         if isinstance(made, Skip):
             self._let_go(len(self._kept) - 1)  # one makes room; all at once would hide what the others cost
             return made
         name, request = made
         # Those on their way out may cost something still, or no longer: both numbers are fitted.
-        levels = (("live", self.world.living), ("present", self.world.budget.live))
-        return self.world.call(request, holds=b'"workloadId"', note=name, levels=levels)
+        levels = (("live", self.context.living), ("present", self.context.budget.live))
+        return self.context.call(request, holds=b'"workloadId"', note=name, levels=levels)
 
     def after(self, call: Call, answer: Answered | None) -> None:
-        workload = self.world.created(call.note, answer)
+        workload = self.context.created(call.note, answer)
         if workload is not None:
             self._kept.append(workload)
         self._let_go(self._left)
@@ -56,7 +57,7 @@ class Scenario(Base):
     def _let_go(self, left: int) -> None:
         """Have the oldest deleted until so many are left."""
         while self._kept and len(self._kept) > left:
-            self.world.discard(self._kept.popleft())
+            self.context.discard(self._kept.popleft())
 
 
 def _up_and_down(step: int, most: int) -> int:

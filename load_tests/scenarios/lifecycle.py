@@ -9,9 +9,10 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from assay.load.call import Answered, Call, Skip
+from assay.load.context import ScenarioContext
 from assay.load.inputs import METRIC_OPTIONS, PAYLOAD
-from assay.load.scenario import Answered, Base, Call, Option, Skip, load_scenario, options
-from assay.load.world import World
+from assay.load.scenario import Base, Option, load_scenario, options
 
 _PARTS = ("create", "read", "update", "metrics")
 
@@ -28,15 +29,15 @@ class Scenario(Base):
         **METRIC_OPTIONS,
     )
 
-    def __init__(self, world: World, parameters: Mapping[str, Any]) -> None:
-        super().__init__(world, parameters)
+    def __init__(self, context: ScenarioContext, parameters: Mapping[str, Any]) -> None:
+        super().__init__(context, parameters)
         # A process's own stream: the same seed gives the same mix, and two processes do not repeat each other.
-        self._chance = random.Random(f"{world.seed}/{world.part}")
+        self._chance = random.Random(f"{context.seed}/{context.part}")
         self._parts: list[Base] = []
         for name in _PARTS:
             kind = load_scenario(name)
             own = {key: value for key, value in self.parameters.items() if key in kind.options}
-            self._parts.append(kind(world, own))
+            self._parts.append(kind(context, own))
         self._weights = [int(self.parameters[name]) for name in _PARTS]
 
     def call(self, number: int) -> Call | Skip:
@@ -45,7 +46,7 @@ class Scenario(Base):
 
     def after(self, call: Call, answer: Answered | None) -> None:
         for part in self._parts:
-            if self.world.operation(part.operation) == call.operation:
+            if self.context.operation(part.operation) == call.operation:
                 part.after(call, answer)
 
     def end(self) -> None:

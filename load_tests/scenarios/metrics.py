@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from assay.contract.request import Request
+from assay.load.call import Call, Skip
 from assay.load.inputs import METRIC_OPTIONS, metric_query, swept
-from assay.load.scenario import Base, Call, Option, Skip, options
+from assay.load.scenario import Base, Option, options
 
 
 class Scenario(Base):
@@ -12,8 +13,8 @@ class Scenario(Base):
     options = options(**METRIC_OPTIONS, population=Option(3, "running workloads to ask for, in turn", least=1))
 
     def call(self, number: int) -> Call | Skip:
-        workload = self.world.workloads[number % len(self.world.workloads)]
+        workload = self.context.workloads[number % len(self.context.workloads)]
         parameters, levels = swept(number, self.parameters)
-        query = metric_query(self.world.contract, self.operation, parameters)
+        query = metric_query(self.context.contract, self.operation, parameters)
         request = Request(self.operation, path={"workloadId": workload.id}, query=query)
-        return self.world.call(request, holds=b'"measurements"', levels=levels)
+        return self.context.call(request, holds=b'"measurements"', levels=levels)

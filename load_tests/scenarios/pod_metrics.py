@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from assay.contract.request import Request
+from assay.load.call import Call, Skip
 from assay.load.inputs import METRIC_OPTIONS, metric_query, swept
-from assay.load.scenario import Base, Call, Option, Skip, options
+from assay.load.scenario import Base, Option, options
 
 
 class Scenario(Base):
@@ -14,11 +15,11 @@ class Scenario(Base):
     )
 
     def call(self, number: int) -> Call | Skip:
-        pods = self.world.pods()
+        pods = self.context.pods()
         if not pods:
-            return Skip(self.world.operation(self.operation), "the target lists no pods")
+            return Skip(self.context.operation(self.operation), "the target lists no pods")
         workload, pod = pods[number % len(pods)]
         parameters, levels = swept(number, self.parameters)
-        query = metric_query(self.world.contract, self.operation, parameters)
+        query = metric_query(self.context.contract, self.operation, parameters)
         request = Request(self.operation, path={"workloadId": workload.id, "podId": pod}, query=query)
-        return self.world.call(request, holds=b'"measurements"', levels=levels)
+        return self.context.call(request, holds=b'"measurements"', levels=levels)

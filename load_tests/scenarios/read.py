@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from assay.contract.request import Request
-from assay.load.scenario import Base, Call, Option, Skip, options
+from assay.load.call import Call, Skip
+from assay.load.scenario import Base, Option, options
 
 
 class Scenario(Base):
@@ -11,5 +12,7 @@ class Scenario(Base):
     options = options(population=Option(3, "running workloads to read, in turn", least=1))
 
     def call(self, number: int) -> Call | Skip:
-        workload = self.world.workloads[number % len(self.world.workloads)]
-        return self.world.call(Request(self.operation, path={"workloadId": workload.id}), holds=workload.id.encode())
+        workload = self.context.workloads[number % len(self.context.workloads)]
+        return self.context.call(
+            Request(self.operation, path={"workloadId": workload.id}), holds=workload.id.encode()
+        )

@@ -10,20 +10,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.contract.request import Request
+from assay.load.call import Call, Skip
+from assay.load.context import ScenarioContext
 from assay.load.inputs import PAYLOAD, specs
-from assay.load.scenario import Base, Call, Option, Skip, options
-from assay.load.world import World
+from assay.load.scenario import Base, Option, options
 
 
 class Scenario(Base):
     operation = "update"
     options = options(payload=PAYLOAD, population=Option(3, "workloads to update, in turn", least=1))
 
-    def __init__(self, world: World, parameters: Mapping[str, Any]) -> None:
-        super().__init__(world, parameters)
-        self._specs = specs(world.contract, self.parameters["payload"], world.seed, update=True)
+    def __init__(self, context: ScenarioContext, parameters: Mapping[str, Any]) -> None:
+        super().__init__(context, parameters)
+        self._specs = specs(context.contract, self.parameters["payload"], context.seed, update=True)
 
     def call(self, number: int) -> Call | Skip:
-        place = number % len(self.world.workloads)
-        workload, spec = self.world.workloads[place], self._specs[place % len(self._specs)]
-        return self.world.call(Request(self.operation, path={"workloadId": workload.id}, body={"spec": spec}))
+        place = number % len(self.context.workloads)
+        workload, spec = self.context.workloads[place], self._specs[place % len(self._specs)]
+        return self.context.call(Request(self.operation, path={"workloadId": workload.id}, body={"spec": spec}))

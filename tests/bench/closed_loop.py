@@ -16,13 +16,13 @@ import time  # noqa: E402
 import gevent  # noqa: E402
 
 from assay.client.network import TransportConfig  # noqa: E402
-from assay.load.client import Client  # noqa: E402
+from assay.load.client import RawTransport  # noqa: E402
 from tests.bench.drive import CALL  # noqa: E402
 
 
 def rate(port: int, connections: int, seconds: float) -> float:
     """Requests per second; raises when an answer is not right."""
-    client = Client(TransportConfig(f"http://127.0.0.1:{port}", timeout=10.0))
+    client = RawTransport(TransportConfig(f"http://127.0.0.1:{port}", timeout=10.0))
     began = time.monotonic()
 
     def ask() -> int:

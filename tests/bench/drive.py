@@ -17,12 +17,13 @@ from typing import Any  # noqa: E402
 
 from assay.client.network import TransportConfig  # noqa: E402
 from assay.load.arrivals import Ramp, Schedule  # noqa: E402
-from assay.load.client import Client  # noqa: E402
+from assay.load.call import Call  # noqa: E402
+from assay.load.client import RawTransport  # noqa: E402
 from assay.load.dispatch import Dispatcher, Lane, follow  # noqa: E402
 from assay.load.measures import Timeline  # noqa: E402
 from assay.load.messages import encode  # noqa: E402
 from assay.load.recorder import Recorder  # noqa: E402
-from assay.load.scenario import Base, Call  # noqa: E402
+from assay.load.scenario import Base  # noqa: E402
 
 OPERATION = "fixed"
 CALL = Call(OPERATION, "GET", b"GET /metrics HTTP/1.1\r\n", b"\r\n", frozenset({200}), b'"measurements"')
@@ -42,7 +43,7 @@ class Fixed(Base):
 
 def drive(port: int, rate: float, seconds: float, part: int = 0, of: int = 1, begin: float = 0.0) -> dict[str, Any]:
     """What was observed (in the form that travels), the CPU share of this process, why the target was lost."""
-    client = Client(TransportConfig(f"http://127.0.0.1:{port}", timeout=10.0))
+    client = RawTransport(TransportConfig(f"http://127.0.0.1:{port}", timeout=10.0))
     recorder = Recorder(Timeline((seconds,), (True,)))
     origin = time.monotonic() + max(begin - time.time(), 0.2)
     lane = Lane(client, recorder, origin, cap=5000, patience=10.0)

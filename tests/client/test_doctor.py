@@ -19,7 +19,7 @@ from assay.client.ledger import unfinished_runs
 from assay.client.network import TransportConfig
 from assay.client.preflight import network
 from assay.client.preflight.diagnose import diagnose
-from assay.client.preflight.steps import State, Step
+from assay.client.preflight.steps import Step, StepState
 from assay.client.settings import Settings, load_settings
 from assay.contract.documents import Contract
 from assay.errors import SettingsError
@@ -41,13 +41,13 @@ class Diagnosis:
 
     @property
     def failed(self) -> Step:
-        (step,) = [step for step in self.steps if step.state is State.FAIL]
+        (step,) = [step for step in self.steps if step.state is StepState.FAIL]
         assert step.todo
         return step
 
     @property
     def warnings(self) -> set[str]:
-        return {step.name for step in self.steps if step.state is State.WARN}
+        return {step.name for step in self.steps if step.state is StepState.WARN}
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def examine(configure: Configure, contract: Contract) -> Any:
 def test_a_good_target(examine: Any, server: Server, plane: Plane, capsys: pytest.CaptureFixture[str]) -> None:
     found = examine()
     assert found.code == 0
-    assert {step.state for step in found.steps} == {State.OK}
+    assert {step.state for step in found.steps} == {StepState.OK}
     assert "may be used" in found["project"].text
     assert "no rights in the project, as it should be" in found["outsider"].text
     assert plane.workloads == {}
@@ -348,13 +348,13 @@ def test_clock_skew(examine: Any, plane: Plane) -> None:
     assert (behind.code, behind.failed.name) == (3, "clock")
     assert "s behind this machine's" in behind.failed.text
     assert "NTP" in str(behind.failed.todo)
-    assert little["clock"].state is State.OK
+    assert little["clock"].state is StepState.OK
 
 
 def test_a_token_from_the_future_is_clock_skew(examine: Any, plane: Plane) -> None:
     plane.claims = {"iat": time.time() + 120, "exp": time.time() + 4000}
     found = examine()
-    assert found["clock"].state is State.WARN
+    assert found["clock"].state is StepState.WARN
     assert "120 s ahead" in found["clock"].text
 
 

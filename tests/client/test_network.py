@@ -13,14 +13,14 @@ from assay.client.exchange import Answer, NoAnswer
 from assay.client.network import HttpProxy, TransportConfig, find_proxy
 from assay.client.transport import HttpTransport, Transport
 from assay.errors import SettingsError
-from assay.load.client import Client
+from assay.load.client import RawTransport
 from tests.client.servers import Reply, Server, always, certificate, free_port, proxying, serving
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 Make = Callable[[TransportConfig], Transport]
 
 
-@pytest.fixture(params=[HttpTransport, Client], ids=["contract", "load"])
+@pytest.fixture(params=[HttpTransport, RawTransport], ids=["contract", "load"])
 def make(request: pytest.FixtureRequest) -> Make:
     made: Make = request.param
     return made

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from assay.client.budget import LimitReached
+from assay.client.creation import Pending
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.ledger import Ledger, unfinished_runs
 from assay.client.opening import open_session
@@ -261,3 +262,59 @@ def test_the_ledger_of_a_swept_run_is_finished(reach: Open) -> None:
     assert target.sweep().clean
     assert unfinished_runs() == []
     assert isinstance(target.ledger, Ledger)
+
+
+def begun(target: Session) -> tuple[Pending, Request]:
+    """A creation that somebody else is about to send."""
+    request = creation(target)
+    assert isinstance(request.body, dict)
+    return target.begin(str(request.body["name"])), request
+
+
+def test_what_another_hand_sends_is_on_disk_before_and_holds_a_slot_after(reach: Open) -> None:
+    target = reach(max_live=1)
+    pending, request = begun(target)
+    assert pending.name in target.ledger.unresolved()
+    with pytest.raises(LimitReached):
+        target.begin("no room, and no wait for it")
+    workload = target.finish(pending, target.send(request, begun=True))
+    assert workload is not None
+    assert set(target.ledger.live()) == {workload}
+    assert target.budget.live == 1
+    assert target.remove(workload, pending.name) is None
+    assert (target.budget.live, target.ledger.live()) == (0, {})
+    assert target.conclude()
+
+
+def test_what_was_refused_gives_its_slot_back_at_once(reach: Open) -> None:
+    target = reach()
+    pending, _ = begun(target)
+    assert target.finish(pending, Answer(400, body=b"{}")) is None
+    assert (target.budget.live, target.ledger.unresolved()) == (0, {})
+
+
+def test_a_lost_creation_keeps_its_slot_until_it_was_looked_for(reach: Open, plane: Plane) -> None:
+    target = reach()
+    (found, request), (missing, _) = begun(target), begun(target)
+    plane.lose_create = True
+    assert target.finish(found, target.send(request, begun=True)) is None
+    assert target.finish(missing, NoAnswer("timeout", "no answer came")) is None
+    assert target.budget.live == 2
+    assert not target.conclude()
+    (workload,) = target.look_for(found) or ["nothing"]
+    assert target.look_for(missing) == []
+    assert target.budget.live == 1
+    assert set(target.ledger.live()) == set(plane.workloads) == {workload}
+    assert target.ledger.unresolved() == {}
+    assert target.remove(workload, found.name) is None
+    assert (target.budget.live, plane.workloads) == (0, {})
+
+
+def test_a_target_without_a_list_leaves_a_lost_creation_its_slot(reach: Open, plane: Plane) -> None:
+    target = reach()
+    pending, _ = begun(target)
+    target.finish(pending, NoAnswer("timeout", "no answer came"))
+    plane.lists = False
+    assert target.look_for(pending) is None
+    assert target.budget.live == 1
+    assert pending.name in target.ledger.unresolved()

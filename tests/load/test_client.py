@@ -14,7 +14,7 @@ import gevent
 import pytest
 
 from assay.client.network import TransportConfig
-from assay.load.client import Answer, Client, Failure
+from assay.load.client import Failure, RawAnswer, RawTransport
 from tests.client.servers import certificate, free_port, raw_serving
 
 Behave = Callable[[socket.socket, int], None]
@@ -72,16 +72,16 @@ def numbered(behave: Behave, tls: ssl.SSLContext | None = None) -> Callable[[soc
 
 
 @contextmanager
-def client_of(behave: Behave, timeout: float = 5.0) -> Iterator[Client]:
+def client_of(behave: Behave, timeout: float = 5.0) -> Iterator[RawTransport]:
     with raw_serving(numbered(behave)) as address:
-        client = Client(TransportConfig(f"http://{address}/base/", timeout=timeout))
+        client = RawTransport(TransportConfig(f"http://{address}/base/", timeout=timeout))
         try:
             yield client
         finally:
             client.close()
 
 
-def failing(client: Client) -> str:
+def failing(client: RawTransport) -> str:
     """The kind of failure of one request."""
     with pytest.raises(Failure) as failure:
         client.send(ASK)
@@ -215,7 +215,7 @@ def test_a_large_body_that_nobody_reads_times_out() -> None:
 
 def test_many_requests_share_one_event_loop() -> None:
     with client_of(answering(WHOLE)) as client:
-        found: list[Answer] = []
+        found: list[RawAnswer] = []
         gevent.joinall(
             [gevent.spawn(lambda: found.extend(client.send(ASK) for _ in range(20))) for _ in range(20)],
             raise_error=True,
@@ -233,7 +233,7 @@ def test_a_killed_request_leaves_the_connection_to_nobody() -> None:
 
 
 def test_nobody_listening_is_a_failure() -> None:
-    client = Client(TransportConfig(f"http://127.0.0.1:{free_port()}", timeout=1.0))
+    client = RawTransport(TransportConfig(f"http://127.0.0.1:{free_port()}", timeout=1.0))
     try:
         assert failing(client) == "refused"
     finally:
@@ -254,7 +254,7 @@ def test_what_the_server_lets_lie_is_told() -> None:
 def test_tls_gives_the_same_answers(tmp_path: Path, pieces: list[bytes]) -> None:
     context, file = certificate(tmp_path)
     with raw_serving(numbered(answering(*pieces), context)) as address:
-        client = Client(TransportConfig(f"https://{address}", timeout=5.0, ca_file=file))
+        client = RawTransport(TransportConfig(f"https://{address}", timeout=5.0, ca_file=file))
         try:
             for _ in range(3):
                 assert client.send(ASK).body == BODY
@@ -266,7 +266,7 @@ def test_tls_gives_the_same_answers(tmp_path: Path, pieces: list[bytes]) -> None
 def test_an_untrusted_certificate_is_a_failure(tmp_path: Path) -> None:
     context, _ = certificate(tmp_path)
     with raw_serving(numbered(answering(WHOLE), context)) as address:
-        client = Client(TransportConfig(f"https://{address}", timeout=5.0))
+        client = RawTransport(TransportConfig(f"https://{address}", timeout=5.0))
         try:
             assert failing(client) == "tls"
         finally:

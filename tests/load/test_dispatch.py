@@ -9,12 +9,14 @@ from typing import Any
 import gevent
 import pytest
 
-from assay.load.client import Answer, Failure
+from assay.client.budget import Budget, Limits
+from assay.load.call import Call, Skip
+from assay.load.client import Failure, RawAnswer
 from assay.load.dispatch import Dispatcher, Lane, follow
-from assay.load.measures import IN_FLIGHT, Timeline
+from assay.load.measures import BUDGET, IN_FLIGHT, Timeline
 from assay.load.recorder import Recorder
 from assay.load.scaling_laws import POSITION
-from assay.load.scenario import Base, Call, Skip
+from assay.load.scenario import Base
 
 Sections = Mapping[str, Any]
 TIMELINE = Timeline((10.0,), (True,))
@@ -40,13 +42,13 @@ class Slow:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
-    def send(self, *_: bytes) -> Answer:
+    def send(self, *_: bytes) -> RawAnswer:
         gevent.sleep(self._seconds)
-        return Answer(200, {"content-type": "application/json"}, b"{}")
+        return RawAnswer(200, {"content-type": "application/json"}, b"{}")
 
 
 class Broken:
-    def send(self, *_: bytes) -> Answer:
+    def send(self, *_: bytes) -> RawAnswer:
         raise Failure("reset")
 
 
@@ -100,6 +102,32 @@ def test_failures_and_what_could_not_be_prepared_are_counted_by_their_reason() -
     skipping = ran([number * 0.001 for number in range(4)], Slow(0.0), skip=2)
     assert skipping["not_started"] == [("get", 0, "no room", 2)]
     assert counted(skipping) == 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit", "kept"),
+    [
+        (Limits(requests=3), "max_requests", 3),
+        (Limits(rps=0.01), "max_rps", 1),
+        (Limits(seconds=0.0), "max_seconds", 0),
+    ],
+)
+def test_the_limits_of_the_run_hold_for_the_load_too(limits: Limits, limit: str, kept: int) -> None:
+    budget = Budget(limits)
+    recorder = Recorder(TIMELINE)
+    lane = Lane(Slow(0.0), recorder, time.monotonic(), cap=9, patience=5.0, budget=budget)  # type: ignore[arg-type]
+    assert follow(lane, [Dispatcher(lane, Fixed(), "get", iter([0.0] * 5))], timeout=5.0) is None
+    report = recorder.drain().sections
+    assert counted(report) == budget.requests == kept
+    assert report["not_started"] == [("get", 0, f"{BUDGET}{limit}", 5 - kept)]
+
+
+def test_what_could_not_be_prepared_counts_for_nothing() -> None:
+    budget = Budget(Limits(requests=2))
+    recorder = Recorder(TIMELINE)
+    lane = Lane(Slow(0.0), recorder, time.monotonic(), cap=9, patience=5.0, budget=budget)  # type: ignore[arg-type]
+    assert follow(lane, [Dispatcher(lane, Fixed(skip=2), "get", iter([0.0] * 4))], timeout=5.0) is None
+    assert counted(recorder.drain().sections) == budget.requests == 2
 
 
 def test_what_a_scenario_raises_ends_the_run() -> None:

@@ -13,7 +13,7 @@ from assay.errors import ReportError
 from assay.load import relay as module
 from assay.load.messages import LedgerRows, Message
 from assay.load.names import Names
-from assay.load.relay import Relay, keep
+from assay.load.relay import RelayedLedger, keep
 
 
 class Wire:
@@ -24,7 +24,7 @@ class Wire:
         self.master = Ledger(folder / "master.jsonl")
         self.messages: list[LedgerRows] = []
         self.confirms = True
-        self.relay = Relay(self.own, self._tell)
+        self.relay = RelayedLedger(self.own, self._tell)
 
     def _tell(self, message: Message) -> None:
         assert isinstance(message, LedgerRows)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from assay.client.budget import Budget, Limits
+from assay.client.session import Session
+from assay.client.settings import load_settings
 from assay.contract.documents import load
+from assay.load.call import Call, Skip
+from assay.load.context import ScenarioContext
 from assay.load.inputs import EVERY, SWEEPS, swept
 from assay.load.names import Names
 from assay.load.scaling_laws import UNITS
-from assay.load.scenario import Call, Skip, load_scenario
-from assay.load.world import Place, World
+from assay.load.scenario import load_scenario
 
 IDENTIFIER = "00000000-0000-4000-8000-%012d"
 
@@ -28,56 +32,41 @@ class Answered:
         self.body = b'{"workloadId":"%s"}' % (IDENTIFIER % number).encode()
 
 
-class NoLedger:
-    """Takes every note, keeps none."""
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_: None
-
-
-class Numbered(Names):
-    """Names out of nothing."""
-
-    def __init__(self) -> None:
-        self.ledger: Any = NoLedger()
-
-    def take(self) -> str:
-        return "name"
+def a_context(most: int = 100) -> ScenarioContext:
+    """A context whose transport is never used; at most so many workloads live."""
+    settings = load_settings({"base_url": "http://h", "project": "1", "cluster": IDENTIFIER % 1}, env={})
+    transport: Any = SimpleNamespace(path="", base_url="http://h")
+    session = Session(settings, load(), transport, budget=Budget(Limits(live=most, gpu_devices=0)), mark="name")
+    return ScenarioContext(session, transport, Names(session.ledger, "name"))
 
 
-def world(most: int = 100) -> World:
-    place = Place("1", IDENTIFIER % 1, "image")
-    client: Any = type("Nobody", (), {"path": ""})()
-    return World(load(), place, client, Budget(Limits(live=most, creates=None, gpu_devices=0)), Numbered())
-
-
-def created(scenario: Any, place: World, number: int) -> Call | Skip:
+def created(scenario: Any, context: ScenarioContext, number: int) -> Call | Skip:
     """One creation that succeeds; what the scenario gave up is gone at once."""
     call: Call | Skip = scenario.call(number)
     if isinstance(call, Call):
         scenario.after(call, Answered(number))
-    while place.next_doomed() is not None:
-        place.living -= 1
-        place.budget.give_back()
+    while (workload := context.next_discarded()) is not None:
+        context.living -= 1
+        context.session.let_go(workload.id)
     return call
 
 
 def test_the_number_left_alive_goes_up_and_down_slowly() -> None:
-    place = world()
-    scenario = load_scenario("create")(place, {"keep": 3})
+    context = a_context()
+    scenario = load_scenario("create")(context, {"keep": 3})
     left = []
     for number in range(48):
-        created(scenario, place, number)
-        left.append(place.living)
+        created(scenario, context, number)
+        left.append(context.living)
     assert left == [0] * 8 + [1] * 8 + [2] * 8 + [1] * 8 + [0] * 8 + [1] * 8
     scenario.end()
-    assert place.next_doomed() is not None
+    assert context.next_discarded() is not None
 
 
 def test_creations_tell_how_many_workloads_there_were() -> None:
-    place = world()
-    scenario = load_scenario("create")(place, {"keep": 3})
-    calls = [created(scenario, place, number) for number in range(24)]
+    context = a_context()
+    scenario = load_scenario("create")(context, {"keep": 3})
+    calls = [created(scenario, context, number) for number in range(24)]
     levels = [dict(call.levels) for call in calls if isinstance(call, Call)]
     # Its own slot counts among those present.
     assert [level["live"] for level in levels[-3:]] == [2, 2, 2]
@@ -86,11 +75,11 @@ def test_creations_tell_how_many_workloads_there_were() -> None:
 
 
 def test_a_full_budget_gives_up_one_and_not_all() -> None:
-    place = world(most=3)
-    scenario = load_scenario("create")(place, {"keep": 9})
-    outcomes = [created(scenario, place, number) for number in range(60)]
+    context = a_context(most=3)
+    scenario = load_scenario("create")(context, {"keep": 9})
+    outcomes = [created(scenario, context, number) for number in range(60)]
     assert any(isinstance(outcome, Skip) for outcome in outcomes)
-    assert place.living >= 2
+    assert context.living >= 2
 
 
 @pytest.mark.parametrize("variable", SWEEPS)

@@ -11,8 +11,7 @@ from assay.client.network import TransportConfig
 from assay.client.opening import credentials_of, open_session
 from assay.client.patience import Patience
 from assay.client.preflight.access import Access, missing_credentials
-from assay.client.preflight.api import Api
-from assay.client.preflight.beside import check_beside
+from assay.client.preflight.api import Api, check_auxiliary
 from assay.client.preflight.network import check_network
 from assay.client.preflight.steps import Step, follow, ok, usage, warn
 from assay.client.session import Session
@@ -34,7 +33,7 @@ def diagnose(settings: Settings, contract: Contract, env: Mapping[str, str] = os
                 ("clock", doctor.clock),
                 ("project", doctor.place),
                 ("outsider", doctor.outsider),
-                ("neighbours", doctor.beside),
+                ("neighbours", doctor.auxiliary),
             ]
         )
         yield from doctor.tidy()
@@ -89,8 +88,8 @@ class _Doctor:
     def outsider(self) -> Iterator[Step]:
         return self._opened.check_outsider()
 
-    def beside(self) -> Iterator[Step]:
-        return check_beside(self._open, self._open.name("doctor"))
+    def auxiliary(self) -> Iterator[Step]:
+        return check_auxiliary(self._open, self._open.name("doctor"))
 
     def tidy(self) -> Iterator[Step]:
         """Take back what a probe may have created against all expectation; a step only when that failed."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_USAGE
 
 
-class State(StrEnum):
+class StepState(StrEnum):
     """How a step ended."""
 
     OK = "ok"
@@ -23,7 +23,7 @@ class Step:
     """``text`` says what was found, ``todo`` what to do about it; ``code`` is the exit code of a failure."""
 
     name: str
-    state: State
+    state: StepState
     text: str
     todo: str | None = None
     code: int = EXIT_PASS
@@ -31,22 +31,22 @@ class Step:
 
 def ok(name: str, text: str) -> Step:
     """Found as it should be."""
-    return Step(name, State.OK, text)
+    return Step(name, StepState.OK, text)
 
 
 def warn(name: str, text: str, todo: str | None = None) -> Step:
     """Testing is possible; the text names what is lost."""
-    return Step(name, State.WARN, text, todo)
+    return Step(name, StepState.WARN, text, todo)
 
 
 def usage(name: str, text: str, todo: str) -> Step:
     """What the user gave is wrong or missing (exit 2)."""
-    return Step(name, State.FAIL, text, todo, EXIT_USAGE)
+    return Step(name, StepState.FAIL, text, todo, EXIT_USAGE)
 
 
 def unusable(name: str, text: str, todo: str) -> Step:
     """The target cannot be tested (exit 3)."""
-    return Step(name, State.FAIL, text, todo, EXIT_INCONCLUSIVE)
+    return Step(name, StepState.FAIL, text, todo, EXIT_INCONCLUSIVE)
 
 
 Check = Callable[[], Iterator[Step]]
@@ -57,9 +57,9 @@ def follow(checks: list[tuple[str, Check]]) -> Iterator[Step]:
     failed: str | None = None
     for name, check in checks:
         if failed is not None:
-            yield Step(name, State.SKIPPED, f"not looked at, because {failed} failed")
+            yield Step(name, StepState.SKIPPED, f"not looked at, because {failed} failed")
             continue
         for step in check():
             yield step
-            if step.state is State.FAIL:
+            if step.state is StepState.FAIL:
                 failed = step.name
