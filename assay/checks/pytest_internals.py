@@ -2,43 +2,25 @@
 
 pytest sets up one item at a time: its stack (``SetupState``) holds the nodes that are set up, and a fixture
 (``FixtureDef``) holds one value. Bodies that run at the same time need the fixtures of many items at once. So a node
-whose item is waiting is parked: taken off the stack with its finalizers, and its fixtures with their values. Before
-pytest comes to the item the node is put back, and pytest reports and tears it down as if it had just set it up.
+whose item is waiting is parked, which is taken off the stack with its finalizers, and each node has fixtures of its
+own. Before pytest comes to the item the node is put back, and pytest reports and tears it down as if it had just set
+it up.
 
 Written against pytest 9.2; ``tests/checks/test_pytest_internals.py`` fails first where an upgrade moves something.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import copy
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from _pytest.fixtures import FixtureDef
+from _pytest.fixtures import FixtureDef, get_scope_node
 from _pytest.nodes import Node
 from _pytest.outcomes import OutcomeException
 from _pytest.runner import SetupState
-
-Finalizer = Callable[[], object]
-
-
-@dataclass(frozen=True, slots=True)
-class _ParkedFixture:
-    """A fixture that lives on its node: its value and what ends it."""
-
-    definition: FixtureDef[Any]
-    result: Any
-    finalizers: list[Finalizer]
-
-
-@dataclass(frozen=True, slots=True)
-class _ParkedNode:
-    """A node taken off the stack: its entry there, and the fixtures that end with it."""
-
-    entry: Any
-    fixtures: tuple[_ParkedFixture, ...]
+from _pytest.scope import Scope
 
 
 class FixtureParking:
@@ -47,7 +29,8 @@ class FixtureParking:
     def __init__(self, session: pytest.Session) -> None:
         self._session = session
         self._state: SetupState = session._setupstate
-        self._parked: dict[Node, _ParkedNode] = {}
+        self._parked: dict[Node, Any] = {}  # its entry on the stack
+        self._definitions: dict[tuple[FixtureDef[Any], Node], FixtureDef[Any]] = {}
 
     def set_up(self, item: pytest.Function) -> Mapping[str, object] | None:
         """Set up the item's fixtures; the arguments of its body, None when one has failed or skipped.
@@ -71,18 +54,21 @@ class FixtureParking:
 
     def put_back(self, item: pytest.Item) -> None:
         """Put back what is parked of the item and of what it stands in."""
+        if isinstance(item, pytest.Function):
+            self._give_own_fixtures(item)
         for node in item.listchain():
             if node not in self._state.stack and node in self._parked:
-                self._unpark(node)
+                self._state.stack[node] = self._parked.pop(node)
 
-    def close(self) -> None:
-        """Tear down what pytest never came to, because the run ended early."""
-        waiting = [node for node in self._parked if isinstance(node, pytest.Item)]
-        for item in waiting:
+    def close(self, last: pytest.Item | None = None) -> None:
+        """Tear down what pytest will never come to, because the run ends early; ``last`` it tears down itself."""
+        self._park_all({self._session})
+        for item in [node for node in self._parked if isinstance(node, pytest.Item) and node is not last]:
             self._tear_down_until(item)
             self.put_back(item)
-        if waiting:
-            self._tear_down_until(self._session)
+        self._tear_down_until(self._session if last is None else last)
+        if last is not None:
+            self.put_back(last)
 
     def _tear_down_until(self, node: Any) -> None:
         try:
@@ -95,31 +81,25 @@ class FixtureParking:
     def _park_all(self, kept: set[Node]) -> None:
         """Take nodes off the stack, from its top down to the first that is ``kept``."""
         while self._state.stack and (node := next(reversed(self._state.stack))) not in kept:
-            self._park(node)
+            self._parked[node] = self._state.stack.pop(node)
 
-    def _park(self, node: Node) -> None:
-        entry = self._state.stack.pop(node)
-        fixtures = []
-        for definition in dict.fromkeys(filter(None, map(_fixture_of, entry[0]))):
-            fixtures.append(_ParkedFixture(definition, definition.cached_result, list(definition._finalizers)))
-            definition.cached_result = None
-            definition._finalizers.clear()
-        self._parked[node] = _ParkedNode(entry, tuple(fixtures))
+    def _give_own_fixtures(self, item: pytest.Function) -> None:
+        """Let the item's fixtures be those of the nodes they live on, and of no other node of the kind."""
+        request: Any = item._request
+        request._arg2fixturedefs = {
+            name: tuple(self._own(definition, item) for definition in definitions)
+            for name, definitions in item._fixtureinfo.name2fixturedefs.items()
+        }
 
-    def _unpark(self, node: Node) -> None:
-        parked = self._parked.pop(node)
-        self._state.stack[node] = parked.entry
-        for fixture in parked.fixtures:
-            fixture.definition.cached_result = fixture.result
-            fixture.definition._finalizers[:] = fixture.finalizers
-
-
-def _fixture_of(finalizer: Finalizer) -> FixtureDef[Any] | None:
-    """The fixture that a finalizer of a node ends; None for any other finalizer."""
-    if not isinstance(finalizer, functools.partial):
-        return None
-    owner = getattr(finalizer.func, "__self__", None)
-    return owner if isinstance(owner, FixtureDef) else None
+    def _own(self, definition: FixtureDef[Any], item: pytest.Function) -> FixtureDef[Any]:
+        node = get_scope_node(item, definition._scope)
+        if node is None or definition._scope is Scope.Session:
+            return definition
+        known = self._definitions.get((definition, node))
+        if known is None:
+            known = self._definitions[definition, node] = copy.copy(definition)
+            vars(known).update(cached_result=None, _finalizers=[])
+        return known
 
 
 def argument_names(item: pytest.Function) -> frozenset[str]:

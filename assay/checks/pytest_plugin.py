@@ -153,8 +153,7 @@ class ContractRun:
             self._run_ahead(session.items, self._pool, self._parking)
             return (yield)
         finally:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._parking.close()
+            self._end_ahead()
 
     def _run_ahead(self, items: Iterable[pytest.Item], pool: ThreadPoolExecutor, parking: FixtureParking) -> None:
         """Set up the fixtures of all concurrent items, and let each body begin as soon as its own are."""
@@ -170,6 +169,18 @@ class ContractRun:
         """Hand pytest the fixtures that were set up ahead, before it sets up what is missing."""
         if self._parking is not None:
             self._parking.put_back(item)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Before everything is torn down, end what was begun for items that pytest will not come to (``-x``)."""
+        if nextitem is None:
+            self._end_ahead(item)
+
+    def _end_ahead(self, last: pytest.Item | None = None) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._parking is not None:
+            self._parking.close(last)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
