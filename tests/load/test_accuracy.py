@@ -1,58 +1,32 @@
-"""Reported percentiles against servers whose true latency is known, and the asked rate against the kept one."""
+"""The asked rate against the kept one, and a stall in the tail, with servers of known latency.
+
+That percentiles are within 3 % or 3 ms of the truth needs a quiet machine: ``python -m tests.bench load_accuracy``.
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from assay.load.health import GeneratorHealth
 from assay.load.latency import Latency
 from assay.load.measures import Errors, NotStarted
 from assay.load.recorder import Collector
-from tests.bench.truth import Reading, finish, readings, server, start
+from tests.bench.truth import Reading, finish, server, start
 
 pytestmark = pytest.mark.slow
 
-RATE, SECONDS = 200.0, 10.0
-"""Two whole cycles of the freezing server, 2,000 requests; their spacing of 5 ms is the resolution of percentiles."""
+RATE, SECONDS = 200.0, 5.0
+"""A whole cycle of the freezing server."""
 
 KINDS = ("freeze", "lognormal")
 
 
-TRIES = 3
-BUSY_MS = 3.0
-"""A generator that starts later than this at its 99th percentile sits on a machine too busy to show 3 ms."""
-
-
-def observe() -> dict[str, Collector]:
-    """Both servers at once, one of them asked by two processes, so that a try takes 13 s and not 26."""
+@pytest.fixture(scope="module")
+def observed() -> dict[str, Collector]:
+    """Both servers at once, one of them asked by two processes, so that it takes 8 s and not 16."""
     with server("freeze", RATE, SECONDS) as freezing, server("lognormal", RATE, SECONDS) as lognormal:
         first = start(freezing.port, RATE, SECONDS)
         second = start(lognormal.port, RATE, SECONDS, processes=2)
         return {"freeze": finish(first, SECONDS)[0], "lognormal": finish(second, SECONDS)[0]}
-
-
-def is_right(collector: Collector, kind: str) -> bool:
-    return all(reading.right for reading in readings(collector, kind))
-
-
-@pytest.fixture(scope="module")
-def observed() -> dict[str, Collector]:
-    """What was measured; once more while it is wrong and the generator itself says that the machine was busy."""
-    for _ in range(TRIES):
-        found = observe()
-        busy = any(collector[GeneratorHealth].lag.percentiles([99.0])[0] > BUSY_MS for collector in found.values())
-        if not busy or all(is_right(collector, kind) for kind, collector in found.items()):
-            break
-    return found
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_percentiles_are_the_true_ones(observed: dict[str, Collector], kind: str) -> None:
-    wrong = [reading for reading in readings(observed[kind], kind) if not reading.right]
-    (late,) = observed[kind][GeneratorHealth].lag.percentiles([99.0])
-    if wrong and late > BUSY_MS:
-        pytest.skip(f"this machine is too busy to show 3 ms: starts were {late:.0f} ms late at p99 in {TRIES} tries")
-    assert not wrong, wrong
 
 
 def test_a_frozen_server_shows_in_the_tail_however_busy_this_machine_is(observed: dict[str, Collector]) -> None:

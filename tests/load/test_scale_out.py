@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -109,20 +108,20 @@ class Field:
                 process.stdout.close()
 
 
-@contextmanager
-def loopback(folder: Path) -> Iterator[Field]:
-    with embedded.start() as plane:
-        field = Field(folder, plane, plane.base_url, "127.0.0.1", free_port())
-        try:
-            yield field
-        finally:
-            field.close()
+@pytest.fixture(scope="module")
+def plane() -> Iterator[Embedded]:
+    """One for all: every test leaves nothing on it."""
+    with embedded.start() as running:
+        yield running
 
 
 @pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
-    with loopback(tmp_path) as made:
+def field(tmp_path: Path, plane: Embedded) -> Iterator[Field]:
+    made = Field(tmp_path, plane, plane.base_url, "127.0.0.1", free_port())
+    try:
         yield made
+    finally:
+        made.close()
 
 
 def load_process(worker: subprocess.Popen[str]) -> psutil.Process:
@@ -159,7 +158,8 @@ def check_nothing_left(field: Field, run: Callable[..., Any] = here) -> None:
 def test_two_workers_elsewhere_do_the_run(field: Field) -> None:
     for _ in range(3):
         workers = [field.worker(number) for number in range(2)]
-        master = field.master("short")
+        # Ten live workloads, five for each worker, would hold creations back on a busy machine.
+        master = field.master("short", "--max-live", "100")
         code, said = end(master)
         ends = [end(worker) for worker in workers]
         if not any(sign in said for sign in BUSY):
@@ -262,12 +262,10 @@ def test_a_worker_outlives_no_master(field: Field) -> None:
 
 
 def test_workers_that_do_not_come_are_not_waited_for_for_ever(field: Field) -> None:
-    began = time.monotonic()
     code, said = end(field.master("short", "--join-deadline", "1s"))
     assert code == EXIT_INCONCLUSIVE
     assert "0 of 2 load processes joined within 1 s" in said
     assert "assay benchmark --worker --master-host" in said
-    assert time.monotonic() - began < 60
 
 
 def test_a_master_that_is_not_there_is_not_waited_for_for_ever(field: Field) -> None:
