@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from assay import __version__
-from assay.errors import ReportError, SettingsError
+from assay.errors import SettingsError
+from assay.files import read_json, write_text
 from assay.load.health import GeneratorHealth
 from assay.load.histogram import Histogram
 from assay.load.latency import Latency
@@ -72,30 +72,15 @@ class BenchmarkResult:
 
     def write(self, file: Path) -> None:
         """Write it as a whole or not at all; ReportError when the disk refuses it."""
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as out:
-                json.dump(self.to_json(), out, indent=1)
-                out.write("\n")
-            Path(out.name).chmod(0o644)
-            os.replace(out.name, file)  # noqa: PTH105 - atomic on one file system
-        except OSError as error:
-            raise ReportError(f"the measurement {file} cannot be written: {error}") from error
+        write_text(file, json.dumps(self.to_json(), indent=1) + "\n")
 
 
 def read_measurement(file: Path) -> BenchmarkResult:
     """Read a measurement; SettingsError says what is wrong with the file."""
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise SettingsError(
-            f"{file} does not exist", hint="make it with: assay benchmark --baseline FILE --update-baseline"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{file} cannot be read as a measurement: {error}") from error
+    data = read_json(file, hint="make it with: assay benchmark --baseline FILE --update-baseline")
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         found = data.get("schema") if isinstance(data, dict) else None
-        raise SettingsError(f"{file} is no measurement of assay: schema is {found!r}, expected {SCHEMA!r}")
+        raise SettingsError(f"{file} is not a measurement of assay: schema is {found!r}, expected {SCHEMA!r}")
     try:
         operations = {
             operation: TimeBlocks(

@@ -6,7 +6,6 @@ tests: that would take hours. A sample is, and must agree.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from assay.errors import SettingsError
+from assay.files import read_json
 from assay.findings.detection import from_json, suite_digest
 from assay.prove.pool import try_all
 from assay.prove.real_runs import try_under_load
@@ -118,16 +118,12 @@ def caught_by_gate(file: Path, seed: int) -> Mapping[str, TrialOutcome]:
 
     SettingsError when it is none, of another profile, seed or state of the suite.
     """
+    data = read_json(file, hint="`assay prove --json` writes it")
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
         record = from_json(data)
         outcomes = [outcome_from_json(item) for item in data["outcomes"]]
-    except OSError as error:
-        raise SettingsError(
-            f"{file} cannot be read: {error.strerror}", hint="`assay prove --json` writes it"
-        ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise SettingsError(f"{file} is no report of a proof", hint="`assay prove --json` writes one") from None
+        raise SettingsError(f"{file} is not a report of `assay prove --json`") from None
     if (record.profile, record.seed) != ("gate", seed):
         raise SettingsError(
             f"{file} is of the profile {record.profile} and seed {record.seed}, not of gate and {seed}"

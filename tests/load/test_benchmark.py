@@ -134,9 +134,9 @@ def test_a_mistake_in_the_objectives(assay: Assay, tmp_path: Path, monkeypatch: 
 
 
 BASELINES = {
-    "missing": (None, ("base.json does not exist", "--update-baseline")),
-    "broken": ("{", ("base.json cannot be read as a measurement",)),
-    "foreign": ('{"schema": "k6/1"}', ("base.json is no measurement of assay", "'k6/1'", "assay/load/1")),
+    "missing": (None, ("base.json cannot be read: No such file", "--update-baseline")),
+    "broken": ("{", ("base.json is not JSON",)),
+    "foreign": ('{"schema": "k6/1"}', ("base.json is not a measurement of assay", "'k6/1'", "assay/load/1")),
     "hollow": ('{"schema": "assay/load/1"}', ("base.json",)),
 }
 

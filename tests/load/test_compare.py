@@ -87,8 +87,8 @@ def test_a_run_by_its_id(assay: Assay, first: str) -> None:
     ("content", "words"),
     [
         (None, ("no measurement absent", "tried absent, absent.load.json, reports/runs/absent.load.json", "--save")),
-        ("{}", ("absent is no measurement of assay: schema is None",)),
-        ("not json", ("absent cannot be read as a measurement",)),
+        ("{}", ("absent is not a measurement of assay: schema is None",)),
+        ("not json", ("absent is not JSON",)),
     ],
 )
 def test_files_that_are_no_measurement(assay: Assay, first: str, content: str | None, words: tuple[str, ...]) -> None:

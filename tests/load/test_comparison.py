@@ -142,7 +142,7 @@ def test_a_stored_measurement_comes_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "cannot be read as a measurement"),
+        ("", "is not JSON"),
         ("[]", "schema is None"),
         ('{"schema": "assay/verdict/1"}', "schema is 'assay/verdict/1', expected 'assay/load/1'"),
         ('{"schema": "assay/load/1"}', "damaged: KeyError"),

@@ -169,8 +169,8 @@ def test_the_report_of_a_proof_can_be_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ("no json", "no report"),
-        ("{}", "no report"),
+        ("no json", "is not JSON"),
+        ("{}", "is not a report"),
         (json.dumps(report_of(profile="certify")), "of the profile certify"),
         (json.dumps(report_of(seed=2)), "seed 2"),
     ],
