@@ -162,16 +162,13 @@ def test_what_is_no_request_gets_an_error_body_too(plane: Embedded, message: byt
 
 
 def test_ends_cleanly_with_the_block() -> None:
-    began = time.monotonic()
+    """How long the start takes is measured by ``make bench``."""
     with start(Options(variants=("charset",))) as plane:
-        seconds = time.monotonic() - began
         assert httpx.get(plane.base_url + "/healthz").headers["content-type"].endswith("charset=utf-8")
         pid = plane.pid
         assert plane.stop() == 0
         assert plane.stderr_tail() == ""
     assert gone(pid, 1)
-    # The promise is 1.5 s on two idle cores, and `make bench` holds it to that; a crowded machine gets more here.
-    assert seconds < 6
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

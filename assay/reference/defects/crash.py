@@ -207,8 +207,13 @@ def defects(contract: Contract) -> Iterator[Defect]:
     ):
         for operation in operations:
             for name, (what, meets) in table.items():
-                yield _defect(operation, f"{part}.{name}", what, meets)
+                yield _defect(operation, f"{part}.{name}", what, _only(operation.name, meets))
+    # A call with another method is one of no operation.
     yield _defect(reading, "method", "a method that the path does not have", lambda _, reply: reply.status == 405)
+
+
+def _only(operation: str, meets: Meets) -> Meets:
+    return lambda call, reply: call.operation == operation and reply.status < 500 and meets(call, reply)
 
 
 def _defect(operation: Operation, step: str, what: str, meets: Meets) -> Defect:
@@ -216,8 +221,7 @@ def _defect(operation: Operation, step: str, what: str, meets: Meets) -> Defect:
         return behaviour.then(after)
 
     def after(_: Plane, call: Call, reply: Reply) -> Reply:
-        crashes = call.operation == operation.name and reply.status < 500 and meets(call, reply)
-        return Refusal(500, "the control plane failed").reply() if crashes else reply
+        return Refusal(500, "the control plane failed").reply() if meets(call, reply) else reply
 
     return Defect(
         id=f"crash/{operation.name}/{step}",

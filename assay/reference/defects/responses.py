@@ -51,14 +51,14 @@ def _of_field(operation: str, root: Node, node: Node) -> Iterator[Defect]:
             f"response-field/{operation}/{dotted(node.pointer)}/{step}",
             f"{operation}: the answer's {dotted(node.pointer)} {what}",
             node.source,
-            answering(operation, succeeded, lambda reply, value=value: _at(reply, node.pointer, value)),  # type: ignore[misc]
+            answering(operation, succeeded, _with_value(node.pointer, value)),
             operation,
             equivalent,
         )
 
 
-def _at(reply: Reply, pointer: str, value: Any) -> Reply:
-    return replace(reply, content=at_value(reply.content, pointer, lambda _: value))
+def _with_value(pointer: str, value: Any) -> Callable[[Reply], Reply]:
+    return lambda reply: replace(reply, content=at_value(reply.content, pointer, lambda _: value))
 
 
 def _spoilt(operation: str, root: Node, node: Node) -> Iterator[tuple[str, str, Any, str | None]]:
@@ -186,7 +186,7 @@ def content_types(contract: Contract) -> Iterator[Defect]:
                     f"response-content-type/{operation.name}/{side}/{name}",
                     f"{operation.name}: the {side} comes as {kind.decode() or 'nothing that has a name'}",
                     f"/paths/{operation.id}/responses",
-                    answering(operation.name, wanted, lambda reply, kind=kind: replace(reply, kind=kind)),  # type: ignore[misc]
+                    answering(operation.name, wanted, _with_type(kind)),
                     operation.name,
                 )
         if "text/csv" in operation.responses[success(operation)].content:
@@ -199,8 +199,16 @@ def content_types(contract: Contract) -> Iterator[Defect]:
             )
 
 
+def _with_type(kind: bytes) -> Callable[[Reply], Reply]:
+    return lambda reply: replace(reply, kind=kind)
+
+
 def _body(change: Callable[[dict[str, Json]], Json | bytes]) -> Callable[[Reply], Reply]:
-    return lambda reply: replace(reply, content=change(dict(reply.content or {})))  # type: ignore[arg-type]
+    def changed(reply: Reply) -> Reply:
+        body = dict(reply.content) if isinstance(reply.content, dict) else {}
+        return replace(reply, content=change(body))
+
+    return changed
 
 
 _ERROR_BODIES: Final[Mapping[str, tuple[str, Callable[[dict[str, Json]], Json | bytes]]]] = {
