@@ -104,3 +104,18 @@ def test_the_profile_of_the_guide_loads(tmp_path: Path) -> None:
     file = tmp_path / "profiles.toml"
     file.write_text(shown[1])
     assert load_profile("mine", file).most_rate == 10
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_and_folders_exist(page: Path) -> None:
+    """Paths in code spans, from the top of the repository or from the package."""
+    named = {code for code in code_of(page) if re.fullmatch(r"[\w.-]+/(?:[\w.-]+/)*[\w.-]*", code)}
+    ours = {name for name in named if name.partition("/")[0] in {*folders(ROOT), *folders(ROOT / "assay")}}
+    written = {name for name in ours if name.startswith("reports/runs")}
+    assert {
+        name for name in ours - written if not any((top / name).exists() for top in (ROOT, ROOT / "assay"))
+    } == set()
+
+
+def folders(top: Path) -> set[str]:
+    return {entry.name for entry in top.iterdir() if entry.is_dir()}
