@@ -10,7 +10,7 @@ import pytest
 from assay.checks import access
 from assay.checks.access import FORGERIES, Forgery, OpaqueTokenError
 from assay.checks.exchange import Deviation, Exchange
-from assay.checks.resources import find_id, known_ids, main_resource, plain_request
+from assay.checks.resources import find_id, known_ids, plain_request
 from assay.checks.shared_fixture import SharedFixture, readable
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
 from assay.contract.documents import Contract, Operation
@@ -41,7 +41,7 @@ def read_workload(target: TargetUnderTest, test: str) -> Iterator[tuple[LiveWork
     """The same with the ids of what belongs to it, by resource; of those that it gets in time."""
     with private_workload(target, test) as workload:
         contract = target.contract
-        ids = {main_resource(contract): workload.id}
+        ids = {contract.main_resource: workload.id}
         for operation in reads(contract):
             for resource in operation.needs.values():
                 if resource not in ids:
@@ -56,7 +56,7 @@ READ = SharedFixture(read_workload)
 
 def reads(contract: Contract) -> list[Operation]:
     """The operations that tell something of a workload."""
-    return [each for each in contract.needing(main_resource(contract)) if each.writes is None]
+    return [each for each in contract.needing(contract.main_resource) if each.writes is None]
 
 
 def updates(contract: Contract) -> list[Operation]:
@@ -89,7 +89,7 @@ def request_for(operation: Operation, ids: dict[str, str], *, mark: str = MARK) 
 
 
 def ids_of(target: TargetUnderTest, workload: LiveWorkload) -> dict[str, str]:
-    return {main_resource(target.contract): workload.id}
+    return {target.contract.main_resource: workload.id}
 
 
 def header_of(target: TargetUnderTest, forgery: Forgery) -> str | None:

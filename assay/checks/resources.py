@@ -12,7 +12,7 @@ from uuid import uuid4
 from assay.checks.target import TargetUnderTest
 from assay.client.exchange import Answer
 from assay.client.polling import look_until
-from assay.contract.documents import Contract, Operation
+from assay.contract.documents import Operation
 from assay.contract.operations import Resource
 from assay.contract.request import ABSENT, Expectation, Json, Outcome, Request
 from assay.generation.cases import plain_query
@@ -23,19 +23,6 @@ POD_PATIENCE: Final = 10.0
 _POLL: Final = 0.4  # seconds
 _SPAN: Final = timedelta(minutes=1)
 _OPEN: Final = Expectation(Outcome.OPEN)
-
-
-def main_resource(contract: Contract) -> str:
-    """What the creation makes: the workload."""
-    name = contract.creation.writes
-    assert name is not None
-    return name
-
-
-def main_id_in(contract: Contract, request: Request) -> str | None:
-    """The id of the workload that a request names in its path."""
-    needs, main = contract.operations[request.operation].needs, main_resource(contract)
-    return next((value for parameter, value in request.path.items() if needs.get(parameter) == main), None)
 
 
 def plain_request(operation: Operation, ids: Mapping[str, str], change: Json = None) -> Request:
@@ -56,7 +43,7 @@ def known_ids(
 
     Resources are looked for where the table says; one of which there is none gets the id of nobody.
     """
-    ids = {main_resource(target.contract): main}
+    ids = {target.contract.main_resource: main}
     for name in operation.needs.values():
         if name not in ids:
             ids[name] = find_id(target, test, name, ids, patience=patience) or str(uuid4())
@@ -81,7 +68,7 @@ def find_id(
 def _listed(target: TargetUnderTest, test: str, resource: Resource, ids: Mapping[str, str]) -> list[str] | None:
     """The ids that the target lists; None when it has no such list."""
     if resource.path is not None:
-        main = quote(ids[main_resource(target.contract)], safe="")
+        main = quote(ids[target.contract.main_resource], safe="")
         answer = target.session.get(re.sub(r"\{[^}]*\}", main, resource.path))
         return resource.ids_in(answer.json()) if isinstance(answer, Answer) and answer.status == 200 else None
     assert resource.operation is not None

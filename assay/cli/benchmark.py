@@ -14,7 +14,7 @@ from assay.cli import options as opt
 
 if TYPE_CHECKING:
     from assay.client.settings import Settings
-    from assay.load.options import LoadOptions
+    from assay.run.plan import RunPlan
 
 
 def _target(
@@ -94,7 +94,7 @@ def benchmark(**given: Any) -> None:
     chosen = plan("benchmark", (), load)
     if settings.embedded:
         chosen = replace(chosen, defaults={**chosen.defaults, "max_live": _EMBEDDED_LIVE})
-    _check(load, settings.with_command_defaults(**chosen.defaults))
+    _check(chosen, settings)
     raise typer.Exit(conduct(chosen, settings, console))
 
 
@@ -123,12 +123,13 @@ _SETTINGS: Final = [
 """Parameters that are settings of the same name."""
 
 
-def _check(load: LoadOptions, settings: Settings) -> None:
+def _check(plan: RunPlan, settings: Settings) -> None:
     """Report mistakes in files and flags now, not from a child process after the target was opened."""
     from assay.contract.documents import load as load_contract
     from assay.load.check import check, refuse_taken
 
-    check(load, settings, load_contract(settings.contract, settings.corrections))
+    load, contract = plan.load, load_contract(settings.contract, settings.corrections)
+    check(load, settings.with_command_defaults(**plan.defaults_for(contract)), contract)
     if load.master:
         refuse_taken(load.master_bind_host, load.master_port, "--master-port")
     if load.ui:

@@ -113,19 +113,19 @@ class Session:
         the last pause they are returned as they are. A lost answer is never asked for again. Raises TargetLostError,
         LimitReached, CredentialsError, and ReportError: the ledger cannot be written.
         """
-        kind = self.contract.operations[request.operation].kind
-        if kind is Kind.CREATE and not begun:
+        operation = self.contract.operations[request.operation]
+        if operation.kind is Kind.CREATE and not begun:
             # Beside raw bytes, the body is what they are known to hold: its name must be on disk all the same.
             body = None if isinstance(request.body, Absent) else request.body
             gpus = 0 if refused else gpus_asked(body)
             return self._create(
                 body, gpus, auth, lambda: self._delivery.send(request, auth=auth, headers=headers, admitted=True)
             )
-        if kind is Kind.DELETE:
+        if operation.kind is Kind.DELETE:
             return self._delete(request, auth, headers, cleaning)
         outcome = self._delivery.send(request, auth=auth, headers=headers, cleaning=cleaning)
-        if kind is Kind.READ and isinstance(outcome, Answer) and outcome.status == 404:
-            self._creations.not_found(request.path["workloadId"], auth)
+        if operation is self.contract.reading and isinstance(outcome, Answer) and outcome.status == 404:
+            self._creations.not_found(str(self.contract.main_id_in(request)), auth)
         return outcome
 
     def raw(

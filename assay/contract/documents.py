@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
@@ -162,25 +162,39 @@ class Contract:
                 waiting += self.operations[origin].needs.values()
         return found
 
-    @property
+    @cached_property
     def creation(self) -> Operation:
         """The operation that creates the workload; its resource is what the others of these four are about."""
         return self._single(Kind.CREATE)
 
-    @property
+    @cached_property
     def reading(self) -> Operation:
         return self._single(Kind.READ)
 
-    @property
+    @cached_property
     def updating(self) -> Operation:
         return self._single(Kind.UPDATE)
 
-    @property
+    @cached_property
     def deletion(self) -> Operation:
         return self._single(Kind.DELETE)
 
+    @cached_property
+    def main_resource(self) -> str:
+        """The resource that is created, read, updated and deleted: the workload. ContractError when there is none."""
+        created = next((operation.writes for operation in self.of_kind(Kind.CREATE)), None)
+        if created is None:
+            raise ContractError(f"{self.source}: no operation of the table creates a resource")
+        return created
+
+    def main_id_in(self, request: Request) -> str | None:
+        """The id of the workload that the path of a request names; None when it names none."""
+        needs = self.operations[request.operation].needs
+        named = (value for parameter, value in request.path.items() if needs.get(parameter) == self.main_resource)
+        return next(named, None)
+
     def _single(self, kind: Kind) -> Operation:
-        main = self.of_kind(Kind.CREATE)[0].writes
+        main = self.main_resource
         found = [
             operation
             for operation in self.of_kind(kind)

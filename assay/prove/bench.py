@@ -67,7 +67,7 @@ class Bench:
         transport = InProcess(App(self.plane), self.clock, _TIMEOUT)
         # No limit of live workloads: nobody else's GPUs are at stake, and a defect that keeps workloads alive would
         # make every later creation wait for a slot.
-        requests = plan(profile, ()).defaults["max_requests"]
+        requests = plan(profile, ()).defaults_for(contract)["max_requests"]
         budget = Budget(Limits(live=None, requests=requests, gpu_devices=None), self.clock)
         self.target = TargetUnderTest(
             self._session(transport, contract, settings, budget), oracle or Oracle(contract), self.notebook, profile

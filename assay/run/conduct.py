@@ -32,8 +32,8 @@ from assay.run.report import report
 
 def conduct(plan: RunPlan, settings: Settings, console: Console) -> int:
     """Run ``plan`` and return the exit code. Raises UsageError only before anything was created."""
-    settings = settings.with_command_defaults(**plan.defaults)
     contract = documents.load(settings.contract, settings.corrections)
+    settings = settings.with_command_defaults(**plan.defaults_for(contract))
     waivers = read_waivers(settings.waivers)
     space = open_space(plan.command, settings.out)
     try:

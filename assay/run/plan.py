@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from assay import folders
+from assay.contract.documents import Contract
 from assay.errors import SettingsError
 from assay.load.options import LoadOptions
 
@@ -17,23 +18,27 @@ PARTS: Final = ("contract", "load")
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """One command's plan. ``defaults`` are the settings that hold when nobody gave others."""
+    """One command's plan. ``defaults`` are settings of its own that hold when nobody gave others."""
 
     command: str  # "gate" | "certify" | "benchmark"
     profile: str  # how many examples the contract part draws
     parts: tuple[str, ...]
     only: tuple[str, ...]  # test-id prefixes within the contract part; empty: all
     load: LoadOptions
-    defaults: dict[str, Any]
+    defaults: dict[str, Any] = field(default_factory=dict)
+
+    def defaults_for(self, contract: Contract) -> dict[str, Any]:
+        """The settings that hold when nobody gave others, for a contract of so many operations."""
+        return {"max_requests": _requests(self.command, len(contract.operations)), **self.defaults}
 
 
-# The parts of a run share them. A gate's contract part sends about 3,450 requests and its load part 1,600; the rest
-# is room for targets that answer 429 or 503, whose requests are sent again. Certify sends about 27,000 and 16,000.
-_DEFAULTS: Final[dict[str, dict[str, Any]]] = {
-    "gate": {"max_requests": 6_000},
-    "certify": {"max_requests": 60_000},
-    "benchmark": {"max_requests": 2_000_000},
-}
+# Requests for each operation of the contract, shared by the parts of a run. For six operations a gate's contract part
+# sends about 3,450 and its load part 1,600; for nine about 5,500. The rest is room for targets that answer 429 or
+# 503, whose requests are sent again. Certify sends about 27,000 and 16,000.
+_PER_OPERATION: Final = {"gate": 1_000, "certify": 10_000}
+
+# A benchmark measures the same operations however many there are.
+_BENCHMARK: Final = 2_000_000
 
 
 _LOAD_PROFILES: Final = {"gate": "gate", "certify": "baseline", "benchmark": "baseline"}
@@ -59,7 +64,6 @@ def plan(command: str, only: Sequence[str], load: LoadOptions | None = None) -> 
         parts=chosen,
         only=prefixes,
         load=load or LoadOptions(_LOAD_PROFILES[command]),
-        defaults=dict(_DEFAULTS[command]),
     )
 
 
@@ -83,3 +87,7 @@ def modules_with(value: str) -> list[Path]:
             hint=f"parts: {', '.join(PARTS)}; test ids begin with: {', '.join(areas)}",
         )
     return found
+
+
+def _requests(command: str, operations: int) -> int:
+    return _PER_OPERATION[command] * operations if command in _PER_OPERATION else _BENCHMARK

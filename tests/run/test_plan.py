@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from assay.contract.documents import load
 from assay.errors import SettingsError
 from assay.load.options import LoadOptions
 from assay.run.plan import plan
@@ -61,7 +62,7 @@ def test_one_wrong_prefix_among_right_ones_is_told() -> None:
 def test_certify_draws_more_and_may_send_more() -> None:
     gate, certify = plan("gate", ()), plan("certify", ())
     assert (gate.profile, certify.profile) == ("gate", "certify")
-    assert certify.defaults["max_requests"] > gate.defaults["max_requests"]
+    assert certify.defaults_for(load())["max_requests"] == 10 * gate.defaults_for(load())["max_requests"] == 60_000
     assert (gate.load.profile, certify.load.profile) == ("gate", "baseline")
 
 

@@ -15,7 +15,7 @@ from assay.checks.fuzzing.fitting import Fitter, carries_a_project, repair
 from assay.checks.fuzzing.schemathesis_internals import AnyCase, is_valid
 from assay.checks.fuzzing.translate import to_request, to_response
 from assay.checks.fuzzing.treatment import deviations
-from assay.checks.resources import POD_PATIENCE, find_id, main_id_in, main_resource
+from assay.checks.resources import POD_PATIENCE, find_id
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
 from assay.client.exchange import Answer
 from assay.contract.documents import Operation
@@ -101,7 +101,7 @@ class CaseSender:
         operation = self.operation
         changes = operation.body is not None and bool(operation.needs)
         live = self.live() if operation.needs and (trial.known or changes) else None
-        ids = {} if live is None else {main_resource(self.target.contract): live.id, **self._ids_below(live)}
+        ids = {} if live is None else {self.target.contract.main_resource: live.id, **self._ids_below(live)}
         request = self.fitter.fit(request, ids, known=trial.known, recent=trial.recent)
         if trial.repaired and is_valid(trial.case):
             request = repair(self.target.oracle, request, PLAIN_SPEC, live.spec if live else None)
@@ -117,7 +117,7 @@ class CaseSender:
 
     def _send(self, request: Request) -> Exchange:
         live = self._workload
-        if live is not None and main_id_in(self.target.contract, request) != live.id:
+        if live is not None and self.target.contract.main_id_in(request) != live.id:
             live = None
         exchange = self.target.send(
             request,
@@ -144,7 +144,7 @@ class CaseSender:
 
     def _ids_below(self, live: LiveWorkload) -> dict[str, str]:
         """Ids of what else the path names; each is looked for once, and reported when there is none."""
-        ids = {main_resource(self.target.contract): live.id}
+        ids = {self.target.contract.main_resource: live.id}
         for resource in self.operation.needs.values():
             if resource not in ids and resource not in self._looked_for:
                 self._looked_for.add(resource)

@@ -24,7 +24,6 @@ from assay.checks.fuzzing.sizes import Sizes
 from assay.checks.fuzzing.source import CaseSource
 from assay.checks.fuzzing.translate import to_request, to_response
 from assay.checks.generation_lock import generating, sending
-from assay.checks.resources import main_id_in, main_resource
 from assay.checks.target import PLAIN_SPEC, TargetUnderTest
 from assay.client.exchange import Answer
 from assay.contract.documents import Operation
@@ -82,7 +81,7 @@ class StatefulScenario:
         """The id that a link put into the case, by its resource; nothing for a random one."""
         ours = {*self._deleted, *([self._live] if self._live else ())}
         named = next((value for value in case.path_parameters.values() if value in ours), None)
-        return {main_resource(self._target.contract): named} if isinstance(named, str) else {}
+        return {self._target.contract.main_resource: named} if isinstance(named, str) else {}
 
     def _create(self, request: Request) -> Exchange:
         # One live workload at a time: scenarios run beside other tests and share the budget with them.
@@ -99,7 +98,7 @@ class StatefulScenario:
         return exchange
 
     def _send(self, request: Request, operation: Operation) -> Exchange:
-        workload_id = main_id_in(self._target.contract, request) or ""
+        workload_id = self._target.contract.main_id_in(request) or ""
         exchange = self._target.send(
             request,
             test=self._test,
@@ -128,7 +127,7 @@ class StatefulScenario:
 
     def _about(self, exchange: Exchange) -> tuple[object, ...]:
         """The ids of the workloads that an exchange is about."""
-        return main_id_in(self._target.contract, exchange.request), exchange.object().get("workloadId")
+        return self._target.contract.main_id_in(exchange.request), exchange.object().get("workloadId")
 
     def _existing(self) -> Existing:
         live = {self._live} if self._live else set()

@@ -15,7 +15,6 @@ from schemathesis.config import SchemathesisConfig
 
 from assay.checks.fuzzing import schemathesis_internals
 from assay.checks.fuzzing.schemathesis_internals import AnyCase, AnyOperation, APIStateMachine
-from assay.checks.resources import main_resource
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Json
@@ -111,7 +110,7 @@ def _with_links(contract: Contract) -> dict[str, Json]:
     It infers create -> read, update, delete from the ids' names. It does not see that the metrics belong to the
     workload, that a workload can be read twice, nor that a deleted workload's id is worth sending again.
     """
-    main = main_resource(contract)
+    main = contract.main_resource
     below = tuple(
         operation
         for operation in contract.operations.values()
