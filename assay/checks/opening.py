@@ -21,7 +21,7 @@ from assay.client.settings import Settings, from_env, handed_over, load_settings
 from assay.contract import documents
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
-from assay.findings.journal import Journal
+from assay.findings.journal import FileJournal
 from assay.processes import Parent, heed_interrupts, interrupt
 from assay.reference import embedded
 
@@ -90,7 +90,7 @@ def open_contract_session(option: Namespace) -> ContractSession:
     run_id = os.environ.get(RUN_ID) or f"pytest-{secrets.token_hex(4)}"
     session = open_session(settings, contract, run_id=run_id)
     stack.callback(session.close)
-    journal = Journal(Path(journal_file))
+    journal = FileJournal(Path(journal_file))
     stack.callback(journal.close)
     state = RunState(keeps_idle=settings.max_live >= _LEAST_FOR_IDLE)
     target = TargetUnderTest(session, Oracle(contract), journal, os.environ.get(PROFILE, "gate"), state)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from assay.checks.generation_lock import generating
 from assay.checks.target import TargetUnderTest
+from assay.contract.oracle import Oracle
 from assay.contract.request import Json
 from assay.generation.dense import create_bodies, draws
 
@@ -115,18 +118,27 @@ def _choose(target: TargetUnderTest, count: int, *, references: bool) -> list[di
     """At most ``count`` dense specs, each the one that adds most; with references, as long as it adds any."""
     gpu = not references and target.allows_gpus(1)
     with generating():
-        bodies = create_bodies(target.oracle, target.project, target.cluster, gpu=gpu, references=references)
-        specs = [body["spec"] for body in draws(bodies, _DRAWS, target.session.settings.seed)]
-    held_by = [(spec, frozenset(leaves(spec))) for spec in specs if references or target.affords(spec)]
+        drawn = _drawn(target.oracle, target.project, target.cluster, gpu, references, target.session.settings.seed)
+    held_by = [(spec, held) for spec, held in drawn if references or target.affords(spec)]
     chosen: list[dict[str, Any]] = []
     seen: set[str] = set()
     while len(chosen) < count:
         spec, held = max(held_by, key=lambda item: len(item[1] - seen))
         if references and not held - seen:
             break
-        chosen.append(spec)
+        chosen.append(deepcopy(spec))
         seen |= held
     return chosen
+
+
+@lru_cache(maxsize=4)
+def _drawn(
+    oracle: Oracle, project: str, cluster: str, gpu: bool, references: bool, seed: int
+) -> tuple[tuple[dict[str, Any], frozenset[str]], ...]:
+    """Dense specs, each with its leaves. Kept, for `assay prove` asks 3,000 targets alike, and they take a second."""
+    bodies = create_bodies(oracle, project, cluster, gpu=gpu, references=references)
+    specs = [body["spec"] for body in draws(bodies, _DRAWS, seed)]
+    return tuple((spec, frozenset(leaves(spec))) for spec in specs)
 
 
 def leaves(value: Json, pointer: str = "") -> Iterator[str]:

@@ -24,6 +24,7 @@ import json
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,21 @@ from assay.errors import ReportError
 from assay.findings.model import Finding
 
 
-class Journal:
+class Journal(ABC):
+    """Takes the events of a run, wherever it keeps them."""
+
+    @abstractmethod
+    def write(self, kind: str, /, **event: Any) -> None:
+        """Take one event; ReportError when it cannot be kept."""
+
+    def finding(self, finding: Finding) -> None:
+        self.write("finding", **finding.to_json())
+
+    def close(self) -> None:  # noqa: B027 - a choice for those that hold something
+        """Nothing is held, unless a subclass says so."""
+
+
+class FileJournal(Journal):
     """Appends events to a JSON-lines file. Safe to use from several threads and, opened twice, from processes.
 
     A line leaves in one ``write`` to a file opened for appending, so lines of several processes never mix; a
@@ -58,9 +73,6 @@ class Journal:
             raise self._refused(error) from error
         if written < len(line):
             raise self._refused("the disk is full")
-
-    def finding(self, finding: Finding) -> None:
-        self.write("finding", **finding.to_json())
 
     def close(self) -> None:
         """Close the file; closing twice is allowed."""

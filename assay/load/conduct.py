@@ -11,7 +11,7 @@ import gevent
 from assay.client.settings import Settings
 from assay.contract.documents import Contract, load
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, AssayError
-from assay.findings.journal import Journal
+from assay.findings.journal import FileJournal, Journal
 from assay.load import observations, outcome
 from assay.load.check import Checked, check
 from assay.load.comparison import compare, comparison_findings, comparison_notes
@@ -31,7 +31,7 @@ def conduct(file: RunFile) -> int:
     settings = settings_at_hand()
     contract = load(settings.contract, settings.corrections)
     checked = check(file.options, settings, contract)
-    journal = Journal(file.journal)
+    journal = FileJournal(file.journal)
     conductor = _Conductor(file, settings, checked, contract, journal)
     try:
         return conductor.whole()

@@ -33,7 +33,6 @@ class Notebook(Journal):
     """A journal in memory: counts the exchanges and keeps the first finding of each id."""
 
     def __init__(self) -> None:
-        # Not Journal.__init__: it opens a file.
         self.requests = 0
         self.findings: dict[str, dict[str, Any]] = {}
         self.lost: str | None = None  # why no further test makes sense
@@ -43,9 +42,6 @@ class Notebook(Journal):
             self.requests += 1
         elif kind == "finding":
             self.findings.setdefault(event["id"], event)
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 class Bench:

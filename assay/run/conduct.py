@@ -19,7 +19,7 @@ from assay.client.session import Session
 from assay.client.settings import Settings
 from assay.contract import documents
 from assay.errors import AssayError, InconclusiveError
-from assay.findings.journal import Journal
+from assay.findings.journal import FileJournal
 from assay.findings.waivers import read_waivers
 from assay.processes import on_signals
 from assay.reference import embedded
@@ -37,7 +37,7 @@ def conduct(plan: RunPlan, settings: Settings, console: Console) -> int:
     waivers = read_waivers(settings.waivers)
     space = open_space(plan.command, settings.out)
     try:
-        journal = Journal(space.journal)
+        journal = FileJournal(space.journal)
         run = RunContext(plan, settings, contract, space, journal, console, Progress(console, space.journal))
         with on_signals(lambda number: _interrupt(run, number)):
             try:

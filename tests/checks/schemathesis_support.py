@@ -30,7 +30,7 @@ def probing(folder: Path, *, limits: Mapping[str, object] | None = None, **optio
             plane.base_url, plane.projects[0], plane.cluster, **embedded.credentials(plane)
         )
         session = open_session(settings, contract, env={"ASSAY_STATE_DIR": str(folder / "state")})
-        out = journal.Journal(folder / "journal.jsonl")
+        out = journal.FileJournal(folder / "journal.jsonl")
         try:
             yield TargetUnderTest(session, Oracle(contract), out)
         finally:

@@ -24,7 +24,7 @@ from assay.client.settings import load_settings
 from assay.client.transport import Field
 from assay.contract import documents
 from assay.contract.oracle import Oracle
-from assay.findings.journal import Journal, read
+from assay.findings.journal import FileJournal, read
 from assay.findings.model import Class
 from assay.reference import tenant
 from assay.reference.app import App
@@ -121,7 +121,7 @@ class Stage:
             clock=self.clock,
         )
         self.journal_file = folder / "journal.jsonl"
-        self.target = TargetUnderTest(session, Oracle(contract), Journal(self.journal_file))
+        self.target = TargetUnderTest(session, Oracle(contract), FileJournal(self.journal_file))
 
     @property
     def now(self) -> float:

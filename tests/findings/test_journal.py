@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 
 from assay.errors import ReportError
-from assay.findings.journal import Journal, read
+from assay.findings.journal import FileJournal, read
 from tests.findings.samples import HOSTILE, finding
 
 _WRITER = """
 import sys
 from pathlib import Path
-from assay.findings.journal import Journal
-journal = Journal(Path(sys.argv[1]))
+from assay.findings.journal import FileJournal
+journal = FileJournal(Path(sys.argv[1]))
 for number in range(200):
     journal.write("note", text=sys.argv[2] * 30_000, number=number)
 """
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "j.jsonl")
+    journal = FileJournal(tmp_path / "j.jsonl")
     journal.write("note", text=HOSTILE)
     journal.finding(finding())
     note, found = read(tmp_path / "j.jsonl")
@@ -65,12 +65,12 @@ def test_a_journal_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="cannot be written") as caught:
-        Journal(tmp_path / "missing" / "j.jsonl")
+        FileJournal(tmp_path / "missing" / "j.jsonl")
     assert "--out" in (caught.value.hint or "")
 
 
 def test_writing_after_the_end_is_told(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "j.jsonl")
+    journal = FileJournal(tmp_path / "j.jsonl")
     journal.close()
     journal.close()
     with pytest.raises(ReportError, match="cannot be written"):
