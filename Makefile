@@ -48,28 +48,28 @@ unit: $(STAMP)
 quick: $(STAMP)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-bench: $(STAMP) ## measure the embedded control plane and the engine, other load generators beside it (15 minutes)
+bench: $(STAMP) ## measure the embedded control plane and the load engine, next to other load generators (15 minutes)
 	$(BIN)/python -m tests.bench
 
-bench-comparison: $(STAMP) ## does `assay compare` tell a slower build from the same one? 20 pairs of runs of either kind (20 minutes)
+bench-comparison: $(STAMP) ## can `assay compare` tell a slower build from an unchanged one? 20 pairs of runs of each (20 minutes)
 	$(BIN)/python -m tests.bench comparison
 
 bench-day: $(STAMP) ## memory of 24 hours at 1,000 requests/s, in simulated time (10 minutes)
 	$(BIN)/python -m tests.bench day
 
-bench-peers: $(STAMP) ## plain Schemathesis on the same defects, side by side with the gate (SAMPLE=60: hours)
+bench-peers: $(STAMP) ## compare plain Schemathesis with the gate on the same defects (SAMPLE=60: hours)
 	$(BIN)/python -m tests.bench.peers --sample $(or $(SAMPLE),60)
 
-prove: $(STAMP) ## seed defects: which does the gate catch? fails below reports/baselines/detection.json
+prove: $(STAMP) ## seed defects: which does the gate detect? fails below reports/baselines/detection.json
 	$(BIN)/assay prove --baseline reports/baselines/detection.json
 
-prove-load: $(STAMP) ## seed performance defects: does the gate's load part catch them? on a quiet machine (7 minutes)
+prove-load: $(STAMP) ## seed performance defects: does the load part of the gate detect them? on a quiet machine (7 minutes)
 	$(BIN)/assay prove --family performance --baseline reports/baselines/detection.json
 
 prove-certify: $(STAMP) ## the same for certify, performance included (1 hour); its record is detection-certify.json
 	$(BIN)/assay prove --profile certify --baseline reports/baselines/detection-certify.json
 
-prove-shortcuts: $(STAMP) ## hold 40 of these answers against `assay gate` over a socket (20 minutes)
+prove-shortcuts: $(STAMP) ## compare 40 of these results with `assay gate` over a socket (20 minutes)
 	$(BIN)/assay prove --sample 40 --check-shortcuts 40
 
 conforming lawful: $(STAMP) ## the gate on every conforming control plane: variants, combinations, seeds, settings (1.5 hours)

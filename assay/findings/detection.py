@@ -122,7 +122,7 @@ class Detection:
             "families": {
                 name: {
                     **_sum(by_operation.values()).to_json(),
-                    "operations": {role: share.to_json() for role, share in by_operation.items()},
+                    "operations": {operation: share.to_json() for operation, share in by_operation.items()},
                     "first_detection": self.effort.get(name),
                     "suite_digest": self.digests[name],
                 }
@@ -146,7 +146,7 @@ def from_json(data: Mapping[str, Any]) -> Detection:
         version=data["suite"]["version"],
         digests={name: family["suite_digest"] for name, family in families.items()},
         shares={
-            name: {role: Share.from_json(share) for role, share in family["operations"].items()}
+            name: {operation: Share.from_json(share) for operation, share in family["operations"].items()}
             for name, family in families.items()
         },
         effort={name: family["first_detection"] for name, family in families.items() if family["first_detection"]},

@@ -80,7 +80,7 @@ def chart(operation: str, points: Sequence[Point], result: LoadResult | None) ->
 
 
 def thin(points: Sequence[Point]) -> list[Point]:
-    """At most MOST_POINTS points: neighbours are joined, keeping the worst latency, so no peak is lost."""
+    """At most MOST_POINTS points: adjacent ones are joined, keeping the worst latency, so no peak is lost."""
     size = math.ceil(len(points) / MOST_POINTS)
     return (
         [_join(points[index : index + size]) for index in range(0, len(points), size)] if size > 1 else list(points)
