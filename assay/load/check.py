@@ -58,9 +58,11 @@ def _within_budget(profile: Profile, settings: Settings) -> None:
             f"profile {profile.name} asks for up to {most:g} requests/s, and max_rps is {settings.max_rps:g}",
             hint="raise --max-rps, or choose a lower --rate or another --profile",
         )
-    if settings.max_requests is not None and requests > settings.max_requests:
+    allowed, used = settings.max_requests, settings.used.requests
+    if allowed is not None and requests > allowed - used:
+        before = f", of which {used} were sent before" if used else ""
         raise SettingsError(
-            f"profile {profile.name} asks for {requests:.0f} requests, and max_requests is {settings.max_requests}",
+            f"profile {profile.name} asks for {requests:.0f} requests, and max_requests is {allowed}{before}",
             hint="raise --max-requests, or choose a shorter --duration or another --profile",
         )
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from assay.client import cleanup
-from assay.client.clock import VirtualClock
+from assay.client.clock import SYSTEM, Clock, VirtualClock
 from assay.client.evidence import Mask
 from assay.client.identity import Credentials, Identity
 from assay.client.network import TransportConfig
@@ -80,8 +80,8 @@ def reach(configure: Configure, contract: Contract) -> Iterator[Open]:
     """Opens targets on the plane and closes them."""
     opened: list[Session] = []
 
-    def make(run_id: str = "run-1", **flags: Any) -> Session:
-        opened.append(open_session(configure(**flags), contract, run_id=run_id))
+    def make(run_id: str = "run-1", clock: Clock = SYSTEM, **flags: Any) -> Session:
+        opened.append(open_session(configure(**flags), contract, run_id=run_id, clock=clock))
         return opened[-1]
 
     yield make

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ import typer
 
 from assay.cli import cleanup as command
 from assay.client import cleanup
+from assay.client.clock import VirtualClock
 from assay.client.ledger import Ledger, unfinished_runs
 from assay.client.session import Session
 from assay.client.settings import load_settings
@@ -152,12 +152,13 @@ def test_the_sweep_works_when_the_run_was_halted_and_out_of_budget(reach: Open, 
 
 
 def test_a_target_that_is_gone_does_not_hold_up_the_sweep(reach: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = reach(retry_cap=0.01)
+    clock = VirtualClock()
+    target = reach(retry_cap=0.01, clock=clock)
     ours = fill(target, 10)
     monkeypatch.setattr(HttpTransport, "exchange", refused)
-    began = time.monotonic()
+    began = clock.now
     swept = target.sweep(deadline=60)
-    assert time.monotonic() - began < 5
+    assert clock.now - began < 5
     assert {entry.id for entry in swept.left_behind} == set(ours)
     assert all("does not answer: connection refused" in entry.why for entry in swept.left_behind)
 
