@@ -372,7 +372,7 @@ def _from_file(file: Path) -> Layer:
 
 def _nearest(name: str, known: Iterable[str], spell: Any = str) -> str:
     near = difflib.get_close_matches(name.replace("-", "_"), list(known), n=1, cutoff=0.6)
-    return f"; did you mean {spell(near[0])}?" if near else "; see --help for those there are"
+    return f"; did you mean {spell(near[0])}?" if near else "; see --help for all settings"
 
 
 def _way_out(name: str) -> str:
