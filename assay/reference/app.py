@@ -14,13 +14,13 @@ from urllib.parse import unquote
 
 from assay.reference.auxiliary import AuxiliaryEndpoints
 from assay.reference.handlers import endpoints
-from assay.reference.http import Call, Disconnected, Headers, Refusal, Reply
+from assay.reference.http import Disconnected, Headers, IncomingRequest, Refusal, Reply
 from assay.reference.plane import Around, Plane, Proceed, Wire
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Answering = Callable[[Call], Reply | Awaitable[Reply]]
+Answering = Callable[[IncomingRequest], Reply | Awaitable[Reply]]
 
 # A body of a megabyte is refused (413). The largest spec that a cluster could store is smaller: etcd takes 1.5 MB
 # for the whole object, of which Kubernetes keeps a second copy in an annotation.
@@ -38,7 +38,7 @@ class App:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        call = Call(scope["method"], (), scope["query_string"], scope["headers"])
+        call = IncomingRequest(scope["method"], (), scope["query_string"], scope["headers"])
         try:
             reply = await self._handle(call, scope["raw_path"], receive)
         except Refusal as refusal:
@@ -52,7 +52,7 @@ class App:
             reply = change(self.plane, call, reply)
         await _respond(reply, send, self.plane.hooks.wire)
 
-    async def _handle(self, call: Call, raw_path: bytes, receive: Receive) -> Reply:
+    async def _handle(self, call: IncomingRequest, raw_path: bytes, receive: Receive) -> Reply:
         route, call.segments, call.params = self._router.find(call.method, raw_path)
         call.operation = route.operation
         if route.guarded:
@@ -75,7 +75,7 @@ class App:
         return None
 
 
-async def _read(call: Call, receive: Receive) -> bytes:
+async def _read(call: IncomingRequest, receive: Receive) -> bytes:
     """The whole body; refuses (413) one that is announced as, or grows, too large."""
     length = call.header(b"content-length") or "0"
     if length.isdigit() and (len(length) > 12 or int(length) >= LARGEST_BODY):

@@ -13,7 +13,7 @@ from assay.contract import documents
 from assay.errors import UsageError
 from assay.reference.behaviour import Behaviour
 from assay.reference.embedded import Options
-from assay.reference.http import Call, Refusal, Reply, error_body
+from assay.reference.http import IncomingRequest, Refusal, Reply, error_body
 from assay.reference.plane import Plane
 from assay.reference.times import Clock, Sleep
 
@@ -68,7 +68,7 @@ def with_faults(behaviour: Behaviour) -> Behaviour:
     return behaviour.first(_fault_before).then(_fault_after)
 
 
-async def _fault_before(_: Plane, call: Call) -> Reply | None:
+async def _fault_before(_: Plane, call: IncomingRequest) -> Reply | None:
     wanted = call.header(FAULT_HEADER)
     if wanted is None or wanted == "503-after":
         return None
@@ -77,7 +77,7 @@ async def _fault_before(_: Plane, call: Call) -> Reply | None:
     raise Refusal(int(wanted), _MESSAGES[int(wanted)])
 
 
-def _fault_after(_: Plane, call: Call, reply: Reply) -> Reply:
+def _fault_after(_: Plane, call: IncomingRequest, reply: Reply) -> Reply:
     if call.header(FAULT_HEADER) == "503-after" and reply.status < 400:
         return Reply(503, error_body(503, _MESSAGES[503]))
     return reply
@@ -92,7 +92,7 @@ SIGMA: Final = 0.3
 def with_latency(behaviour: Behaviour, median: float) -> Behaviour:
     """Every call waits first: a log-normal time with this median, in seconds."""
 
-    async def before(plane: Plane, _: Call) -> Reply | None:
+    async def before(plane: Plane, _: IncomingRequest) -> Reply | None:
         await plane.sleep(median * random.lognormvariate(0.0, SIGMA))
         return None
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from assay.contract.request import Json
 from assay.reference import bodies, tenant
-from assay.reference.http import Call, Refusal, Reply
+from assay.reference.http import IncomingRequest, Refusal, Reply
 from assay.reference.plane import Plane
 from assay.reference.scaling import Pod
 from assay.reference.store import StoredWorkload
@@ -58,14 +58,14 @@ class AuxiliaryEndpoints:
     def __init__(self, plane: Plane) -> None:
         self.plane = plane
 
-    def health(self, _call: Call) -> Reply:
+    def health(self, _call: IncomingRequest) -> Reply:
         return Reply(200, {"status": "ok"})
 
-    def token(self, call: Call) -> Reply:
+    def token(self, call: IncomingRequest) -> Reply:
         """200 {"accessToken"}; 400 for bad credentials (the real operation lists no 401)."""
         return Reply(200, {"accessToken": self.plane.identity.grant(bodies.read_json(call))})
 
-    def workloads(self, call: Call) -> Reply:
+    def workloads(self, call: IncomingRequest) -> Reply:
         """The workloads of the caller's projects, filtered, sorted, a page at a time."""
         query = read_query(call.query)
         now = self.plane.now()
@@ -78,7 +78,7 @@ class AuxiliaryEndpoints:
         page, following = _page(_sorted(found, query), query)
         return Reply(200, {"workloads": [self._workload(item, now) for item in page], **following})
 
-    def _listed(self, call: Call, now: int, *, deleted: bool) -> Iterator[StoredWorkload]:
+    def _listed(self, call: IncomingRequest, now: int, *, deleted: bool) -> Iterator[StoredWorkload]:
         """Active records, or deleted ones; a plane that keeps these readable lists them as deleted all the same."""
         plane = self.plane
         rights = {project: plane.identity.may(call.caller, project) for project in tenant.PROJECTS}
@@ -89,7 +89,7 @@ class AuxiliaryEndpoints:
         if deleted:
             yield from (workload for workload in plane.store.buried(now) if rights[workload.project.id])
 
-    def pods(self, call: Call) -> Reply:
+    def pods(self, call: IncomingRequest) -> Reply:
         """The pods of one workload: those it has, or with ``deleted=true`` those it had."""
         plane = self.plane
         workload_id = call.params["workloadId"].lower()

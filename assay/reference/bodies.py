@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final, NoReturn
 
 from assay.contract.request import Json
-from assay.reference.http import Call, Refusal
+from assay.reference.http import IncomingRequest, Refusal
 
 # The deepest value of the contract lies 8 levels down; 100 leaves room for any client, and keeps recursion in the
 # standard library's encoder and in the schema validator (which stops at 255) out of reach.
@@ -19,7 +19,7 @@ LONGEST_INTEGER: Final = 309
 _SUSPECT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
-def read_json(call: Call) -> Json:
+def read_json(call: IncomingRequest) -> Json:
     """The JSON value of the call's body. Refuses (400) what is not JSON, not UTF-8, or not storable."""
     _content_type(call)
     return parse(call.body)
@@ -48,7 +48,7 @@ def parse(body: bytes) -> Json:
     return value
 
 
-def _content_type(call: Call) -> None:
+def _content_type(call: IncomingRequest) -> None:
     kind = call.header(b"content-type")
     if kind is None:
         raise Refusal(400, "the header Content-Type is missing; application/json is required")

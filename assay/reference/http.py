@@ -18,7 +18,7 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), al
 
 
 @dataclass(slots=True)
-class Call:
+class IncomingRequest:
     """One request. ``segments`` are the percent-decoded path segments, ``params`` those the route names.
 
     ``operation`` is the name of a row of the operations table, None beside the contract. ``client`` and ``body`` are

@@ -11,7 +11,7 @@ import jwt
 
 from assay.contract.request import Json
 from assay.reference import tenant
-from assay.reference.http import Call, Refusal
+from assay.reference.http import IncomingRequest, Refusal
 from assay.reference.tenant import Caller
 from assay.reference.times import Clock
 
@@ -72,7 +72,7 @@ class IdentityProvider:
         }
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
-    def authenticate(self, call: Call) -> Caller:
+    def authenticate(self, call: IncomingRequest) -> Caller:
         """The client behind the bearer token; refuses with 401 and a challenge."""
         values = [value for key, value in call.headers if key == b"authorization"]
         if not values:

@@ -17,7 +17,7 @@ from assay.contract.request import Json
 from assay.contract.rules.base import prune
 from assay.contract.schema import Node
 from assay.reference import patching, tenant
-from assay.reference.http import JSON, Call, Headers, Refusal, Reply, encode
+from assay.reference.http import JSON, Headers, IncomingRequest, Refusal, Reply, encode
 from assay.reference.identity import IdentityProvider
 from assay.reference.lifecycle import Lifecycle
 from assay.reference.metrics import Metrics
@@ -26,16 +26,16 @@ from assay.reference.tenant import Caller
 from assay.reference.times import SECOND, Clock, Sleep, microseconds, text
 from assay.reference.validation import Validation
 
-Before = Callable[["Plane", Call], Awaitable[Reply | None]]
+Before = Callable[["Plane", IncomingRequest], Awaitable[Reply | None]]
 """Runs before a call is handled, and may answer in its place, wait, or raise."""
 
-Proceed = Callable[[Call], Reply]
+Proceed = Callable[[IncomingRequest], Reply]
 """The usual way to answer a call of one operation."""
 
-Around = Callable[["Plane", Call, Proceed], Reply | Awaitable[Reply]]
+Around = Callable[["Plane", IncomingRequest, Proceed], Reply | Awaitable[Reply]]
 """Answers the calls of one operation: may look, change or wait before and after the usual way, or go another."""
 
-After = Callable[["Plane", Call, Reply], Reply]
+After = Callable[["Plane", IncomingRequest, Reply], Reply]
 """Sees every reply on its way out, refusals included, and may change it."""
 
 Wire = Callable[[Headers], Headers]
@@ -123,7 +123,7 @@ class Plane:
         schema = _success_schema(self.contract.creation)
         return frozenset(name for name, item in self.contract.operations.items() if _success_schema(item) == schema)
 
-    def measures(self, call: Call) -> bool:
+    def measures(self, call: IncomingRequest) -> bool:
         """Whether a call asks for measurements."""
         operation = self.contract.operations.get(call.operation or "")
         return operation is not None and operation.kind is Kind.MEASURE

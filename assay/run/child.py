@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from assay.client.clock import SYSTEM, Clock
 from assay.processes import started_by_us
 
 # Enough for a part to delete ten live workloads on a target that takes 2 s for each answer.
@@ -40,6 +40,7 @@ def run(
     watch: Callable[[], None],
     stop: Callable[[], bool],
     deadline: float | None,
+    clock: Clock = SYSTEM,
 ) -> Ended:
     """Run ``python <arguments>`` in ``folder`` until it ends, ``stop()`` says so, or ``deadline`` (monotonic) passes.
 
@@ -61,10 +62,10 @@ def run(
             while process.poll() is None:
                 watch()
                 interrupted = stop()
-                timed_out = deadline is not None and time.monotonic() > deadline
+                timed_out = deadline is not None and clock.monotonic() > deadline
                 if interrupted or timed_out:
                     break
-                time.sleep(_POLL_SECONDS)
+                clock.sleep(_POLL_SECONDS)
         finally:
             _end(process)
     watch()

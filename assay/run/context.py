@@ -9,7 +9,6 @@ import re
 import secrets
 import shutil
 import tempfile
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from typing import Final
 
 from rich.console import Console
 
+from assay.client.clock import SYSTEM
 from assay.client.settings import Settings
 from assay.client.usage import Usage
 from assay.contract.documents import Contract
@@ -78,7 +78,7 @@ class RunContext:
     console: Console
     progress: Progress
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=SYSTEM.monotonic)
     interrupted: bool = False
     mark: str = ""
     used: Usage = field(default_factory=Usage)  # by the parts so far; the time is in ``used_so_far``
@@ -91,7 +91,7 @@ class RunContext:
 
     def used_so_far(self) -> Usage:
         """What the run has used of its limits."""
-        return replace(self.used, seconds=time.monotonic() - self.began)
+        return replace(self.used, seconds=SYSTEM.monotonic() - self.began)
 
 
 def open_space(command: str, out: Path | None) -> Space:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.status import Status
+
+from assay.client.clock import SYSTEM, Clock
 
 # In CI a line every 10 s keeps "no output" watchdogs quiet and the log short.
 _PLAIN_SECONDS: Final = 10.0
@@ -21,23 +22,24 @@ _BAR: Final = 20
 class Progress:
     """Follows the journal of a run and tells what it reads."""
 
-    def __init__(self, console: Console, journal: Path) -> None:
+    def __init__(self, console: Console, journal: Path, clock: Clock = SYSTEM) -> None:
         self._console = console
         self._journal = journal
+        self._clock = clock
         self._read_to = 0  # bytes of the journal
         self._counts: Counter[str] = Counter()
         self._findings: set[str] = set()
         self._planned = 0
         self._load: Mapping[str, Any] = {}
         self._part = ""
-        self._began = time.monotonic()
-        self._said = time.monotonic()
+        self._began = self._clock.monotonic()
+        self._said = self._clock.monotonic()
         self._status: Status | None = None
 
     def start(self, part: str, note: str) -> None:
         """Begin a part; ``note`` says in a few words what it does."""
         self.stop()
-        self._part, self._began, self._said = part, time.monotonic(), time.monotonic()
+        self._part, self._began, self._said = part, self._clock.monotonic(), self._clock.monotonic()
         if self._console.is_terminal:
             self._status = self._console.status(f"[bold]{part}[/bold] {note}")
             self._status.start()
@@ -53,7 +55,7 @@ class Progress:
         """End the part with one line that stays."""
         self.follow()
         self.stop()
-        seconds = time.monotonic() - self._began
+        seconds = self._clock.monotonic() - self._began
         self._console.print(f"{self._part}: {self._state()}, {seconds:.0f} s", highlight=False, soft_wrap=True)
 
     def follow(self) -> None:
@@ -61,8 +63,8 @@ class Progress:
         self._read()
         if self._status is not None:
             self._status.update(f"[bold]{self._part}[/bold] {self._state()}")
-        elif not self._console.is_terminal and time.monotonic() - self._said > _PLAIN_SECONDS:
-            self._said = time.monotonic()
+        elif not self._console.is_terminal and self._clock.monotonic() - self._said > _PLAIN_SECONDS:
+            self._said = self._clock.monotonic()
             self._console.print(f"{self._part}: {self._state()}", highlight=False, soft_wrap=True)
 
     def _state(self) -> str:

@@ -18,7 +18,7 @@ from assay.client.exchange import Answer
 from assay.contract import documents
 from assay.findings.model import Class
 from assay.reference.behaviour import Behaviour
-from assay.reference.http import Call, Reply
+from assay.reference.http import IncomingRequest, Reply
 from assay.reference.identity import IdentityProvider
 from assay.reference.plane import Plane
 from assay.reference.tenant import CLIENT_PROJECTS, Caller
@@ -56,7 +56,7 @@ JWTS = (
 class TrustsEveryone(IdentityProvider):
     """Lets in whoever comes, as the first client."""
 
-    def authenticate(self, _: Call) -> Caller:
+    def authenticate(self, _: IncomingRequest) -> Caller:
         return next(iter(self.clients.values()))
 
 
@@ -73,7 +73,7 @@ class TrustsClaims(IdentityProvider):
 class IgnoresScheme(IdentityProvider):
     """Takes a valid token under any scheme."""
 
-    def authenticate(self, call: Call) -> Caller:
+    def authenticate(self, call: IncomingRequest) -> Caller:
         return self.verify((call.header(b"authorization") or "").rpartition(" ")[2])
 
 
@@ -141,7 +141,7 @@ def test_a_foreign_creation_is_caught_and_removed(stage: Make) -> None:
 
 @pytest.mark.parametrize("told", ["name", "image", "value"])
 def test_a_refusal_that_tells_of_the_workload_is_caught(stage: Make, told: str) -> None:
-    def tell(plane: Plane, call: Call, answer: Reply) -> Reply:
+    def tell(plane: Plane, call: IncomingRequest, answer: Reply) -> Reply:
         if answer.status == 403 and isinstance(answer.content, dict):
             [workload] = plane.store.live(plane.now())
             spec = json.loads(workload.spec)

@@ -17,7 +17,7 @@ from assay.findings.model import Class
 from assay.reference.behaviour import Behaviour
 from assay.reference.defects.base import named_workload
 from assay.reference.handlers.metrics import measured
-from assay.reference.http import Call, Reply
+from assay.reference.http import IncomingRequest, Reply
 from assay.reference.lifecycle import Lifecycle, Pace
 from assay.reference.plane import Plane, Proceed
 from assay.reference.variants import VARIANTS
@@ -128,7 +128,7 @@ def test_other_json_is_left_to_the_schema(answer: object) -> None:
 
 
 def mutating(mutation: Mutation, *, status: int | None = None) -> Behaviour:
-    def change(_: Plane, call: Call, answer: Reply) -> Reply:
+    def change(_: Plane, call: IncomingRequest, answer: Reply) -> Reply:
         content = answer.content
         if call.operation in {"metrics", "pod_metrics"} and isinstance(content, dict) and "measurements" in content:
             answer.content = copy.deepcopy(content)
@@ -242,7 +242,7 @@ def test_zero_and_default_samples_are_bounds_too(stage: Make) -> None:
         assert broken.run(contract.test_samples, "workload", samples) == {"metrics-more-samples-than-asked"}
 
 
-def any_pod(plane: Plane, call: Call, _: Proceed) -> Reply:
+def any_pod(plane: Plane, call: IncomingRequest, _: Proceed) -> Reply:
     """Gives the workload's own numbers for any pod id."""
     query = plane.validation.query("pod_metrics", call.query)
     return measured(plane, query, call.header(b"accept"), named_workload(plane, call), None)
@@ -260,7 +260,7 @@ def test_metrics_of_a_strange_pod_are_caught(stage: Make, function: Callable[...
     assert stage().run(function, None) == set()
 
 
-def lax(plane: Plane, call: Call, _: Proceed) -> Reply:
+def lax(plane: Plane, call: IncomingRequest, _: Proceed) -> Reply:
     """Validates no query."""
     named_workload(plane, call)
     return Reply(200, {"measurements": []})

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from assay.client.clock import VirtualClock
 from assay.run.progress import Progress
 
 
@@ -20,7 +21,8 @@ class Stand:
         self.file = folder / "journal.jsonl"
         self.shown = io.StringIO()
         console = Console(file=self.shown, force_terminal=terminal, width=120, highlight=False)
-        self.progress = Progress(console, self.file)
+        self.clock = VirtualClock()
+        self.progress = Progress(console, self.file, self.clock)
 
     def write(self, *events: dict[str, Any]) -> None:
         with self.file.open("a") as out:
@@ -68,12 +70,10 @@ FIGURES = {
 }
 
 
-def test_load_while_it_runs(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [1000.0]
-    monkeypatch.setattr("assay.run.progress.time.monotonic", lambda: now[0])
+def test_load_while_it_runs(stand: Stand) -> None:
     stand.progress.start("load", "profile 'gate'")
     stand.write({**FIGURES, "second": 3.0, "requests": 600}, FIGURES)
-    now[0] += 11
+    stand.clock.sleep(11)
     stand.progress.follow()
     figures = "steady, second 6 of 24, 1,210 of 4,800 requests, 200/s, 2 errors, 0 findings so far"
     assert stand.lines[-1] == f"load: ━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ {figures}"
@@ -123,12 +123,10 @@ def test_a_damaged_line_is_passed_over(stand: Stand) -> None:
     assert "1 tests" in stand.lines[-1]
 
 
-def test_in_ci_a_calm_line_now_and_then(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [1000.0]
-    monkeypatch.setattr("assay.run.progress.time.monotonic", lambda: now[0])
+def test_in_ci_a_calm_line_now_and_then(stand: Stand) -> None:
     stand.progress.start("contract", "judging")
     for _ in range(25):
-        now[0] += 1
+        stand.clock.sleep(1)
         stand.progress.follow()
     assert len(stand.lines) == 3  # the start, and one after each of two times ten seconds
     stand.progress.done()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from assay.contract.request import ABSENT, Json
 from assay.contract.schema import Node
 from assay.reference.behaviour import Change
-from assay.reference.http import Call, Reply
+from assay.reference.http import IncomingRequest, Reply
 from assay.reference.plane import Around, Plane
 from assay.reference.store import StoredWorkload
 
@@ -32,7 +32,7 @@ class Defect:
     equivalent: str | None = None
 
 
-def named_workload(plane: Plane, call: Call) -> StoredWorkload:
+def named_workload(plane: Plane, call: IncomingRequest) -> StoredWorkload:
     """The workload that the path of a call names; refuses as the operation itself does."""
     operation = plane.contract.operations[call.operation or ""]
     plane.validation.path(operation.name, call.params)
@@ -52,7 +52,7 @@ def around(operation: str, step: Around) -> Change:
 def answering(operation: str, wanted: Callable[[Reply], bool], change: Callable[[Reply], Reply]) -> Change:
     """The change that alters those replies of one operation that are ``wanted``."""
 
-    def after(_: Plane, call: Call, reply: Reply) -> Reply:
+    def after(_: Plane, call: IncomingRequest, reply: Reply) -> Reply:
         return change(reply) if call.operation == operation and wanted(reply) else reply
 
     return lambda behaviour: behaviour.then(after)

@@ -12,10 +12,10 @@ from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 from assay.reference.behaviour import Behaviour
 from assay.reference.defects.base import Defect
-from assay.reference.http import Call, Refusal, Reply
+from assay.reference.http import IncomingRequest, Refusal, Reply
 from assay.reference.plane import Plane
 
-Meets = Callable[[Call, Reply], bool]
+Meets = Callable[[IncomingRequest, Reply], bool]
 """Whether a call (and what would be its reply) is of the class."""
 
 
@@ -24,7 +24,7 @@ def _holds(pattern: bytes) -> Meets:
     return lambda call, _: expression.search(call.body) is not None
 
 
-def _not_utf8(call: Call, _: Reply) -> bool:
+def _not_utf8(call: IncomingRequest, _: Reply) -> bool:
     try:
         call.body.decode("utf-8")
     except UnicodeDecodeError:
@@ -37,7 +37,7 @@ def _deep(levels: int) -> Meets:
 
 
 def _value(wanted: Callable[[Any], bool]) -> Meets:
-    def meets(call: Call, _: Reply) -> bool:
+    def meets(call: IncomingRequest, _: Reply) -> bool:
         try:
             return wanted(json.loads(call.body))
         except (ValueError, RecursionError):
@@ -46,7 +46,7 @@ def _value(wanted: Callable[[Any], bool]) -> Meets:
     return meets
 
 
-def _twice(call: Call, _: Reply) -> bool:
+def _twice(call: IncomingRequest, _: Reply) -> bool:
     repeated = 0
 
     def read(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _twice(call: Call, _: Reply) -> bool:
     return repeated > 0
 
 
-def _not_json(call: Call, _: Reply) -> bool:
+def _not_json(call: IncomingRequest, _: Reply) -> bool:
     try:
         json.loads(call.body)
     except ValueError:
@@ -220,7 +220,7 @@ def _defect(operation: Operation, step: str, what: str, meets: Meets) -> Defect:
     def change(behaviour: Behaviour) -> Behaviour:
         return behaviour.then(after)
 
-    def after(_: Plane, call: Call, reply: Reply) -> Reply:
+    def after(_: Plane, call: IncomingRequest, reply: Reply) -> Reply:
         return Refusal(500, "the control plane failed").reply() if meets(call, reply) else reply
 
     return Defect(

@@ -10,7 +10,7 @@ from typing import Any, Final
 from assay.contract.request import Json
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import around, mixed, named_workload
-from assay.reference.http import Call, Refusal, Reply, encode
+from assay.reference.http import IncomingRequest, Refusal, Reply, encode
 from assay.reference.plane import Plane, Proceed
 from assay.reference.store import Store, StoredWorkload
 
@@ -140,7 +140,7 @@ class _DeletesNamesakes(Store):
 def _refusal_keeps_name(behaviour: Behaviour) -> Behaviour:
     refused: set[str] = set()
 
-    def step(_: Plane, call: Call, proceed: Proceed) -> Reply:
+    def step(_: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
         try:
             name = str(json.loads(call.body)["name"])
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -157,7 +157,7 @@ def _refusal_keeps_name(behaviour: Behaviour) -> Behaviour:
     return behaviour.around("create", step)
 
 
-def _update_ages(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+def _update_ages(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     workload = named_workload(plane, call)
     reply = proceed(call)
     workload.created = plane.now()
@@ -165,7 +165,7 @@ def _update_ages(plane: Plane, call: Call, proceed: Proceed) -> Reply:
     return reply
 
 
-def _update_renames(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+def _update_renames(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     reply = proceed(call)
     name = json.loads(call.body).get("name")
     if isinstance(name, str):

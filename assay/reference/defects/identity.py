@@ -11,20 +11,20 @@ from assay.contract.documents import Contract
 from assay.reference import tenant
 from assay.reference.behaviour import Change
 from assay.reference.defects.base import Defect, mixed
-from assay.reference.http import Call, Refusal
+from assay.reference.http import IncomingRequest, Refusal
 from assay.reference.identity import IdentityProvider
 from assay.reference.tenant import Caller
 
 _OWNER: Final = next(iter(tenant.CLIENT_PROJECTS))
-Door = Callable[[IdentityProvider, Call], Caller | None]
+Door = Callable[[IdentityProvider, IncomingRequest], Caller | None]
 """Lets somebody in whom the identity has refused (None: it does not)."""
 
 
-def _value(call: Call) -> str | None:
+def _value(call: IncomingRequest) -> str | None:
     return call.header(b"authorization")
 
 
-def _token(call: Call) -> str:
+def _token(call: IncomingRequest) -> str:
     return (_value(call) or "").partition(" ")[2].strip()
 
 
@@ -37,35 +37,35 @@ def _claimed(identity: IdentityProvider, token: str) -> Caller | None:
     return identity.clients.get(str(claims.get("sub")))
 
 
-def _no_header(identity: IdentityProvider, call: Call) -> Caller | None:
+def _no_header(identity: IdentityProvider, call: IncomingRequest) -> Caller | None:
     return identity.clients[_OWNER] if _value(call) is None else None
 
 
-def _any_token(identity: IdentityProvider, call: Call) -> Caller | None:
+def _any_token(identity: IdentityProvider, call: IncomingRequest) -> Caller | None:
     return identity.clients[_OWNER] if _token(call) else None
 
 
-def _bare_bearer(identity: IdentityProvider, call: Call) -> Caller | None:
+def _bare_bearer(identity: IdentityProvider, call: IncomingRequest) -> Caller | None:
     return identity.clients[_OWNER] if (_value(call) or "").strip().lower() == "bearer" else None
 
 
-def _basic(identity: IdentityProvider, call: Call) -> Caller | None:
+def _basic(identity: IdentityProvider, call: IncomingRequest) -> Caller | None:
     return identity.clients[_OWNER] if (_value(call) or "").lower().startswith("basic ") else None
 
 
-def _other_scheme(identity: IdentityProvider, call: Call) -> Caller | None:
+def _other_scheme(identity: IdentityProvider, call: IncomingRequest) -> Caller | None:
     try:
         return identity.verify(_token(call))
     except Refusal:
         return None
 
 
-def _unsigned(identity: IdentityProvider, call: Call) -> Caller | None:
+def _unsigned(identity: IdentityProvider, call: IncomingRequest) -> Caller | None:
     token = _token(call)
     return _claimed(identity, token) if token.endswith(".") else None
 
 
-def _signature_unread(identity: IdentityProvider, call: Call) -> Caller | None:
+def _signature_unread(identity: IdentityProvider, call: IncomingRequest) -> Caller | None:
     return _claimed(identity, _token(call))
 
 
@@ -96,7 +96,7 @@ def _defect(operation: str, door: str, what: str, place: str, change: Change) ->
 
 def _with_door(operation: str, door: Door) -> Change:
     class LeavesDoorOpen(IdentityProvider):
-        def authenticate(self, call: Call) -> Caller:
+        def authenticate(self, call: IncomingRequest) -> Caller:
             try:
                 return super().authenticate(call)
             except Refusal:
@@ -112,7 +112,7 @@ def _boundless(operation: str) -> Change:
     class GivesRightsEverywhere(IdentityProvider):
         everywhere = False
 
-        def authenticate(self, call: Call) -> Caller:
+        def authenticate(self, call: IncomingRequest) -> Caller:
             self.everywhere = call.operation == operation
             return super().authenticate(call)
 

@@ -11,7 +11,7 @@ from assay.contract.request import Json
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect, around, mixed
 from assay.reference.handlers.workload import deletion_accepted
-from assay.reference.http import Call, Refusal, Reply
+from assay.reference.http import IncomingRequest, Refusal, Reply
 from assay.reference.lifecycle import Lifecycle
 from assay.reference.plane import Around, Plane, Proceed
 from assay.reference.store import Store, StoredWorkload
@@ -48,7 +48,7 @@ def _gone_after(seconds: int) -> Change:
 def _described(change: Callable[[dict[str, Json]], dict[str, Json]]) -> Change:
     """Every answer that holds a workload is changed."""
 
-    def after(plane: Plane, call: Call, reply: Reply) -> Reply:
+    def after(plane: Plane, call: IncomingRequest, reply: Reply) -> Reply:
         if call.operation in plane.answers_with_workload and reply.status < 300 and isinstance(reply.content, dict):
             return replace(reply, content=change(reply.content))
         return reply
@@ -66,7 +66,7 @@ def _contradicts(body: dict[str, Json]) -> dict[str, Json]:
     )
 
 
-def _update_of_deleted(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+def _update_of_deleted(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     """A workload that was deleted and is gone can still be updated."""
     try:
         return proceed(call)
@@ -81,7 +81,7 @@ def _read_of_deleted(behaviour: Behaviour) -> Behaviour:
     """Every second read of a workload that is gone returns it as it was."""
     reads = 0
 
-    def step(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+    def step(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
         nonlocal reads
         try:
             return proceed(call)
@@ -95,12 +95,12 @@ def _read_of_deleted(behaviour: Behaviour) -> Behaviour:
     return behaviour.around("read", step)
 
 
-def _tombstone(plane: Plane, call: Call) -> StoredWorkload | None:
+def _tombstone(plane: Plane, call: IncomingRequest) -> StoredWorkload | None:
     wanted = call.params["workloadId"].lower()
     return next((item for item in plane.store.buried(plane.now()) if item.id == wanted), None)
 
 
-def _second_delete_fails(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+def _second_delete_fails(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     workload = plane.store.find(call.params["workloadId"].lower(), plane.now())
     if workload is not None and workload.deleted is not None:
         raise RuntimeError("deleted twice")
@@ -110,7 +110,7 @@ def _second_delete_fails(plane: Plane, call: Call, proceed: Proceed) -> Reply:
 def _instead_of_404(reply: Callable[[], Reply]) -> Around:
     """Whatever is refused with 404 is answered with ``reply``."""
 
-    def step(_: Plane, call: Call, proceed: Proceed) -> Reply:
+    def step(_: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
         try:
             return proceed(call)
         except Refusal as refusal:

@@ -11,7 +11,7 @@ from assay.contract.request import Json
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect, around, mixed, named_workload
 from assay.reference.handlers.metrics import measured
-from assay.reference.http import CSV, Call, Refusal, Reply
+from assay.reference.http import CSV, IncomingRequest, Refusal, Reply
 from assay.reference.metrics import Measurement, Metrics, Range, Window
 from assay.reference.plane import Plane, Proceed
 from assay.reference.scaling import Pod
@@ -24,7 +24,7 @@ Sample = dict[str, Json]
 def _series(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
     """Every measurement of a JSON answer changed."""
 
-    def after(plane: Plane, call: Call, reply: Reply) -> Reply:
+    def after(plane: Plane, call: IncomingRequest, reply: Reply) -> Reply:
         content = reply.content
         if plane.measures(call) and reply.status < 300 and isinstance(content, dict):
             return replace(reply, content={"measurements": [change(item) for item in content["measurements"]]})
@@ -93,7 +93,7 @@ class _InventsSamples(Metrics):
         return 1.0
 
 
-def _any_pod(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+def _any_pod(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     """Whatever pod is asked for, the first one of the workload answers."""
     try:
         return proceed(call)
@@ -105,7 +105,7 @@ def _any_pod(plane: Plane, call: Call, proceed: Proceed) -> Reply:
         return _measured(plane, call, workload, pods[0])
 
 
-def _foreign_pods(plane: Plane, call: Call, _: Proceed) -> Reply:
+def _foreign_pods(plane: Plane, call: IncomingRequest, _: Proceed) -> Reply:
     """A pod of any workload answers under the path of any other."""
     named_workload(plane, call)
     now = plane.now()
@@ -116,13 +116,13 @@ def _foreign_pods(plane: Plane, call: Call, _: Proceed) -> Reply:
     raise Refusal(404, "there is no such pod")
 
 
-def _measured(plane: Plane, call: Call, workload: StoredWorkload, pod: Pod) -> Reply:
+def _measured(plane: Plane, call: IncomingRequest, workload: StoredWorkload, pod: Pod) -> Reply:
     query = plane.validation.query(call.operation or "", call.query)
     return measured(plane, query, call.header(b"accept"), workload, pod)
 
 
 def _unknown_workload_empty(behaviour: Behaviour) -> Behaviour:
-    def after(plane: Plane, call: Call, reply: Reply) -> Reply:
+    def after(plane: Plane, call: IncomingRequest, reply: Reply) -> Reply:
         return Reply(200, {"measurements": []}) if plane.measures(call) and reply.status == 404 else reply
 
     return behaviour.then(after)
@@ -131,7 +131,7 @@ def _unknown_workload_empty(behaviour: Behaviour) -> Behaviour:
 def _table(change: Callable[[list[str]], list[str]]) -> Change:
     """The lines of an answer in comma-separated values changed; the first one is the heading."""
 
-    def after(plane: Plane, call: Call, reply: Reply) -> Reply:
+    def after(plane: Plane, call: IncomingRequest, reply: Reply) -> Reply:
         if plane.measures(call) and reply.kind == CSV and isinstance(reply.content, bytes):
             lines = reply.content.decode().split("\r\n")[:-1]
             return replace(reply, content=("\r\n".join(change(lines)) + "\r\n").encode())

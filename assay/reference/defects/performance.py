@@ -14,7 +14,7 @@ from typing import Final
 from assay.contract.documents import Contract
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect
-from assay.reference.http import Call, Refusal, Reply
+from assay.reference.http import IncomingRequest, Refusal, Reply
 from assay.reference.plane import Before, Plane
 
 
@@ -22,8 +22,8 @@ def _first(before: Before) -> Change:
     return lambda behaviour: behaviour.first(before)
 
 
-def _slower(seconds: Callable[[Plane, Call], float]) -> Change:
-    async def before(plane: Plane, call: Call) -> Reply | None:
+def _slower(seconds: Callable[[Plane, IncomingRequest], float]) -> Change:
+    async def before(plane: Plane, call: IncomingRequest) -> Reply | None:
         await plane.sleep(seconds(plane, call))
         return None
 
@@ -36,7 +36,7 @@ def _slower_by_uptime(factor: float) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         began: list[float] = []
 
-        def seconds(plane: Plane, _: Call) -> float:
+        def seconds(plane: Plane, _: IncomingRequest) -> float:
             if not began:
                 began.append(plane.clock())
             return (plane.clock() - began[0]) * factor
@@ -46,14 +46,14 @@ def _slower_by_uptime(factor: float) -> Change:
     return change
 
 
-def _by_samples(plane: Plane, call: Call) -> float:
+def _by_samples(plane: Plane, call: IncomingRequest) -> float:
     return 0.5 if plane.measures(call) and b"numberOfSamples=1000" in call.query else 0.0
 
 
 def _frozen(period: float, seconds: float) -> Change:
     """The whole process stands still for ``seconds`` in every ``period``."""
 
-    async def before(plane: Plane, _: Call) -> Reply | None:
+    async def before(plane: Plane, _: IncomingRequest) -> Reply | None:
         since = plane.clock() % period
         if since < seconds:
             time.sleep(seconds - since)
@@ -66,7 +66,7 @@ def _rarely(every: int, seconds: float) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         count = 0
 
-        async def before(plane: Plane, _: Call) -> Reply | None:
+        async def before(plane: Plane, _: IncomingRequest) -> Reply | None:
             nonlocal count
             count += 1
             if count % every == 0:
@@ -84,7 +84,7 @@ def _one_at_a_time(seconds: float) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         lock = asyncio.Lock()
 
-        async def before(plane: Plane, _: Call) -> Reply | None:
+        async def before(plane: Plane, _: IncomingRequest) -> Reply | None:
             async with lock:
                 await plane.sleep(seconds)
             return None
@@ -98,7 +98,7 @@ def _fails_beyond(most: int) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         under_way = 0
 
-        async def before(plane: Plane, _: Call) -> Reply | None:
+        async def before(plane: Plane, _: IncomingRequest) -> Reply | None:
             nonlocal under_way
             under_way += 1
             try:
@@ -114,7 +114,7 @@ def _fails_beyond(most: int) -> Change:
     return change
 
 
-def _closing(_: Plane, __: Call, reply: Reply) -> Reply:
+def _closing(_: Plane, __: IncomingRequest, reply: Reply) -> Reply:
     return replace(reply, headers=[*reply.headers, (b"connection", b"close")])
 
 

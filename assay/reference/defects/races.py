@@ -13,14 +13,14 @@ from typing import Final
 from assay.contract.documents import Contract
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect, around, named_workload
-from assay.reference.http import Call, Refusal, Reply
+from assay.reference.http import IncomingRequest, Refusal, Reply
 from assay.reference.plane import Plane, Proceed
 from assay.reference.store import StoredWorkload
 
 _WAIT: Final = 0.03  # seconds between reading and writing
 
 
-async def _lost_update(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+async def _lost_update(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     """Updates read the spec, wait, and write the whole spec back."""
     workload = named_workload(plane, call)
     read = workload.spec
@@ -29,7 +29,7 @@ async def _lost_update(plane: Plane, call: Call, proceed: Proceed) -> Reply:
     return proceed(call)
 
 
-async def _torn_write(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+async def _torn_write(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     """Updates store one field after the other."""
     body = json.loads(call.body) if call.body[:1] == b"{" else None
     spec = body.get("spec") if isinstance(body, dict) else None
@@ -45,7 +45,7 @@ def _same_id(behaviour: Behaviour) -> Behaviour:
     """Creations that come in together get one id."""
     under_way = 0
 
-    async def step(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+    async def step(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
         nonlocal under_way
         state = plane.random.getstate()
         under_way += 1
@@ -65,7 +65,7 @@ def _crossed_answers(behaviour: Behaviour) -> Behaviour:
     """Reads that come in together are answered with the workload of the last one."""
     latest: list[StoredWorkload] = []
 
-    async def step(plane: Plane, call: Call, _: Proceed) -> Reply:
+    async def step(plane: Plane, call: IncomingRequest, _: Proceed) -> Reply:
         latest[:] = [named_workload(plane, call)]
         await plane.sleep(_WAIT)
         return plane.describe(200, latest[0], plane.now())
@@ -73,7 +73,7 @@ def _crossed_answers(behaviour: Behaviour) -> Behaviour:
     return behaviour.around("read", step)
 
 
-async def _undead(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+async def _undead(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     """An update that meets a deletion brings the workload back."""
     workload = named_workload(plane, call)
     alive = workload.deleted is None
@@ -89,7 +89,7 @@ def _fails_together(operation: str) -> Change:
     def change(behaviour: Behaviour) -> Behaviour:
         under_way = 0
 
-        async def before(plane: Plane, call: Call) -> Reply | None:
+        async def before(plane: Plane, call: IncomingRequest) -> Reply | None:
             nonlocal under_way
             if call.operation != operation:
                 return None

@@ -13,7 +13,7 @@ from assay.reference import patching
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects import fidelity
 from assay.reference.defects.base import Defect, answering, around, at_value, mixed, named_workload, succeeded
-from assay.reference.http import Call, Refusal, Reply, encode
+from assay.reference.http import IncomingRequest, Refusal, Reply, encode
 from assay.reference.plane import Plane, Proceed
 from assay.reference.store import Store, StoredWorkload
 from assay.reference.times import SECOND
@@ -84,7 +84,7 @@ class _FindsNewest(Store):
 def _id_reused(behaviour: Behaviour) -> Behaviour:
     count = 0
 
-    def step(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+    def step(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
         nonlocal count
         count += 1
         held = plane.random.getstate()
@@ -140,7 +140,7 @@ def _resets_booleans(before: Json, patch: dict[str, Json]) -> Json:
     return {name: False if value is True and name not in patch else value for name, value in merged.items()}
 
 
-def _refused_update_applied(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+def _refused_update_applied(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     try:
         return proceed(call)
     except Refusal as refusal:
@@ -149,7 +149,7 @@ def _refused_update_applied(plane: Plane, call: Call, proceed: Proceed) -> Reply
         raise
 
 
-def _apply_plain_texts(plane: Plane, call: Call) -> None:
+def _apply_plain_texts(plane: Plane, call: IncomingRequest) -> None:
     workload = plane.store.find(call.params["workloadId"].lower(), plane.now())
     try:
         sent = json.loads(call.body)["spec"]
@@ -162,7 +162,7 @@ def _apply_plain_texts(plane: Plane, call: Call) -> None:
     plane.store.replace(workload, {"spec": encode(changed)})
 
 
-def _refused_creation_stored(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+def _refused_creation_stored(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     try:
         return proceed(call)
     except Refusal as refusal:
@@ -171,7 +171,7 @@ def _refused_creation_stored(plane: Plane, call: Call, proceed: Proceed) -> Repl
         raise
 
 
-def _store_all_the_same(plane: Plane, call: Call) -> None:
+def _store_all_the_same(plane: Plane, call: IncomingRequest) -> None:
     try:
         body = json.loads(call.body)
         name, project = body["name"], plane.permitted_project(call.caller, body["projectId"])
@@ -182,7 +182,7 @@ def _store_all_the_same(plane: Plane, call: Call) -> None:
     plane.store.insert(StoredWorkload(plane.new_id(), name, name, project, cluster, call.caller.id, now, spec), now)
 
 
-def _dry_update(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+def _dry_update(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     """The answer shows what was asked for, the store keeps what it had."""
     workload = named_workload(plane, call)
     before = (workload.spec, workload.updated)
@@ -236,13 +236,13 @@ def _stale_reads(behaviour: Behaviour) -> Behaviour:
     """A read returns the spec of the creation for a minute after an update."""
     first: dict[str, bytes] = {}
 
-    def creating(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+    def creating(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
         reply = proceed(call)
         workload = next(reversed(plane.store._live.values()))
         first[workload.id] = workload.spec
         return reply
 
-    def reading(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+    def reading(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
         workload = named_workload(plane, call)
         now = plane.now()
         if workload.updated is None or now - workload.updated > 60 * SECOND:

@@ -21,7 +21,7 @@ from assay.contract.documents import Contract, Operation
 from assay.contract.request import Json
 from assay.errors import ContractError
 from assay.reference import bodies
-from assay.reference.http import Call, Reply
+from assay.reference.http import IncomingRequest, Reply
 from assay.reference.plane import Plane
 from assay.reference.store import StoredWorkload
 
@@ -34,7 +34,7 @@ class AdmittedCall:
     """
 
     operation: Operation
-    call: Call
+    call: IncomingRequest
     found: dict[str, Any] = field(default_factory=dict)
     body: Json = None
     query: dict[str, Json] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Endpoint:
         ]
         self._asks = any(parameter.where == "query" for parameter in operation.parameters)
 
-    def __call__(self, call: Call) -> Reply:
+    def __call__(self, call: IncomingRequest) -> Reply:
         """Admit the call or refuse it, and carry it out."""
         validation, name = self._plane.validation, self._operation.name
         validation.path(name, call.params)

@@ -13,7 +13,7 @@ from assay.contract.request import Json
 from assay.contract.rules import sizes
 from assay.contract.schema import Node
 from assay.reference.behaviour import Change
-from assay.reference.http import JSON, Call, Reply, encode
+from assay.reference.http import JSON, IncomingRequest, Reply, encode
 from assay.reference.plane import After, Plane
 
 
@@ -25,7 +25,7 @@ def after(change: After) -> Change:
 def on_workloads(change: Callable[[dict[str, Any]], Json]) -> Change:
     """A behaviour that changes each workload that it answers with."""
 
-    def each(plane: Plane, call: Call, answer: Reply) -> Reply:
+    def each(plane: Plane, call: IncomingRequest, answer: Reply) -> Reply:
         if call.operation in plane.answers_with_workload and answer.status < 300 and isinstance(answer.content, dict):
             answer.content = change(answer.content)
         return answer
@@ -36,7 +36,7 @@ def on_workloads(change: Callable[[dict[str, Any]], Json]) -> Change:
 def on_specs(change: Callable[[Node, dict[str, Any]], Json]) -> Change:
     """A behaviour that changes the spec of each workload that it answers with; ``change`` gets the spec's schema."""
 
-    def each(plane: Plane, call: Call, answer: Reply) -> Reply:
+    def each(plane: Plane, call: IncomingRequest, answer: Reply) -> Reply:
         content = answer.content
         if (
             call.operation in plane.answers_with_workload
@@ -52,7 +52,7 @@ def on_specs(change: Callable[[Node, dict[str, Any]], Json]) -> Change:
 def on_series(change: Callable[[dict[str, Any]], None]) -> Change:
     """A behaviour that changes each measurement of its JSON metrics in place."""
 
-    def each(plane: Plane, call: Call, answer: Reply) -> Reply:
+    def each(plane: Plane, call: IncomingRequest, answer: Reply) -> Reply:
         if plane.measures(call) and isinstance(answer.content, dict):
             for series in answer.content.get("measurements", ()):
                 change(series)
@@ -61,10 +61,10 @@ def on_series(change: Callable[[dict[str, Any]], None]) -> Change:
     return after(each)
 
 
-def on_refusals(change: Callable[[Call, Reply], None]) -> Change:
+def on_refusals(change: Callable[[IncomingRequest, Reply], None]) -> Change:
     """A behaviour that changes each answer from 400 up in place."""
 
-    def each(_: Plane, call: Call, answer: Reply) -> Reply:
+    def each(_: Plane, call: IncomingRequest, answer: Reply) -> Reply:
         if answer.status >= 400:
             change(call, answer)
         return answer
@@ -262,7 +262,7 @@ def _first_of_each(items: Iterator[Json]) -> Iterator[Json]:
 def moments(spell: Callable[[re.Match[str]], str]) -> Change:
     """A behaviour that spells moments in its own way, in JSON (CSV keeps its own)."""
 
-    def each(plane: Plane, call: Call, answer: Reply) -> Reply:
+    def each(plane: Plane, call: IncomingRequest, answer: Reply) -> Reply:
         has_moments = call.operation in plane.answers_with_workload or plane.measures(call)
         if has_moments and answer.status < 300 and isinstance(answer.content, dict):
             answer.content = _respelled(answer.content, spell)
@@ -294,29 +294,29 @@ def eastward(minutes: int) -> Change:
 # Errors
 
 
-def error_fields(_: Call, answer: Reply) -> None:
+def error_fields(_: IncomingRequest, answer: Reply) -> None:
     if isinstance(answer.content, dict):
         answer.content = {**answer.content, "traceId": "4bf92f3577b34da6", "timestamp": 1_700_000_000}
 
 
-def no_challenge(_: Call, answer: Reply) -> None:
+def no_challenge(_: IncomingRequest, answer: Reply) -> None:
     answer.headers = [(name, value) for name, value in answer.headers if name != b"www-authenticate"]
 
 
-def proxied(call: Call, answer: Reply) -> None:
+def proxied(call: IncomingRequest, answer: Reply) -> None:
     """What no operation documents comes from a proxy, in HTML or without a body."""
     if answer.status in {405, 413} or (answer.status == 404 and call.operation is None):
         text = b"" if answer.status == 405 else b"<html><body><h1>%d</h1></body></html>" % answer.status
         answer.content, answer.kind = text, b"text/html"
 
 
-def method_not_found(_: Call, answer: Reply) -> None:
+def method_not_found(_: IncomingRequest, answer: Reply) -> None:
     if answer.status == 405:
         answer.status, answer.headers = 404, []
         answer.content = {"code": 404, "message": "there is nothing here"}
 
 
-def cross_origin(_: Plane, call: Call, answer: Reply) -> Reply:
+def cross_origin(_: Plane, call: IncomingRequest, answer: Reply) -> Reply:
     """Every OPTIONS is answered 204, as browsers want it."""
     if call.method == "OPTIONS" and answer.status == 405:
         allow = dict(answer.headers).get(b"allow", b"")
@@ -325,7 +325,7 @@ def cross_origin(_: Plane, call: Call, answer: Reply) -> Reply:
     return answer
 
 
-def head_answered(_: Plane, call: Call, answer: Reply) -> Reply:
+def head_answered(_: Plane, call: IncomingRequest, answer: Reply) -> Reply:
     """HEAD is known wherever GET is; it is answered 200 without looking."""
     if call.method == "HEAD" and answer.status == 405 and b"GET" in dict(answer.headers).get(b"allow", b""):
         return Reply(200, b"")
@@ -335,7 +335,7 @@ def head_answered(_: Plane, call: Call, answer: Reply) -> Reply:
 # Spelling of JSON
 
 
-def pretty(_: Plane, __: Call, answer: Reply) -> Reply:
+def pretty(_: Plane, __: IncomingRequest, answer: Reply) -> Reply:
     """Indented, sorted, and with every character beyond ASCII escaped."""
     if answer.kind.startswith(JSON) and answer.content != b"":
         value = json.loads(answer.content) if isinstance(answer.content, bytes) else answer.content
@@ -343,7 +343,7 @@ def pretty(_: Plane, __: Call, answer: Reply) -> Reply:
     return answer
 
 
-def charset(_: Plane, __: Call, answer: Reply) -> Reply:
+def charset(_: Plane, __: IncomingRequest, answer: Reply) -> Reply:
     if answer.kind == JSON:
         answer.kind = b"application/json; charset=utf-8"
     return answer

@@ -13,7 +13,7 @@ from assay.contract.request import Json
 from assay.contract.rules.base import Rule, Strength
 from assay.reference import bodies, patching, tenant
 from assay.reference.behaviour import Behaviour, Change
-from assay.reference.http import Call, Refusal, Reply, quality
+from assay.reference.http import IncomingRequest, Refusal, Reply, quality
 from assay.reference.plane import Before, Plane, Proceed
 from assay.reference.store import StoredWorkload
 from assay.reference.tenant import Caller
@@ -188,17 +188,17 @@ def first(before: Before) -> Change:
     return lambda behaviour: behaviour.first(before)
 
 
-def _without(call: Call, name: bytes) -> list[tuple[bytes, bytes]]:
+def _without(call: IncomingRequest, name: bytes) -> list[tuple[bytes, bytes]]:
     return [(key, value) for key, value in call.headers if key != name]
 
 
-async def any_content_type(_: Plane, call: Call) -> Reply | None:
+async def any_content_type(_: Plane, call: IncomingRequest) -> Reply | None:
     """Every body is read as JSON, whatever it says it is."""
     call.headers = [*_without(call, b"content-type"), (b"content-type", b"application/json")]
     return None
 
 
-async def strict_accept(plane: Plane, call: Call) -> Reply | None:
+async def strict_accept(plane: Plane, call: IncomingRequest) -> Reply | None:
     accept = call.header(b"accept")
     csv = plane.measures(call) and quality(accept or "", "text", "csv") > 0
     if accept is not None and not csv and quality(accept, "application", "json") <= 0:
@@ -206,7 +206,7 @@ async def strict_accept(plane: Plane, call: Call) -> Reply | None:
     return None
 
 
-async def strict_query(plane: Plane, call: Call) -> Reply | None:
+async def strict_query(plane: Plane, call: IncomingRequest) -> Reply | None:
     if call.operation is not None:
         known = {item.name for item in plane.contract.operations[call.operation].parameters if item.where == "query"}
         for name in read_query(call.query):
@@ -215,19 +215,19 @@ async def strict_query(plane: Plane, call: Call) -> Reply | None:
     return None
 
 
-async def known_expectations(_: Plane, call: Call) -> Reply | None:
+async def known_expectations(_: Plane, call: IncomingRequest) -> Reply | None:
     """417 for an Expect that nobody knows (RFC 9110, 10.1.1), before anything else looks at the call."""
     if (call.header(b"expect") or "100-continue").lower() != "100-continue":
         return Reply(417, b"", b"text/plain")
     return None
 
 
-async def no_csv(_: Plane, call: Call) -> Reply | None:
+async def no_csv(_: Plane, call: IncomingRequest) -> Reply | None:
     call.headers = _without(call, b"accept")
     return None
 
 
-async def no_lists(_: Plane, call: Call) -> Reply | None:
+async def no_lists(_: Plane, call: IncomingRequest) -> Reply | None:
     """Only the operations of the contract and tokens: no list of workloads, no list of pods."""
     if call.operation is None and call.segments[-1] in {"workloads", "pods"}:
         raise Refusal(404, "there is nothing here")
@@ -238,7 +238,7 @@ _LONGEST_FIELDS: Final = 8_000
 _LONGEST_TARGET: Final = 4_000
 
 
-async def strict_proxy(_: Plane, call: Call) -> Reply | None:
+async def strict_proxy(_: Plane, call: IncomingRequest) -> Reply | None:
     """A proxy that limits header fields (431) and targets (414), and answers in HTML."""
     if sum(len(name) + len(value) for name, value in call.headers) > _LONGEST_FIELDS:
         return Reply(431, b"<html><body>431</body></html>", b"text/html")
@@ -250,7 +250,7 @@ async def strict_proxy(_: Plane, call: Call) -> Reply | None:
 _LARGEST_BODY: Final = 50_000
 
 
-async def small_bodies(_: Plane, call: Call) -> Reply | None:
+async def small_bodies(_: Plane, call: IncomingRequest) -> Reply | None:
     length = call.header(b"content-length") or "0"
     if length.isdigit() and int(length) > _LARGEST_BODY:
         return Reply(413, b"", b"text/plain", [(b"connection", b"close")])
@@ -265,7 +265,7 @@ def validating_first(behaviour: Behaviour) -> Behaviour:
     return behaviour.around("update", _validated)
 
 
-def _validated(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+def _validated(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     if call.body:
         plane.validation.body("update", bodies.read_json(call))
     return proceed(call)

@@ -12,7 +12,7 @@ from assay.contract.documents import Operation
 from assay.contract.request import Json
 from assay.reference import patching
 from assay.reference.behaviour import Behaviour, Change
-from assay.reference.http import Call, Headers, Refusal, Reply
+from assay.reference.http import Headers, IncomingRequest, Refusal, Reply
 from assay.reference.lifecycle import Lifecycle
 from assay.reference.metrics import Measurement, Metrics, Range, Window
 from assay.reference.plane import Plane, Proceed, Wire
@@ -45,7 +45,7 @@ class _ShowsUpdatesLate(Plane):
         return described if shown is None else {**described, "spec": json.loads(shown)}
 
 
-def _remembering(plane: Plane, call: Call, proceed: Proceed) -> Reply:
+def _remembering(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     assert isinstance(plane, _ShowsUpdatesLate)
     workload = plane.store.find(call.params["workloadId"].lower(), plane.now())
     before = workload.spec if workload is not None else b""
@@ -228,7 +228,7 @@ def seldom(status: int, every: int, *, headers: Headers, html: bool = False) -> 
     def change(behaviour: Behaviour) -> Behaviour:
         seen = 0
 
-        async def before(_: Plane, call: Call) -> Reply | None:
+        async def before(_: Plane, call: IncomingRequest) -> Reply | None:
             nonlocal seen
             if call.operation is None:
                 return None
@@ -247,7 +247,7 @@ def seldom(status: int, every: int, *, headers: Headers, html: bool = False) -> 
 def slowly(seconds: float) -> Change:
     """A behaviour in which every answer takes so much longer."""
 
-    async def before(plane: Plane, _: Call) -> Reply | None:
+    async def before(plane: Plane, _: IncomingRequest) -> Reply | None:
         await plane.sleep(seconds)
         return None
 
