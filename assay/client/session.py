@@ -286,6 +286,7 @@ class Session:
         self._delivery.liveness.forgive()
 
     def close(self) -> None:
+        self.budget.close()
         self._delivery.close()
         self.ledger.close()
 

@@ -21,7 +21,7 @@ Level = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class PreparedCall:
     """One prepared request.
 
     ``line`` is the request line, ``rest`` the headers of this request alone, the blank line and the body: raw HTTP,

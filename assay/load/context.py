@@ -15,7 +15,7 @@ from assay.contract.operations import Kind
 from assay.contract.request import ABSENT, Request
 from assay.errors import AssayError, InconclusiveError
 from assay.generation.samples import PLAIN_IMAGE
-from assay.load.call import Answered, Call, Level, Skip
+from assay.load.call import Answered, Level, PreparedCall, Skip
 from assay.load.client import RawTransport
 from assay.load.measures import BUDGET, STOPPED
 from assay.load.names import Names
@@ -71,13 +71,15 @@ class ScenarioContext:
         """The operation id, which is the key of every result."""
         return self.contract.operations[name].id
 
-    def call(self, request: Request, *, holds: bytes = b"", note: Any = None, levels: tuple[Level, ...] = ()) -> Call:
+    def call(
+        self, request: Request, *, holds: bytes = b"", note: Any = None, levels: tuple[Level, ...] = ()
+    ) -> PreparedCall:
         """Turn a request of the contract's vocabulary into a call ready to be sent."""
         wire = to_wire(self.contract, request)
         fields = "".join(f"{name}: {value}\r\n" for name, value in wire.headers)
         body = wire.content or b""
         length = f"Content-Length: {len(body)}\r\n" if request.body is not ABSENT or request.raw else ""
-        return Call(
+        return PreparedCall(
             operation=self.operation(request.operation),
             method=wire.method,
             line=f"{wire.method} {self.transport.path}{wire.target} HTTP/1.1\r\n".encode("ascii"),

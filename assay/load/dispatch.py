@@ -17,7 +17,7 @@ import gevent
 from gevent.event import Event
 
 from assay.client.budget import Budget, Limits
-from assay.load.call import Call, Skip
+from assay.load.call import PreparedCall, Skip
 from assay.load.client import Failure, RawAnswer, RawTransport
 from assay.load.measures import BUDGET, IN_FLIGHT, STOPPED
 from assay.load.recorder import Recorder
@@ -193,7 +193,7 @@ class Dispatcher:
         self._tell(call, (ended - due) * 1000, answer, error)
         self._scenario.after(call, answer)
 
-    def _tell(self, call: Call, milliseconds: float, answer: RawAnswer | None, error: str | None) -> None:
+    def _tell(self, call: PreparedCall, milliseconds: float, answer: RawAnswer | None, error: str | None) -> None:
         length = len(answer.body) if answer else 0
         self._lane.listener(call.method, call.operation, milliseconds, length, error)
 

@@ -61,7 +61,7 @@ def metric_query(contract: Contract, role: str, parameters: Mapping[str, Any]) -
 
 
 def swept(number: int, parameters: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[Level, ...]]:
-    """The parameters of request ``number``, and which value of which variable it probes (see ``Call.levels``)."""
+    """The parameters of request ``number``, and what it probes (see ``PreparedCall.levels``)."""
     sweep = parameters["sweep"]
     if sweep == "none" or number % EVERY:
         return parameters, ()

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final
 
 from assay import folders
 from assay.errors import SettingsError
-from assay.load.call import Answered, Call, Skip
+from assay.load.call import Answered, PreparedCall, Skip
 from assay.load.context import ScenarioContext
 from assay.toml_file import parse_duration
 
@@ -70,10 +70,10 @@ class Base(ABC):
         return int(read_parameters(cls, parameters).get("population", 0))
 
     @abstractmethod
-    def call(self, number: int) -> Call | Skip:
+    def call(self, number: int) -> PreparedCall | Skip:
         """Prepare request ``number`` (0, 1, 2 ...) of this process."""
 
-    def after(self, call: Call, answer: Answered | None) -> None:  # noqa: B027 - most scenarios have nothing to do
+    def after(self, call: PreparedCall, answer: Answered | None) -> None:  # noqa: B027 - most scenarios have nothing to do
         """Look at the answer, after it was measured; None when no answer came."""
 
     def end(self) -> None:  # noqa: B027 - most scenarios have nothing to do

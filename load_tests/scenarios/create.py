@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from assay.load.call import Answered, Call, Skip
+from assay.load.call import Answered, PreparedCall, Skip
 from assay.load.context import ScenarioContext, Workload
 from assay.load.inputs import PAYLOAD, specs
 from assay.load.scenario import Base, Option, options
@@ -34,7 +34,7 @@ class Scenario(Base):
         self._kept: deque[Workload] = deque()
         self._left = 0
 
-    def call(self, number: int) -> Call | Skip:
+    def call(self, number: int) -> PreparedCall | Skip:
         self._left = _up_and_down(number // STEP, self.parameters["keep"] - 1)
         made = self.context.creation(self._specs[number % len(self._specs)])
         if isinstance(made, Skip):
@@ -45,7 +45,7 @@ class Scenario(Base):
         levels = (("live", self.context.living), ("present", self.context.budget.live))
         return self.context.call(request, holds=b'"workloadId"', note=name, levels=levels)
 
-    def after(self, call: Call, answer: Answered | None) -> None:
+    def after(self, call: PreparedCall, answer: Answered | None) -> None:
         workload = self.context.created(call.note, answer)
         if workload is not None:
             self._kept.append(workload)

@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from assay.load.call import Answered, Call, Skip
+from assay.load.call import Answered, PreparedCall, Skip
 from assay.load.context import ScenarioContext
 from assay.load.inputs import METRIC_OPTIONS, PAYLOAD
 from assay.load.scenario import Base, Option, load_scenario, options
@@ -40,11 +40,11 @@ class Scenario(Base):
             self._parts.append(kind(context, own))
         self._weights = [int(self.parameters[name]) for name in _PARTS]
 
-    def call(self, number: int) -> Call | Skip:
+    def call(self, number: int) -> PreparedCall | Skip:
         (part,) = self._chance.choices(self._parts, self._weights)
         return part.call(number)
 
-    def after(self, call: Call, answer: Answered | None) -> None:
+    def after(self, call: PreparedCall, answer: Answered | None) -> None:
         for part in self._parts:
             if self.context.operation(part.operation) == call.operation:
                 part.after(call, answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.contract.request import Request
-from assay.load.call import Call, Skip
+from assay.load.call import PreparedCall, Skip
 from assay.load.inputs import METRIC_OPTIONS, metric_query, swept
 from assay.load.scenario import Base, Option, options
 
@@ -12,7 +12,7 @@ class Scenario(Base):
     operation = "metrics"
     options = options(**METRIC_OPTIONS, population=Option(3, "running workloads to ask for, in turn", least=1))
 
-    def call(self, number: int) -> Call | Skip:
+    def call(self, number: int) -> PreparedCall | Skip:
         workload = self.context.workloads[number % len(self.context.workloads)]
         parameters, levels = swept(number, self.parameters)
         query = metric_query(self.context.contract, self.operation, parameters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.contract.request import Request
-from assay.load.call import Call, Skip
+from assay.load.call import PreparedCall, Skip
 from assay.load.inputs import METRIC_OPTIONS, metric_query, swept
 from assay.load.scenario import Base, Option, options
 
@@ -14,7 +14,7 @@ class Scenario(Base):
         **METRIC_OPTIONS, population=Option(3, "running workloads whose pods are asked for, in turn", least=1)
     )
 
-    def call(self, number: int) -> Call | Skip:
+    def call(self, number: int) -> PreparedCall | Skip:
         pods = self.context.pods()
         if not pods:
             return Skip(self.context.operation(self.operation), "the target lists no pods")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.contract.request import Request
-from assay.load.call import Call, Skip
+from assay.load.call import PreparedCall, Skip
 from assay.load.context import ScenarioContext
 from assay.load.inputs import PAYLOAD, specs
 from assay.load.scenario import Base, Option, options
@@ -24,7 +24,7 @@ class Scenario(Base):
         super().__init__(context, parameters)
         self._specs = specs(context.contract, self.parameters["payload"], context.seed, update=True)
 
-    def call(self, number: int) -> Call | Skip:
+    def call(self, number: int) -> PreparedCall | Skip:
         place = number % len(self.context.workloads)
         workload, spec = self.context.workloads[place], self._specs[place % len(self._specs)]
         return self.context.call(Request(self.operation, path={"workloadId": workload.id}, body={"spec": spec}))

@@ -17,7 +17,7 @@ from typing import Any  # noqa: E402
 
 from assay.client.network import TransportConfig  # noqa: E402
 from assay.load.arrivals import Ramp, Schedule  # noqa: E402
-from assay.load.call import Call  # noqa: E402
+from assay.load.call import PreparedCall  # noqa: E402
 from assay.load.client import RawTransport  # noqa: E402
 from assay.load.dispatch import Dispatcher, Lane, follow  # noqa: E402
 from assay.load.measures import Timeline  # noqa: E402
@@ -26,7 +26,7 @@ from assay.load.recorder import Recorder  # noqa: E402
 from assay.load.scenario import Base  # noqa: E402
 
 OPERATION = "fixed"
-CALL = Call(OPERATION, "GET", b"GET /metrics HTTP/1.1\r\n", b"\r\n", frozenset({200}), b'"measurements"')
+CALL = PreparedCall(OPERATION, "GET", b"GET /metrics HTTP/1.1\r\n", b"\r\n", frozenset({200}), b'"measurements"')
 
 
 class Fixed(Base):
@@ -37,7 +37,7 @@ class Fixed(Base):
     def __init__(self) -> None:
         self.parameters: dict[str, Any] = {}
 
-    def call(self, number: int) -> Call:  # noqa: ARG002 - one request fits all
+    def call(self, number: int) -> PreparedCall:  # noqa: ARG002 - one request fits all
         return CALL
 
 

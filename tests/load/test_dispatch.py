@@ -10,7 +10,7 @@ import gevent
 import pytest
 
 from assay.client.budget import Budget, Limits
-from assay.load.call import Call, Skip
+from assay.load.call import PreparedCall, Skip
 from assay.load.client import Failure, RawAnswer
 from assay.load.dispatch import Dispatcher, Lane, follow
 from assay.load.measures import BUDGET, IN_FLIGHT, Timeline
@@ -20,7 +20,7 @@ from assay.load.scenario import Base
 
 Sections = Mapping[str, Any]
 TIMELINE = Timeline((10.0,), (True,))
-CALL = Call("get", "GET", b"GET / HTTP/1.1\r\n", b"\r\n", frozenset({200}))
+CALL = PreparedCall("get", "GET", b"GET / HTTP/1.1\r\n", b"\r\n", frozenset({200}))
 
 
 class Fixed(Base):
@@ -32,7 +32,7 @@ class Fixed(Base):
         self.parameters: dict[str, Any] = {}
         self._skip = skip
 
-    def call(self, number: int) -> Call | Skip:
+    def call(self, number: int) -> PreparedCall | Skip:
         return Skip("get", "no room") if self._skip and number % self._skip == 0 else CALL
 
 
@@ -130,7 +130,7 @@ def test_what_could_not_be_prepared_counts_for_nothing() -> None:
 
 def test_what_a_scenario_raises_ends_the_run() -> None:
     class Wrong(Fixed):
-        def call(self, number: int) -> Call | Skip:
+        def call(self, number: int) -> PreparedCall | Skip:
             raise RuntimeError(f"a mistake in request {number}")
 
     lane = Lane(Any, Recorder(TIMELINE), time.monotonic(), cap=1, patience=1.0)  # type: ignore[arg-type] # never asked

@@ -12,7 +12,7 @@ from assay.client.budget import Budget, Limits
 from assay.client.session import Session
 from assay.client.settings import load_settings
 from assay.contract.documents import load
-from assay.load.call import Call, Skip
+from assay.load.call import PreparedCall, Skip
 from assay.load.context import ScenarioContext
 from assay.load.inputs import EVERY, SWEEPS, swept
 from assay.load.names import Names
@@ -40,10 +40,10 @@ def a_context(most: int = 100) -> ScenarioContext:
     return ScenarioContext(session, transport, Names(session.ledger, "name"))
 
 
-def created(scenario: Any, context: ScenarioContext, number: int) -> Call | Skip:
+def created(scenario: Any, context: ScenarioContext, number: int) -> PreparedCall | Skip:
     """One creation that succeeds; what the scenario gave up is gone at once."""
-    call: Call | Skip = scenario.call(number)
-    if isinstance(call, Call):
+    call: PreparedCall | Skip = scenario.call(number)
+    if isinstance(call, PreparedCall):
         scenario.after(call, Answered(number))
     while (workload := context.next_discarded()) is not None:
         context.living -= 1
@@ -67,7 +67,7 @@ def test_creations_tell_how_many_workloads_there_were() -> None:
     context = a_context()
     scenario = load_scenario("create")(context, {"keep": 3})
     calls = [created(scenario, context, number) for number in range(24)]
-    levels = [dict(call.levels) for call in calls if isinstance(call, Call)]
+    levels = [dict(call.levels) for call in calls if isinstance(call, PreparedCall)]
     # Its own slot counts among those present.
     assert [level["live"] for level in levels[-3:]] == [2, 2, 2]
     assert all(level["present"] == level["live"] + 1 for level in levels)
