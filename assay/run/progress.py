@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.status import Status
 
 from assay.client.clock import SYSTEM, Clock
+from assay.reporting.text import plural
 
 # In CI a line every 10 s keeps "no output" watchdogs quiet and the log short.
 _PLAIN_SECONDS: Final = 10.0
@@ -70,22 +71,23 @@ class Progress:
     def _state(self) -> str:
         if self._part == "load":
             return self._load_state()
-        planned = f"/{self._planned}" if self._planned else ""
+        tests = (
+            f"{self._counts['test']}/{self._planned} tests" if self._planned else plural(self._counts["test"], "test")
+        )
         return (
-            f"{self._counts['test']}{planned} tests, {self._counts['exchange']:,} requests, "
-            f"{len(self._findings)} findings so far"
+            f"{tests}, {plural(self._counts['exchange'], 'request')}, {plural(len(self._findings), 'finding')} so far"
         )
 
     def _load_state(self) -> str:
-        findings = f"{len(self._findings)} findings so far"
+        findings = f"{plural(len(self._findings), 'finding')} so far"
         now = self._load
         if not now or self._counts["load"]:
-            return f"{self._counts['load_requests']:,} requests, {findings}"
+            return f"{plural(self._counts['load_requests'], 'request')}, {findings}"
         attempt = f"try {now['attempt']}, " if now["attempt"] > 1 else ""
         return (
             f"{_bar(now['second'], now['seconds'])} {attempt}{now['stage']}, second {now['second']:.0f} of "
             f"{now['seconds']:.0f}, {now['requests']:,} of {now['total']:,} requests, {now['rate']:.0f}/s, "
-            f"{now['errors']:,} errors, {findings}"
+            f"{plural(now['errors'], 'error')}, {findings}"
         )
 
     def _read(self) -> None:

@@ -120,7 +120,7 @@ def test_a_damaged_line_is_passed_over(stand: Stand) -> None:
     stand.progress.start("contract", "judging")
     stand.file.write_text('{"t": \n{"t": "test"}\n')
     stand.progress.done()
-    assert "1 tests" in stand.lines[-1]
+    assert "1 test," in stand.lines[-1]
 
 
 def test_in_ci_a_calm_line_now_and_then(stand: Stand) -> None:
@@ -139,5 +139,5 @@ def test_on_a_terminal_one_live_line(tmp_path: Path) -> None:
     stand.write(TEST)
     stand.progress.follow()
     stand.progress.done()
-    assert stand.lines[-1].endswith("contract: 1 tests, 0 requests, 0 findings so far, 0 s")
+    assert stand.lines[-1].endswith("contract: 1 test, 0 requests, 0 findings so far, 0 s")
     stand.progress.stop()  # stopping again is allowed
