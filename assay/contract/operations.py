@@ -36,7 +36,7 @@ class Row:
 
     ``path`` is how its path in the document ends, ``needs`` maps its path parameters to the resources that they
     name, ``writes`` is the resource that it creates, changes or removes. ``also`` and ``gone`` map statuses, each
-    with the reason, that a lawful target may answer a valid request with beside its success: at any time, or once
+    with the reason, that a conforming target may answer a valid request with beside its success: at any time, or once
     the resource was deleted.
     """
 

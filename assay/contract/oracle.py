@@ -11,6 +11,7 @@ import codecs
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -126,7 +127,7 @@ class Oracle:
                 yield Reason(Source.CONTRADICTION, contradiction.id, _SPEC + unclear.location, contradiction.summary)
 
     def _judge_update(self, patch: Spec, before: Spec | None) -> Iterator[Reason]:
-        """Rules hold for the merged spec. How it is merged the document does not say: what all lawful ways of
+        """Rules hold for the merged spec. How it is merged the document does not say: what all conforming ways of
         merging agree on is decided, the rest is open."""
         if before is None:
             for reason in self._judge_spec(patch, Kind.UPDATE):
@@ -179,7 +180,7 @@ def _same_id_otherwise_spelt(reason: Reason) -> Reason:
 
 
 def _merges(before: Spec, patch: Spec) -> Iterable[Spec]:
-    """The merged spec under every lawful reading: deep or section-wise, null ignored or clearing."""
+    """The merged spec under every reading that conforms: deep or section-wise, null ignored or clearing."""
     yield _deep(before, patch, clearing=False)
     yield _deep(before, patch, clearing=True)
     yield {**before, **{key: value for key, value in patch.items() if value is not None}}
@@ -235,8 +236,8 @@ def _refuse(literal: str) -> Json:
 def _object(pairs: list[tuple[str, Json]], repeated: list[str]) -> dict[str, Json]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        seen: set[str] = set()
-        repeated.extend(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        counts = Counter(key for key, _ in pairs)
+        repeated.extend(key for key, count in counts.items() if count > 1)
     return value
 
 

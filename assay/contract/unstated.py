@@ -3,7 +3,7 @@
 The contract often says no more than "a string". A target that also wants a DNS label there is stricter than its
 contract (a gap), and one that looks the named secret up and does not find it is not wrong at all. So an accepted
 request states what it takes for granted: that an unusual value is fine, or that a named thing exists. Plain values
-are those that no lawful server has a reason to refuse beyond the contract.
+are those that no conforming server has a reason to refuse beyond the contract.
 
 One walk over the body gives both. The tree of nodes is compiled once into places that hold everything the walk
 needs, reasons included: the walk is a quarter of the oracle's time, and was half of it when it looked things up.
@@ -107,7 +107,7 @@ class Unstated:
         self._root = _compile(node, prefix)
 
     def questions_and_assumptions(self, body: Json) -> tuple[list[Reason], list[Reason]]:
-        """What the document does not decide about ``body`` (whether a lawful server accepts it is open), and what
+        """What the document does not decide about ``body`` (whether a conforming server accepts it is open), and what
         an acceptance takes for granted: that an unusual value is fine, or that a named thing exists."""
         questions: list[Reason] = []
         assumed: list[Reason] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from zlib import crc32
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -177,36 +177,36 @@ def broken_bodies(oracle: Oracle, operation: str, bodies: SearchStrategy[Any]) -
     The oracle refuses every one for that place alone. Shrinks to the body that holds little but the broken place.
     """
     judge = Judge(oracle, operation)
-    every = _probes(judge.node)
+    every = _keyword_values(judge.node)
 
     def wrong(body: Json, code: int) -> Broken | None:
         """The first violation from ``code`` on whose place is filled and that breaks nothing else too."""
         filled = set(pointers.keys(body))
         for step in range(len(every)):
-            pointer, place, probe = every[(code + step) % len(every)]
+            pointer, place, candidate = every[(code + step) % len(every)]
             if pointer not in filled:
                 continue
-            found = pointers.put(body, place, probe.value)
-            subject = Subject(Source.SCHEMA, probe.keyword, "/body" + place)
+            found = pointers.put(body, place, candidate.value)
+            subject = Subject(Source.SCHEMA, candidate.keyword, "/body" + place)
             expectation = judge.expect(found)
             if expectation.outcome is Outcome.REJECT and subject.decides(expectation.reasons):
                 return found, subject
         return None
 
     found = st.builds(wrong, bodies, st.integers(0, len(every) - 1))
-    return found.filter(lambda item: item is not None)  # type: ignore[return-value]
+    return cast("SearchStrategy[Broken]", found.filter(lambda item: item is not None))
 
 
-def _probes(root: Node) -> list[tuple[str, str, KeywordValue]]:
-    """Every violation of every keyword: the node's pointer, the place that is changed, the probe.
+def _keyword_values(root: Node) -> list[tuple[str, str, KeywordValue]]:
+    """Every violation of every keyword: the node's pointer, the place that is changed, the candidate.
 
     One list for all bodies, so that a choice stays the same choice while a body shrinks around it; in an order that
     mixes keywords, because the first one from a random place on is taken, and a node's first one is always its type.
     """
     found = [
-        (node.pointer, f"{node.pointer}/{probe.name}" if probe.name else node.pointer, probe)
+        (node.pointer, f"{node.pointer}/{candidate.name}" if candidate.name else node.pointer, candidate)
         for node in root.walk()
         if node.pointer
-        for probe in violations(node)
+        for candidate in violations(node)
     ]
     return sorted(found, key=lambda item: crc32(f"{item[1]} {item[2].keyword} {item[2].variant}".encode()))

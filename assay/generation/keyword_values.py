@@ -45,7 +45,7 @@ _BAD_FORMATS: Final[Mapping[str, str]] = {
 
 
 def violations(node: Node) -> Iterator[KeywordValue]:
-    """Yield the probes that break exactly one keyword of ``node`` (whether they do is the oracle's to say)."""
+    """Yield the candidates that break exactly one keyword of ``node`` (whether they do is the oracle's to say)."""
     for variant, value in _OTHER_TYPES.get(node.type, ()):
         yield KeywordValue("type", value, variant)
     if not node.nullable:

@@ -14,7 +14,7 @@ from assay.generation.keyword_values import UNKNOWN
 from assay.generation.samples import PLAIN_SPEC
 
 Value = str | Absent
-KeywordValue = tuple[str, Side, str, Value]  # keyword, side, variant, value
+ParameterValue = tuple[str, Side, str, Value]  # keyword, side, variant, value
 
 # The ways RFC 3339 writes one moment: in UTC, with fractions of a second, with an offset.
 _MOMENTS: Final = (
@@ -30,15 +30,15 @@ def parameter_cases(oracle: Oracle, name: str) -> CaseList:
     operation = oracle.contract.operations[name]
     return CaseList(
         tuple(
-            _case(operation, parameter, probe)
+            _case(operation, parameter, tested)
             for parameter in operation.parameters
             if parameter.where in {"path", "query"}
-            for probe in _probes(parameter)
+            for tested in _values(parameter)
         )
     )
 
 
-def _probes(parameter: Parameter) -> Iterator[KeywordValue]:
+def _values(parameter: Parameter) -> Iterator[ParameterValue]:
     if parameter.required and parameter.where == "query":
         yield "required", REJECT, "", ABSENT
     schema = parameter.schema
@@ -61,7 +61,7 @@ def _probes(parameter: Parameter) -> Iterator[KeywordValue]:
         yield "required", ACCEPT, "absent", ABSENT
 
 
-def _list(item: Json) -> Iterator[KeywordValue]:
+def _list(item: Json) -> Iterator[ParameterValue]:
     yield from _enum(item)
     members = [str(member) for member in item.get("enum", ())]
     if len(members) > 1:
@@ -70,13 +70,13 @@ def _list(item: Json) -> Iterator[KeywordValue]:
         yield "enum", REJECT, "beside-" + slug(members[0]), f"{members[0]},{UNKNOWN}"
 
 
-def _enum(schema: Json) -> Iterator[KeywordValue]:
+def _enum(schema: Json) -> Iterator[ParameterValue]:
     yield "enum", REJECT, "", UNKNOWN
     for member in schema.get("enum", ()):
         yield "enum", ACCEPT, slug(str(member)), str(member)
 
 
-def _integer(schema: Json) -> Iterator[KeywordValue]:
+def _integer(schema: Json) -> Iterator[ParameterValue]:
     yield "type", REJECT, "text", "many"
     yield "type", REJECT, "fraction", "1.5"
     for keyword, beyond in (("minimum", -1), ("maximum", 1)):
@@ -86,8 +86,8 @@ def _integer(schema: Json) -> Iterator[KeywordValue]:
             yield keyword, ACCEPT, "", str(bound)
 
 
-def _case(operation: Operation, parameter: Parameter, probe: KeywordValue) -> PlannedCase:
-    keyword, side, variant, value = probe
+def _case(operation: Operation, parameter: Parameter, tested: ParameterValue) -> PlannedCase:
+    keyword, side, variant, value = tested
     query: dict[str, Value] = {}
     if parameter.where == "query":
         query[parameter.name] = value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from hypothesis.strategies import SearchStrategy
 
@@ -62,7 +62,7 @@ def varied(oracle: Oracle, rule: Rule, operation: str, side: Side) -> SearchStra
         found = _one(oracle, rule, operation, side, Case("varied", fragment)).cases
         return found[0] if found else None
 
-    return fragments.map(case).filter(lambda item: item is not None)  # type: ignore[return-value]
+    return cast("SearchStrategy[PlannedCase]", fragments.map(case).filter(lambda item: item is not None))
 
 
 def _one(oracle: Oracle, rule: Rule, operation: str, side: Side, case: Case) -> CaseList:

@@ -1,4 +1,4 @@
-"""Plain values for every field: what no lawful server has a reason to refuse.
+"""Plain values for every field: what no conforming server has a reason to refuse.
 
 A field that the document leaves at "a string" gets text in the shape such a thing usually has (a path, a DNS label,
 a URL), chosen by where it stands; every other value follows from its type, enumeration, bounds, format or pattern,

@@ -59,57 +59,56 @@ def schema_cases(oracle: Oracle, operation: str) -> CaseList:
 def body_cases(oracle: Oracle, operation: str) -> CaseList:
     """The cases of a creation's or an update's body; see ``schema_cases``."""
     bases = BaseRequests(Judge(oracle, operation))
-    cases: list[PlannedCase] = []
-    excluded: list[Excluded] = []
-    for node in bases.judge.node.walk():
-        for case in _of_node(bases, node):
-            (cases if isinstance(case, PlannedCase) else excluded).append(case)  # type: ignore[arg-type]
+    found = [item for node in bases.judge.node.walk() for item in _of_node(bases, node)]
     if oracle.contract.operations[operation].body_required:
-        cases.append(_without_body(operation))
-    return CaseList(tuple(cases), tuple(excluded))
+        found.append(_without_body(operation))
+    return CaseList(
+        tuple(item for item in found if isinstance(item, PlannedCase)),
+        tuple(item for item in found if isinstance(item, Excluded)),
+    )
 
 
 def _of_node(bases: BaseRequests, node: Node) -> Iterator[PlannedCase | Excluded]:
-    for probe in violations(node):
-        yield _refused(bases, node, probe)
+    for candidate in violations(node):
+        yield _refused(bases, node, candidate)
     for alternatives in _alternatives(boundaries(node)):
         accepted = _accepted(bases, node, alternatives)
         yield accepted
         yield from _on_the_bound(bases, node, alternatives, accepted)
 
 
-def _alternatives(probes: Iterator[KeywordValue]) -> list[list[KeywordValue]]:
+def _alternatives(candidates: Iterator[KeywordValue]) -> list[list[KeywordValue]]:
     """Probes for the same keyword, variant and place are alternatives: one of them becomes the case."""
     grouped: dict[tuple[str, str, str], list[KeywordValue]] = {}
-    for probe in probes:
-        grouped.setdefault((probe.keyword, probe.variant, probe.name), []).append(probe)
+    for candidate in candidates:
+        grouped.setdefault((candidate.keyword, candidate.variant, candidate.name), []).append(candidate)
     return list(grouped.values())
 
 
-def _refused(bases: BaseRequests, node: Node, probe: KeywordValue) -> PlannedCase | Excluded:
-    place, case_id = _place(node, probe), _id(bases, node, probe, REJECT)
-    subject = Subject(Source.SCHEMA, probe.keyword, "/body" + place)
-    body = bases.refused(place, probe.value, subject)
+def _refused(bases: BaseRequests, node: Node, candidate: KeywordValue) -> PlannedCase | Excluded:
+    place, case_id = _place(node, candidate), _id(bases, node, candidate, REJECT)
+    subject = Subject(Source.SCHEMA, candidate.keyword, "/body" + place)
+    body = bases.refused(place, candidate.value, subject)
     if body is ABSENT:
-        return Excluded(case_id, "nothing breaks this keyword alone: " + _why_not(bases, place, probe))
-    return _case(bases, case_id, REJECT, probe, place, subject, body)
+        return Excluded(case_id, "nothing breaks this keyword alone: " + _why_not(bases, place, candidate))
+    return _case(bases, case_id, REJECT, candidate, place, subject, body)
 
 
 def _accepted(bases: BaseRequests, node: Node, alternatives: list[KeywordValue]) -> PlannedCase | Excluded:
-    probe = alternatives[0]
-    place, case_id = _place(node, probe), _id(bases, node, probe, ACCEPT)
-    unwanted = _UNWANTED.get(probe.keyword, {}).get(place)
+    candidate = alternatives[0]
+    place, case_id = _place(node, candidate), _id(bases, node, candidate, ACCEPT)
+    unwanted = _UNWANTED.get(candidate.keyword, {}).get(place)
     if unwanted is not None:
         return Excluded(case_id, unwanted)
     if place in _GIVEN:
-        alternatives = [replace(probe, value=pointers.get(plain_body(bases.judge.kind), place))]
-    found = [(probe, *bases.accepted(place, probe.value)) for probe in alternatives]
+        alternatives = [replace(candidate, value=pointers.get(plain_body(bases.judge.kind), place))]
+    found = [(candidate, *bases.accepted(place, candidate.value)) for candidate in alternatives]
     possible = [item for item in found if item[1] is not None]
     if not possible:
         return Excluded(case_id, "; ".join(found[0][2]))
-    probe, body, assumed = min(possible, key=lambda item: len(item[2]))
-    subject = Subject(Source.SCHEMA, probe.keyword, "/body" + place)
-    return _case(bases, case_id, ACCEPT, probe, place, subject, body, assumed)
+    candidate, body, assumed = min(possible, key=lambda item: len(item[2]))
+    subject = Subject(Source.SCHEMA, candidate.keyword, "/body" + place)
+    return _case(bases, case_id, ACCEPT, candidate, place, subject, body, assumed)
 
 
 def _on_the_bound(
@@ -119,10 +118,12 @@ def _on_the_bound(
     if alternatives[0].keyword not in {"minLength", "maxLength"} or not isinstance(accepted, PlannedCase):
         return
     if not accepted.assumed:
-        bound = [probe for probe in alternatives if len(str(probe.value)) == node.bounds[probe.keyword]]
+        bound = [
+            candidate for candidate in alternatives if len(str(candidate.value)) == node.bounds[candidate.keyword]
+        ]
         shown = pointers.get(accepted.body, _place(node, alternatives[0]))
         if bound and len(str(shown)) != node.bounds[bound[0].keyword]:
-            odd = _accepted(bases, node, [replace(probe, variant="on-the-bound") for probe in bound])
+            odd = _accepted(bases, node, [replace(candidate, variant="on-the-bound") for candidate in bound])
             if isinstance(odd, PlannedCase):
                 yield odd
 
@@ -131,7 +132,7 @@ def _case(
     bases: BaseRequests,
     case_id: str,
     side: Side,
-    probe: KeywordValue,
+    candidate: KeywordValue,
     place: str,
     subject: Subject,
     body: Json,
@@ -141,7 +142,7 @@ def _case(
         id=case_id,
         operation=bases.judge.operation,
         side=side,
-        title=f"{pointers.dotted(place)}: {_told(probe)} ({probe.keyword})",
+        title=f"{pointers.dotted(place)}: {_described(candidate)} ({candidate.keyword})",
         reason=subject,
         body=body,
         before=PLAIN_SPEC if bases.judge.kind is Kind.UPDATE else None,
@@ -149,22 +150,23 @@ def _case(
     )
 
 
-def _place(node: Node, probe: KeywordValue) -> str:
-    return f"{node.pointer}/{probe.name}" if probe.name else node.pointer
+def _place(node: Node, candidate: KeywordValue) -> str:
+    return f"{node.pointer}/{candidate.name}" if candidate.name else node.pointer
 
 
-def _id(bases: BaseRequests, node: Node, probe: KeywordValue, side: Side) -> str:
+def _id(bases: BaseRequests, node: Node, candidate: KeywordValue, side: Side) -> str:
     """``schema/create/spec.ports.*.container/minimum/reject``; a variant stands after the side."""
-    variant = f"-{slug(probe.variant)}" if probe.variant else ""
-    return f"schema/{bases.judge.operation}/{pointers.dotted(_place(node, probe))}/{probe.keyword}/{side}{variant}"
+    variant = f"-{slug(candidate.variant)}" if candidate.variant else ""
+    place = pointers.dotted(_place(node, candidate))
+    return f"schema/{bases.judge.operation}/{place}/{candidate.keyword}/{side}{variant}"
 
 
-def _told(probe: KeywordValue) -> str:
-    return "left out" if probe.value is ABSENT else repr(probe.value)[:60]
+def _described(candidate: KeywordValue) -> str:
+    return "left out" if candidate.value is ABSENT else repr(candidate.value)[:60]
 
 
-def _why_not(bases: BaseRequests, place: str, probe: KeywordValue) -> str:
-    _, reasons = bases.accepted(place, probe.value)
+def _why_not(bases: BaseRequests, place: str, candidate: KeywordValue) -> str:
+    _, reasons = bases.accepted(place, candidate.value)
     return "; ".join(reasons) or "it is accepted"
 
 
