@@ -7,7 +7,7 @@ from typing import Any
 
 from assay.contract.documents import load
 from assay.load.context import Workload
-from assay.load.prepared import Skip
+from assay.load.call import Skip
 from assay.load.scenario import Base, load_scenario
 
 FULL = Skip("create_inference1", "budget: max_live")
