@@ -131,6 +131,20 @@ def is_clock_of_another(target: ast.expr) -> bool:
     return not (isinstance(target.value, ast.Name) and target.value.id == "self")
 
 
+def stopwatches(tree: ast.Module) -> Iterator[int]:
+    """Lines that assert how long something took, or how much was done meanwhile."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert) and any(
+            isinstance(inner, ast.BinOp) and reads_time(inner) for inner in ast.walk(node)
+        ):
+            yield node.lineno
+
+
+def reads_time(node: ast.AST) -> bool:
+    """Whether ``node`` asks the machine how late it is; a clock of the test's own may be asked."""
+    return any(ast.unparse(inner) in {"time.monotonic", "time.perf_counter"} for inner in ast.walk(node))
+
+
 def named(tree: ast.Module, name: str) -> bool:
     return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
 
@@ -159,6 +173,13 @@ def test_no_two_classes_share_a_name() -> None:
 
 def test_time_is_handed_in() -> None:
     assert not {name for name, tree in modules().items() if list(patched_clocks(tree))}
+
+
+def test_no_test_asserts_how_long_something_took() -> None:
+    """On a crowded machine that fails for no fault of ours; `make bench` is where speed is judged."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    assert len(files) > 100
+    assert not {file: lines for file in files if (lines := list(stopwatches(ast.parse(file.read_bytes()))))}
 
 
 def test_nothing_process_wide_remembers_a_target() -> None:
@@ -215,6 +236,12 @@ def test_only_scenarios_may_share_the_name_of_a_plug_in() -> None:
 def test_a_patched_clock_is_found() -> None:
     tree = ast.parse("self.time = x\nmodule.time = x\nother.module.sleep = y\ntime.monotonic = z\nlocal = time")
     assert list(patched_clocks(tree)) == [2, 3, 4]
+
+
+def test_a_stopwatch_is_found() -> None:
+    took, longer = "assert time.monotonic() - began < 2", "assert 1 < time.perf_counter() - began"
+    ours, patience = "assert clock.monotonic() - began == 3", "assert time.monotonic() < deadline"
+    assert list(stopwatches(ast.parse("\n".join([took, longer, ours, patience])))) == [1, 2]
 
 
 def test_a_memory_per_target_is_found() -> None:
