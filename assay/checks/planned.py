@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Final
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -12,9 +13,11 @@ from hypothesis.strategies import SearchStrategy
 from assay.checks import batches
 from assay.checks.exchange import Exchange
 from assay.checks.generation_lock import generating, sending
+from assay.checks.resources import find_id, listed_resources
 from assay.checks.settling import after_update
 from assay.checks.shared_fixture import SharedFixture
 from assay.checks.target import LiveWorkload, TargetUnderTest
+from assay.contract.documents import Operation
 from assay.contract.operations import Kind
 from assay.generation.cases import ACCEPT, PlannedCase, TargetIds, overlay
 
@@ -145,14 +148,29 @@ def _plain_workload(target: TargetUnderTest, test: str) -> AbstractContextManage
     return target.workload(test)
 
 
+# What a request for something that the target did not list may be answered.
+_UNKNOWN: Final = frozenset({404, 410})
 _PLAIN: Final = SharedFixture(_plain_workload)
+
+
+def _ids(target: TargetUnderTest, test: str, operation: Operation, workload: LiveWorkload) -> dict[str, str]:
+    """Ids by resource: the workload's, and those that an operation lists for it; looked for once."""
+    ids = {target.contract.main_resource: workload.id}
+    for resource in listed_resources(target.contract, operation):
+        key = ("id", resource, workload.id)
+        found = target.state.keep(key, partial(find_id, target, test, resource, dict(ids)))
+        if found is not None:
+            ids[resource] = found
+    return ids
 
 
 def _send(target: TargetUnderTest, test: str, case: PlannedCase, workload: LiveWorkload) -> Exchange:
     operation = target.contract.operations[case.operation]
-    ids = TargetIds(target.project, target.cluster, {"workload": workload.id})
-    request = case.build(operation, ids, workload.name)
+    found = _ids(target, test, operation, workload)
+    request = case.build(operation, TargetIds(target.project, target.cluster, found), workload.name)
     also = frozenset(operation.row.also) if operation.kind is Kind.MEASURE else frozenset()
+    if any(resource not in found for resource in listed_resources(target.contract, operation)):
+        also |= _UNKNOWN
     exchange = target.send(
         request, test=test, before=workload.spec, focus=(batches.focus(case),), also=also, setup=(workload.created,)
     )

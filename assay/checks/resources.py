@@ -12,7 +12,7 @@ from uuid import uuid4
 from assay.checks.target import TargetUnderTest
 from assay.client.exchange import Answer
 from assay.client.polling import look_until
-from assay.contract.documents import Operation
+from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Resource
 from assay.contract.request import ABSENT, Expectation, Json, Outcome, Request
 from assay.generation.cases import plain_query
@@ -48,6 +48,13 @@ def known_ids(
         if name not in ids:
             ids[name] = find_id(target, test, name, ids, patience=patience) or str(uuid4())
     return ids
+
+
+def listed_resources(contract: Contract, operation: Operation) -> list[str]:
+    """The resources on its path that an operation of the contract lists; such ids are known, or do not exist."""
+    main = contract.main_resource
+    needed = [name for name in operation.needs.values() if name != main]
+    return [name for name in needed if contract.resources[name].operation is not None]
 
 
 def find_id(

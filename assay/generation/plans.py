@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from hypothesis.strategies import SearchStrategy
@@ -31,7 +31,7 @@ class Variation:
     """Further fragments of one side of a rule, which Hypothesis draws and shrinks."""
 
     id: str
-    cases: SearchStrategy[PlannedCase]
+    cases: SearchStrategy[PlannedCase] = field(repr=False)  # Hypothesis would parse source to describe it
 
 
 @dataclass(frozen=True, slots=True)

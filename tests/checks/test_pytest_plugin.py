@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def broken() -> Iterator[Embedded]:
 def contract_tests(folder: Path, *arguments: str, plane: Embedded, **more: str) -> subprocess.CompletedProcess[str]:
     """``pytest contract_tests`` as a user types it, in another folder."""
     tests = str(folders.top("contract_tests"))
-    env = {**environment(folder, plane), **more, "PYTHONPATH": str(Path(tests).parent)}
+    env = {**environment(folder, plane), **more, "PYTHONPATH": f"{Path(tests).parent}{os.pathsep}{folder}"}
     command = [sys.executable, "-m", "pytest", tests, "-q", *arguments]
     return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=240)
 
@@ -113,3 +114,40 @@ def test_settings_that_are_missing(tmp_path: Path, broken: Embedded) -> None:
     said = done.stdout + done.stderr
     assert "a target needs --project" in said
     assert "Traceback" not in said
+
+
+GUARD = """
+import ast
+import os
+import threading
+from pathlib import Path
+
+from assay.checks.generation_lock import has_turn
+
+parse = ast.parse
+
+
+def guarded(*args, **options):
+    if not has_turn() and any(thread.name.startswith("assay") for thread in threading.enumerate()):
+        with Path(os.environ["PARSED"]).open("a") as file:
+            file.write(f"{threading.current_thread().name}\\n")
+    with Path(os.environ["PARSED"]).with_suffix(".count").open("a") as file:
+        file.write(".")
+    return parse(*args, **options)
+
+
+ast.parse = guarded
+"""
+
+
+def test_nobody_parses_source_out_of_turn(tmp_path: Path, broken: Embedded) -> None:
+    """CPython 3.11 cannot parse in two threads at once (see generation_lock): generating and reports take turns."""
+    (tmp_path / "parse_guard.py").write_text(GUARD)
+    parsed = tmp_path / "parsed"
+    only = ["variations/compute", f"rules/{RULE}[create", "schemathesis/fuzzing/create", "schemathesis/stateful"]
+    arguments = [f"--only={prefix}" for prefix in only]
+    arguments += ["-p", "parse_guard", f"--alluredir={tmp_path / 'allure'}", *place(broken)]
+    done = contract_tests(tmp_path, *arguments, plane=broken, PARSED=str(parsed), ASSAY_MAX_GPU_DEVICES="4")
+    assert " failed" in done.stdout, done.stdout + done.stderr
+    assert len(parsed.with_suffix(".count").read_text()) > 10
+    assert not parsed.exists(), parsed.read_text()

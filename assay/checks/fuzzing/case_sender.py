@@ -15,7 +15,7 @@ from assay.checks.fuzzing.fitting import Fitter, carries_a_project, repair
 from assay.checks.fuzzing.schemathesis_internals import AnyCase, is_valid
 from assay.checks.fuzzing.translate import to_request, to_response
 from assay.checks.fuzzing.treatment import deviations
-from assay.checks.resources import POD_PATIENCE, find_id
+from assay.checks.resources import POD_PATIENCE, find_id, listed_resources
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
 from assay.client.exchange import Answer
 from assay.contract.documents import Operation
@@ -117,7 +117,7 @@ class CaseSender:
 
     def _send(self, request: Request) -> Exchange:
         live = self._workload
-        if live is not None and self.target.contract.main_id_in(request) != live.id:
+        if live is not None and not {live.id, *self._below.values()} & {*request.path.values()}:
             live = None
         exchange = self.target.send(
             request,
@@ -133,9 +133,11 @@ class CaseSender:
         return exchange
 
     def _expect(self, request: Request, live: LiveWorkload | None) -> Expectation:
-        existing = Existing.of(
-            workload=[live.id] if live else [], project=[self.target.project], cluster=[self.target.cluster]
-        )
+        contract = self.target.contract
+        listed = listed_resources(contract, self.operation)
+        below = {name: [self._below[name]] if live and name in self._below else [] for name in listed}
+        main = {contract.main_resource: [live.id] if live else []}
+        existing = Existing.of(project=[self.target.project], cluster=[self.target.cluster], **main, **below)
         return expect(self.target, request, live.spec if live else None, existing)
 
     def _verify(self, case: AnyCase, exchange: Exchange) -> None:

@@ -36,6 +36,9 @@ _DELETED: Final = Expectation(
     Outcome.OPEN,
     (Reason(Source.SILENCE, "deleted", "/path/workloadId", "deletion may be at once or asynchronous"),),
 )
+_BELOW: Final = Expectation(
+    Outcome.OPEN, (Reason(Source.SILENCE, "below", "/path", "whose it is, and whether it still is, is not known"),)
+)
 # No answer at all is a finding by itself; the machine only needs something that feeds no further step.
 _NOTHING: Final = Answer(status=599)
 
@@ -120,6 +123,8 @@ class StatefulScenario:
             return stated
         if workload_id in self._deleted:
             return _DELETED
+        if not workload_id and request.path:
+            return _BELOW
         if self._target.contract.operations[request.operation].kind is Kind.UPDATE and self._spec is None:
             why = "how the earlier update was merged is not known"
             return Expectation(Outcome.OPEN, (Reason(Source.SILENCE, "merged-spec", "/body/spec", why),))
