@@ -13,7 +13,7 @@ import ipaddress
 import ssl
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import unquote, urlsplit
@@ -28,13 +28,15 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class HttpProxy:
-    """A proxy that forwards http:// and tunnels https:// (CONNECT). ``url`` may hold a password: show ``address``."""
+    """A proxy that forwards http:// and tunnels https:// (CONNECT). ``secure``: it is spoken to by TLS.
 
-    url: str
-    secure: bool  # it is spoken to by TLS
+    ``authorization`` is the value of Proxy-Authorization, a secret.
+    """
+
+    secure: bool
     host: str
     port: int
-    authorization: str | None  # the value of Proxy-Authorization
+    authorization: str | None = field(default=None, repr=False)
 
     @property
     def address(self) -> str:
@@ -121,9 +123,7 @@ def find_proxy(tls: bool, host: str, port: int, given: Mapping[str, str] | None 
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = f"Basic {base64.b64encode(pair.encode()).decode()}"
-    return HttpProxy(
-        parts.geturl(), parts.scheme == "https", parts.hostname, parts.port or _PORTS[parts.scheme], authorization
-    )
+    return HttpProxy(parts.scheme == "https", parts.hostname, parts.port or _PORTS[parts.scheme], authorization)
 
 
 def _exempts(entry: str, host: str, port: int) -> bool:

@@ -91,10 +91,11 @@ def test_no_proxy_for_addresses(host: str, no_proxy: str, direct: bool) -> None:
 
 def test_which_proxy_is_taken() -> None:
     given = {"http": "one:3128", "https": "http://us%40er:pa%3Ass@two", "all": "http://three:1"}
-    assert find_proxy(False, "h", 80, given) == HttpProxy("http://one:3128", False, "one", 3128, None)
+    assert find_proxy(False, "h", 80, given) == HttpProxy(False, "one", 3128)
     found = find_proxy(True, "h", 443, given)
     assert found is not None
     assert (found.address, found.authorization) == ("two:80", "Basic dXNAZXI6cGE6c3M=")
+    assert "dXNAZXI6cGE6c3M=" not in repr(found)
     assert find_proxy(True, "h", 443, {"all": "http://three:1"}) is not None
     assert find_proxy(True, "h", 443, {"http": "http://one"}) is None
     assert find_proxy(False, "localhost", 80, given) is None

@@ -178,6 +178,10 @@ def test_two_workers_elsewhere_do_the_run(field: Field) -> None:
     assert all(len(ledger.workloads) >= 12 for ledger in own)
     known = field.ledger("master").workloads.keys()
     assert known == own[0].workloads.keys() | own[1].workloads.keys()
+    # What the workers have used of the run's limits is known where the verdict is written.
+    used = {limit["name"]: limit["used"] for limit in field.verdict()["resources"]["limits"]}
+    assert used["max_creates"] == len(known)
+    assert used["max_requests"] >= 120 + len(known)
 
 
 def test_a_killed_worker_costs_the_verdict_and_leaves_nothing(field: Field) -> None:
