@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from assay.contract.documents import load
-from assay.load.context import Workload
 from assay.load.call import Skip
+from assay.load.context import Workload
 from assay.load.scenario import Base, load_scenario
 
 FULL = Skip("create_inference1", "budget: max_live")
