@@ -14,7 +14,6 @@ from assay.client.delivery import MAIN, OUTSIDER, Delivery
 from assay.client.exchange import NOT_JSON, Answer, NoAnswer
 from assay.client.ledger import Entry, LedgerWriter, State
 from assay.client.polling import growing, wait_until
-from assay.contract.request import Request
 from assay.errors import AssayError, ReportError
 
 _IN_FLIGHT: Final = 8
@@ -218,7 +217,9 @@ class Remover:
         """Ask for the deletion or, once it was agreed to, look whether it is done."""
         if not work.taken:
             self._ledger.delete_sent(work.id)
-        request = Request("read" if work.taken else "delete", path={"workloadId": work.id})
+        contract = self._delivery.contract
+        operation = contract.reading if work.taken else contract.deletion
+        request = operation.request({contract.main_resource: work.id})
         try:
             return self._delivery.send(request, auth=work.identities[0], cleaning=True)
         except ReportError:

@@ -121,7 +121,7 @@ class Session:
             return self._create(
                 body, gpus, auth, lambda: self._delivery.send(request, auth=auth, headers=headers, admitted=True)
             )
-        if operation.kind is Kind.DELETE:
+        if operation is self.contract.deletion:
             return self._delete(request, auth, headers, cleaning)
         outcome = self._delivery.send(request, auth=auth, headers=headers, cleaning=cleaning)
         if operation is self.contract.reading and isinstance(outcome, Answer) and outcome.status == 404:
@@ -320,7 +320,7 @@ class Session:
             self.ledger.created(pending.name, workload_id, by=pending.by)
             self.ledger.lost(pending.name)  # another one may still come
             self.ledger.delete_sent(workload_id)
-            request = Request("delete", path={"workloadId": workload_id})
+            request = self.contract.deletion.request({self.contract.main_resource: workload_id})
             answer = self._delivery.send(request, auth=pending.by, cleaning=True)
             if isinstance(answer, Answer) and answer.status < 300:
                 self.ledger.delete_taken(workload_id)
@@ -335,7 +335,7 @@ class Session:
     def _delete(
         self, request: Request, auth: str | None, headers: Mapping[str, str] | None, cleaning: bool
     ) -> Answer | NoAnswer:
-        workload_id = request.path["workloadId"]
+        workload_id = str(self.contract.main_id_in(request))
         ours = self.holds(workload_id)
         if ours:
             self.ledger.delete_sent(workload_id)

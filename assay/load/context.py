@@ -11,7 +11,6 @@ from assay.client.creation import Pending, is_doubtful
 from assay.client.exchange import Answer, NoAnswer, to_wire
 from assay.client.polling import wait_until
 from assay.client.session import Session
-from assay.contract.operations import Kind
 from assay.contract.request import ABSENT, Request
 from assay.errors import AssayError, InconclusiveError
 from assay.generation.samples import PLAIN_IMAGE
@@ -60,8 +59,7 @@ class ScenarioContext:
         self._discarded: deque[Workload] = deque()
         self._lost: deque[Pending] = deque()
         self._pods: list[tuple[Workload, str]] = []
-        self._creation = session.contract.of_kind(Kind.CREATE)[0].name
-        self._reading = session.contract.of_kind(Kind.READ)[0].name
+        self._creation = session.contract.creation.name
         self._expect = {
             name: frozenset(status for status in operation.responses if 200 <= status < 300)
             for name, operation in session.contract.operations.items()
@@ -201,7 +199,8 @@ class ScenarioContext:
 
         Gone is what answers 404, or what was deleted and is no longer on its way: records may outlive a deletion.
         """
-        outcome = self.session.send(Request(self._reading, path={"workloadId": workload.id}), cleaning=True)
+        request = self.contract.reading.request({self.contract.main_resource: workload.id})
+        outcome = self.session.send(request, cleaning=True)
         if isinstance(outcome, Answer) and outcome.status == 404:
             return None
         body = outcome.json() if isinstance(outcome, Answer) and outcome.status == 200 else None

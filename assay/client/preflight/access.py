@@ -12,7 +12,6 @@ from assay.client.identity import Credentials, read_claims
 from assay.client.preflight.recognise import error_message, unknown_workload, what_answers
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
 from assay.client.session import Session
-from assay.contract.request import Request
 from assay.errors import AssayError, UsageError
 
 # Two creations that must be refused. The first lacks the spec. A target that looks at the body before it looks at
@@ -160,7 +159,7 @@ class Access:
             "clusterId": cluster or self.session.cluster,
             **extra,
         }
-        return self.session.send(Request("create", body=body), auth=auth)
+        return self.session.send(self.session.contract.creation.request(body=body), auth=auth)
 
 
 def missing_credentials(credentials: Credentials) -> Step | None:
