@@ -147,7 +147,7 @@ def _alive_again() -> Deviation:
     return violation(
         "use-after-delete",
         "/response/body",
-        "a workload that was being deleted is told as if nobody had deleted it",
+        "a workload that was being deleted is shown as if nobody had deleted it",
         "What is deleted stays deleted: it was gone, or said so of itself, before.",
     )
 

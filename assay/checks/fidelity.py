@@ -184,8 +184,8 @@ def altered(wanted: Mapping[str, str], body: Mapping[str, Json], step: str) -> I
             yield violation(
                 f"text-{step}",
                 f"{_VALUES}/{what.replace(' ', '-')}",
-                f"a value is not told as it was {step}: {what}",
-                f"“The value of the environment variable.” Sent {text[:60]!r}, told {str(got)[:60]!r}: "
+                f"a value does not come back as it was {step}: {what}",
+                f"“The value of the environment variable.” Sent {text[:60]!r}, got {str(got)[:60]!r}: "
                 "what was accepted must be what is stored.",
             )
     names = Counter(name for name, _ in seen if isinstance(name, str) and name.startswith("TEXT_"))
@@ -193,6 +193,6 @@ def altered(wanted: Mapping[str, str], body: Mapping[str, Json], step: str) -> I
         yield violation(
             f"entry-once-{step}",
             "/response/body/spec/environmentVariables",
-            f"an environment variable that was {step} once is told twice",
+            f"an environment variable that was {step} once comes back twice",
             "“Set of environment variables to populate into the container”: one that is there twice has two values.",
         )

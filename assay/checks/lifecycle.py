@@ -61,7 +61,7 @@ def same_metadata(before: Mapping[str, Json], exchange: Exchange, step: str) -> 
 def _same(key: str, one: Json, two: Json) -> bool:
     if key == "createdAt":
         first, second = moment(one), moment(two)
-        # Some stores keep whole seconds or microseconds: what is told later may be rounded.
+        # Some stores keep whole seconds or microseconds: what comes later may be rounded.
         return first is not None and second is not None and abs((first - second).total_seconds()) <= 1.0
     return bool(one == two)
 

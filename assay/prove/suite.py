@@ -16,6 +16,7 @@ import pytest
 
 from assay import folders
 from assay.checks.opening import PROFILE
+from assay.checks.pytest_internals import argument_names
 from assay.checks.pytest_plugin import test_id
 from assay.checks.target import TargetUnderTest
 from assay.contract.documents import Contract, Operation
@@ -106,7 +107,13 @@ class _CollectedItems:
 def _test(item: pytest.Item) -> SuiteTest:
     assert isinstance(item, pytest.Function)
     parameters = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-    return SuiteTest(test_id(item), item.obj, parameters, frozenset(item._fixtureinfo.argnames))
+    wants = argument_names(item)
+    unknown = wants - parameters.keys() - {"target", "test"}
+    if unknown:
+        raise InconclusiveError(
+            f"{test_id(item)} takes the fixture {sorted(unknown)[0]}: prove calls tests as functions and has none"
+        )
+    return SuiteTest(test_id(item), item.obj, parameters, wants)
 
 
 def ordered(contract: Contract, defect: Defect, tests: Sequence[SuiteTest], *, near: bool = False) -> list[SuiteTest]:

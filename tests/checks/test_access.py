@@ -1,4 +1,4 @@
-"""Access checks, both ways: silent on a lawful control plane, loud on one that lets the wrong ones in."""
+"""Access checks, both ways: silent on a conforming control plane, loud on one that lets the wrong ones in."""
 
 from __future__ import annotations
 

@@ -93,5 +93,5 @@ def test_an_update_alone_is_judged_too() -> None:
     told = {"spec": {"environmentVariables": [{"name": "TEXT_0", "value": "x"}, {"name": "TEXT_1", "value": 2}]}}
     found = list(fidelity.altered(kept, told, "updated"))
     assert [(item.check, item.summary) for item in found] == [
-        ("text-updated", "a value is not told as it was updated: two")
+        ("text-updated", "a value does not come back as it was updated: two")
     ]

@@ -1,4 +1,4 @@
-"""Metrics checks, both ways: what a lawful control plane may do, and what each broken one is caught with."""
+"""Metrics checks, both ways: what a conforming control plane may do, and what each broken one is caught with."""
 
 from __future__ import annotations
 

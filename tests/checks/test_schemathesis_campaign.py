@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shared(folder: Path) -> Iterator[TargetUnderTest]:
-    """A target on a lawful control plane that deletes slowly and asks for no GPU."""
+    """A target on a conforming control plane that deletes slowly and asks for no GPU."""
     with probing(folder, limits={"max_gpu_devices": 0}, variants=("async-delete-slow",)) as target:
         yield target
 
