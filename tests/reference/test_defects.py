@@ -88,6 +88,11 @@ def test_an_open_door_lets_in_whoever_comes() -> None:
     assert open_.send("DELETE", open_.created("other"), token=None).status == 401
 
 
+def test_a_method_that_no_operation_has_crashes_one_that_is_broken_so() -> None:
+    for harness, status in ((Harness(), 405), (Harness(defects=("crash/read/method",)), 500)):
+        assert harness.send("HEAD", harness.created()).status == status
+
+
 def test_a_lost_update_is_answered_and_not_stored() -> None:
     broken = Harness(defects=("store/update-answered-not-stored",))
     path = broken.created()
