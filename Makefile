@@ -24,10 +24,10 @@ $(STAMP): requirements.lock pyproject.toml
 gate: $(STAMP) ## the CI quality gate on the embedded control plane
 	$(BIN)/assay gate
 
-test: $(STAMP) ## lint, format check, strict types, the project's own tests (6 minutes on two cores)
+test: $(STAMP) ## lint, format check, strict types, the project's own tests
 	@$(MAKE) --no-print-directory --jobs=2 static unit
 
-test-fast: $(STAMP) ## the same without the slow tests: the inner loop (under a minute)
+test-fast: $(STAMP) ## the same without the slow tests: the inner loop
 	@$(MAKE) --no-print-directory --jobs=2 static quick
 
 static: lint types
