@@ -27,6 +27,9 @@ _ASK_AGAIN: Final = 10.0
 # Seconds between two looks at a workload that is being deleted: its slot is soon free again where that is quick (the
 # first second, then the second, then up to four), and a slow target is not asked more often than it can change.
 _LOOKS: Final = (*[0.1] * 10, *[0.25] * 4, *[0.5] * 4, 2.0)
+_LEAVING: Final = ("Deleting", "Terminating")
+"""Phases of a workload that is being deleted: it takes its place on the cluster until they are over."""
+
 _ASKS: Final = growing(0.1, 2.0)
 
 
@@ -283,6 +286,8 @@ def _belongs(name: str, intent: Entry) -> bool:
 
 
 def _is_deleted(answer: Answer) -> bool:
-    """A workload may stay readable after its deletion, as a record with ``deletedAt``."""
+    """A workload may stay readable after its deletion, as a record with ``deletedAt``; a leaving one is not gone."""
     body = answer.json()
-    return body is not NOT_JSON and isinstance(body, dict) and bool(body.get("deletedAt"))
+    if body is NOT_JSON or not isinstance(body, dict):
+        return False
+    return bool(body.get("deletedAt")) and body.get("actualPhase") not in _LEAVING
