@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from typing import Any
@@ -13,6 +14,7 @@ import typer
 from assay.cli import cleanup as command
 from assay.client import cleanup
 from assay.client.clock import VirtualClock
+from assay.client.exchange import Answer
 from assay.client.ledger import Ledger, unfinished_runs
 from assay.client.session import Session
 from assay.client.settings import load_settings
@@ -315,3 +317,13 @@ def test_a_run_that_was_killed_is_mended(
     assert len(plane.workloads) == 3
     assert run_command(configure, yes=True) == 0
     assert plane.workloads == {}
+
+
+@pytest.mark.parametrize(
+    ("phase", "deleted"), [("Deleting", False), ("Terminating", False), ("Deleted", True), (None, True)]
+)
+def test_a_workload_that_is_leaving_takes_its_place_until_it_has_left(phase: str | None, deleted: bool) -> None:
+    record = {"workloadId": "1", "deletedAt": "2026-01-01T00:00:00Z", "actualPhase": phase}
+    assert cleanup._is_deleted(Answer(200, {}, json.dumps(record).encode(), 0.0)) is deleted
+    del record["deletedAt"]
+    assert not cleanup._is_deleted(Answer(200, {}, json.dumps(record).encode(), 0.0))
