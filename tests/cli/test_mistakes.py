@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.conftest import Assay, Said
 
+pytestmark = pytest.mark.slow
+
 CLUSTER = "71f69d83-ba66-4822-adf5-55ce55efd210"
 # Nothing listens there; a mistake must be told before anybody would notice.
 TARGET = ("--base-url", "http://127.0.0.1:9", "--project", "1", "--cluster", CLUSTER)

@@ -19,6 +19,8 @@ from assay.generation.cases import ACCEPT, TargetIds
 from assay.generation.completion import NOWHERE
 from assay.generation.schema_cases import schema_cases
 
+pytestmark = pytest.mark.slow
+
 WORKLOAD: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000002"
 REVISION: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000003"
 ROWS: Final = yaml.safe_load("""

@@ -16,6 +16,8 @@ from assay.contract.rules.base import Broken, Fragment, Rule, Unclear, prune
 from assay.contract.schema import Node, Validator, build
 from assay.generation.rule_variations import VARIATIONS
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = documents.load()
 RULES, CONTRADICTIONS = CONTRACT.rules, CONTRACT.contradictions
 QUICK = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
