@@ -27,10 +27,10 @@ from assay.checks.hostile_requests import (
 )
 from assay.checks.metrics import TYPES, Asked
 from assay.checks.metrics_host import measuring
-from assay.checks.opening import PROFILE
 from assay.checks.shared_fixture import SharedFixture, readable
 from assay.checks.target import TargetUnderTest
 from assay.client.exchange import Wire
+from assay.client.settings import PROFILE
 
 pytestmark = pytest.mark.concurrent
 

@@ -17,7 +17,7 @@ from assay.checks.shared_fixture import end_idle
 from assay.checks.target import TargetUnderTest
 from assay.client.opening import open_session
 from assay.client.session import Session
-from assay.client.settings import Settings, from_env, handed_over, load_settings
+from assay.client.settings import JOURNAL, PROFILE, RUN_ID, Settings, from_env, handed_over, load_settings
 from assay.contract import documents
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
@@ -25,9 +25,6 @@ from assay.findings.journal import FileJournal
 from assay.processes import Parent, heed_interrupts, interrupt
 from assay.reference import embedded
 
-JOURNAL: Final = "ASSAY__JOURNAL"
-RUN_ID: Final = "ASSAY__RUN"
-PROFILE: Final = "ASSAY__PROFILE"
 # An idle fixture keeps a slot, or two; chains of updates keep two more. Of fewer slots than this none can be spared.
 _LEAST_FOR_IDLE: Final = 6
 

@@ -221,6 +221,11 @@ class HandOver(BaseModel):
 HAND_OVER: Final = "ASSAY__SETTINGS"
 """Names the hand-over file. Variables with two underscores belong to assay's own processes, not to users."""
 
+JOURNAL: Final = "ASSAY__JOURNAL"
+RUN_ID: Final = "ASSAY__RUN"
+PROFILE: Final = "ASSAY__PROFILE"
+"""What a command hands to its contract part beside the settings: the journal's file, the run's id, its profile."""
+
 
 def variable(name: str) -> str:
     """The environment variable of a field."""

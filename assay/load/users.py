@@ -27,6 +27,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from assay.client.settings import Settings, load_settings
 from assay.contract.documents import load
 from assay.errors import AssayError, InconclusiveError, SettingsError
+from assay.load.collector import Collector
 from assay.load.context import ScenarioContext
 from assay.load.dispatch import Dispatcher, Lane
 from assay.load.engine import Engine
@@ -35,7 +36,7 @@ from assay.load.latency import Latency
 from assay.load.measures import NotStarted, Timeline
 from assay.load.messages import GivenTarget, Message, decode, encode
 from assay.load.profiles import available
-from assay.load.recorder import Collector, Observations
+from assay.load.recorder import Observations
 from assay.load.runners import listener_of, on_message, send
 from assay.load.scenario import load_scenario
 from assay.load.sleeper import sleeper

@@ -7,16 +7,13 @@ from dataclasses import replace
 from typing import Final
 
 from assay import folders
+from assay.client.settings import JOURNAL, PROFILE, RUN_ID
 from assay.client.usage import read_usage
 from assay.errors import SettingsError
 from assay.load.options import RunFile
 from assay.run import child
 from assay.run.context import RunContext
 from assay.run.plan import modules_with
-
-JOURNAL: Final = "ASSAY__JOURNAL"
-RUN_ID: Final = "ASSAY__RUN"
-PROFILE: Final = "ASSAY__PROFILE"
 
 # pytest's exit codes 0 and 1 are results (all passed, some failed); the others say that it could not run.
 _PYTEST_RESULTS: Final = frozenset({0, 1})
@@ -45,7 +42,7 @@ def contract(run: RunContext) -> None:
         f"--concurrency={settings.concurrency}",
     ]
     arguments += [f"--only={prefix}" for prefix in run.plan.only]
-    run.progress.start("contract", "fuzzing and judging the six operations")
+    run.progress.start("contract", "fuzzing and judging every operation")
     ended = _run_child(run, "contract", arguments)
     if ended.code == _PYTEST_USAGE and _NO_TEST in ended.tail:
         raise SettingsError(
