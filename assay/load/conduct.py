@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
-from typing import Final
 
 import gevent
 
@@ -22,8 +21,6 @@ from assay.load.processes import Processes
 from assay.load.runners import settings_at_hand
 from assay.load.scenario import load_scenario
 from assay.load.search import Bisection, stages_at
-
-_LOST_CLEANUP: Final = 3.0
 
 
 def conduct(file: RunFile) -> int:
@@ -87,7 +84,7 @@ class _Conductor:
             self._problem(error)
         finally:
             # A target that is gone deletes nothing: what is left is in the ledger, for `assay cleanup`.
-            left = processes.finish(_LOST_CLEANUP if self._target_lost else self._file.cleanup_seconds)
+            left = processes.finish(processes.waits.lost_cleanup if self._target_lost else self._file.cleanup_seconds)
             if left:
                 self._journal.write(
                     "note", text=f"{left} workloads of the load part were still being deleted at its end"

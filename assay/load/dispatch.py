@@ -20,15 +20,15 @@ from assay.client.budget import Budget, Limits
 from assay.load.call import PreparedCall, Skip
 from assay.load.client import Failure, RawAnswer, RawTransport
 from assay.load.measures import BUDGET, IN_FLIGHT, STOPPED
+from assay.load.options import WAITS
 from assay.load.recorder import Recorder
 from assay.load.scaling_laws import POSITION
 from assay.load.scenario import Base
 from assay.load.sleeper import sleeper
 
 _LOST_FAILURES: Final = 20
-_LOST_SECONDS: Final = 5.0
-"""A target is lost after this many failures in a row without any answer for this long: a restart behind a load
-balancer is shorter, and one answer of any status resets both."""
+"""A target is lost after this many failures in a row without any answer for ``Waits.target_lost`` seconds; one answer
+of any status resets both."""
 
 _HUNG_TIMEOUTS: Final = 2.5
 """One that accepts connections and lets requests time out may be drowning; it is lost after so many timeouts."""
@@ -49,6 +49,7 @@ class TargetPulse:
     """Whether the target is still there. ``timeout`` bounds one answer, in seconds."""
 
     timeout: float = 10.0
+    silence: float = WAITS.target_lost
     failures: int = 0
     last_answer: float = field(default_factory=time.monotonic)
     last_failure: str = ""
@@ -64,7 +65,7 @@ class TargetPulse:
     def lost(self, now: float) -> str | None:
         """Why the target counts as lost; None while it does not."""
         silent = now - self.last_answer
-        patience = self.timeout * _HUNG_TIMEOUTS if self.last_failure == "timeout" else _LOST_SECONDS
+        patience = self.timeout * _HUNG_TIMEOUTS if self.last_failure == "timeout" else self.silence
         if self.failures < _LOST_FAILURES or silent < patience:
             return None
         return f"no answer for {silent:.0f} s, {self.failures} failures in a row, the last one: {self.last_failure}"

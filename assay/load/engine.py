@@ -18,6 +18,7 @@ from assay.load.context import ScenarioContext
 from assay.load.dispatch import Dispatcher, Lane, Listener, TargetPulse, no_listener
 from assay.load.inputs import specs
 from assay.load.measures import Timeline
+from assay.load.options import WAITS, Waits
 from assay.load.reaper import Reaper
 from assay.load.recorder import Observations, Recorder
 from assay.load.relay import RelayedLedger
@@ -42,12 +43,13 @@ class Engine:
     share.
     """
 
-    def __init__(self, context: ScenarioContext, listener: Listener = no_listener) -> None:
+    def __init__(self, context: ScenarioContext, listener: Listener = no_listener, waits: Waits = WAITS) -> None:
         self.context = context
         self.lane: Lane | None = None
         self.concluded = False  # nothing is left or in doubt, and the ledger says so
         self.deleted = 0
         self._listener = listener
+        self._waits = waits
         self._scenarios: list[Base] = []
         self._background: list[gevent.Greenlet] = []
         self._reaper = Reaper(context)
@@ -88,7 +90,7 @@ class Engine:
         (in seconds) one may wait for its turn and ``timeout`` how long for its answer.
         """
         recorder = Recorder(timeline)
-        pulse = TargetPulse(timeout)
+        pulse = TargetPulse(timeout, self._waits.target_lost)
         self.lane = Lane(
             self.context.transport,
             recorder,

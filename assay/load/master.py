@@ -28,16 +28,13 @@ from assay.load.messages import (
     Report,
     RunStages,
 )
-from assay.load.options import JOIN_SECONDS
+from assay.load.options import JOIN_SECONDS, WAITS
 from assay.load.profiles import Profile, Stage
 from assay.load.progress import Meter, Watch, ignore
 from assay.load.worker import RECOVER_SECONDS, timeline_of
 
 START_DELAY: Final = 0.3
 """Seconds between the order and the start of the stages, so that all processes start together."""
-
-ABSENT_SECONDS: Final = 2.0
-"""Locust forgets a worker for an instant when its users are stopped (in the web UI); a lost one stays away."""
 
 _LOOK_SECONDS: Final = 0.25
 _GRACE: Final = 10.0
@@ -89,7 +86,7 @@ class Master:
         present: Callable[[], set[str]],
         watch: Watch = ignore,
         *,
-        absent_seconds: float = ABSENT_SECONDS,
+        absent_seconds: float = WAITS.absent,
         look_seconds: float = _LOOK_SECONDS,
         now: Callable[[], float] = time.monotonic,
     ) -> None:

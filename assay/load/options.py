@@ -28,6 +28,34 @@ TOLERANCE: Final = 0.10
 """Relative difference that counts as the same: two runs of one build on a busy machine differ by up to 5 %."""
 
 
+_STRICT: Final = {"extra": "forbid"}
+"""A run file (or a set of waits) with a key that nobody knows is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long the processes of a load run wait for each other and for the target, in seconds.
+
+    ``absent``: Locust forgets a worker for an instant when its users are stopped (in the web UI); one that stays away
+    for so long is lost. ``silence``: a worker that hears nothing from its master for so long stops its load, for
+    nobody watches it any more (the master answers every second, and counts a worker as lost after 6 to 7 s).
+    ``last_cleanup``: how long a worker whose master is gone takes to delete what it has created; the ledger has what
+    stays. ``target_lost``: a target is lost when there was no answer for so long and many failures in a row: a
+    restart behind a load balancer is shorter. ``lost_cleanup``: how long the clean-up tries at such a target.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    absent: float = 2.0
+    silence: float = 15.0
+    last_cleanup: float = 10.0
+    target_lost: float = 5.0
+    lost_cleanup: float = 3.0
+
+
+WAITS: Final = Waits()
+
+
 @dataclass(frozen=True, slots=True)
 class Flag:
     """How the command line offers an option.
@@ -45,9 +73,6 @@ class Flag:
     name: str | None = None
     unsaid: bool = False
 
-
-_STRICT: Final = {"extra": "forbid"}
-"""A run file with a key that nobody knows is refused."""
 
 _LOAD: Final = "Load"
 _SCALE_OUT: Final = "Scale-out"

@@ -26,7 +26,7 @@ from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, Inconcl
 from assay.findings.journal import Journal
 from assay.load.check import refuse_taken
 from assay.load.messages import Prepare
-from assay.load.options import LOOPBACK, RunFile
+from assay.load.options import LOOPBACK, RunFile, Waits
 from assay.load.profiles import Profile
 from assay.load.runners import (
     attach_master,
@@ -35,18 +35,12 @@ from assay.load.runners import (
     keep_usage,
     new_environment,
     settings_at_hand,
+    waits_at_hand,
 )
 from assay.load.target import given_target
 from assay.load.worker import LoadWorker
 
 _STOP_WORKERS: Final = 5.0
-
-SILENCE_SECONDS: Final = 15.0
-"""A worker that hears nothing from its master for so long stops its load: nobody watches it any more. The master
-answers every second, and counts a worker as lost after 6 to 7 s."""
-
-LAST_SECONDS: Final = 10.0
-"""How long a worker whose master is gone takes to delete what it has created; the ledger has what stays."""
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +64,8 @@ class Processes:
         # One that only leads sends nothing to be traced; and OpenTelemetry's exporters hang a process that forks.
         self._environment: Any = new_environment(otel=options.otel and self._alone)
         self._runner = self._make_runner()
-        self.master = attach_master(self._runner)
+        self.waits = waits_at_hand()
+        self.master = attach_master(self._runner, self.waits)
         self.master.watch = lambda event: journal.write("progress", **event)
 
     def _make_runner(self) -> LocalRunner | MasterRunner:
@@ -105,7 +100,7 @@ class Processes:
         if options.ui:
             self._open_ui()
         if isinstance(self._runner, LocalRunner):
-            attach_worker(self._environment, self._runner, self._settings)
+            attach_worker(self._environment, self._runner, self._settings, self.waits)
             number = 1
         elif options.master:
             self._ledger = self._open_ledger()
@@ -202,17 +197,17 @@ def run_worker(host: str, port: int, *, join_seconds: float, otel: bool = False)
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
     environment = new_environment(otel=otel)
-    settings = settings_at_hand()
+    settings, waits = settings_at_hand(), waits_at_hand()
     runner = _join(environment, host, port, join_seconds, stop)
     if runner is None:
         return EXIT_INTERRUPTED
-    worker = attach_worker(environment, runner, settings)
+    worker = attach_worker(environment, runner, settings, waits)
     ended = gevent.spawn(runner.greenlet.join)
     silent = False
     while not (ended.ready() or stop.is_set() or silent):
         gevent.wait([ended, stop], timeout=1.0, count=1)
-        silent = _is_silent(runner)
-    return _leave(environment, runner, worker, interrupted=stop.is_set(), silent=silent)
+        silent = _is_silent(runner, waits.silence)
+    return _leave(environment, runner, worker, waits, interrupted=stop.is_set(), silent=silent)
 
 
 def _join(environment: Any, host: str, port: int, seconds: float, stop: Event) -> WorkerRunner | None:
@@ -240,15 +235,17 @@ def _resolve(host: str, port: int) -> None:
         ) from None
 
 
-def _is_silent(runner: WorkerRunner) -> bool:
+def _is_silent(runner: WorkerRunner, seconds: float) -> bool:
     heard = runner.last_heartbeat_timestamp
-    return heard is not None and time.time() - heard > SILENCE_SECONDS
+    return heard is not None and time.time() - heard > seconds
 
 
-def _leave(environment: Any, runner: WorkerRunner, worker: LoadWorker, *, interrupted: bool, silent: bool) -> int:
+def _leave(
+    environment: Any, runner: WorkerRunner, worker: LoadWorker, waits: Waits, *, interrupted: bool, silent: bool
+) -> int:
     """Delete what this process created, whoever ended it, and say how it went."""
     unfinished = not worker.over.is_set()
-    worker.finish(LAST_SECONDS)
+    worker.finish(waits.last_cleanup)
     if unfinished:
         environment.events.quitting.fire(environment=environment, reverse=True)  # tells the master
     runner.quit()
@@ -257,6 +254,6 @@ def _leave(environment: Any, runner: WorkerRunner, worker: LoadWorker, *, interr
     if interrupted:
         return EXIT_INTERRUPTED
     if silent:
-        logger.error("the master was silent for %.0f s: this load process stopped and cleaned up", SILENCE_SECONDS)
+        logger.error("the master was silent for %.0f s: this load process stopped and cleaned up", waits.silence)
         return EXIT_INCONCLUSIVE
     return EXIT_PASS

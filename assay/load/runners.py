@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ from assay.load.messages import (
     encode,
     wire_name,
 )
+from assay.load.options import WAITS, Waits
 from assay.load.relay import keep
 from assay.load.target import at_target, open_context
 from assay.load.worker import LoadWorker
@@ -63,6 +65,11 @@ class ScheduledLoad(User):  # type: ignore[misc] # Locust is untyped
 def settings_at_hand(env: Mapping[str, str] = os.environ) -> Settings:
     """The settings that a parent handed over, else those of the environment and assay.toml."""
     return from_env(env) if "ASSAY__SETTINGS" in env else load_settings({}, env=env)
+
+
+def waits_at_hand(env: Mapping[str, str] = os.environ) -> Waits:
+    """The waits of this run's processes, which inherit them in the variable ASSAY__WAITS (JSON): tests are short."""
+    return decode(Waits, json.loads(env["ASSAY__WAITS"])) if "ASSAY__WAITS" in env else WAITS
 
 
 def new_environment(*, otel: bool = False) -> Environment:
@@ -97,7 +104,9 @@ def send(runner: Any, message: Message, member: str | None = None) -> None:
     runner.send_message(wire_name(type(message)), encode(message), member)
 
 
-def attach_worker(environment: Environment, runner: LocalRunner | WorkerRunner, settings: Settings) -> LoadWorker:
+def attach_worker(
+    environment: Environment, runner: LocalRunner | WorkerRunner, settings: Settings, waits: Waits
+) -> LoadWorker:
     """Make this process one that produces load, led by the messages of ``runner``."""
 
     def tell(message: Message) -> None:
@@ -116,7 +125,7 @@ def attach_worker(environment: Environment, runner: LocalRunner | WorkerRunner, 
             tell=tell,
         )
 
-    worker = LoadWorker(tell, open_at, listener_of(environment))
+    worker = LoadWorker(tell, open_at, listener_of(environment), waits)
     ScheduledLoad.worker = worker
     # Each in a greenlet of its own: stages take minutes, and Locust's listener must go on hearing heartbeats.
     for kind in TO_WORKERS:
@@ -125,7 +134,7 @@ def attach_worker(environment: Environment, runner: LocalRunner | WorkerRunner, 
     return worker
 
 
-def attach_master(runner: LocalRunner | MasterRunner) -> Master:
+def attach_master(runner: LocalRunner | MasterRunner, waits: Waits) -> Master:
     """Make this process the one that leads the load processes which announce themselves."""
 
     def present() -> set[str]:
@@ -133,7 +142,7 @@ def attach_master(runner: LocalRunner | MasterRunner) -> Master:
             return {runner.client_id}
         return {client.id for client in runner.clients.all if client.state != "missing"}
 
-    master = Master(lambda message, member: send(runner, message, member), present)
+    master = Master(lambda message, member: send(runner, message, member), present, absent_seconds=waits.absent)
     for kind in TO_MASTER:
         on_message(runner, kind, lambda message, source: master.hear(source, message))
     return master

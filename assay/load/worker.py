@@ -34,6 +34,7 @@ from assay.load.messages import (
     RunStages,
     UsedSoFar,
 )
+from assay.load.options import WAITS, Waits
 from assay.load.profiles import Load, Profile
 from assay.load.relay import RelayedLedger
 from assay.load.scenario import Base, load_scenario
@@ -59,10 +60,12 @@ class LoadWorker:
         tell: Callable[[Message], None],
         open_context: Callable[[Prepare], ScenarioContext],
         listener: Listener = no_listener,
+        waits: Waits = WAITS,
     ) -> None:
         self._tell = tell
         self._open_context = open_context
         self._listener = listener
+        self._waits = waits
         self._engine: Engine | None = None
         self._relay: RelayedLedger | None = None
         self._scenarios: list[tuple[Load, Base]] = []
@@ -160,7 +163,7 @@ class LoadWorker:
     def _prepare(self, order: Prepare) -> list[str]:
         self._order = order
         context = self._open_context(order)
-        engine = Engine(context, self._listener)
+        engine = Engine(context, self._listener, self._waits)
         engine.open()
         self._relay = engine.relay
         self._engine = engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from assay.reference.embedded import Embedded
 from tests.cli.conftest import Assay, Said
 from tests.cli.conftest import assay as assay
 from tests.run.whole import assay as run_assay
-from tests.run.whole import place, serving, verdict, workloads
+from tests.run.whole import begin, end, place, serving, verdict, workloads
 
 pytestmark = pytest.mark.slow
 
@@ -75,28 +76,47 @@ def test_slower_than_the_baseline_beyond_the_tolerance_fails(tmp_path: Path, bas
     assert {"p50"} <= {finding["rule"] for finding in worse}
     assert baseline.read_text() == before
     # The stored measurements say the same.
-    code, said = run_assay(tmp_path, "compare", str(baseline), "slow.json", "--tolerance", "0.5")
+    pairs = ((str(baseline), "slow.json"), ("slow.json", str(baseline)))
+    begun = [begin(tmp_path, "compare", *pair, "--tolerance", "0.5") for pair in pairs]
+    (code, said), (backwards, better) = [end(process) for process in begun]
     assert code == EXIT_FAIL, said
-    code, said = run_assay(tmp_path, "compare", "slow.json", str(baseline), "--tolerance", "0.5")
-    assert code == EXIT_PASS, said
-    assert "better" in said.splitlines()[-1]
+    assert backwards == EXIT_PASS, better
+    assert "better" in better.splitlines()[-1]
 
 
-@pytest.mark.parametrize(("live", "code"), [((), EXIT_PASS), (("--max-live", "2"), EXIT_INCONCLUSIVE)])
+CREATING = ("--profile", "smoke", "--scenario", "create", "--rate", "40", "--duration", "3s", "--out", "out")
+
+
+def creating(folder: Path, *more: str) -> tuple[int, str]:
+    folder.mkdir(exist_ok=True)
+    return run_assay(folder, "benchmark", *CREATING, *more)
+
+
+@pytest.fixture(scope="module")
+def created(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, int, str]]:
+    """Runs whose creations find room, and no room, side by side: folder, exit code and words."""
+    folder = tmp_path_factory.mktemp("created")
+    with ThreadPoolExecutor(2) as side_by_side:
+        free = side_by_side.submit(creating, folder / "free")
+        limited = side_by_side.submit(creating, folder / "limited", "--max-live", "2")
+    return {"free": (folder / "free", *free.result()), "limited": (folder / "limited", *limited.result())}
+
+
+@pytest.mark.parametrize(("limit", "code"), [("free", EXIT_PASS), ("limited", EXIT_INCONCLUSIVE)])
 def test_a_rate_is_asked_for_and_not_what_our_own_limits_leave_of_it(
-    tmp_path: Path, live: tuple[str, ...], code: int
+    created: dict[str, tuple[Path, int, str]], limit: str, code: int
 ) -> None:
     """On the embedded control plane, where workloads cost nothing, the limit is no shared cluster's ten."""
-    create = ("--profile", "smoke", "--scenario", "create", "--rate", "40", "--duration", "3s", "--out", "out", *live)
+    folder, ended, said = created[limit]
     for _ in range(TRIES):
-        ended, said = run_assay(tmp_path, "benchmark", *create)
         if ended == code or "the load generator was the bottleneck" not in said:
             break
+        ended, said = creating(folder)
     assert ended == code, said
-    problems = verdict(tmp_path / "out")["problems"]
-    assert any(
-        "of the 120 requests of create_inference1" in told and "--max-live" in told for told in problems
-    ) == bool(live)
+    problems = verdict(folder / "out")["problems"]
+    assert any("of the 120 requests of create_inference1" in told and "--max-live" in told for told in problems) == (
+        limit == "limited"
+    )
 
 
 def refused(said: Said, *words: str) -> None:

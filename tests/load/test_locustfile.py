@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from assay.reference import embedded
-from assay.reference.embedded import Embedded
+from assay.reference.embedded import Embedded, Options
 from tests.load.test_scale_out import free_port
 from tests.run.whole import PATIENCE, end, environment, place, wait_for, workloads
 
@@ -26,6 +26,8 @@ ROOT: Final = Path(__file__).parents[2]
 OPEN: Final = ROOT / "load_tests" / "locustfile.py"
 CLOSED: Final = ROOT / "load_tests" / "closed_users.py"
 SHORT: Final = ("--headless", "-u", "20", "-r", "20", "-t", "5s")
+QUICK: Final = Options(pace=0.1)
+"""Workloads run and are gone within a tenth of a second."""
 OPERATIONS: Final = {
     "create_inference1": "POST",
     "get_inference": "GET",
@@ -37,7 +39,7 @@ OPERATIONS: Final = {
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[Embedded]:
-    with embedded.start() as running:
+    with embedded.start(QUICK) as running:
         yield running
 
 
@@ -64,10 +66,6 @@ def begin(folder: Path, locustfile: Path, *arguments: str, plane: Embedded | Non
     )
 
 
-def locust(folder: Path, locustfile: Path, *arguments: str, plane: Embedded | None = None) -> tuple[int, str]:
-    return end(begin(folder, locustfile, *arguments, plane=plane))
-
-
 def statistics(folder: Path) -> dict[str, tuple[str, int]]:
     """What Locust itself says: request name to method and number, of a run that got no wrong answer."""
     rows = json.loads((folder / "stats.json").read_text())
@@ -79,32 +77,61 @@ def ledgers(folder: Path) -> list[Path]:
     return list((folder / "state").rglob("*.jsonl"))
 
 
-def test_without_a_host_the_embedded_control_plane_is_tested(tmp_path: Path) -> None:
-    code, said = locust(tmp_path, OPEN, *SHORT, "--json-file", "stats")
+Ended = tuple[Path, int, str]
+"""The folder of a run, its exit code and what it said."""
+
+Ends = dict[str, Ended]
+
+
+@pytest.fixture(scope="module")
+def ended(plane: Embedded, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
+    """Runs that need nobody to look after them, by name. Side by side, for they mostly wait."""
+    arguments: dict[str, tuple[Path, tuple[str, ...], Embedded | None]] = {
+        "no host": (OPEN, (*SHORT, "--json-file", "stats"), None),
+        "two processes": (OPEN, (*target(plane), *SHORT, *two_processes(), "--json-file", "stats"), plane),
+        "closed": (CLOSED, (*target(plane), *SHORT, "--json-file", "stats"), plane),
+        "no credentials, 1": (OPEN, (*target(plane), *SHORT), None),
+        "no credentials, 2": (OPEN, (*target(plane), *SHORT, *two_processes()), None),
+    }
+    folders = {name: tmp_path_factory.mktemp("run") for name in arguments}
+    begun = {
+        name: begin(folders[name], locustfile, *words, plane=credentials)
+        for name, (locustfile, words, credentials) in arguments.items()
+    }
+    return {name: (folders[name], *end(process)) for name, process in begun.items()}
+
+
+def test_without_a_host_the_embedded_control_plane_is_tested(ended: Ends) -> None:
+    folder, code, said = ended["no host"]
     assert code == 0, said
-    found = statistics(tmp_path)
+    found = statistics(folder)
     assert {name: method for name, (method, _) in found.items()} == OPERATIONS
     assert found["get_inference_workload_metrics"][1] > found["create_inference1"][1]
     assert "operation (latency from when due, ms)" in said
-    assert not ledgers(tmp_path)
+    assert not ledgers(folder)
 
 
-def test_several_processes_on_a_host(tmp_path: Path, plane: Embedded) -> None:
-    arguments = (*target(plane), *SHORT, *two_processes(), "--json-file", "stats")
-    code, said = locust(tmp_path, OPEN, *arguments, plane=plane)
+def test_several_processes_on_a_host(ended: Ends, plane: Embedded) -> None:
+    folder, code, said = ended["two processes"]
     assert code == 0, said
-    assert len(statistics(tmp_path)) >= 3
+    assert len(statistics(folder)) >= 3
     assert not workloads(plane)
-    assert len(ledgers(tmp_path)) == 2
-    assert all('"finished"' in file.read_text() for file in ledgers(tmp_path))
+    assert len(ledgers(folder)) == 2
+    assert all('"finished"' in file.read_text() for file in ledgers(folder))
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_without_credentials_it_says_what_to_set(tmp_path: Path, plane: Embedded, processes: int) -> None:
-    more = two_processes() if processes == 2 else ()
-    code, said = locust(tmp_path, OPEN, *target(plane), *SHORT, *more)
+def test_without_credentials_it_says_what_to_set(ended: Ends, processes: int) -> None:
+    _, code, said = ended[f"no credentials, {processes}"]
     assert code == 2
     assert "credentials are missing: ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET not set" in said
+
+
+def test_closed_users(ended: Ends, plane: Embedded) -> None:
+    folder, code, said = ended["closed"]
+    assert code == 0, said
+    assert statistics(folder).keys() == {"get_inference", "get_inference_workload_metrics"}
+    assert not workloads(plane)
 
 
 def test_ctrl_c_removes_what_was_created(tmp_path: Path, plane: Embedded) -> None:
@@ -114,13 +141,6 @@ def test_ctrl_c_removes_what_was_created(tmp_path: Path, plane: Embedded) -> Non
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     code, said = end(process)
     assert code == 0, said
-    assert not workloads(plane)
-
-
-def test_closed_users(tmp_path: Path, plane: Embedded) -> None:
-    code, said = locust(tmp_path, CLOSED, *target(plane), *SHORT, "--json-file", "stats", plane=plane)
-    assert code == 0, said
-    assert statistics(tmp_path).keys() == {"get_inference", "get_inference_workload_metrics"}
     assert not workloads(plane)
 
 

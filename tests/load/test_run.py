@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -12,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psutil  # type: ignore[import-untyped] # the stubs are not among the locked packages
 import pytest
@@ -23,7 +26,7 @@ from assay.findings import journal
 from assay.load.launch import load_run
 from assay.load.options import LoadOptions, RunFile
 from assay.reference import embedded
-from assay.reference.embedded import Embedded
+from assay.reference.embedded import Embedded, Options
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +56,12 @@ scenarios.metrics = { rate = 1, samples = 5000 }
 CREATE, READ, METRICS = "create_inference1", "get_inference", "get_inference_workload_metrics"
 
 
+WAITS = json.dumps({"absent": 0.3, "target_lost": 1.5, "lost_cleanup": 1.0})
+"""A lost worker is noticed 1.7 s sooner, a lost target 3.5 s."""
+
+QUICK = Options(pace=0.1)
+"""Workloads run and are gone within a tenth of a second."""
+
 _NUMBERS = itertools.count()
 
 
@@ -60,6 +69,7 @@ class Run:
     """One load run and what it left behind."""
 
     def __init__(self, folder: Path, settings: Settings, **more: Any) -> None:
+        folder.mkdir(exist_ok=True)
         profiles = folder / "profiles.toml"
         profiles.write_text(PROFILES)
         self.journal = folder / "journal.jsonl"
@@ -69,7 +79,8 @@ class Run:
         options = LoadOptions(profiles=profiles, **{"profile": "short", **more})
         file = RunFile("run-1", stem, self.journal, options)
         self.process = load_run(file, settings, folder)
-        self.process.start()
+        with mock.patch.dict(os.environ, {"ASSAY_STATE_DIR": str(folder / "state"), "ASSAY__WAITS": WAITS}):
+            self.process.start()
 
     @property
     def pid(self) -> int:
@@ -123,29 +134,31 @@ def finished(start: Start, plane: Embedded, **more: Any) -> Run:
     return run
 
 
+def run_at(plane: Embedded, folder: Path, **more: Any) -> Run:
+    client = plane.clients[0]
+    settings = load_settings({}, env={}).with_embedded(
+        plane.base_url,
+        plane.projects[0],
+        plane.cluster,
+        client_id=client.client_id,
+        client_secret=client.client_secret,
+    )
+    # Ten, as on a shared cluster, would hold creations back while earlier ones are being deleted.
+    return Run(folder, settings.model_copy(update={"max_live": 100}), **more)
+
+
 @pytest.fixture(scope="module")
 def plane() -> Iterator[Embedded]:
-    with embedded.start() as running:
+    with embedded.start(QUICK) as running:
         yield running
 
 
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    monkeypatch.setenv("ASSAY_STATE_DIR", str(tmp_path / "state"))
+def start(tmp_path: Path) -> Iterator[Start]:
     runs: list[Run] = []
 
     def start(plane: Embedded, **more: Any) -> Run:
-        client = plane.clients[0]
-        settings = load_settings({}, env={}).with_embedded(
-            plane.base_url,
-            plane.projects[0],
-            plane.cluster,
-            client_id=client.client_id,
-            client_secret=client.client_secret,
-        )
-        # Ten, as on a shared cluster, would hold creations back while earlier ones are being deleted.
-        settings = settings.model_copy(update={"max_live": 100})
-        runs.append(Run(tmp_path, settings, **more))
+        runs.append(run_at(plane, tmp_path, **more))
         return runs[-1]
 
     yield start
@@ -197,62 +210,49 @@ def test_a_missed_objective_is_a_finding(plane: Embedded, start: Start, tmp_path
     assert "0.01" in finding["why"]
 
 
-def test_too_few_requests_never_pass(plane: Embedded, start: Start) -> None:
-    run = start(plane, scenario="metrics", rate=2.0, duration=2.0)
-    assert run.wait() == EXIT_INCONCLUSIVE
-    assert f"too few requests to judge {METRICS}: 4" in run.problems()
+# Runs that end otherwise than asked, side by side: none of them is judged, and they mostly wait.
 
 
-def test_sigterm_stops_and_cleans_up(plane: Embedded, start: Start) -> None:
-    run = start(plane, profile="long", processes=2)
-    run.wait_until_creating()
-    assert run.process.stop() == EXIT_INTERRUPTED
-    assert "interrupted" in run.problems()
-    assert not run.events("finding")
-    assert len(run.entries()) >= 10
-    assert run.live() == 0
+class Mishaps:
+    """A run for each mishap, by its name, and what came of it."""
 
+    def __init__(self, plane: Embedded, folder: Path, stack: contextlib.ExitStack) -> None:
+        dying = stack.enter_context(embedded.start(QUICK))
+        failing = stack.enter_context(failing_target())
+        self._folder, self._stack = folder, stack
+        self.few = self._keep(run_at, plane, scenario="metrics", rate=2.0, duration=2.0)
+        self.stopped = self._keep(run_at, plane, profile="long", processes=2)
+        self.worker_lost = self._keep(run_at, plane, profile="long", duration=5.0, processes=2)
+        self.leader_lost = self._keep(run_at, plane, profile="long", processes=2)
+        self.target_lost = self._keep(run_at, dying, profile="long")
+        self.wrong = self._keep(run_at, plane, profile="wrong")
+        self.failed = self._keep(lambda settings, folder: Run(folder, settings), failing)
+        self.stop_code = self._stop()
+        self.alive_workers = self._lose(dying)
 
-def test_a_lost_worker_makes_the_run_inconclusive(plane: Embedded, start: Start) -> None:
-    run = start(plane, profile="long", duration=8.0, processes=2)
-    run.wait_until_creating()
-    psutil.Process(run.pid).children()[0].kill()
-    assert run.wait() == EXIT_INCONCLUSIVE
-    assert "only 1 of 2 parts of the asked rate" in run.problems()
-    assert not run.events("finding")
+    def _keep(self, make: Callable[..., Run], target: Any, **more: Any) -> Run:
+        run = make(target, self._folder / str(next(_NUMBERS)), **more)
+        self._stack.callback(run.process.stop)
+        return run
 
+    def _stop(self) -> int:
+        self.worker_lost.wait_until_creating()
+        psutil.Process(self.worker_lost.pid).children()[0].kill()
+        self.stopped.wait_until_creating()
+        return self.stopped.process.stop()
 
-def test_a_worker_does_not_outlive_its_leader(plane: Embedded, start: Start) -> None:
-    run = start(plane, profile="long", processes=2)
-    run.wait_until_creating()
-    workers = psutil.Process(run.pid).children()
-    assert len(workers) == 2
-    os.kill(run.pid, signal.SIGKILL)
-    _, alive = psutil.wait_procs(workers, timeout=30)
-    for process in alive:
-        process.kill()
-    assert not alive
-    # Each cleans up what it has created; what a crowded machine leaves no time for is on record for `assay cleanup`.
-    assert run.live() == 0 or unfinished_runs(plane.base_url), run.process.said()
-
-
-def test_a_target_that_dies_is_lost_not_slow(start: Start) -> None:
-    with embedded.start() as plane:
-        run = start(plane, profile="long")
-        run.wait_until_creating()
-        os.kill(plane.pid, signal.SIGKILL)
-        assert run.wait() == EXIT_INCONCLUSIVE
-    assert "target lost: no answer for" in run.problems()
-    assert "refused" in run.problems()
-    assert not run.events("finding")
-
-
-def test_a_wrong_parameter_is_told_before_anything_is_created(plane: Embedded, start: Start) -> None:
-    run = start(plane, profile="wrong")
-    assert run.wait() == EXIT_USAGE
-    assert "samples = 5000; allowed: a whole number from 0 to 1000" in run.process.said()
-    assert "Traceback" not in run.process.said()
-    assert not run.entries()
+    def _lose(self, dying: Embedded) -> list[psutil.Process]:
+        """Kill the one target, and the leader of the other run; returns its workers that go on."""
+        self.target_lost.wait_until_creating()
+        os.kill(dying.pid, signal.SIGKILL)
+        self.leader_lost.wait_until_creating()
+        workers = psutil.Process(self.leader_lost.pid).children()
+        assert len(workers) == 2
+        os.kill(self.leader_lost.pid, signal.SIGKILL)
+        _, alive = psutil.wait_procs(workers, timeout=30)
+        for process in alive:
+            process.kill()
+        return list(alive)
 
 
 class _Failing(http.server.BaseHTTPRequestHandler):
@@ -262,25 +262,79 @@ class _Failing(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002 - the base's name
 
 
-def test_a_target_that_answers_500_to_everything_never_passes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ASSAY_STATE_DIR", str(tmp_path / "state"))
+@contextlib.contextmanager
+def failing_target() -> Iterator[Settings]:
+    """The settings for a target that answers 500 to everything."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Failing)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    settings = load_settings(
-        {
-            "base_url": f"http://127.0.0.1:{server.server_port}",
-            "project": "1",
-            "cluster": "71f69d83-ba66-4822-adf5-55ce55efd210",
-        },
-        env={"ASSAY_TOKEN": "a-token"},
-    )
-    run = Run(tmp_path, settings)
+    place = {
+        "base_url": f"http://127.0.0.1:{server.server_port}",
+        "project": "1",
+        "cluster": "71f69d83-ba66-4822-adf5-55ce55efd210",
+    }
     try:
-        assert run.wait() == EXIT_INCONCLUSIVE
+        yield load_settings(place, env={"ASSAY_TOKEN": "a-token"})
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture(scope="module")
+def mishaps(plane: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mishaps]:
+    with contextlib.ExitStack() as stack:
+        yield Mishaps(plane, tmp_path_factory.mktemp("mishaps"), stack)
+
+
+def test_too_few_requests_never_pass(mishaps: Mishaps) -> None:
+    run = mishaps.few
+    assert run.wait() == EXIT_INCONCLUSIVE
+    assert f"too few requests to judge {METRICS}: 4" in run.problems()
+
+
+def test_sigterm_stops_and_cleans_up(mishaps: Mishaps) -> None:
+    run = mishaps.stopped
+    assert mishaps.stop_code == EXIT_INTERRUPTED
+    assert "interrupted" in run.problems()
+    assert not run.events("finding")
+    assert len(run.entries()) >= 10
+    assert run.live() == 0
+
+
+def test_a_lost_worker_makes_the_run_inconclusive(mishaps: Mishaps) -> None:
+    run = mishaps.worker_lost
+    assert run.wait() == EXIT_INCONCLUSIVE
+    assert "only 1 of 2 parts of the asked rate" in run.problems()
+    assert not run.events("finding")
+
+
+def test_a_worker_does_not_outlive_its_leader(
+    plane: Embedded, mishaps: Mishaps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = mishaps.leader_lost
+    assert not mishaps.alive_workers
+    # Each cleans up what it has created; what a crowded machine leaves no time for is on record for `assay cleanup`.
+    monkeypatch.setenv("ASSAY_STATE_DIR", str(run.folder / "state"))
+    assert run.live() == 0 or unfinished_runs(plane.base_url), run.process.said()
+
+
+def test_a_target_that_dies_is_lost_not_slow(mishaps: Mishaps) -> None:
+    run = mishaps.target_lost
+    assert run.wait() == EXIT_INCONCLUSIVE
+    assert "target lost: no answer for" in run.problems()
+    assert "refused" in run.problems()
+    assert not run.events("finding")
+
+
+def test_a_wrong_parameter_is_told_before_anything_is_created(mishaps: Mishaps) -> None:
+    run = mishaps.wrong
+    assert run.wait() == EXIT_USAGE
+    assert "samples = 5000; allowed: a whole number from 0 to 1000" in run.process.said()
+    assert "Traceback" not in run.process.said()
+    assert not run.entries()
+
+
+def test_a_target_that_answers_500_to_everything_never_passes(mishaps: Mishaps) -> None:
+    run = mishaps.failed
+    assert run.wait() == EXIT_INCONCLUSIVE
     assert "could not create the workloads it needs: create_inference1 gave 500" in run.problems()
     assert "Traceback" not in run.process.said()

@@ -20,7 +20,7 @@ import pytest
 from assay.client.ledger import State, read_state
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE
 from assay.reference import embedded
-from assay.reference.embedded import Embedded
+from assay.reference.embedded import Embedded, Options
 from tests.load import namespaces
 from tests.load.namespaces import HUB, Machine
 from tests.run.whole import begin, end, place, wait_for, workloads
@@ -34,18 +34,25 @@ scenarios.create = { rate = 8 }
 scenarios.metrics = { rate = 40, samples = 5 }
 
 [long]
-stages = [{ name = "steady", duration = "12s" }]
+stages = [{ name = "steady", duration = "6s" }]
 timeout = "2s"
 scenarios.create = { rate = 8, keep = 4 }
 scenarios.metrics = { rate = 40, samples = 5 }
 """
 METRICS = "get_inference_workload_metrics"
-SECONDS, SHARE = 12, 20
+QUICK = Options(pace=0.1)
+"""Workloads run and are gone within a tenth of a second."""
+
+SECONDS, SHARE = 6, 20
 """Of the profile ``long``: its length, and the metrics requests that each of two workers is due to send a second."""
 
 
 BUSY = ("the load generator was the bottleneck", "was lost after", "the master did not confirm")
 """Said of a run without any mishap, these tell that this machine is too busy: a process got no turn for seconds."""
+
+
+WAITS = {"ASSAY__WAITS": json.dumps({"absent": 0.3, "silence": 5.0})}
+"""A lost worker is noticed 1.7 s sooner, and a lost master 10 s."""
 
 
 def free_port() -> int:
@@ -70,9 +77,9 @@ class Field:
         self.processes: list[subprocess.Popen[str]] = []
         (folder / "profiles.toml").write_text(PROFILES)
 
-    def _begin(self, name: str, *arguments: str) -> subprocess.Popen[str]:
+    def _begin(self, name: str, *arguments: str, module: str = "assay") -> subprocess.Popen[str]:
         (self.folder / name).mkdir(exist_ok=True)
-        process = begin(self.folder / name, "benchmark", *arguments, plane=self.plane)
+        process = begin(self.folder / name, *arguments, plane=self.plane, module=module, more=WAITS)
         self.processes.append(process)
         return process
 
@@ -80,11 +87,18 @@ class Field:
         profiles = ("--profiles", str(self.folder / "profiles.toml"), "--profile", profile)
         place_ = ("--base-url", self.base_url, *place(self.plane)[2:])
         listening = ("--master-bind-host", self.host, "--master-port", str(self.port), "--expect-workers", "2")
-        return self._begin("master", "--master", *listening, *place_, *profiles, "--out", "out", *more)
+        return self._begin("master", "benchmark", "--master", *listening, *place_, *profiles, "--out", "out", *more)
 
     def worker(self, number: int, *more: str) -> subprocess.Popen[str]:
         where = ("--master-host", self.host, "--master-port", str(self.port), "--base-url", self.base_url)
-        return self._begin(f"worker-{number}", "--worker", *where, *more)
+        return self._begin(f"worker-{number}", "benchmark", "--worker", *where, *more)
+
+    def load_process(self, number: int) -> subprocess.Popen[str]:
+        """A worker without the command line above it: what that starts."""
+        return self._begin(f"worker-{number}", "--worker", f"{self.host}:{self.port}", module="assay.load")
+
+    def workers(self) -> list[subprocess.Popen[str]]:
+        return [self.worker(0), self.load_process(1)]
 
     def ledger(self, name: str) -> State:
         files = list((self.folder / name / "state").rglob("*.jsonl"))
@@ -111,7 +125,7 @@ class Field:
 @pytest.fixture(scope="module")
 def plane() -> Iterator[Embedded]:
     """One for all: every test leaves nothing on it."""
-    with embedded.start() as running:
+    with embedded.start(QUICK) as running:
         yield running
 
 
@@ -122,11 +136,6 @@ def field(tmp_path: Path, plane: Embedded) -> Iterator[Field]:
         yield made
     finally:
         made.close()
-
-
-def load_process(worker: subprocess.Popen[str]) -> psutil.Process:
-    (child,) = psutil.Process(worker.pid).children()
-    return child
 
 
 def check_loss(field: Field) -> None:
@@ -185,10 +194,10 @@ def test_two_workers_elsewhere_do_the_run(field: Field) -> None:
 
 
 def test_a_killed_worker_costs_the_verdict_and_leaves_nothing(field: Field) -> None:
-    workers = [field.worker(number) for number in range(2)]
+    workers = field.workers()
     master = field.master("long")
     wait_for(lambda: field.has_created("worker-1"), master)
-    load_process(workers[1]).kill()
+    workers[1].kill()
     code, said = end(master)
     assert code == EXIT_INCONCLUSIVE, said
     assert end(workers[0])[0] == EXIT_PASS
@@ -208,11 +217,11 @@ REASON = namespaces.why_not()
 def test_a_worker_whose_cable_is_pulled_costs_the_verdict_and_leaves_nothing(tmp_path: Path) -> None:
     with ExitStack() as stack:
         net = stack.enter_context(namespaces.network(2))
-        plane = net.hub.call(stack.enter_context, embedded.start())
+        plane = net.hub.call(stack.enter_context, embedded.start(QUICK))
         stack.enter_context(forwarding(net.hub, plane))
         field = Field(tmp_path, plane, f"http://{HUB}:8000", HUB, 5557)
         stack.callback(field.close)
-        workers = [machine.call(field.worker, number) for number, machine in enumerate(net.spokes)]
+        workers = [machine.call(field.load_process, number) for number, machine in enumerate(net.spokes)]
         master = net.hub.call(field.master, "long")
         wait_for(lambda: field.has_created("worker-1"), master)
         net.pull(1)
@@ -242,7 +251,7 @@ def forwarding(hub: Machine, plane: Embedded) -> Iterator[None]:
 
 
 def test_an_interrupted_master_ends_its_workers_in_good_order(field: Field) -> None:
-    workers = [field.worker(number) for number in range(2)]
+    workers = field.workers()
     master = field.master("long")
     wait_for(lambda: field.has_created("worker-0"), master)
     master.send_signal(signal.SIGINT)
@@ -253,7 +262,7 @@ def test_an_interrupted_master_ends_its_workers_in_good_order(field: Field) -> N
 
 
 def test_a_worker_outlives_no_master(field: Field) -> None:
-    workers = [field.worker(number) for number in range(2)]
+    workers = field.workers()
     master = field.master("long", "--duration", "60s")
     wait_for(lambda: field.has_created("worker-0"), master)
     for process in (psutil.Process(master.pid), *psutil.Process(master.pid).children()):
@@ -265,33 +274,60 @@ def test_a_worker_outlives_no_master(field: Field) -> None:
     assert all(field.ledger(f"worker-{number}").finished for number in range(2))
 
 
-def test_workers_that_do_not_come_are_not_waited_for_for_ever(field: Field) -> None:
-    code, said = end(field.master("short", "--join-deadline", "1s"))
+Ends = list[tuple[int, str]]
+Refused = dict[str, tuple[Field, Ends]]
+
+
+@pytest.fixture(scope="module")
+def refused(plane: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refused]:
+    """Runs that cannot be: of each its field, and exit codes and words. Side by side, for they mostly wait."""
+    names = ("no worker", "no master", "no address", "elsewhere")
+    fields = {
+        name: Field(tmp_path_factory.mktemp("field"), plane, plane.base_url, "127.0.0.1", free_port())
+        for name in names
+    }
+    fields["no address"].host = "no-such-host.invalid"
+    elsewhere = fields["elsewhere"]
+    begun = {
+        "no worker": [fields["no worker"].master("short", "--join-deadline", "1s")],
+        "no master": [fields["no master"].worker(0, "--join-deadline", "1s")],
+        "no address": [fields["no address"].worker(0)],
+        "elsewhere": [
+            elsewhere.master("short"),
+            elsewhere.load_process(0),
+            elsewhere.worker(1, "--base-url", "https://elsewhere.invalid"),
+        ],
+    }
+    try:
+        yield {name: (fields[name], [end(process) for process in begun[name]]) for name in names}
+    finally:
+        for field in fields.values():
+            field.close()
+
+
+def test_workers_that_do_not_come_are_not_waited_for_for_ever(refused: Refused) -> None:
+    _, [(code, said)] = refused["no worker"]
     assert code == EXIT_INCONCLUSIVE
     assert "0 of 2 load processes joined within 1 s" in said
     assert "assay benchmark --worker --master-host" in said
 
 
-def test_a_master_that_is_not_there_is_not_waited_for_for_ever(field: Field) -> None:
-    code, said = end(field.worker(0, "--join-deadline", "1s"))
+def test_a_master_that_is_not_there_is_not_waited_for_for_ever(refused: Refused) -> None:
+    field, [(code, said)] = refused["no master"]
     assert code == EXIT_INCONCLUSIVE
     assert f"no master answered at 127.0.0.1:{field.port} within 1 s" in said
     assert "--master-bind-host" in said
 
 
-def test_a_master_host_without_address(field: Field) -> None:
-    field.host = "no-such-host.invalid"
-    code, said = end(field.worker(0))
+def test_a_master_host_without_address(refused: Refused) -> None:
+    _, [(code, said)] = refused["no address"]
     assert code == EXIT_USAGE
     assert "--master-host no-such-host.invalid has no address" in said
 
 
-def test_credentials_go_to_no_other_target_than_the_worker_was_told(field: Field) -> None:
-    workers = [field.worker(0), field.worker(1, "--base-url", "https://elsewhere.invalid")]
-    code, said = end(field.master("short"))
+def test_credentials_go_to_no_other_target_than_the_worker_was_told(refused: Refused) -> None:
+    field, [(code, said), *_] = refused["elsewhere"]
     assert code == EXIT_INCONCLUSIVE
     assert "may test https://elsewhere.invalid" in said
     assert f"the master asks for {field.base_url}" in said
-    for worker in workers:
-        end(worker)
     assert not workloads(field.plane)

@@ -7,9 +7,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -47,12 +48,19 @@ def environment(folder: Path, plane: Embedded | None = None) -> dict[str, str]:
 
 
 def begin(
-    folder: Path, *arguments: str, plane: Embedded | None = None, module: str = "assay"
+    folder: Path,
+    *arguments: str,
+    plane: Embedded | None = None,
+    module: str = "assay",
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.Popen[str]:
-    """Start ``python -m assay <arguments>`` in ``folder``, in a process group of its own."""
+    """Start ``python -m assay <arguments>`` in ``folder``, in a process group of its own.
+
+    ``more`` are further variables of its environment.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
-        env={**environment(folder, plane), "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**environment(folder, plane), "PYTHONPATH": str(Path(__file__).parents[2]), **more},
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
