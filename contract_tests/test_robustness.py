@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,25 +13,27 @@ import pytest
 from assay.checks import hostile
 from assay.checks.exchange import Exchange
 from assay.checks.hostile import OPEN, Hostile
-from assay.checks.hostile_bodies import BODIES, HostileBody, valid_body
+from assay.checks.hostile_bodies import BodyCase, creations, updates
 from assay.checks.hostile_requests import (
     HEADERS,
-    METHODS,
-    PATHS,
-    QUERIES,
-    UNWANTED_BODIES,
     HostileHeaders,
     HostileMethod,
     HostilePath,
     HostileQuery,
     UnwantedBody,
+    methods,
+    paths,
+    queries,
+    unwanted_bodies,
 )
 from assay.checks.metrics import TYPES, Asked
-from assay.checks.metrics_host import measuring
+from assay.checks.resources import known_ids, plain_request
 from assay.checks.shared_fixture import SharedFixture, readable
 from assay.checks.target import TargetUnderTest
-from assay.client.exchange import Wire
+from assay.client.exchange import Wire, to_wire
 from assay.client.settings import PROFILE
+from assay.contract.documents import Contract, Operation
+from assay.contract.operations import Kind
 
 pytestmark = pytest.mark.concurrent
 
@@ -40,20 +43,17 @@ SHARED = SharedFixture(readable)
 EVERYTHING = os.environ.get(PROFILE, "gate") != "gate"
 
 
-def cases(table: Iterable[Any], name: Callable[[Any], str]) -> pytest.MarkDecorator:
-    """One test for each case; a gate leaves out the rare ones."""
-    chosen = [case for case in table if EVERYTHING or not case.hostile.rare]
-    return pytest.mark.parametrize("case", [pytest.param(case, id=name(case)) for case in chosen])
+def cases(table: Callable[[Contract], Iterable[Any]]) -> pytest.MarkDecorator:
+    """One test for each case of each operation; a gate leaves out the rare ones, and most bodies of updates."""
 
+    def chosen(contract: Contract) -> list[object]:
+        return [
+            pytest.param(case, id=f"{case.operation.name}/{case.hostile.id}")
+            for case in table(contract)
+            if EVERYTHING or (case.in_gate if isinstance(case, BodyCase) else not case.hostile.rare)
+        ]
 
-def bodies(operation: str) -> pytest.MarkDecorator:
-    """Those for ``operation``: all of them in a certification, a choice of them in a gate."""
-    table = [case for case in BODIES if operation in case.operations and (EVERYTHING or case.in_gate(operation))]
-    return cases(table, lambda case: f"{operation}/{case.hostile.id}")
-
-
-def collection(target: TargetUnderTest) -> str:
-    return target.contract.creation.path
+    return pytest.mark.from_contract("case", chosen)
 
 
 def verify(
@@ -72,9 +72,9 @@ def blame(target: TargetUnderTest, case: Hostile, exchange: Exchange) -> Exchang
     return hostile.blame(exchange, case, target.contract.operations[exchange.request.operation].id)
 
 
-@bodies("create")
-def test_create(target: TargetUnderTest, test: str, case: HostileBody) -> None:
-    request = case.request("create", valid_body("create", target.body()), {})
+@cases(creations)
+def test_create(target: TargetUnderTest, test: str, case: BodyCase) -> None:
+    request = case.request(target.body(), {})
     stated = case.expectation(target.oracle, request)
 
     def again() -> None:
@@ -85,10 +85,10 @@ def test_create(target: TargetUnderTest, test: str, case: HostileBody) -> None:
         verify(target, test, case.hostile, blame(target, case.hostile, exchange), None, again)
 
 
-@bodies("update")
-def test_update(target: TargetUnderTest, test: str, case: HostileBody) -> None:
+@cases(updates)
+def test_update(target: TargetUnderTest, test: str, case: BodyCase) -> None:
     with SHARED.acquire(target, test) as host:
-        request = case.request("update", valid_body("update", {}), {"workloadId": host.id})
+        request = case.request({}, known_ids(target, test, case.operation, host.id))
         send = partial(
             target.send,
             request,
@@ -100,51 +100,75 @@ def test_update(target: TargetUnderTest, test: str, case: HostileBody) -> None:
         verify(target, test, case.hostile, blame(target, case.hostile, send()), host.id, send)
 
 
-@cases(PATHS, lambda case: f"{case.operation}/{case.hostile.id}")
+@cases(paths)
 def test_path(target: TargetUnderTest, test: str, case: HostilePath) -> None:
     with SHARED.acquire(target, test) as host:
-        wire = Wire("GET", collection(target) + case.tail(host.id) + case.query, (), None)
+        live = known_ids(target, test, case.operation, host.id)[case.resource]
+        wire = Wire(case.operation.method, case.target(live), (), None)
         send = partial(hostile.send_beside, target, test, case.hostile, wire, case.operation)
         exchange = send()
-        exchange = exchange.with_deviations(*hostile.mistaken(exchange, host.id))
+        exchange = exchange.with_deviations(*hostile.mistaken(target.contract, exchange, host.id))
         verify(target, test, case.hostile, exchange, host.id, send)
 
 
-@cases(METHODS, lambda case: f"{case.hostile.id.removeprefix('method-')}")
+def nobodys(operation: Operation) -> dict[str, str]:
+    """Ids, by resource, of what does not exist."""
+    return {name: str(uuid.uuid4()) for name in operation.needs.values()}
+
+
+def of_methods(contract: Contract) -> list[object]:
+    return [pytest.param(case, id=case.hostile.id.removeprefix("method-")) for case in methods(contract)]
+
+
+@pytest.mark.from_contract("case", of_methods)
 def test_method(target: TargetUnderTest, test: str, case: HostileMethod) -> None:
     if case.method == "POST":  # whatever comes of it needs a slot beside the host's
         target.session.budget.check_live(2)
     with SHARED.acquire(target, test) as host:
-        path = collection(target) + case.path.replace("{id}", str(uuid.uuid4()))
         content, headers = (None, ()) if case.open else (b"{}", (("Content-Type", "application/json"),))
-        wire = Wire(case.method, path, headers, content)
+        beside = to_wire(target.contract, case.operation.request(nobodys(case.operation)))
+        wire = Wire(case.method, beside.target, headers, content)
         send = partial(hostile.send_beside, target, test, case.hostile, wire, case.operation)
         exchange = send()
         extra = () if case.open else hostile.unknown_method(exchange, case.method)
         verify(target, test, case.hostile, exchange.with_deviations(*extra), host.id, send)
 
 
-@cases(QUERIES, lambda case: f"metrics/{case.hostile.id}")
+@cases(queries)
 def test_query(target: TargetUnderTest, test: str, case: HostileQuery) -> None:
     with SHARED.acquire(target, test) as host:
-        end = datetime.now(UTC).replace(microsecond=0)
-        query = case.make(dict(Asked(TYPES, end - timedelta(minutes=1), end, 5).query))
-        wire = Wire("GET", f"{collection(target)}/{host.id}/metrics?{query}", (), None)
-        request = measuring(target.contract, of_pod=False).request(workload=host.id)
+        ids = known_ids(target, test, case.operation, host.id)
+        request = case.operation.request(ids)
+        wire = to_wire(target.contract, request)
+        wire = replace(wire, target=f"{wire.target}?{case.make(plain_query(case.operation))}")
         send = partial(target.send_raw, request, wire, test=test, expectation=OPEN)
         verify(target, test, case.hostile, blame(target, case.hostile, send()), host.id, send)
 
 
-@cases(HEADERS, lambda case: f"read/{case.hostile.id}")
+def plain_query(operation: Operation) -> dict[str, str]:
+    """A valid query of the last minute; of what measures, with every parameter."""
+    if operation.kind is not Kind.MEASURE:
+        return dict(plain_request(operation, dict.fromkeys(operation.needs.values(), "")).query)
+    end = datetime.now(UTC).replace(microsecond=0)
+    return dict(Asked(TYPES, end - timedelta(minutes=1), end, 5).query)
+
+
+def of_headers(_: Contract) -> list[object]:
+    return [pytest.param(case, id=f"read/{case.hostile.id}") for case in HEADERS]
+
+
+@pytest.mark.from_contract("case", of_headers)
 def test_headers(target: TargetUnderTest, test: str, case: HostileHeaders) -> None:
     with SHARED.acquire(target, test) as host:
-        send = partial(target.send, case.request(host.id), test=test, expectation=OPEN, setup=(host.created,))
+        request = case.request(target.contract, host.id)
+        send = partial(target.send, request, test=test, expectation=OPEN, setup=(host.created,))
         verify(target, test, case.hostile, blame(target, case.hostile, send()), host.id, send)
 
 
-@cases(UNWANTED_BODIES, lambda case: f"{case.operation}/{case.hostile.id}")
+@cases(unwanted_bodies)
 def test_unwanted_body(target: TargetUnderTest, test: str, case: UnwantedBody) -> None:
     with SHARED.acquire(target, test) as host:
-        workload_id = host.id if case.operation == "read" else str(uuid.uuid4())
-        send = partial(target.send, case.request(workload_id), test=test, expectation=OPEN, setup=(host.created,))
+        reads = case.operation.writes is None
+        ids = known_ids(target, test, case.operation, host.id) if reads else nobodys(case.operation)
+        send = partial(target.send, case.request(ids), test=test, expectation=OPEN, setup=(host.created,))
         verify(target, test, case.hostile, blame(target, case.hostile, send()), host.id, send)

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from assay.checks import deletion, echo, lifecycle
 from assay.checks.exchange import Deviation, Exchange, violation
 from assay.checks.target import LiveWorkload, TargetUnderTest
+from assay.contract.documents import Contract
 from assay.contract.request import Expectation, Json, Outcome
 
 T = TypeVar("T")
@@ -123,7 +124,7 @@ def reads_during_writes(target: TargetUnderTest, test: str) -> None:
         def watch() -> list[Exchange]:
             seen = []
             for _ in range(_ROUNDS * 2):
-                seen.append(_whole(lifecycle.read(target, test, workload), workload))
+                seen.append(_whole(lifecycle.read(target, test, workload), workload, target.contract))
                 if done.is_set():
                     break
             return seen
@@ -132,11 +133,11 @@ def reads_during_writes(target: TargetUnderTest, test: str) -> None:
         target.verify(*(exchange for found in results for exchange in found))
 
 
-def _whole(exchange: Exchange, workload: LiveWorkload) -> Exchange:
+def _whole(exchange: Exchange, workload: LiveWorkload, contract: Contract) -> Exchange:
     body = exchange.object()
     spec = body.get("spec")
     found = []
-    if exchange.accepted and body.get("workloadId") != workload.id:
+    if exchange.accepted and contract.main_id_of(body) != workload.id:
         found.append(("read-other", "/response/body/workloadId", "a read during updates tells another workload"))
     if exchange.accepted and isinstance(spec, Mapping) and spec.get("command") != spec.get("args"):
         found.append(

@@ -15,9 +15,9 @@ from assay.checks import settling
 from assay.checks.echo import spec_echo
 from assay.checks.exchange import Deviation, Exchange, violation
 from assay.checks.lifecycle import same_metadata
-from assay.checks.sender import created_id
 from assay.checks.specs import referring_spec
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
+from assay.client.creation import created_id
 from assay.contract.request import Expectation, Json, Outcome
 
 _OPEN: Final = Expectation(Outcome.OPEN)

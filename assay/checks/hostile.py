@@ -13,6 +13,7 @@ from assay.checks.answer import BUSY
 from assay.checks.exchange import Deviation, Exchange
 from assay.checks.target import TargetUnderTest
 from assay.client.exchange import Answer, NoAnswer, Wire
+from assay.contract.documents import Contract, Operation
 from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.findings.model import Class
 
@@ -110,10 +111,10 @@ def _beyond(exchange: Exchange, case: Hostile, operation: str) -> Iterator[Devia
         )
 
 
-def mistaken(exchange: Exchange, live: str) -> Iterator[Deviation]:
+def mistaken(contract: Contract, exchange: Exchange, live: str) -> Iterator[Deviation]:
     """Yield a deviation when an odd path to the workload ``live`` is answered with another workload."""
-    answered = exchange.object().get("workloadId")
-    if exchange.accepted and isinstance(answered, str) and answered.lower() != live.lower():
+    answered = contract.main_id_of(exchange.body())
+    if exchange.accepted and answered is not None and answered.lower() != live.lower():
         yield _violation(
             "hostile-path-other-workload",
             "an odd path is answered with another workload",
@@ -245,19 +246,19 @@ def _is_broken(exchange: Exchange, *, alive: bool) -> bool:
     return status != 200 if alive else status == 400 and "code" not in exchange.object()
 
 
-def send_beside(target: TargetUnderTest, test: str, case: Hostile, wire: Wire, operation: str) -> Exchange:
+def send_beside(target: TargetUnderTest, test: str, case: Hostile, wire: Wire, operation: Operation) -> Exchange:
     """Send what belongs to no operation (odd paths and methods); only failures, silence and injections are judged.
 
     ``operation`` is the nearest one, under which a finding is filed. 501 is lawful for a method (RFC 9110, 15.6.2).
     """
     answer = target.session.raw(wire.method, wire.target, headers=wire.headers, content=wire.content)
-    called = target.contract.operations[operation].id
+    called = operation.id
     found: list[Deviation] = []
     if isinstance(answer, NoAnswer):
         found.append(_unanswered(answer, case, called))
     elif answer.status >= 500 and answer.status not in BUSY and answer.status != 501:
         found.append(_violation(f"hostile-{case.id}", f"{called} answers {answer.status} to {case.what}", _WHY))
-    exchange = Exchange(Request(operation), OPEN, answer, tuple(found), test, wire=wire)
+    exchange = Exchange(Request(operation.name), OPEN, answer, tuple(found), test, wire=wire)
     return exchange.with_deviations(*_beyond(exchange, case, called))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from assay.checks.hostile import OPEN, Hostile
 from assay.checks.target import PLAIN_SPEC
+from assay.contract.documents import Contract, Operation
+from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Json, Request
 
@@ -28,35 +30,67 @@ _MEGABYTE: Final = 1_100_000
 
 @dataclass(frozen=True, slots=True)
 class HostileBody:
-    """One hostile body. ``operations`` are those it is sent to."""
+    """One hostile body. ``kinds`` are those of the operations that it is sent to."""
 
     hostile: Hostile
     make: Make
     content_type: str | None = _JSON
     headers: tuple[tuple[str, str], ...] = ()
-    operations: tuple[str, ...] = ("create", "update")
-    undecided: tuple[str, ...] = ()  # operations for which it is open although it is settled for the others
+    kinds: tuple[Kind, ...] = (Kind.CREATE, Kind.UPDATE)
+    undecided: tuple[Kind, ...] = ()  # for which it is open although it is settled for the others
 
-    def in_gate(self, operation: str) -> bool:
-        """Whether a short run sends it to ``operation``; a long one sends everything everywhere."""
-        return self.hostile.id in CORE or (operation == "create" and self.hostile.id not in RARE)
 
-    def request(self, operation: str, body: Body, path: Mapping[str, str]) -> Request:
-        """The request; beside the raw bytes stands what they hold, or what was meant when they hold nothing."""
-        raw = self.make(body)
-        return Request(
-            operation, path=path, headers=self.headers, body=_read(raw, body), raw=raw, content_type=self.content_type
+@dataclass(frozen=True, slots=True)
+class BodyCase:
+    """A hostile body and an operation that it is sent to."""
+
+    body: HostileBody
+    operation: Operation
+
+    @property
+    def hostile(self) -> Hostile:
+        return self.body.hostile
+
+    @property
+    def in_gate(self) -> bool:
+        """Whether a short run sends it; a long one sends everything everywhere."""
+        return self.hostile.id in CORE or (self.operation.kind is Kind.CREATE and self.hostile.id not in RARE)
+
+    def request(self, create: Body, ids: Mapping[str, str]) -> Request:
+        """The request, made from the valid creation ``create`` and ids by resource.
+
+        Beside the raw bytes stands what they hold, or what was meant when they hold nothing.
+        """
+        meant = _valid(self.operation, create)
+        raw = self.body.make(meant)
+        return replace(
+            self.operation.request(ids, headers=self.body.headers, body=_read(raw, meant)),
+            raw=raw,
+            content_type=self.body.content_type,
         )
 
     def expectation(self, oracle: Oracle, request: Request) -> Expectation:
-        settled = self.hostile.settled and request.operation not in self.undecided
-        return oracle.expect(request) if settled else OPEN
+        """What the oracle states where that is settled; the body of no other operation is known to be valid."""
+        is_known = self.operation.path in {oracle.contract.creation.path, oracle.contract.updating.path}
+        settled = self.hostile.settled and self.operation.kind not in self.body.undecided
+        return oracle.expect(request) if settled and is_known else OPEN
 
 
-def valid_body(operation: str, create: Body) -> Body:
+def creations(contract: Contract) -> list[BodyCase]:
+    """Every case of the creation. Of what another operation creates nobody would know how to remove it."""
+    return [BodyCase(body, contract.creation) for body in BODIES if Kind.CREATE in body.kinds]
+
+
+def updates(contract: Contract) -> list[BodyCase]:
+    """Every case of every operation that changes something."""
+    changing = [operation for operation in contract.of_kind(Kind.UPDATE) if operation.body is not None]
+    return [BodyCase(body, operation) for operation in changing for body in BODIES if Kind.UPDATE in body.kinds]
+
+
+def _valid(operation: Operation, create: Body) -> Body:
     """A valid body for ``operation`` with one variable in it, made from the valid creation ``create``."""
     spec: dict[str, Any] = {"environmentVariables": [{"name": "ASSAY_HOSTILE", "value": "x"}]}
-    return {**create, "spec": {**PLAIN_SPEC, **spec}} if operation == "create" else {"spec": spec}
+    return {**create, "spec": {**PLAIN_SPEC, **spec}} if operation.kind is Kind.CREATE else {"spec": spec}
 
 
 def _read(raw: bytes, meant: Body) -> Json:
@@ -105,7 +139,7 @@ def _twice(body: Body) -> bytes:
 
 def _case(name: str, what: str, make: Make, **more: Any) -> HostileBody:
     """``more`` are fields of Hostile and of HostileBody."""
-    own = {key: more.pop(key) for key in ("content_type", "headers", "operations", "undecided") if key in more}
+    own = {key: more.pop(key) for key in ("content_type", "headers", "kinds", "undecided") if key in more}
     return HostileBody(Hostile(name, what, **more), make, **own)
 
 
@@ -120,10 +154,10 @@ def _encoding() -> Iterator[HostileBody]:
     yield _case("nul-byte", "a NUL byte in a string", _value(b'"a\x00b"'), **lenient)
     yield _case("nul-escape", "the character U+0000 in a string", _value(b'"a\\u0000b"'), settled=True)
     yield _case(
-        "nul-in-name", "the character U+0000 in the name", _named(b"\\u0000"), settled=True, operations=("create",)
+        "nul-in-name", "the character U+0000 in the name", _named(b"\\u0000"), settled=True, kinds=(Kind.CREATE,)
     )
     yield _case(
-        "surrogate-in-name", "a lone surrogate in the name", _named(b"\\ud83d"), settled=True, operations=("create",)
+        "surrogate-in-name", "a lone surrogate in the name", _named(b"\\ud83d"), settled=True, kinds=(Kind.CREATE,)
     )
     yield _case("raw-line-break", "a raw line break in a string", _value(b'"a\nb"'), **lenient)
     yield _case("unknown-escape", "an escape that JSON does not have", _value(b'"\\x41"'), **lenient)
@@ -167,7 +201,7 @@ def _syntax() -> Iterator[HostileBody]:
     settled = {"settled": True}
     yield _case("empty", "an empty body", _whole(b""), **settled)
     # An update need not have a body, and to many readers white space is none.
-    yield _case("white-space", "a body of white space", _whole(b" \r\n\t "), undecided=("update",), **settled)
+    yield _case("white-space", "a body of white space", _whole(b" \r\n\t "), undecided=(Kind.UPDATE,), **settled)
     yield _case("truncated", "a truncated body", lambda body: _dump(body)[:-1], **settled)
     yield _case("half", "half a body", lambda body: _dump(body)[: len(_dump(body)) // 2], **settled)
     yield _case("trailing-garbage", "garbage behind the body", _around(after=b" garbage"), lenient=True)
@@ -188,9 +222,7 @@ def _syntax() -> Iterator[HostileBody]:
 
 
 def _size() -> Iterator[HostileBody]:
-    yield _case(
-        "long-name", "a name of 100,000 characters", _named(b"a" * 100_000), large=True, operations=("create",)
-    )
+    yield _case("long-name", "a name of 100,000 characters", _named(b"a" * 100_000), large=True, kinds=(Kind.CREATE,))
     yield _case("long-string", "a string of 100,000 characters", _value(b'"' + b"a" * 100_000 + b'"'), large=True)
     yield _case("megabyte-string", "a string of a megabyte", _value(b'"' + b"a" * _MEGABYTE + b'"'), large=True)
     yield _case("megabyte-white-space", "a megabyte of white space", _around(b" " * _MEGABYTE), large=True)

@@ -1,33 +1,55 @@
 """Hostile paths, methods, queries and headers, and bodies where none belong, as data.
 
-All are harmless by themselves: reads, or ids that nobody has.
+All are harmless by themselves: reads, or ids that nobody has. Which operations they go to follows from the operations
+table: a new row gets what suits its kind and its path.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from assay.checks.hostile import INJECTED, Hostile
+from assay.contract.documents import Contract, Operation
+from assay.contract.operations import Kind
 from assay.contract.request import Request
+from assay.generation.cases import plain_query
 
 _INJECTION: Final = f"%0d%0a{INJECTED}:%20yes"
 # Servers refuse request lines of 8 kB (nginx, Apache) to 64 kB (httptools, Go); both sides of each are worth a try.
 _LONG: Final = (4_000, 70_000)
 
 
+_PARAMETER: Final = re.compile(r"\{[^}]*\}")
+_PAST: Final = ("2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z")
+
+
 @dataclass(frozen=True, slots=True)
 class HostilePath:
-    """A path below the collection, sent byte for byte; ``tail`` makes it from the id of a live workload.
+    """Something odd in the place of an id, sent byte for byte; ``odd`` makes it from the id of what lives.
 
-    ``operation`` is the one that it comes nearest to, ``query`` makes it a whole question of that.
+    ``operation`` is the one that the path comes nearest to.
     """
 
     hostile: Hostile
-    tail: Callable[[str], str]
-    operation: str = "read"
-    query: str = ""
+    operation: Operation
+    odd: Callable[[str], str]
+
+    @property
+    def resource(self) -> str:
+        """What the path names."""
+        return next(iter(self.operation.needs.values()))
+
+    def target(self, live: str) -> str:
+        """The path, with a plain query where the operation needs one."""
+        path = _PARAMETER.sub(lambda _: self.odd(live), self.operation.path)
+        query = _joined({name: str(value) for name, value in plain_query(self.operation, *_PAST).items()})
+        return f"{path}?{query}" if query else path
+
+
+Odd = tuple[Hostile, Callable[[str], str]]
 
 
 _RARE_PATHS: Final = frozenset({"double-encoded", "backslash", "word-undefined", "zero", "quote", "unicode-digits"})
@@ -36,125 +58,149 @@ _RARE_QUERIES: Final = frozenset(
 )
 
 
-def _fixed(tail: str) -> Callable[[str], str]:
-    return lambda _: tail
+def _fixed(text: str) -> Callable[[str], str]:
+    return lambda _: text
 
 
-def _paths() -> Iterator[HostilePath]:
+def _odd_ids() -> Iterator[Odd]:
     plain: tuple[tuple[str, str, str], ...] = (
-        ("encoded-nul", "an id of an encoded NUL", "/%00"),
-        ("encoded-line-break", "an id with an encoded line break", f"/x{_INJECTION}"),
-        ("invalid-utf8-id", "an id that is not UTF-8", "/%ff%fe"),
-        ("overlong-slash", "an overlong encoded slash", "/%c0%af"),
-        ("cut-escape", "a cut percent escape", "/%"),
-        ("bad-escape", "a percent escape that is none", "/%zz"),
-        ("double-encoded", "a doubly encoded NUL", "/%2500"),
-        ("dots", "dot segments", "/../../../../etc/passwd"),
-        ("encoded-dots", "encoded dot segments", "/%2e%2e/%2e%2e/%2e%2e/etc/passwd"),
-        ("encoded-slash", "an encoded slash", "/a%2fb"),
-        ("backslash", "backslashes", "/..%5c..%5cwindows"),
-        ("empty-id", "an empty id", "/"),
-        ("empty-id-metrics", "an empty id before metrics", "//metrics"),
-        ("template", "a path template", "/{workloadId}"),
-        ("word-null", "the id null", "/null"),
-        ("word-undefined", "the id undefined", "/undefined"),
-        ("zero", "the id 0", "/0"),
-        ("blank", "an id of white space", "/%20"),
-        ("wildcard", "the id *", "/*"),
-        ("quote", "an id with a quote", "/'%20or%20'1'='1"),
-        ("matrix", "matrix parameters", "/;jsessionid=1"),
-        ("unicode-digits", "an id of other digits", "/%d9%a1%d9%a2"),
+        ("encoded-nul", "an id of an encoded NUL", "%00"),
+        ("encoded-line-break", "an id with an encoded line break", f"x{_INJECTION}"),
+        ("invalid-utf8-id", "an id that is not UTF-8", "%ff%fe"),
+        ("overlong-slash", "an overlong encoded slash", "%c0%af"),
+        ("cut-escape", "a cut percent escape", "%"),
+        ("bad-escape", "a percent escape that is none", "%zz"),
+        ("double-encoded", "a doubly encoded NUL", "%2500"),
+        ("dots", "dot segments", "../../../../etc/passwd"),
+        ("encoded-dots", "encoded dot segments", "%2e%2e/%2e%2e/%2e%2e/etc/passwd"),
+        ("encoded-slash", "an encoded slash", "a%2fb"),
+        ("backslash", "backslashes", "..%5c..%5cwindows"),
+        ("empty-id", "an empty id", ""),
+        ("empty-id-metrics", "an empty id before metrics", "/metrics"),
+        ("template", "a path template", "{workloadId}"),
+        ("word-null", "the id null", "null"),
+        ("word-undefined", "the id undefined", "undefined"),
+        ("zero", "the id 0", "0"),
+        ("blank", "an id of white space", "%20"),
+        ("wildcard", "the id *", "*"),
+        ("quote", "an id with a quote", "'%20or%20'1'='1"),
+        ("matrix", "matrix parameters", ";jsessionid=1"),
+        ("unicode-digits", "an id of other digits", "%d9%a1%d9%a2"),
     )
-    for name, what, tail in plain:
-        yield HostilePath(Hostile(f"path-{name}", what, http=True, rare=name in _RARE_PATHS), _fixed(tail))
+    for name, what, text in plain:
+        yield Hostile(name, what, http=True, rare=name in _RARE_PATHS), _fixed(text)
     for length in _LONG:
-        yield HostilePath(
-            Hostile(f"path-{length}-long", f"an id of {length:,} characters", http=True, large=True),
-            _fixed("/" + "a" * length),
+        yield (
+            Hostile(f"{length}-long", f"an id of {length:,} characters", http=True, large=True),
+            _fixed("a" * length),
         )
     spelled: tuple[tuple[str, str, Callable[[str], str]], ...] = (
-        ("double-slash", "a double slash", lambda live: f"//{live}"),
-        ("trailing-slash", "a trailing slash", lambda live: f"/{live}/"),
-        ("trailing-dot", "a trailing dot", lambda live: f"/{live}."),
-        ("capitals", "an id in capitals", lambda live: f"/{live.upper()}"),
-        ("braces", "an id in braces", lambda live: f"/%7b{live}%7d"),
-        ("urn", "an id as URN", lambda live: f"/urn:uuid:{live}"),
-        ("no-hyphens", "an id without hyphens", lambda live: f"/{live.replace('-', '')}"),
-        ("fully-encoded", "an id whose every letter is encoded", lambda live: "/" + _encoded(live)),
-        ("nul-behind-id", "a NUL behind the id", lambda live: f"/{live}%00"),
-        ("extension", "an extension behind the id", lambda live: f"/{live}.json"),
+        ("double-slash", "a double slash", lambda live: f"/{live}"),
+        ("trailing-slash", "a trailing slash", lambda live: f"{live}/"),
+        ("trailing-dot", "a trailing dot", lambda live: f"{live}."),
+        ("capitals", "an id in capitals", lambda live: f"{live.upper()}"),
+        ("braces", "an id in braces", lambda live: f"%7b{live}%7d"),
+        ("urn", "an id as URN", lambda live: f"urn:uuid:{live}"),
+        ("no-hyphens", "an id without hyphens", lambda live: f"{live.replace('-', '')}"),
+        ("fully-encoded", "an id whose every letter is encoded", _encoded),
+        ("nul-behind-id", "a NUL behind the id", lambda live: f"{live}%00"),
+        ("extension", "an extension behind the id", lambda live: f"{live}.json"),
     )
     for name, what, make in spelled:
-        yield HostilePath(Hostile(f"path-{name}", what, http=True), make)
+        yield Hostile(name, what, http=True), make
 
 
 def _encoded(text: str) -> str:
     return "".join(f"%{letter:02x}" for letter in text.encode())
 
 
-_QUESTION: Final = "?metricType=LATENCY&start=2026-01-01T00:00:00Z&end=2026-01-01T01:00:00Z"
+_ODD_IDS: Final = tuple(_odd_ids())
 # Ids that another operation may well read with other code; each stands for one kind of trouble.
 _AGAIN: Final = frozenset({"encoded-nul", "invalid-utf8-id", "encoded-slash", "word-null", "4000-long", "capitals"})
 
 
-def _of_metrics(paths: tuple[HostilePath, ...]) -> Iterator[HostilePath]:
-    for path in paths:
-        name = path.hostile.id.removeprefix("path-")
-        if name in _AGAIN:
-            hostile = replace(path.hostile, id=f"path-metrics-{name}", what=f"{path.hostile.what} before metrics")
-            yield HostilePath(hostile, _before_metrics(path.tail), "metrics", _QUESTION)
+def paths(contract: Contract) -> Iterator[HostilePath]:
+    """Every odd id for the read of a workload, some again for every other read whose path names one thing."""
+    for hostile, odd in _ODD_IDS:
+        yield HostilePath(replace(hostile, id=f"path-{hostile.id}"), contract.reading, odd)
+    for operation in _simple_reads(contract):
+        for hostile, odd in _ODD_IDS:
+            if hostile.id in _AGAIN:
+                name, what = f"path-{_spelled(operation)}-{hostile.id}", _placed(hostile, operation)
+                yield HostilePath(replace(hostile, id=name, what=what), operation, odd)
 
 
-def _before_metrics(tail: Callable[[str], str]) -> Callable[[str], str]:
-    return lambda live: f"{tail(live)}/metrics"
+def _simple_reads(contract: Contract) -> list[Operation]:
+    """What reads but the read of a workload itself, and names one thing in its path."""
+    return [
+        operation
+        for operation in contract.operations.values()
+        if operation.writes is None and len(operation.needs) == 1 and operation is not contract.reading
+    ]
 
 
-_OF_ITEMS: Final = tuple(_paths())
-PATHS: Final = (*_OF_ITEMS, *_of_metrics(_OF_ITEMS))
+def _spelled(operation: Operation) -> str:
+    return operation.name.replace("_", "-")
+
+
+def _placed(hostile: Hostile, operation: Operation) -> str:
+    before, _, last = operation.path.rpartition("/")
+    return f"{hostile.what} behind {before.rpartition('/')[2]}" if "{" in last else f"{hostile.what} before {last}"
 
 
 @dataclass(frozen=True, slots=True)
 class HostileMethod:
-    """A method that a path does not have. ``path`` is a template below the collection, filled with unknown ids."""
+    """A method that the path of ``operation`` does not have."""
 
     hostile: Hostile
     method: str
-    path: str
-    operation: str
+    operation: Operation
     open: bool  # whether any success is lawful too (HEAD, OPTIONS, a list that later versions may have)
 
 
-_ITEM: Final = "/{id}"
-_METRICS: Final = "/{id}/metrics"
-_POD: Final = "/{id}/pods/{id}/metrics"
-# DELETE and PATCH of the collection are left out on purpose: should a target have them, they are not for guessing.
-_METHODS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "": ("create", ("GET", "PUT", "HEAD", "OPTIONS", "ASSAY")),
-    _ITEM: ("read", ("POST", "PUT", "HEAD", "OPTIONS", "TRACE", "ASSAY", "get")),
-    _METRICS: ("metrics", ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ASSAY")),
-    _POD: ("pod_metrics", ("POST", "DELETE", "HEAD", "OPTIONS")),
-}
+# DELETE and PATCH of a collection are left out on purpose: should a target have them, they are not for guessing.
+_ON_COLLECTIONS: Final = ("GET", "PUT", "HEAD", "OPTIONS", "ASSAY")
+_ON_ITEMS: Final = ("POST", "PUT", "HEAD", "OPTIONS", "TRACE", "ASSAY", "get")
+_BELOW_ITEMS: Final = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ASSAY")
+# Most routers treat whatever lies below an item in one way, so further down only what could do harm is sent again.
+_FURTHER_DOWN: Final = ("POST", "DELETE", "HEAD", "OPTIONS")
 _HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "get"})
-_NAMES: Final = {"": "collection", _ITEM: "item", _METRICS: "metrics", _POD: "pod-metrics"}
 
 
-def _methods() -> Iterator[HostileMethod]:
-    for path, (operation, methods) in _METHODS.items():
-        for method in methods:
-            spelled = "lower-case-get" if method == "get" else method.lower()
-            name = f"method-{_NAMES[path]}-{spelled}"
-            hostile = Hostile(name, f"the method {method} on the {_NAMES[path]} path", http=True)
-            yield HostileMethod(hostile, method, path, operation, method in _HARMLESS)
+def methods(contract: Contract) -> Iterator[HostileMethod]:
+    """The methods that a path does not have, for every path of the contract."""
+    by_path: dict[str, list[Operation]] = {}
+    for operation in contract.operations.values():
+        by_path.setdefault(operation.path, []).append(operation)
+    for there in by_path.values():
+        nearest = there[0]
+        place = _place(contract, nearest)
+        for method in _methods_at(contract, nearest):
+            if method not in {operation.method for operation in there}:
+                spelled = "lower-case-get" if method == "get" else method.lower()
+                hostile = Hostile(f"method-{place}-{spelled}", f"the method {method} on the {place} path", http=True)
+                yield HostileMethod(hostile, method, nearest, method in _HARMLESS)
 
 
-METHODS: Final = tuple(_methods())
+def _place(contract: Contract, operation: Operation) -> str:
+    names = {contract.creation.path: "collection", contract.reading.path: "item"}
+    return names.get(operation.path) or _spelled(operation)
+
+
+def _methods_at(contract: Contract, operation: Operation) -> tuple[str, ...]:
+    if not operation.needs:
+        return _ON_COLLECTIONS
+    if operation.path == contract.reading.path:
+        return _ON_ITEMS
+    return _BELOW_ITEMS if len(operation.needs) == 1 else _FURTHER_DOWN
 
 
 @dataclass(frozen=True, slots=True)
 class HostileQuery:
-    """A hostile query of the metrics operation, made from the parts of a valid one, byte for byte."""
+    """A hostile query of ``operation``, made from the parts of a valid one, byte for byte."""
 
     hostile: Hostile
+    operation: Operation
     make: Callable[[Mapping[str, str]], str]
 
 
@@ -170,7 +216,7 @@ def _instead(name: str, value: str) -> Callable[[Mapping[str, str]], str]:
     return lambda query: _joined({**query, name: value})
 
 
-def _queries() -> Iterator[HostileQuery]:
+def _hostile_queries() -> Iterator[tuple[Hostile, Callable[[Mapping[str, str]], str]]]:
     samples, kind, start = "numberOfSamples", "metricType", "start"
     cases: tuple[tuple[str, str, Callable[[Mapping[str, str]], str]], ...] = (
         ("bad-escape", "a percent escape that is none", _more("&x=%zz")),
@@ -208,13 +254,26 @@ def _queries() -> Iterator[HostileQuery]:
         ("other-digits-date", "a date in Arabic digits", _instead(start, "%d9%a2026-01-01T00:00:00Z")),
     )
     for name, what, make in cases:
-        yield HostileQuery(Hostile(f"query-{name}", what, http=True, rare=name in _RARE_QUERIES), make)
+        yield Hostile(f"query-{name}", what, http=True, rare=name in _RARE_QUERIES), make
     for length in _LONG:
         hostile = Hostile(f"query-{length}-long", f"a query of {length:,} characters", http=True, large=True)
-        yield HostileQuery(hostile, _more("&x=" + "a" * length))
+        yield hostile, _more("&x=" + "a" * length)
 
 
-QUERIES: Final = tuple(_queries())
+_QUERIES: Final = tuple(_hostile_queries())
+# These need no parameter of a certain name.
+_ANY_QUERY: Final = frozenset(
+    f"query-{name}"
+    for name in ("bad-escape", "cut-escape", "line-break", "ampersands", "thousand-parameters", "4000-long")
+)
+
+
+def queries(contract: Contract) -> Iterator[HostileQuery]:
+    """All for what measures, and those that suit any query for the other reads whose path names one thing."""
+    for operation in _simple_reads(contract):
+        for hostile, make in _QUERIES:
+            if operation.kind is Kind.MEASURE or hostile.id in _ANY_QUERY:
+                yield HostileQuery(hostile, operation, make)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +283,8 @@ class HostileHeaders:
     hostile: Hostile
     headers: tuple[tuple[str, str], ...]
 
-    def request(self, workload_id: str) -> Request:
-        return Request("read", path={"workloadId": workload_id}, headers=self.headers)
+    def request(self, contract: Contract, workload_id: str) -> Request:
+        return contract.reading.request(headers=self.headers, workload=workload_id)
 
 
 def _headers() -> Iterator[HostileHeaders]:
@@ -270,27 +329,32 @@ HEADERS: Final = tuple(_headers())
 
 @dataclass(frozen=True, slots=True)
 class UnwantedBody:
-    """A body sent with an operation that has none; a DELETE goes to an id that nobody has."""
+    """A body sent with an operation that has none; what removes goes to an id that nobody has."""
 
     hostile: Hostile
-    operation: str
+    operation: Operation
     raw: bytes
 
-    def request(self, workload_id: str) -> Request:
-        return Request(self.operation, path={"workloadId": workload_id}, raw=self.raw)
+    def request(self, ids: Mapping[str, str]) -> Request:
+        """The request; ``ids`` are by resource."""
+        return replace(self.operation.request(ids), raw=self.raw)
 
 
-def _unwanted() -> Iterator[UnwantedBody]:
-    bodies = (
-        ("json", "a JSON body", b'{"spec":{}}'),
-        ("garbage", "a body of garbage", b"\x00\xff{["),
-        ("request", "a body that looks like a request", b"GET /api/v1/workloads HTTP/1.1\r\nHost: assay\r\n\r\n"),
-        ("large", "a body of 200,000 bytes", b"a" * 200_000),
-    )
-    for operation in ("read", "delete"):
-        for name, what, raw in bodies:
-            hostile = Hostile(f"body-on-{operation}-{name}", f"{what} where none belongs", http=True, large=True)
-            yield UnwantedBody(hostile, operation, raw)
+_UNWANTED: Final = (
+    ("json", "a JSON body", b'{"spec":{}}'),
+    ("garbage", "a body of garbage", b"\x00\xff{["),
+    ("request", "a body that looks like a request", b"GET /api/v1/workloads HTTP/1.1\r\nHost: assay\r\n\r\n"),
+    ("large", "a body of 200,000 bytes", b"a" * 200_000),
+)
 
 
-UNWANTED_BODIES: Final = tuple(_unwanted())
+def unwanted_bodies(contract: Contract) -> Iterator[UnwantedBody]:
+    """Bodies for what reads, lists or removes; what measures is read by the same code as those."""
+    for operation in contract.operations.values():
+        if operation.body is not None or operation.kind not in {Kind.READ, Kind.LIST, Kind.DELETE}:
+            continue
+        for name, what, raw in _UNWANTED:
+            told = Hostile(
+                f"body-on-{_spelled(operation)}-{name}", f"{what} where none belongs", http=True, large=True
+            )
+            yield UnwantedBody(told, operation, raw)

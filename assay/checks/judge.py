@@ -118,7 +118,8 @@ def _refused(operation: Operation, answer: Answer, expectation: Expectation, foc
             "accepts-valid",
             focus.id,
             focus.location,
-            f"{operation.id} does not know ({answer.status}) a workload that was created and that nobody has deleted",
+            f"{operation.id} does not know ({answer.status}) a {operation.subject} that was created "
+            "and that nobody has deleted",
             "Its creation was accepted, and nothing in this run has asked for its deletion: either it was lost, or "
             "something else has removed it while the run went on.",
         )

@@ -8,6 +8,7 @@ from typing import Any, Final
 from assay.checks.answer import BUSY
 from assay.checks.exchange import ContractBreachError, Exchange, as_findings, violations
 from assay.checks.run_state import RunState
+from assay.client.creation import created_id
 from assay.client.exchange import Answer
 from assay.client.session import Session
 from assay.contract.operations import Kind
@@ -82,7 +83,7 @@ class RunRecorder:
 
 
 # No jq: sed is wherever a POSIX shell is.
-_ID: Final = r"""sed -n 's/.*"workloadId" *: *"\([^"]*\)".*/\1/p'"""
+_ID: Final = r"""sed -n 's/.*"{name}" *: *"\([^"]*\)".*/\1/p'"""
 
 
 def script(session: Session, exchange: Exchange) -> str:
@@ -94,13 +95,14 @@ def script(session: Session, exchange: Exchange) -> str:
     contract = session.contract
     named: dict[str, str] = {}
     before = []
+    identify = _ID.format(name=contract.resources[contract.main_resource].id.rpartition("/")[2])
     for step in exchange.setup:
         line = session.curl(step.sent, auth=step.auth, shell=step.shell, named=named)
-        creates = contract.operations[step.request.operation].kind is Kind.CREATE and step.accepted
-        made = step.object().get("workloadId") if creates else None
-        if isinstance(made, str) and made and made not in named:
+        creates = contract.operations[step.request.operation].kind is Kind.CREATE
+        made = created_id(step.answer) if creates else None
+        if made is not None and made not in named:
             named[made] = f"W{len(named) + 1}"
-            before.append(f"{named[made]}=$({line} | {_ID})")
+            before.append(f"{named[made]}=$({line} | {identify})")
         else:
             before.append(f"{line} >/dev/null")
     failing = session.curl(exchange.sent, auth=exchange.auth, shell=exchange.shell, named=named)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
@@ -11,6 +11,7 @@ from assay.checks.exchange import Exchange
 from assay.checks.judge import ResponseJudge, Sending
 from assay.checks.recorder import RunRecorder
 from assay.checks.run_state import LONGEST_WAIT, RunState
+from assay.client.creation import created_id
 from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.client.polling import look_until
 from assay.client.session import Session
@@ -157,12 +158,3 @@ class Sender:
             look, lambda exchange: exchange.status != 404, within=LONGEST_WAIT, every=POLL_SECONDS, clock=clock
         )
         return clock.monotonic() - began if last.accepted and len(looks) > 1 else 0.0
-
-
-def created_id(answer: Answer | NoAnswer) -> str | None:
-    """The id of the workload that an answer to a creation says was made."""
-    if isinstance(answer, NoAnswer) or not 200 <= answer.status < 300:
-        return None
-    body = answer.json()
-    identity = body.get("workloadId") if isinstance(body, Mapping) else None
-    return identity if isinstance(identity, str) and identity else None

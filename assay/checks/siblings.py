@@ -9,9 +9,9 @@ from assay.checks import lifecycle
 from assay.checks.answer import BUSY
 from assay.checks.echo import spec_echo
 from assay.checks.exchange import Exchange, violation
-from assay.checks.sender import created_id
 from assay.checks.specs import RICH
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
+from assay.client.creation import created_id
 from assay.contract.request import Expectation, Outcome
 
 _OPEN: Final = Expectation(Outcome.OPEN)

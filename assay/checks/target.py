@@ -16,6 +16,7 @@ from assay.checks.run_state import RunState
 from assay.checks.sender import Sender
 from assay.client.budget import gpus_asked
 from assay.client.clock import Clock
+from assay.client.creation import created_id
 from assay.client.exchange import NoAnswer, Wire
 from assay.client.session import Session
 from assay.contract.documents import Contract
@@ -191,10 +192,10 @@ class TargetUnderTest:
         body = self.body(spec, **meta)
         with self.creating(self.contract.creation.request(body=body), test=test) as exchange:
             self.verify(exchange)
-            answer = exchange.object()
-            if not exchange.accepted or not isinstance(answer.get("workloadId"), str):
+            identity = created_id(exchange.answer)
+            if identity is None:
                 raise CannotCreateError(f"the workload of this test was not created: {_outline(exchange)}")
-            yield LiveWorkload(answer["workloadId"], str(answer.get("name", body["name"])), body["spec"], exchange)
+            yield LiveWorkload(identity, str(exchange.object().get("name", body["name"])), body["spec"], exchange)
 
     def delete(self, workload_id: str, *, test: str, setup: tuple[Exchange, ...] = ()) -> Exchange:
         """Delete a workload of this run. Already gone (404) is as good: a test may have deleted it itself."""

@@ -193,6 +193,10 @@ class Contract:
         named = (value for parameter, value in request.path.items() if needs.get(parameter) == self.main_resource)
         return next(named, None)
 
+    def main_id_of(self, answer: Json) -> str | None:
+        """The id of the workload that the body of an answer is about; None when it tells none."""
+        return next(iter(self.resources[self.main_resource].ids_in(answer)), None)
+
     def _single(self, kind: Kind) -> Operation:
         main = self.main_resource
         found = [

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from assay.checks.exchange import Deviation, Exchange
 from assay.checks.hostile import INJECTED, OPEN, Hostile, blame
-from assay.checks.hostile_bodies import BODIES, CORE, RARE, HostileBody, valid_body
-from assay.checks.hostile_requests import HEADERS, METHODS, PATHS, QUERIES, UNWANTED_BODIES
+from assay.checks.hostile_bodies import BODIES, CORE, RARE, BodyCase, HostileBody, creations, updates
+from assay.checks.hostile_requests import HEADERS, methods, paths, queries, unwanted_bodies
 from assay.client.exchange import Answer, Kind, NoAnswer
 from assay.contract import documents
 from assay.contract.oracle import Oracle
@@ -27,10 +27,14 @@ pytestmark = pytest.mark.slow
 __all__ = ["stage"]
 
 Make = Callable[..., Stage]
+CONTRACT = documents.load()
+CREATIONS, UPDATES = creations(CONTRACT), updates(CONTRACT)
+PATHS, METHODS, QUERIES = tuple(paths(CONTRACT)), tuple(methods(CONTRACT)), tuple(queries(CONTRACT))
+UNWANTED_BODIES = tuple(unwanted_bodies(CONTRACT))
 ERROR = {"content-type": "application/json"}
-TABLES: tuple[tuple[Callable[..., None], tuple[Any, ...]], ...] = (
-    (contract.test_create, tuple(case for case in BODIES if "create" in case.operations)),
-    (contract.test_update, tuple(case for case in BODIES if "update" in case.operations)),
+TABLES: tuple[tuple[Callable[..., None], Sequence[Any]], ...] = (
+    (contract.test_create, CREATIONS),
+    (contract.test_update, UPDATES),
     (contract.test_path, PATHS),
     (contract.test_method, METHODS),
     (contract.test_query, QUERIES),
@@ -43,8 +47,12 @@ def error(status: int) -> Answer:
     return Answer(status, ERROR, json.dumps({"code": status, "message": "no"}).encode())
 
 
-def body(name: str) -> HostileBody:
-    return next(case for case in BODIES if case.hostile.id == name)
+def creation(name: str) -> BodyCase:
+    return next(case for case in CREATIONS if case.hostile.id == name)
+
+
+def update(name: str) -> BodyCase:
+    return next(case for case in UPDATES if case.hostile.id == name)
 
 
 def is_plain_read(method: str, target: str) -> bool:
@@ -137,9 +145,8 @@ FAILURES: dict[str, tuple[Callable[[Answer], Answer | NoAnswer], str]] = {
 def test_every_failure_is_named_after_its_case(stage: Make, name: str) -> None:
     broken = stage(tamper=sabotage(FAILURES[name][0], success=True))
     # Failing deletions, creations and the set-up itself are other tests' business: cases that need no workload.
-    for case in BODIES:
-        if "create" in case.operations:
-            assert f"hostile-{case.hostile.id}" in broken.run(contract.test_create, case)
+    for case in CREATIONS:
+        assert f"hostile-{case.hostile.id}" in broken.run(contract.test_create, case)
 
 
 def only(*, fail: Callable[[str, str, bytes], bool], answer: Answer | NoAnswer) -> Tamper:
@@ -150,11 +157,11 @@ def only(*, fail: Callable[[str, str, bytes], bool], answer: Answer | NoAnswer) 
 
 
 CULPRITS: dict[str, tuple[Callable[..., None], Any, Callable[[str, str, bytes], bool]]] = {
-    "hostile-nul-escape": (contract.test_update, body("nul-escape"), lambda _, __, sent: b"\\u0000" in sent),
-    "hostile-nan": (contract.test_create, body("nan"), lambda _, __, sent: b"NaN" in sent),
+    "hostile-nul-escape": (contract.test_update, update("nul-escape"), lambda _, __, sent: b"\\u0000" in sent),
+    "hostile-nan": (contract.test_create, creation("nan"), lambda _, __, sent: b"NaN" in sent),
     "hostile-arrays-1000-deep": (
         contract.test_create,
-        body("arrays-1000-deep"),
+        creation("arrays-1000-deep"),
         lambda _, __, sent: b"[" * 1000 in sent,
     ),
     "hostile-path-encoded-nul": (contract.test_path, PATHS[0], lambda _, target, __: target.endswith("%00")),
@@ -199,9 +206,13 @@ def test_a_weak_header_reader_is_caught(stage: Make) -> None:
     [NoAnswer("reset", "closed"), Answer(400, {"content-type": "text/plain"}, b"Bad Request"), error(500)],
     ids=["reset", "desynchronised", "500"],
 )
-@pytest.mark.parametrize(("function", "name"), [(contract.test_update, "half"), (contract.test_create, "binary")])
+@pytest.mark.parametrize(
+    ("function", "case"),
+    [(contract.test_update, update("half")), (contract.test_create, creation("binary"))],
+    ids=["half", "binary"],
+)
 def test_a_connection_that_breaks_afterwards_is_caught(
-    stage: Make, function: Callable[..., None], name: str, answer: Answer | NoAnswer
+    stage: Make, function: Callable[..., None], case: BodyCase, answer: Answer | NoAnswer
 ) -> None:
     broken_at: list[int] = []
 
@@ -211,7 +222,7 @@ def test_a_connection_that_breaks_afterwards_is_caught(
             broken_at.append(len(transport.sent))
         return answer if broken_at and len(transport.sent) == broken_at[0] + 1 else None
 
-    assert stage(tamper=tamper).run(function, body(name)) == {f"hostile-{name}-next-request"}
+    assert stage(tamper=tamper).run(function, case) == {f"hostile-{case.hostile.id}-next-request"}
 
 
 class TestLeniency:
@@ -224,17 +235,19 @@ class TestLeniency:
     def test_a_body_that_says_nothing_must_be_refused(self, stage: Make) -> None:
         broken = stage(tamper=sabotage(self.accepting))
         for name in ("truncated", "empty", "white-space", "word", "binary"):
-            assert broken.run(contract.test_create, body(name)) & {f"hostile-{name}", "schema-enforced"}
+            assert broken.run(contract.test_create, creation(name)) & {f"hostile-{name}", "schema-enforced"}
 
     def test_a_generous_reader_leaves_a_gap(self, stage: Make) -> None:
         broken = stage(tamper=sabotage(self.accepting))
         for name in ("trailing-garbage", "nan", "invalid-utf8"):
-            assert broken.run(contract.test_create, body(name)) == {"body-schema"}  # the {} of the sabotage itself
+            assert broken.run(contract.test_create, creation(name)) == {
+                "body-schema"
+            }  # the {} of the sabotage itself
             assert f"hostile-{name}-accepted" in broken.journaled(Class.GAP)
 
     def test_a_reader_may_ignore_a_byte_order_mark(self, stage: Make) -> None:
         broken = stage(tamper=sabotage(self.accepting))
-        broken.run(contract.test_create, body("bom"))
+        broken.run(contract.test_create, creation("bom"))
         assert "hostile-bom-accepted" not in broken.journaled(Class.GAP)
 
 
@@ -279,8 +292,11 @@ def test_white_space_is_no_body_to_some_readers_of_updates(stage: Make) -> None:
         answer=Answer(202, ERROR, b"{}"),
     )
     shapeless = {"body-schema"}  # of the answer {}
-    assert stage(tamper=accepting).run(contract.test_update, body("white-space")) == shapeless
-    assert stage(tamper=accepting).run(contract.test_create, body("white-space")) == {*shapeless, "schema-enforced"}
+    assert stage(tamper=accepting).run(contract.test_update, update("white-space")) == shapeless
+    assert stage(tamper=accepting).run(contract.test_create, creation("white-space")) == {
+        *shapeless,
+        "schema-enforced",
+    }
 
 
 def test_501_is_lawful_for_methods_and_a_success_is_a_gap(stage: Make) -> None:
@@ -293,26 +309,22 @@ def test_501_is_lawful_for_methods_and_a_success_is_a_gap(stage: Make) -> None:
 
 def test_503_is_never_a_finding(stage: Make) -> None:
     on = stage(tamper=only(fail=lambda method, _, __: method == "PATCH", answer=Answer(503)))
-    assert on.run(contract.test_update, body("nul-byte")) == set()
+    assert on.run(contract.test_update, update("nul-byte")) == set()
 
 
 CREATE = {"name": "assay-x", "projectId": "1", "clusterId": "71f69d83-ba66-4822-adf5-55ce55efd210", "spec": {}}
 
 
-@pytest.mark.parametrize("case", BODIES, ids=lambda case: case.hostile.id)
-def test_no_case_expects_an_acceptance_without_a_valid_body(case: HostileBody) -> None:
+def test_no_case_expects_an_acceptance_without_a_valid_body() -> None:
     """What the oracle would accept holds JSON; and every creation keeps the name under which it is looked for."""
-    oracle = ORACLE
-    for role in case.operations:
-        request = case.request(role, valid_body(role, CREATE), {"workloadId": "x"} if role == "update" else {})
+    oracle = Oracle(CONTRACT)
+    for case in (*CREATIONS, *UPDATES):
+        request = case.request(CREATE, {"workload": "x"})
         if case.expectation(oracle, request).outcome is Outcome.ACCEPT:
             assert json.loads(request.raw or b"") == request.body
-        if role == "create":
+        if case in CREATIONS:
             assert isinstance(request.body, dict)
             assert str(request.body["name"]).startswith("assay-x")
-
-
-ORACLE = Oracle(documents.load())
 
 
 @pytest.mark.parametrize(
@@ -320,7 +332,8 @@ ORACLE = Oracle(documents.load())
     [("reset", True, Class.GAP), ("reset", False, Class.VIOLATION), ("timeout", True, Class.VIOLATION)],
 )
 def test_a_cut_is_only_forgiven_where_much_is_sent(stage: Make, kind: Kind, large: bool, cls: Class) -> None:
-    case = HostileBody(Hostile("probe", "a probe", large=large), lambda meant: json.dumps(dict(meant)).encode())
+    probe = HostileBody(Hostile("probe", "a probe", large=large), lambda meant: json.dumps(dict(meant)).encode())
+    case = BodyCase(probe, CONTRACT.updating)
     on = stage(tamper=only(fail=lambda method, _, __: method == "PATCH", answer=NoAnswer(kind, "cut")))
     found = on.run(contract.test_update, case)
     assert found == ({"hostile-probe"} if cls is Class.VIOLATION else set())

@@ -69,17 +69,24 @@ def test_without_a_focus_the_request_as_a_whole_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "status", "lost"), [("read", 404, True), ("update", 410, True), ("read", 400, False)]
+    ("operation", "status", "lost"),
+    [
+        ("read", 404, "a workload that was created and that nobody has deleted"),
+        ("update", 410, "a workload that was created and that nobody has deleted"),
+        ("pod_metrics", 410, "a pod that was created and that nobody has deleted"),
+        ("read", 400, None),
+    ],
 )
-def test_a_workload_that_is_not_known_is_told_as_such(role: str, status: int, lost: bool) -> None:
-    (found,) = against(load().operations[role], Answer(status), accept())
+def test_what_is_not_known_although_it_lives_is_told_as_such(operation: str, status: int, lost: str | None) -> None:
+    (found,) = against(load().operations[operation], Answer(status), accept())
     assert (found.cls, found.check, found.rule, found.location) == (
         Class.VIOLATION,
         "accepts-valid",
         "valid",
         "/body",
     )
-    assert ("nobody has deleted" in found.summary) is lost
+    assert ("nobody has deleted" in found.summary) is (lost is not None)
+    assert lost is None or lost in found.summary
 
 
 def test_refusing_what_takes_something_for_granted_is_a_gap() -> None:

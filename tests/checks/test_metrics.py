@@ -22,7 +22,7 @@ from assay.reference.lifecycle import Lifecycle, Pace
 from assay.reference.plane import Plane, Proceed
 from assay.reference.variants import VARIANTS
 from contract_tests import test_metrics as contract
-from tests.checks.stage import InProcess, Stage, Tamper, stage
+from tests.checks.stage import InProcess, SkippedError, Stage, Tamper, stage
 
 pytestmark = pytest.mark.slow
 
@@ -346,7 +346,7 @@ class Slow(Lifecycle):
 
 
 def test_a_workload_that_does_not_run_is_not_tested(stage: Make) -> None:
-    with pytest.raises(pytest.skip.Exception, match="not Running within 15 s"):
+    with pytest.raises(SkippedError, match="not Running within 15 s"):
         stage(Behaviour(lifecycle=Slow)).run(contract.test_samples, "workload", 1)
 
 
@@ -384,7 +384,7 @@ def test_metrics_that_lag_behind_are_waited_for(stage: Make) -> None:
 
 
 def test_metrics_that_never_come_are_not_tested(stage: Make) -> None:
-    with pytest.raises(pytest.skip.Exception, match="still not found"):
+    with pytest.raises(SkippedError, match="still not found"):
         stage(tamper=metrics_found_after(10_000)).run(contract.test_samples, "workload", 1)
 
 
@@ -392,7 +392,7 @@ def test_without_a_list_of_pods_they_are_not_tested(stage: Make) -> None:
     def no_pods(_: object, __: str, target: str, ___: object) -> Answer | None:
         return Answer(404) if target.endswith("/pods") else None
 
-    with pytest.raises(pytest.skip.Exception, match="no list of pods"):
+    with pytest.raises(SkippedError, match="no list of pods"):
         stage(tamper=no_pods).run(contract.test_samples, "pod", 1)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from assay.checks.exchange import ContractBreachError, Deviation
-from assay.checks.sender import created_id
 from assay.checks.target import PLAIN_SPEC, CannotCreateError
 from assay.client.budget import Limits
+from assay.client.creation import created_id
 from assay.client.exchange import Answer, NoAnswer
 from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.errors import BudgetExhausted, TargetLostError

@@ -25,6 +25,7 @@ from assay.checks.fuzzing.source import CaseSource
 from assay.checks.fuzzing.translate import to_request, to_response
 from assay.checks.generation_lock import generating, sending
 from assay.checks.target import PLAIN_SPEC, TargetUnderTest
+from assay.client.creation import created_id
 from assay.client.exchange import Answer
 from assay.contract.documents import Operation
 from assay.contract.operations import Kind
@@ -94,8 +95,8 @@ class StatefulScenario:
             self._live = self._spec = None
         stated = expect(self._target, request, None, self._existing())
         exchange = self._stack.enter_context(self._target.creating(request, test=self._test, expectation=stated))
-        created = exchange.object().get("workloadId") if exchange.accepted else None
-        if isinstance(created, str):
+        created = created_id(exchange.answer)
+        if created is not None:
             self._live = created
             self._spec = request.body.get("spec") if isinstance(request.body, Mapping) else None
         return exchange
@@ -132,7 +133,8 @@ class StatefulScenario:
 
     def _about(self, exchange: Exchange) -> tuple[object, ...]:
         """The ids of the workloads that an exchange is about."""
-        return self._target.contract.main_id_in(exchange.request), exchange.object().get("workloadId")
+        contract = self._target.contract
+        return contract.main_id_in(exchange.request), contract.main_id_of(exchange.body())
 
     def _existing(self) -> Existing:
         live = {self._live} if self._live else set()
