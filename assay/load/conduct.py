@@ -18,9 +18,9 @@ from assay.load.master import Interrupted, Master, StageRun
 from assay.load.measurement import measurement_of
 from assay.load.options import RunFile
 from assay.load.processes import Processes
+from assay.load.profiles import Bisection, stages_at
 from assay.load.runners import settings_at_hand
 from assay.load.scenario import load_scenario
-from assay.load.search import Bisection, stages_at
 
 
 def conduct(file: RunFile) -> int:

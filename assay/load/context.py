@@ -16,8 +16,8 @@ from assay.errors import AssayError, InconclusiveError
 from assay.generation.samples import PLAIN_IMAGE
 from assay.load.call import Answered, Level, PreparedCall, Skip
 from assay.load.client import RawTransport
+from assay.load.intents import Names
 from assay.load.measures import BUDGET, STOPPED
-from assay.load.names import Names
 
 READY_PHASES: Final = frozenset({"Running"})
 LEAVING_PHASES: Final = frozenset({"Deleting", "Terminating"})

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import gevent
+from gevent.event import Event
 
+from assay.client.creation import Pending
 from assay.errors import AssayError
-from assay.load.context import ScenarioContext
+from assay.load.context import ScenarioContext, Workload
 from assay.load.dispatch import Dispatcher, Lane, Listener, TargetPulse, no_listener
 from assay.load.inputs import specs
+from assay.load.intents import RelayedLedger
 from assay.load.measures import Timeline
 from assay.load.options import WAITS, Waits
-from assay.load.reaper import Reaper
 from assay.load.recorder import Observations, Recorder
-from assay.load.relay import RelayedLedger
+from assay.load.saturation import TICK
 from assay.load.scenario import Base
-from assay.load.stalls import TICK
 
 READY_SECONDS: Final = 20.0
 """How long set-up waits for its workloads to run."""
@@ -33,7 +34,68 @@ _TOKEN_SECONDS: Final = 1.0
 _POD_SECONDS: Final = 5.0
 _FEW_NAMES: Final = 32
 
+_SETTLED: Final = 1.0
+"""Seconds after which a creation whose answer was lost must have happened, if it happened."""
+
+_PICK_UP: Final = 0.02
+
 logger = logging.getLogger(__name__)
+
+
+class Reaper:
+    """Deletes what scenarios created, outside what is measured, and frees the budget when it is gone.
+
+    It works through what a context discards; each workload has a greenlet of its own (10 live ones by default).
+    """
+
+    def __init__(self, context: ScenarioContext) -> None:
+        self._context = context
+        self._at_work: set[gevent.Greenlet] = set()
+        self._stop = Event()
+        self._main: gevent.Greenlet | None = None
+        self.deleted = 0
+
+    def start(self) -> None:
+        self._main = gevent.spawn(self._collect)
+
+    def finish(self, deadline: float) -> int:
+        """Delete everything that is left, for ``deadline`` seconds at most; returns how many workloads remain."""
+        self._stop.set()
+        if self._main is not None:
+            self._main.join()
+        while self._context.workloads:
+            self._context.discard(self._context.workloads.pop())
+        self._pick_up()
+        gevent.joinall(list(self._at_work), timeout=deadline)
+        left = len(self._at_work)
+        gevent.killall(list(self._at_work))
+        return left
+
+    def _collect(self) -> None:
+        while not self._stop.wait(_PICK_UP):
+            self._pick_up()
+
+    def _pick_up(self) -> None:
+        while (pending := self._context.next_lost()) is not None:
+            self._employ(self._search, pending)
+        while (workload := self._context.next_discarded()) is not None:
+            self._employ(self._remove, workload)
+
+    def _employ(self, work: Callable[[Any], None], on: Any) -> None:
+        greenlet = gevent.spawn(work, on)
+        self._at_work.add(greenlet)
+        greenlet.link(self._at_work.discard)
+
+    def _search(self, pending: Pending) -> None:
+        """Look for a creation whose answer was lost; the ledger keeps what stays open."""
+        gevent.sleep(_SETTLED)
+        if self._context.look_for(pending):
+            self._pick_up()
+
+    def _remove(self, workload: Workload) -> None:
+        self._context.living -= 1
+        if self._context.session.remove(workload.id, workload.name) is None:
+            self.deleted += 1
 
 
 class Engine:

@@ -69,7 +69,7 @@ class Prepare(Message):
     """Reach the target and make the workloads of ``profile``, as process ``part`` (from 0) of ``of``.
 
     ``target`` and ``ledger`` are given to load processes that were not started by the master: where to, and the
-    header of the run's ledger, by which one on the master's machine knows the file as its own (else see ``relay``).
+    header of the run's ledger, by which one on the master's machine knows the file as its own (else see ``intents``).
     """
 
     profile: Profile

@@ -11,9 +11,9 @@ from assay.load.health import GeneratorHealth
 from assay.load.histogram import Histogram, highest_values
 from assay.load.latency import Latency
 from assay.load.measures import Connections
+from assay.load.saturation import Stalls, common, describe
 from assay.load.scaling_laws import Levels, ScalingLaw, over_levels, over_time
 from assay.load.slo import Objectives
-from assay.load.stalls import Stalls, common, describe
 
 QUIET_MS: Final = 10.0
 """A generator whose own starts and event loop are later than this at the 99th percentile sits on a busy machine. On a

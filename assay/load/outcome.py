@@ -11,11 +11,11 @@ from assay.contract.documents import Contract
 from assay.findings.journal import Journal
 from assay.findings.model import Class, Finding
 from assay.findings.slo import stalls
-from assay.load.crowding import Crowding
 from assay.load.health import GeneratorHealth
 from assay.load.latency import Latency
 from assay.load.master import StageRun
 from assay.load.measures import BUDGET, IN_FLIGHT, Errors, NotStarted
+from assay.load.saturation import Crowding
 from assay.load.slo import Kept, Objectives, judge
 
 FEWEST: Final = 20

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from assay.load.crowding import Crowding
 from assay.load.health import GeneratorHealth
 from assay.load.latency import Latency
 from assay.load.measures import Connections, EndedRequest, Errors, InFlight, Measure, NotStarted, Timeline
+from assay.load.saturation import Crowding, Stalls
 from assay.load.scaling_laws import Levels
-from assay.load.stalls import Stalls
 
 MEASURES: Final[tuple[type[Measure[Any]], ...]] = (
     Latency,

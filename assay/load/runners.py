@@ -23,6 +23,7 @@ from assay.client.usage import UsageFile
 from assay.errors import AssayError
 from assay.load.context import ScenarioContext
 from assay.load.dispatch import Listener
+from assay.load.intents import keep
 from assay.load.master import Master
 from assay.load.messages import (
     TO_MASTER,
@@ -37,7 +38,6 @@ from assay.load.messages import (
     wire_name,
 )
 from assay.load.options import WAITS, Waits
-from assay.load.relay import keep
 from assay.load.target import at_target, open_context
 from assay.load.worker import LoadWorker
 

@@ -21,9 +21,8 @@ from assay.contract.documents import load
 from assay.errors import SettingsError
 from assay.load.client import RawTransport
 from assay.load.context import ScenarioContext
+from assay.load.intents import Names, RelayedLedger
 from assay.load.messages import GivenTarget, Message
-from assay.load.names import Names
-from assay.load.relay import RelayedLedger
 
 
 class GeventClock:

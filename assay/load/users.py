@@ -29,7 +29,7 @@ from assay.contract.documents import load
 from assay.errors import AssayError, InconclusiveError, SettingsError
 from assay.load.collector import Collector
 from assay.load.context import ScenarioContext
-from assay.load.dispatch import Dispatcher, Lane
+from assay.load.dispatch import Dispatcher, Lane, sleeper
 from assay.load.engine import Engine
 from assay.load.histogram import PERCENTILES
 from assay.load.latency import Latency
@@ -39,7 +39,6 @@ from assay.load.profiles import available
 from assay.load.recorder import Observations
 from assay.load.runners import listener_of, on_message, send
 from assay.load.scenario import load_scenario
-from assay.load.sleeper import sleeper
 from assay.load.target import given_target, open_context
 from assay.reference import embedded
 

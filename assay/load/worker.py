@@ -18,6 +18,7 @@ from assay.errors import AssayError
 from assay.load.context import ScenarioContext
 from assay.load.dispatch import Lane, Listener, follow, no_listener
 from assay.load.engine import Engine
+from assay.load.intents import RelayedLedger
 from assay.load.measures import Timeline
 from assay.load.messages import (
     Done,
@@ -36,7 +37,6 @@ from assay.load.messages import (
 )
 from assay.load.options import WAITS, Waits
 from assay.load.profiles import Load, Profile
-from assay.load.relay import RelayedLedger
 from assay.load.scenario import Base, load_scenario
 
 REPORT_SECONDS: Final = 1.0

@@ -15,7 +15,7 @@ from assay.contract.documents import load
 from assay.load.call import PreparedCall, Skip
 from assay.load.context import ScenarioContext
 from assay.load.inputs import EVERY, SWEEPS, swept
-from assay.load.names import Names
+from assay.load.intents import Names
 from assay.load.scaling_laws import UNITS
 from assay.load.scenario import load_scenario
 

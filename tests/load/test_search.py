@@ -6,8 +6,7 @@ import random
 
 import pytest
 
-from assay.load.profiles import RateSearch
-from assay.load.search import Bisection, stages_at
+from assay.load.profiles import Bisection, RateSearch, stages_at
 
 SEARCH = RateSearch(least=0.25, most=16.0, precision=0.1, step=10.0, settle=2.0)
 

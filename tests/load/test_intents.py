@@ -10,10 +10,9 @@ import pytest
 
 from assay.client.ledger import Ledger
 from assay.errors import ReportError
-from assay.load import relay as module
+from assay.load import intents as module
+from assay.load.intents import Names, RelayedLedger, keep
 from assay.load.messages import LedgerRows, Message
-from assay.load.names import Names
-from assay.load.relay import RelayedLedger, keep
 
 
 class Wire:
