@@ -52,8 +52,9 @@ def batched(oracle: Oracle, cases: Iterable[PlannedCase]) -> tuple[Batch, ...]:
         if case.side != ACCEPT or case.operation not in oracle.judged or not isinstance(case.body, dict):
             continue
         drafts = open_batches.setdefault((case.operation, bool(case.assumed), case.gpus > 0), [])
-        if not any(draft.take(oracle, judges, case) for draft in drafts):
-            drafts.append(_Draft(case))
+        touched = _touched(case)
+        if not any(draft.take(oracle, judges, case, touched) for draft in drafts):
+            drafts.append(_Draft(case, touched))
     for operation in sorted(oracle.judged):
         for assumed in (False, True):
             alone, asking = ((operation, assumed, gpus) for gpus in (False, True))
@@ -68,22 +69,22 @@ def _unsettled(oracle: Oracle, judges: dict[str, Judge], drafts: list[_Draft], t
     return [
         draft
         for draft in drafts
-        if len(draft.cases) > 1 or not any(taker.take(oracle, judges, draft.cases[0]) for taker in takers)
+        if len(draft.cases) > 1
+        or not any(taker.take(oracle, judges, draft.cases[0], draft.touched) for taker in takers)
     ]
 
 
 class _Draft:
     """A batch that may still grow."""
 
-    def __init__(self, case: PlannedCase) -> None:
+    def __init__(self, case: PlannedCase, touched: frozenset[str]) -> None:
         self.cases = [case]
         self.body = copy.deepcopy(_body(case))
         self.before = dict(case.before) if case.before is not None else None
-        self.touched = set(_touched(case))
+        self.touched = touched
 
-    def take(self, oracle: Oracle, judges: dict[str, Judge], case: PlannedCase) -> bool:
-        """Add ``case`` unless it touches what is there already, or the whole would not be accepted."""
-        touched = set(_touched(case))
+    def take(self, oracle: Oracle, judges: dict[str, Judge], case: PlannedCase, touched: frozenset[str]) -> bool:
+        """Add ``case``, which is about ``touched``, unless another is, or the whole would not be accepted."""
         if len(self.cases) >= _MOST or not touched or _collide(touched, self.touched):
             return False
         body = _merge(self.body, _body(case), plain_body(Kind.CREATE) if self.before is None else {})
@@ -105,12 +106,16 @@ def _body(case: PlannedCase) -> dict[str, Any]:
     return case.body if isinstance(case.body, dict) else {}
 
 
-def _collide(one: set[str], two: set[str]) -> bool:
+def _collide(one: frozenset[str], two: frozenset[str]) -> bool:
     """Whether a field of one is a field of two, or the section that holds it: ``storage`` holds ``storage.pvc``."""
     return any(a == b or a.startswith(f"{b}.") or b.startswith(f"{a}.") for a in one for b in two)
 
 
-def _touched(case: PlannedCase) -> Iterator[str]:
+def _touched(case: PlannedCase) -> frozenset[str]:
+    return frozenset(_fields(case))
+
+
+def _fields(case: PlannedCase) -> Iterator[str]:
     """The fields a case is about: what differs from the plain body; storage and security one level deeper."""
     plain = plain_body(Kind.CREATE if case.before is None else Kind.UPDATE)
     body = _body(case)

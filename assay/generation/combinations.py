@@ -183,10 +183,11 @@ class _PairSearch:
         """Take the one of ``rows`` that, with nulls put in, holds ``pair`` and most of the other pairs in want."""
         one, left, two, right = pair
         fixed = {one: left, two: right}
+        wanted = [(place, _readings(text)) for place, text in fixed.items() if place < self.options.dependent]
         best: Row | None = None
         gain = 0
         for row in rows:
-            if all(_text(value) in _readings(fixed.get(place)) for place, value in enumerate(row) if place in fixed):
+            if all(_text(row[place]) in readings for place, readings in wanted):
                 filled = self._filled(row, fixed)
                 fresh = len(pairs_of(filled) - self._covered)
                 if fresh > gain:
@@ -197,6 +198,7 @@ class _PairSearch:
     def _filled(self, row: Row, fixed: Mapping[int, str]) -> Row:
         """The whole row: nulls where they are new, values for the options that depend on no other."""
         filled: list[Value] = []
+        texts: list[str] = []
         for place, column in enumerate(self.options.fields.values()):
             if place in fixed:
                 choices = [value for value in column if _text(value) == fixed[place]]
@@ -204,13 +206,16 @@ class _PairSearch:
                 choices = list(column)
             else:
                 choices = [ABSENT, None] if row[place] is ABSENT else [row[place]]
-            filled.append(max(choices, key=lambda value: self._fresh(filled, value)))
+            # Most places leave no choice, and what has to be weighed is half of what this search costs.
+            best = choices[0] if len(choices) == 1 else max(choices, key=lambda value: self._fresh(texts, value))
+            filled.append(best)
+            texts.append(_text(best))
         return tuple(filled)
 
-    def _fresh(self, filled: list[Value], value: Value) -> int:
-        last = len(filled)
-        pairs = ((place, _text(other), last, _text(value)) for place, other in enumerate(filled))
-        return sum(pair not in self._covered for pair in pairs)
+    def _fresh(self, before: list[str], value: Value) -> int:
+        """How many new pairs ``value`` makes with what stands ``before`` it, as texts."""
+        last, text = len(before), _text(value)
+        return sum((place, other, last, text) not in self._covered for place, other in enumerate(before))
 
     def _body(self, row: Row) -> dict[str, Any]:
         section = {name: value for name, value in zip(self.options.fields, row, strict=False) if value is not ABSENT}

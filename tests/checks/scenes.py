@@ -9,6 +9,7 @@ from assay.checks.exchange import ContractBreachError
 from assay.checks.target import TargetUnderTest
 from assay.contract import documents
 from assay.prove.bench import Bench
+from assay.prove.trial import oracle
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects import lifecycle, races, store
 from assay.reference.variants import VARIANTS
@@ -27,7 +28,8 @@ def changes() -> dict[str, Change]:
 def bench(name: str | None = None) -> Bench:
     """A target on a control plane with this change, or on the lawful one."""
     behaviour = Behaviour()
-    return Bench(documents.load(), changes()[name](behaviour) if name else behaviour)
+    contract = documents.load()
+    return Bench(contract, changes()[name](behaviour) if name else behaviour, oracle(contract))
 
 
 def blamed(scenario: Scenario, name: str | None = None) -> set[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from email.utils import formatdate
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +23,9 @@ from assay.client.session import Session
 from assay.client.settings import load_settings
 from assay.client.transport import Field
 from assay.contract import documents
-from assay.contract.oracle import Oracle
-from assay.findings.journal import FileJournal, read
+from assay.findings.journal import Journal
 from assay.findings.model import Class
+from assay.prove.trial import oracle
 from assay.reference import tenant
 from assay.reference.app import App
 from assay.reference.behaviour import Behaviour
@@ -75,13 +75,38 @@ class InProcess:
             out.append(message)
 
         with self._lock:
-            asyncio.run(self.app(scope, receive, send))
+            self._run(self.app(scope, receive, send))
         given = {name.decode(): value.decode() for name, value in out[0]["headers"]}
         return Answer(out[0]["status"], {**given, "date": formatdate(self._clock(), usegmt=True)}, out[1]["body"])
+
+    def _run(self, call: Coroutine[Any, Any, None]) -> None:
+        """To its end; only a behaviour that waits needs an event loop, which costs more than a call."""
+        if self.app.plane.hooks.wait:
+            asyncio.run(call)
+            return
+        try:
+            call.send(None)
+        except StopIteration:
+            return
+        raise AssertionError("an application that does not wait has waited")
 
 
 class SkippedError(AssertionError):
     """A contract test has skipped on a stage: our tests expect it in so many words, and never skip by it."""
+
+
+class Events(Journal):
+    """A journal in memory; its events are what a reader of the file would get."""
+
+    def __init__(self) -> None:
+        self._written: list[tuple[str, dict[str, Any]]] = []
+
+    def write(self, kind: str, /, **event: Any) -> None:
+        self._written.append((kind, json.loads(json.dumps(event))))
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The events of a kind, in the order in which they were written."""
+        return [event for written, event in self._written if written == kind]
 
 
 class Stage:
@@ -89,7 +114,6 @@ class Stage:
 
     def __init__(
         self,
-        folder: Path,
         behaviour: Behaviour | None = None,
         tamper: Tamper | None = None,
         *,
@@ -124,8 +148,8 @@ class Stage:
             mark="assay-t",
             clock=self.clock,
         )
-        self.journal_file = folder / "journal.jsonl"
-        self.target = TargetUnderTest(session, Oracle(contract), FileJournal(self.journal_file))
+        self.journal = Events()
+        self.target = TargetUnderTest(session, oracle(contract), self.journal)
 
     @property
     def now(self) -> float:
@@ -145,10 +169,10 @@ class Stage:
 
     def journaled(self, cls: Class) -> set[str]:
         """The checks of all journaled findings of a class."""
-        return {str(event["kind"]) for event in self.findings() if event["class"] == cls.value}
+        return {str(event["kind"]) for event in self.journal.of("finding") if event["class"] == cls.value}
 
-    def findings(self) -> list[Mapping[str, Any]]:
-        return [event for event in read(self.journal_file) if event["t"] == "finding"]
+    def findings(self) -> list[dict[str, Any]]:
+        return self.journal.of("finding")
 
     def live(self) -> list[str]:
         """Names of the workloads that nobody has deleted."""
@@ -156,14 +180,11 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Callable[..., Stage]:
+def stage() -> Callable[..., Stage]:
     """Makes a stage; whoever waits waits on its clock."""
 
     def make(behaviour: Behaviour | None = None, tamper: Tamper | None = None, **more: Any) -> Stage:
-        number = len(list(tmp_path.iterdir()))
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        return Stage(folder, behaviour, tamper, **more)
+        return Stage(behaviour, tamper, **more)
 
     return make
 

@@ -21,6 +21,7 @@ from assay.generation.batching import Batch
 from assay.generation.cases import ACCEPT, PlannedCase
 from assay.generation.plans import Plan, plans
 from assay.prove.bench import Bench
+from assay.prove.trial import oracle
 from assay.reference.behaviour import Behaviour
 from assay.reference.defects.rules import rule_off
 from tests.checks.scenes import live
@@ -36,7 +37,7 @@ def plan(name: str) -> Plan:
 
 
 def bench(behaviour: Behaviour | None = None) -> Bench:
-    return Bench(load(), behaviour or Behaviour())
+    return Bench(load(), behaviour or Behaviour(), oracle(load()))
 
 
 def run(stand: Bench, *names: str) -> list[Finding]:

@@ -15,7 +15,6 @@ from assay.client.creation import created_id
 from assay.client.exchange import Answer, NoAnswer
 from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.errors import BudgetExhausted, TargetLostError
-from assay.findings.journal import read
 from assay.findings.model import Class
 from tests.checks.stage import InProcess, Stage, stage
 
@@ -27,7 +26,7 @@ OPEN, ACCEPT = Expectation(Outcome.OPEN), Expectation(Outcome.ACCEPT)
 
 
 def events(each: Stage, kind: str) -> list[dict[str, Any]]:
-    return [dict(event) for event in read(each.journal_file) if event["t"] == kind]
+    return each.journal.of(kind)
 
 
 def answering(status: int, body: object = None, method: str = "GET") -> Callable[..., Answer | None]:
