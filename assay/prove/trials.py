@@ -108,7 +108,7 @@ class Trials:
 
     def _contract(self, names: Sequence[str], profile: str) -> Iterator[TrialOutcome]:
         def begun(known: Mapping[str, Mapping[str, Any]]) -> None:
-            self.say(f"{profile}: {len(known)} findings without any defect; {len(names)} defects to try")
+            self.say(f"{profile}: findings without any defect: {len(known)}; defects to try: {len(names)}")
 
         return try_all(names, profile=profile, seed=self.seed, processes=self.processes, begun=begun)
 

@@ -29,6 +29,14 @@ def _phases(change: Phase) -> Change:
     return mixed(TellsOtherPhases)
 
 
+class _FallsBack(Lifecycle):
+    """A workload runs from 0.8 s after its creation; from the second second on it is being created again."""
+
+    def phase(self, workload: StoredWorkload, now: int) -> str:
+        right = super().phase(workload, now)
+        return "Creating" if right == "Running" and now - workload.created >= 2 * SECOND else right
+
+
 def _desires(phase: str) -> Change:
     class TellsOtherDesires(Lifecycle):
         def desired_phase(self, _: StoredWorkload) -> str:
@@ -133,7 +141,6 @@ class _LosesWorkloads(Store):
             workload.gone = now
 
 
-_BACK: Final = {"Running": "Creating", "Updating": "Pending"}
 _SILENT: Final = "actualPhase is not required, and what reaches which phase when the document does not say"
 
 _DEFECTS: Final[tuple[tuple[str, str, Change, str | None], ...]] = (
@@ -145,7 +152,7 @@ _DEFECTS: Final[tuple[tuple[str, str, Change, str | None], ...]] = (
     (
         "phases-run-back",
         "a running workload falls back to Creating",
-        _phases(lambda phase: _BACK.get(phase, phase)),
+        mixed(_FallsBack),
         None,
     ),
     ("desired-unknown", "desiredPhase is none of the documented phases", _desires("Paused"), None),
