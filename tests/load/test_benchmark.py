@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_USAGE
-from assay.reference.embedded import Embedded
+from assay.reference import embedded
+from assay.reference.embedded import Embedded, Options
 from tests.cli.conftest import Assay, Said
 from tests.cli.conftest import assay as assay
 from tests.run.whole import assay as run_assay
-from tests.run.whole import begin, end, place, serving, verdict, workloads
+from tests.run.whole import begin, end, place, verdict, workloads
 
 pytestmark = pytest.mark.slow
 
@@ -26,11 +27,13 @@ SECONDS, REQUESTS = 9, 360
 
 NARROWED = ("--profile", "smoke", "--scenario", "metrics", "--rate", "40", "--duration", f"{SECONDS}s")
 TRIES = 3
+PACE = 0.1
+"""Workloads run and are gone within a tenth of a second."""
 
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[Embedded]:
-    with serving() as running:
+    with embedded.start(Options(pace=PACE)) as running:
         yield running
 
 
@@ -66,7 +69,7 @@ def test_overrides_and_a_new_baseline(baseline: Path) -> None:
 
 def test_slower_than_the_baseline_beyond_the_tolerance_fails(tmp_path: Path, baseline: Path) -> None:
     before = baseline.read_text()
-    with serving("performance/slow-by-workloads") as slow:
+    with embedded.start(Options(pace=PACE, defects=("performance/slow-by-workloads",))) as slow:
         arguments = ("--baseline", str(baseline), "--tolerance", "0.5", "--save", "slow.json")
         code, said, found = benchmark(tmp_path, slow, "out", *arguments)
         assert not workloads(slow)

@@ -250,24 +250,44 @@ def forwarding(hub: Machine, plane: Embedded) -> Iterator[None]:
         process.communicate()
 
 
-def test_an_interrupted_master_ends_its_workers_in_good_order(field: Field) -> None:
-    workers = field.workers()
-    master = field.master("long")
-    wait_for(lambda: field.has_created("worker-0"), master)
-    master.send_signal(signal.SIGINT)
-    assert end(master)[0] == EXIT_INTERRUPTED
-    assert [end(worker)[0] for worker in workers] == [EXIT_PASS, EXIT_PASS]
+class Masterless:
+    """A master that is interrupted, and one that is killed with all its processes. Side by side, up to their ends."""
+
+    def __init__(self, interrupted: Field, killed: Field) -> None:
+        self.interrupted, self.killed = interrupted, killed
+        masters = interrupted.master("long"), killed.master("long", "--duration", "60s")
+        workers = interrupted.workers(), killed.workers()
+        wait_for(lambda: interrupted.has_created("worker-0"), masters[0])
+        masters[0].send_signal(signal.SIGINT)
+        wait_for(lambda: killed.has_created("worker-0"), masters[1])
+        for process in (psutil.Process(masters[1].pid), *psutil.Process(masters[1].pid).children()):
+            process.kill()
+        self.code = end(masters[0])[0]
+        self.workers_of_interrupted, self.workers_of_killed = ([end(worker) for worker in each] for each in workers)
+
+
+@pytest.fixture(scope="module")
+def masterless(plane: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Masterless]:
+    fields = [
+        Field(tmp_path_factory.mktemp("field"), plane, plane.base_url, "127.0.0.1", free_port()) for _ in range(2)
+    ]
+    try:
+        yield Masterless(*fields)
+    finally:
+        for field in fields:
+            field.close()
+
+
+def test_an_interrupted_master_ends_its_workers_in_good_order(masterless: Masterless) -> None:
+    field = masterless.interrupted
+    assert masterless.code == EXIT_INTERRUPTED
+    assert [code for code, _ in masterless.workers_of_interrupted] == [EXIT_PASS, EXIT_PASS]
     check_nothing_left(field)
     assert all(field.ledger(f"worker-{number}").finished for number in range(2))
 
 
-def test_a_worker_outlives_no_master(field: Field) -> None:
-    workers = field.workers()
-    master = field.master("long", "--duration", "60s")
-    wait_for(lambda: field.has_created("worker-0"), master)
-    for process in (psutil.Process(master.pid), *psutil.Process(master.pid).children()):
-        process.kill()
-    ends = [end(worker) for worker in workers]
+def test_a_worker_outlives_no_master(masterless: Masterless) -> None:
+    field, ends = masterless.killed, masterless.workers_of_killed
     assert [code for code, _ in ends] == [EXIT_INCONCLUSIVE] * 2, ends
     assert all("the master was silent" in said for _, said in ends)
     assert not workloads(field.plane)
