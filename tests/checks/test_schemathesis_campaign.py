@@ -11,7 +11,7 @@ import pytest
 
 from assay.checks.exchange import ContractBreachError
 from assay.checks.fuzzing.campaign import Campaign, NotReachedError, Phase, campaign
-from assay.checks.fuzzing.sizes import Sizes, sizes
+from assay.checks.fuzzing.source import Sizes, sizes
 from assay.checks.target import TargetUnderTest
 from assay.client.budget import gpus_asked
 from assay.client.exchange import Answer

@@ -11,10 +11,10 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
+from assay.checks.fuzzing.case_sender import to_request
 from assay.checks.fuzzing.fitting import Fitter, repair
 from assay.checks.fuzzing.schemathesis_internals import AnyCase
 from assay.checks.fuzzing.source import CaseSource, spread
-from assay.checks.fuzzing.translate import to_request
 from assay.checks.target import PLAIN_SPEC
 from assay.client.exchange import to_wire
 from assay.contract import documents

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from assay.checks.fuzzing import treatment
+from assay.checks.fuzzing.case_sender import to_response
 from assay.checks.fuzzing.schemathesis_internals import registered_checks
 from assay.checks.fuzzing.source import CaseSource
-from assay.checks.fuzzing.translate import to_response
 from assay.checks.fuzzing.treatment import TREATMENT, Use, deviations
 from assay.client.exchange import Answer
 from assay.contract import documents

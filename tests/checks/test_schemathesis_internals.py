@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from assay.checks.fuzzing import schemathesis_internals
+from assay.checks.fuzzing.case_sender import to_response
 from assay.checks.fuzzing.source import CaseSource
-from assay.checks.fuzzing.translate import to_response
 from assay.client.exchange import Answer
 from assay.contract import documents
 

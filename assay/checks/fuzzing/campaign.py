@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from assay.checks.fuzzing.case_sender import CaseSender, ReachCount, Trial
 from assay.checks.fuzzing.example_search import ExampleSearch, Size, sample
 from assay.checks.fuzzing.machine import run_scenarios
-from assay.checks.fuzzing.sizes import sizes
-from assay.checks.fuzzing.source import CaseSource
+from assay.checks.fuzzing.source import CaseSource, sizes
 from assay.checks.generation_lock import generating
 from assay.checks.target import TargetUnderTest
 from assay.contract.documents import Operation

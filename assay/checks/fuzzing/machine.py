@@ -16,13 +16,11 @@ from hypothesis.stateful import run_state_machine_as_test
 from schemathesis import Response
 
 from assay.checks.exchange import Exchange
-from assay.checks.fuzzing.case_sender import ReachCount, expect, fitter, judged
+from assay.checks.fuzzing.case_sender import ReachCount, expect, fitter, judged, to_request, to_response
 from assay.checks.fuzzing.example_search import SETTINGS, ExampleSearch, Size, despite_answers
 from assay.checks.fuzzing.fitting import repair
 from assay.checks.fuzzing.schemathesis_internals import AnyCase, APIStateMachine, only_beginning_with
-from assay.checks.fuzzing.sizes import Sizes
-from assay.checks.fuzzing.source import CaseSource
-from assay.checks.fuzzing.translate import to_request, to_response
+from assay.checks.fuzzing.source import CaseSource, Sizes
 from assay.checks.generation_lock import generating, sending
 from assay.checks.target import PLAIN_SPEC, TargetUnderTest
 from assay.client.creation import created_id
