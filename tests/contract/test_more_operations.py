@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 
+from assay.checks.hostile_requests import methods, paths, queries, unwanted_bodies
 from assay.contract.documents import CORRECTIONS, DOCUMENT, Contract, load, load_version, version_folder
 from assay.contract.operations import TABLE, Kind
 from assay.contract.oracle import Existing, Oracle
@@ -87,6 +89,25 @@ def test_a_revision_ends_with_its_workload(contract: Contract) -> None:
     assert {found.name for found in contract.needing("workload")} == set(contract.operations) - {"create"}
     assert [found.name for found in contract.needing("revision")] == ["revision"]
     assert contract.resources["revision"].ids_in({"revisions": [{"id": REVISION}]}) == [REVISION]
+
+
+@pytest.mark.parametrize("make", [paths, methods, queries, unwanted_bodies])
+def test_they_get_hostile_cases_and_the_others_keep_theirs(
+    contract: Contract, make: Callable[[Contract], Iterable[Any]]
+) -> None:
+    before, now = ([(case.operation.name, case.hostile.id) for case in make(each)] for each in (load(), contract))
+    assert [case for case in now if "revision" not in case[0]] == before
+    assert {name for name, _ in now} - {name for name, _ in before} == {"revisions", "count_revisions", "revision"}
+    assert len(now) == len(set(now))
+
+
+def test_an_odd_id_stands_where_the_id_belongs(contract: Contract) -> None:
+    found = {case.hostile.id: case for case in paths(contract)}
+    base = "/api/v1/workloads/inferences"
+    assert found["path-revision-encoded-nul"].target(REVISION) == f"{base}/revisions/%00"
+    assert found["path-revision-encoded-nul"].hostile.what == "an id of an encoded NUL behind revisions"
+    assert found["path-revisions-capitals"].target(WORKLOAD) == f"{base}/{WORKLOAD.upper()}/revisions"
+    assert found["path-count-revisions-word-null"].target(WORKLOAD) == f"{base}/null/revisions/count"
 
 
 def test_the_oracle_judges_them(contract: Contract, oracle: Oracle) -> None:
