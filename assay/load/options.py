@@ -6,8 +6,9 @@ it, the code that needs it reads it. Nothing here is secret: credentials stay in
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self
 
@@ -51,6 +52,15 @@ class Waits:
     last_cleanup: float = 10.0
     target_lost: float = 5.0
     lost_cleanup: float = 3.0
+
+    @classmethod
+    def at_hand(cls, env: Mapping[str, str] = os.environ) -> Waits:
+        """Those that the variable ASSAY__WAITS names (JSON), which tests set and child processes inherit."""
+        try:
+            made: Waits = _form(cls).validate_json(env.get("ASSAY__WAITS", "{}"))
+        except ValueError as error:
+            raise SettingsError(f"ASSAY__WAITS: {error}") from error
+        return made
 
 
 WAITS: Final = Waits()
@@ -167,13 +177,13 @@ class RunFile:
 
     def write(self, file: Path) -> None:
         """Write it as JSON."""
-        file.write_bytes(_form().dump_json(self, indent=1))
+        file.write_bytes(_form(type(self)).dump_json(self, indent=1))
 
     @classmethod
     def read(cls, file: Path) -> Self:
         """The inverse of ``write``; SettingsError names what is wrong."""
         try:
-            made: Self = _form().validate_json(file.read_bytes())
+            made: Self = _form(cls).validate_json(file.read_bytes())
         except OSError as error:
             raise SettingsError(f"{file} cannot be read: {error}") from error
         except ValueError as error:
@@ -181,9 +191,8 @@ class RunFile:
         return made
 
 
-@cache
-def _form() -> TypeAdapter[Any]:
+def _form(kind: Any) -> TypeAdapter[Any]:
     # Imported late: the command line makes its flags from these options and needs no pydantic for --help.
     from pydantic import TypeAdapter
 
-    return TypeAdapter(RunFile)
+    return TypeAdapter(kind)

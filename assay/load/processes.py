@@ -35,7 +35,6 @@ from assay.load.runners import (
     keep_usage,
     new_environment,
     settings_at_hand,
-    waits_at_hand,
 )
 from assay.load.target import given_target
 from assay.load.worker import LoadWorker
@@ -64,7 +63,7 @@ class Processes:
         # One that only leads sends nothing to be traced; and OpenTelemetry's exporters hang a process that forks.
         self._environment: Any = new_environment(otel=options.otel and self._alone)
         self._runner = self._make_runner()
-        self.waits = waits_at_hand()
+        self.waits = Waits.at_hand()
         self.master = attach_master(self._runner, self.waits)
         self.master.watch = lambda event: journal.write("progress", **event)
 
@@ -197,7 +196,7 @@ def run_worker(host: str, port: int, *, join_seconds: float, otel: bool = False)
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
     environment = new_environment(otel=otel)
-    settings, waits = settings_at_hand(), waits_at_hand()
+    settings, waits = settings_at_hand(), Waits.at_hand()
     runner = _join(environment, host, port, join_seconds, stop)
     if runner is None:
         return EXIT_INTERRUPTED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -37,7 +36,7 @@ from assay.load.messages import (
     encode,
     wire_name,
 )
-from assay.load.options import WAITS, Waits
+from assay.load.options import Waits
 from assay.load.target import at_target, open_context
 from assay.load.worker import LoadWorker
 
@@ -65,11 +64,6 @@ class ScheduledLoad(User):  # type: ignore[misc] # Locust is untyped
 def settings_at_hand(env: Mapping[str, str] = os.environ) -> Settings:
     """The settings that a parent handed over, else those of the environment and assay.toml."""
     return from_env(env) if "ASSAY__SETTINGS" in env else load_settings({}, env=env)
-
-
-def waits_at_hand(env: Mapping[str, str] = os.environ) -> Waits:
-    """The waits of this run's processes, which inherit them in the variable ASSAY__WAITS (JSON): tests are short."""
-    return decode(Waits, json.loads(env["ASSAY__WAITS"])) if "ASSAY__WAITS" in env else WAITS
 
 
 def new_environment(*, otel: bool = False) -> Environment:

@@ -9,11 +9,12 @@ import gevent
 import pytest
 
 from assay import __version__
-from assay.errors import InconclusiveError
+from assay.errors import InconclusiveError, SettingsError
 from assay.load.latency import Latency
 from assay.load.master import Interrupted, Master, StageRun
 from assay.load.measures import Timeline
 from assay.load.messages import Done, Finish, Finished, Halt, Here, Message, Report, decode, encode
+from assay.load.options import Waits
 from assay.load.profiles import Load, Profile, Stage
 from assay.load.recorder import Recorder
 
@@ -183,3 +184,10 @@ def test_other_versions_are_not_led() -> None:
 def test_what_is_no_message_is_refused_in_words() -> None:
     with pytest.raises(InconclusiveError, match="a load process sent a message that is no Done"):
         decode(Done, {"number": "one"})
+
+
+def test_waits_are_handed_in_by_the_environment() -> None:
+    assert Waits.at_hand({}) == Waits()
+    assert Waits.at_hand({"ASSAY__WAITS": '{"silence": 5.0}'}) == Waits(silence=5.0)
+    with pytest.raises(SettingsError, match="silent"):
+        Waits.at_hand({"ASSAY__WAITS": '{"silent": 5.0}'})
