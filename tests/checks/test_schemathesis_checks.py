@@ -16,6 +16,7 @@ from assay.contract import documents
 
 JSON = {"content-type": "application/json"}
 LOADED = CaseSource(documents.load())
+WORKLOAD = "6d8e0a4c-1f2b-4c3d-8e5f-000000000002"
 ERROR = {"code": 404, "message": "no such workload"}
 
 
@@ -72,6 +73,23 @@ def test_what_our_own_checks_report_is_not_reported_twice(
     status: int, body: Any, headers: dict[str, str], ours: str
 ) -> None:
     assert found("read", status, body, headers, known=ours) == []
+
+
+@pytest.mark.parametrize(("devices", "deviates"), [("0.0", False), ("2e0", False), ("0.5", True), ('"0"', True)])
+def test_a_number_without_a_fraction_is_an_integer(devices: str, deviates: bool) -> None:
+    workload = {
+        "name": "w",
+        "requestedName": "w",
+        "workloadId": WORKLOAD,
+        "projectId": "1",
+        "clusterId": WORKLOAD,
+        "createdBy": "me",
+        "createdAt": "2026-01-01T00:00:00Z",
+        "desiredPhase": "Running",
+        "spec": {"image": "i", "compute": {"gpuDevicesRequest": "#"}},
+    }
+    body = json.dumps(workload).replace('"#"', devices).encode()
+    assert bool(found("read", 200, body)) is deviates
 
 
 @pytest.mark.parametrize("status", [429, 503])

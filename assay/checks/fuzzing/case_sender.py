@@ -25,7 +25,7 @@ from assay.checks.fuzzing.schemathesis_internals import AnyCase, is_valid
 from assay.checks.fuzzing.treatment import deviations
 from assay.checks.resources import POD_PATIENCE, find_id, listed_resources
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
-from assay.client.exchange import Answer
+from assay.client.exchange import NOT_JSON, Answer, to_json
 from assay.contract.documents import Operation
 from assay.contract.operations import Kind
 from assay.contract.oracle import Existing
@@ -246,13 +246,32 @@ def _pairs(params: object) -> tuple[tuple[str, str], ...]:
 
 
 def to_response(answer: Answer, case: AnyCase) -> Response:
-    """The answer as Schemathesis's checks want it."""
+    """The answer as Schemathesis's checks want it, numbers without a fraction spelled as integers."""
     return Response(
         status_code=answer.status,
         headers={name: [value] for name, value in answer.headers.items()},
-        content=answer.body,
+        content=_with_whole_numbers(answer),
         request=requests.Request(case.method, _NOWHERE).prepare(),
         elapsed=answer.seconds,
         verify=True,
         message=http.client.responses.get(answer.status, ""),
     )
+
+
+def _with_whole_numbers(answer: Answer) -> bytes:
+    """The body of an answer with 1.0 written as 1.
+
+    JSON has one type of number, and a target that was sent 1.0 for an integer may return it so. Schemathesis
+    validates by the draft of JSON Schema in which 1.0 is no integer; later drafts, and the oracle, take it for one.
+    """
+    found = answer.json() if b"." in answer.body or b"e" in answer.body.lower() else NOT_JSON
+    whole = _whole(found)
+    return answer.body if found is NOT_JSON or repr(whole) == repr(found) else to_json(whole)
+
+
+def _whole(value: Json) -> Json:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list) else value
