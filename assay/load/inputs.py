@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from assay.contract.documents import Contract
@@ -55,9 +55,11 @@ METRIC_OPTIONS: Final = options(
 Query = tuple[tuple[str, str], ...]
 
 
-def metric_query(contract: Contract, role: str, parameters: Mapping[str, Any]) -> Query:
+def metric_query(contract: Contract, operation: str, parameters: Mapping[str, Any]) -> Query:
     """All metric types of the operation, over the last ``range`` seconds up to the full second."""
-    return _query(_types(contract, role), int(time.time()), float(parameters["range"]), int(parameters["samples"]))
+    return _query(
+        _types(contract, operation), int(time.time()), float(parameters["range"]), int(parameters["samples"])
+    )
 
 
 def swept(number: int, parameters: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[Level, ...]]:
@@ -100,14 +102,9 @@ def _iso(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-_known: dict[tuple[int, str], str] = {}
-
-
-def _types(contract: Contract, role: str) -> str:
+@cache
+def _types(contract: Contract, operation: str) -> str:
     """The metric types that the contract's parameter admits, as the comma-separated list it asks for."""
-    key = (id(contract), role)
-    if key not in _known:
-        parameter = next(p for p in contract.operations[role].parameters if p.name == "metricType")
-        items = contract.resolve(parameter.schema.get("items", parameter.schema))
-        _known[key] = ",".join(str(value) for value in items.get("enum", ("THROUGHPUT", "LATENCY")))
-    return _known[key]
+    parameter = next(p for p in contract.operations[operation].parameters if p.name == "metricType")
+    items = contract.resolve(parameter.schema.get("items", parameter.schema))
+    return ",".join(str(value) for value in items.get("enum", ("THROUGHPUT", "LATENCY")))

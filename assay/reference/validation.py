@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -99,14 +100,10 @@ class Validation:
 
 Compiled = dict[tuple[str, str], Validator]
 
-_COMPILED: Final[dict[int, tuple[Contract, Compiled]]] = {}
 
-
+@cache
 def _compiled(contract: Contract) -> Compiled:
     """Every validator of a contract by operation and place. Compiling takes 30 ms, so a contract is compiled once."""
-    known = _COMPILED.get(id(contract))
-    if known is not None:
-        return known[1]
     validators: Compiled = {}
     for name, operation in contract.operations.items():
         if operation.body is not None:
@@ -115,7 +112,6 @@ def _compiled(contract: Contract) -> Compiled:
         for parameter in operation.parameters:
             place = f"/{parameter.where}/{parameter.name}"
             validators[name, place] = Validator(build(contract, parameter.schema, parameter.pointer or place))
-    _COMPILED[id(contract)] = (contract, validators)  # holding the contract keeps its id from being used again
     return validators
 
 
