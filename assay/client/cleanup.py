@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -180,15 +181,17 @@ class Remover:
         self._until = until
         self._unreachable: str | None = None
 
-    def remove(self, entry: Entry) -> str | None:
+    def remove(self, entry: Entry, agreed: Callable[[], None] = lambda: None) -> str | None:
         """Delete one workload and wait until it is gone; returns why it stayed, or None.
 
-        The ledger hears of every step, of the end too. Raises ReportError when it cannot be written.
+        ``agreed`` is called once, when the target takes the deletion or does not know the workload. The ledger hears
+        of every step, of the end too. Raises ReportError when it cannot be written.
         """
         work = _Removal(entry, self._identities(entry), self._clock.monotonic())
         while self._unreachable is None:
             outcome = self._ask(work)
             if self._is_gone(work, outcome):
+                work.tell(agreed)
                 self._ledger.gone(work.id)
                 return None
             if isinstance(outcome, NoAnswer):
@@ -202,6 +205,7 @@ class Remover:
             elif not work.taken and 200 <= outcome.status < 300:
                 work.agreed(self._clock.monotonic())
                 self._ledger.delete_taken(work.id)
+                work.tell(agreed)
                 continue
             else:
                 doing = "it is still being deleted" if work.taken else "deleting it was refused"
@@ -262,9 +266,16 @@ class _Removal:
     why: str = "no time was left to delete it"
     silences: int = 0
     looks: int = 0
+    told: bool = False
 
     def __post_init__(self) -> None:
         self.taken = self.entry.delete_taken
+
+    def tell(self, agreed: Callable[[], None]) -> None:
+        """Call ``agreed`` the first time: a deletion that takes long is asked for, and agreed to, again."""
+        if not self.told:
+            self.told = True
+            agreed()
 
     @property
     def id(self) -> str:

@@ -207,12 +207,13 @@ class Session:
         self._creations.adopt(pending, found)
         return found
 
-    def remove(self, workload_id: str, name: str) -> str | None:
+    def remove(self, workload_id: str, name: str, agreed: Callable[[], None] = lambda: None) -> str | None:
         """Delete a workload of this run outside the budget and wait until it is gone, however long that takes.
 
-        Its slot is free when it is gone. Returns why it stayed, or None. Raises ReportError.
+        ``agreed`` is called when the target takes the deletion; the slot is free when the workload is gone. Returns
+        why it stayed, or None. Raises ReportError.
         """
-        why = self._remover.remove(Entry(name, by=MAIN, id=workload_id))
+        why = self._remover.remove(Entry(name, by=MAIN, id=workload_id), agreed)
         if why is None:
             self._creations.release(workload_id)
         return why

@@ -125,6 +125,10 @@ class ScenarioContext:
         self.living += 1
         return Workload(workload_id, pending.name)
 
+    def left(self) -> None:
+        """The target agreed to delete a workload: it no longer counts as living."""
+        self.living -= 1
+
     def next_lost(self) -> Pending | None:
         """A creation whose answer was lost, for ``look_for``."""
         return self._lost.popleft() if self._lost else None

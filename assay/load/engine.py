@@ -93,8 +93,7 @@ class Reaper:
             self._pick_up()
 
     def _remove(self, workload: Workload) -> None:
-        self._context.living -= 1
-        if self._context.session.remove(workload.id, workload.name) is None:
+        if self._context.session.remove(workload.id, workload.name, self._context.left) is None:
             self.deleted += 1
 
 

@@ -286,6 +286,21 @@ def test_what_another_hand_sends_is_on_disk_before_and_holds_a_slot_after(reach:
     assert target.conclude()
 
 
+def test_who_removes_hears_once_that_the_target_agreed_and_holds_the_slot_until_it_is_gone(reach: Open) -> None:
+    target = reach(max_live=1)
+    pending, request = begun(target)
+    workload = str(target.finish(pending, target.send(request, begun=True)))
+    heard: list[tuple[int, bool]] = []
+    assert target.remove(workload, pending.name, lambda: heard.append((target.budget.live, took(target)))) is None
+    assert heard == [(1, True)]
+    assert target.remove(workload, pending.name, lambda: heard.append((0, False))) is None
+    assert heard[1:] == [(0, False)]
+
+
+def took(target: Session) -> bool:
+    return any(entry.delete_taken for entry in target.ledger.live().values())
+
+
 def test_what_was_refused_gives_its_slot_back_at_once(reach: Open) -> None:
     target = reach()
     pending, _ = begun(target)
