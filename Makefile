@@ -46,7 +46,7 @@ unit: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/load
 
 quick: $(STAMP)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 bench: $(STAMP) ## measure the embedded control plane and the load engine, next to other load generators (15 minutes)
 	$(BIN)/python -m tests.bench
