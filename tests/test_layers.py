@@ -15,7 +15,8 @@ import assay
 
 ROOT = Path(assay.__file__).parents[1]
 TOPS = ("assay", "contract_tests", "load_tests")
-COMMON = {"errors", "files", "folders", "processes", "toml_file"}  # any part may import them, and they import no part
+# Any part may import them, and they import no part.
+COMMON = {"clock", "errors", "files", "folders", "polling", "processes", "toml_file"}
 # Exactly what is used: a permission that nobody needs is taken away.
 ALLOWED: dict[str, set[str]] = {
     "contract": set(),

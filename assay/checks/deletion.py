@@ -11,10 +11,10 @@ from assay.checks.resources import known_ids, plain_request
 from assay.checks.run_state import LONGEST_WAIT
 from assay.checks.sender import POLL_SECONDS
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
-from assay.client.polling import growing, look_until
 from assay.contract.documents import Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Expectation, Json, Outcome
+from assay.polling import growing, look_until
 
 _ACCEPT: Final = Expectation(Outcome.ACCEPT)
 _OPEN: Final = Expectation(Outcome.OPEN)

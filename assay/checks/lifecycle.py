@@ -9,8 +9,8 @@ from assay.checks import echo, settling
 from assay.checks.echo import moment, spec_echo
 from assay.checks.exchange import Deviation, Exchange, violation
 from assay.checks.target import LiveWorkload, TargetUnderTest
-from assay.client.polling import wait_until
 from assay.contract.request import Expectation, Json, Outcome
+from assay.polling import wait_until
 
 META: Final = ("name", "requestedName", "workloadId", "projectId", "clusterId", "createdBy", "createdAt")
 """Metadata that nothing but the creation decides."""

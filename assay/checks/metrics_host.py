@@ -13,12 +13,12 @@ from assay.checks.exchange import Exchange
 from assay.checks.metrics import TYPES, Asked, count_of, series_of
 from assay.checks.shared_fixture import SharedFixture
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
-from assay.client.clock import Clock
 from assay.client.exchange import Answer
-from assay.client.polling import look_until
+from assay.clock import Clock
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Expectation, Json, Outcome
+from assay.polling import look_until
 
 # Seconds until a workload must be Running. The embedded control plane takes 0.8 s; a cluster that has the image
 # takes 10 to 60 s, one that must pull it minutes, for which only a certification has the time.

@@ -11,11 +11,11 @@ from uuid import uuid4
 
 from assay.checks.target import TargetUnderTest
 from assay.client.exchange import Answer
-from assay.client.polling import look_until
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Resource
 from assay.contract.request import ABSENT, Expectation, Json, Outcome, Request
 from assay.generation.cases import plain_query
+from assay.polling import look_until
 
 POD_PATIENCE: Final = 10.0
 """Pods follow a creation within seconds; the embedded control plane shows the first after 0.2 s."""

@@ -13,10 +13,10 @@ from assay.checks.recorder import RunRecorder
 from assay.checks.run_state import LONGEST_WAIT, RunState
 from assay.client.creation import created_id
 from assay.client.exchange import Answer, NoAnswer, Wire
-from assay.client.polling import look_until
 from assay.client.session import Session
 from assay.contract.request import Expectation, Outcome, Request
 from assay.errors import BudgetExhausted, TargetLostError
+from assay.polling import look_until
 
 POLL_SECONDS: Final = 0.2
 """Between two looks at something that changes within seconds."""

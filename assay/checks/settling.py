@@ -14,8 +14,8 @@ from assay.checks.echo import spec_echo
 from assay.checks.exchange import Deviation, Exchange
 from assay.checks.sender import POLL_SECONDS
 from assay.checks.target import TargetUnderTest
-from assay.client.polling import look_until
 from assay.contract.request import Expectation, Json, Outcome
+from assay.polling import look_until
 
 _ACCEPT: Final = Expectation(Outcome.ACCEPT)
 

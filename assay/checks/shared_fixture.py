@@ -19,8 +19,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from assay.checks.sender import POLL_SECONDS
 from assay.checks.target import LiveWorkload, TargetUnderTest
-from assay.client.polling import wait_until
 from assay.contract.request import Expectation, Json, Outcome
+from assay.polling import wait_until
 
 T = TypeVar("T")
 

@@ -15,10 +15,10 @@ from assay.checks.recorder import RunRecorder
 from assay.checks.run_state import RunState
 from assay.checks.sender import Sender
 from assay.client.budget import gpus_asked
-from assay.client.clock import Clock
 from assay.client.creation import created_id
 from assay.client.exchange import NoAnswer, Wire
 from assay.client.session import Session
+from assay.clock import Clock
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Json, Reason, Request

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from assay.client.clock import SYSTEM, Clock
-from assay.client.polling import wait_until
 from assay.client.settings import flag
 from assay.client.usage import Usage, UsageFile
+from assay.clock import SYSTEM, Clock
 from assay.contract.request import Json
 from assay.errors import BudgetExhausted
+from assay.polling import wait_until
 
 # A slot comes free when another test deletes its workload. Tests delete at their end, and none runs longer than a
 # minute; after two, nobody will. Once that has been seen, waiting as long again for each test would only hide that

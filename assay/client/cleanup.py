@@ -10,12 +10,12 @@ from functools import partial
 from typing import Final
 
 from assay.client import auxiliary
-from assay.client.clock import SYSTEM, Clock
 from assay.client.delivery import MAIN, OUTSIDER, Delivery
 from assay.client.exchange import NOT_JSON, Answer, NoAnswer
 from assay.client.ledger import Entry, LedgerWriter, State
-from assay.client.polling import growing, wait_until
+from assay.clock import SYSTEM, Clock
 from assay.errors import AssayError, ReportError
+from assay.polling import growing, wait_until
 
 _IN_FLIGHT: Final = 8
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from assay.client.budget import Budget
-from assay.client.clock import SYSTEM, Clock
 from assay.client.exchange import Answer, NoAnswer, to_wire
 from assay.client.identity import Identity
 from assay.client.patience import LOST_AFTER, Liveness, Patience
 from assay.client.transport import Field, Transport
+from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
 from assay.contract.request import Request
 from assay.errors import CredentialsError

@@ -10,11 +10,11 @@ from typing import Any, Final
 import jwt
 from pydantic import SecretStr
 
-from assay.client.clock import SYSTEM, Clock
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer, NoAnswer, to_json
 from assay.client.patience import BUSY, Patience
 from assay.client.transport import Transport
+from assay.clock import SYSTEM, Clock
 from assay.errors import CredentialsError, TargetLostError
 
 TOKEN_PATH: Final = b"/api/v1/token"

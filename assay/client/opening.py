@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from assay.client.budget import Budget, Limits
-from assay.client.clock import SYSTEM, Clock
 from assay.client.evidence import Mask
 from assay.client.identity import Credentials, Identity
 from assay.client.ledger import Ledger, LedgerWriter
@@ -20,6 +19,7 @@ from assay.client.session import Session
 from assay.client.settings import Settings
 from assay.client.transport import HttpTransport
 from assay.client.usage import UsageFile
+from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
 from assay.errors import SettingsError
 

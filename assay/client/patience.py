@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from assay.client.clock import SYSTEM, Clock
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.polling import wait_until
+from assay.clock import SYSTEM, Clock
 from assay.errors import TargetLostError
+from assay.polling import wait_until
 
 BUSY: Final = frozenset({429, 503})
 """Statuses that a lawful target may answer at any time, and that ask to come again."""

@@ -11,7 +11,6 @@ from typing import Any, Final
 from assay.client import auxiliary
 from assay.client.budget import Budget, Limits, gpus_asked
 from assay.client.cleanup import Remover, Swept, sweep
-from assay.client.clock import SYSTEM, Clock
 from assay.client.creation import Creations, Pending, is_doubtful
 from assay.client.delivery import MAIN, OUTSIDER, Delivery
 from assay.client.evidence import NOTHING_NAMED, Describer, Mask, Named
@@ -21,6 +20,7 @@ from assay.client.ledger import Entry, LedgerWriter, MemoryLedger
 from assay.client.patience import LOST_AFTER, Patience
 from assay.client.settings import Settings
 from assay.client.transport import Transport
+from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
 from assay.contract.operations import Kind
 from assay.contract.request import Absent, Json, Request

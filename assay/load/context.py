@@ -9,7 +9,6 @@ from typing import Any, Final
 from assay.client.budget import LimitReached, gpus_asked
 from assay.client.creation import Pending, is_doubtful
 from assay.client.exchange import Answer, NoAnswer, to_wire
-from assay.client.polling import wait_until
 from assay.client.session import Session
 from assay.contract.request import ABSENT, Request
 from assay.errors import AssayError, InconclusiveError
@@ -18,6 +17,7 @@ from assay.load.call import Answered, Level, PreparedCall, Skip
 from assay.load.client import RawTransport
 from assay.load.intents import Names
 from assay.load.measures import BUDGET, STOPPED
+from assay.polling import wait_until
 
 READY_PHASES: Final = frozenset({"Running"})
 LEAVING_PHASES: Final = frozenset({"Deleting", "Terminating"})

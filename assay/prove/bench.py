@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from assay.checks.target import TargetUnderTest
 from assay.client.budget import Budget, Limits
-from assay.client.clock import SkippingClock
 from assay.client.evidence import Mask
 from assay.client.identity import Identity
 from assay.client.ledger import MemoryLedger
@@ -14,6 +13,7 @@ from assay.client.opening import credentials_of
 from assay.client.patience import Patience
 from assay.client.session import Session
 from assay.client.settings import Settings, load_settings
+from assay.clock import SkippingClock
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.findings.journal import Journal

@@ -10,9 +10,9 @@ from email.utils import formatdate
 from functools import cache
 from typing import Any, Final
 
-from assay.client.clock import Clock
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.transport import Field
+from assay.clock import Clock
 from assay.reference.app import App
 
 URL: Final = "http://127.0.0.1:1"

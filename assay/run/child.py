@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from assay.client.clock import SYSTEM, Clock
+from assay.clock import SYSTEM, Clock
 from assay.processes import started_by_us
 
 # Enough for a part to delete ten live workloads on a target that takes 2 s for each answer.

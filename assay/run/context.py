@@ -17,9 +17,9 @@ from typing import Final
 
 from rich.console import Console
 
-from assay.client.clock import SYSTEM
 from assay.client.settings import Settings
 from assay.client.usage import Usage
+from assay.clock import SYSTEM
 from assay.contract.documents import Contract
 from assay.errors import SettingsError
 from assay.findings.journal import Journal

@@ -11,7 +11,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.status import Status
 
-from assay.client.clock import SYSTEM, Clock
+from assay.clock import SYSTEM, Clock
 from assay.reporting.text import plural
 
 # In CI a line every 10 s keeps "no output" watchdogs quiet and the log short.

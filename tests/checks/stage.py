@@ -14,7 +14,6 @@ import pytest
 from assay.checks.exchange import ContractBreachError
 from assay.checks.target import TargetUnderTest
 from assay.client.budget import Budget, Limits
-from assay.client.clock import VirtualClock
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.identity import Credentials, Identity
@@ -22,6 +21,7 @@ from assay.client.patience import Patience
 from assay.client.session import Session
 from assay.client.settings import load_settings
 from assay.client.transport import Field
+from assay.clock import VirtualClock
 from assay.contract import documents
 from assay.findings.journal import Journal
 from assay.findings.model import Class

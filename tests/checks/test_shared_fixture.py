@@ -13,7 +13,7 @@ import pytest
 from assay.checks.run_state import RunState
 from assay.checks.shared_fixture import SharedFixture, end_idle
 from assay.checks.target import TargetUnderTest
-from assay.client.polling import wait_until
+from assay.polling import wait_until
 
 
 class Someone:

@@ -11,7 +11,6 @@ import pytest
 from pydantic import SecretStr
 
 from assay.client import cleanup
-from assay.client.clock import SYSTEM, Clock, VirtualClock
 from assay.client.evidence import Mask
 from assay.client.identity import Credentials, Identity
 from assay.client.network import TransportConfig
@@ -19,6 +18,7 @@ from assay.client.opening import open_session
 from assay.client.session import Session
 from assay.client.settings import Settings, load_settings
 from assay.client.transport import HttpTransport
+from assay.clock import SYSTEM, Clock, VirtualClock
 from assay.contract.documents import Contract, load
 from tests.client.plane import CLUSTER, OUTSIDER_SECRET, PROJECT, SECRET, Plane
 from tests.client.servers import Server, serving

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.client.budget import Budget, LimitReached, Limits, gpus_asked
-from assay.client.clock import VirtualClock
+from assay.clock import VirtualClock
 from assay.errors import BudgetExhausted, TargetLostError
 
 

@@ -13,12 +13,12 @@ import typer
 
 from assay.cli import cleanup as command
 from assay.client import cleanup
-from assay.client.clock import VirtualClock
 from assay.client.exchange import Answer
 from assay.client.ledger import Ledger, unfinished_runs
 from assay.client.session import Session
 from assay.client.settings import load_settings
 from assay.client.transport import HttpTransport
+from assay.clock import VirtualClock
 from assay.contract.request import Request
 from assay.errors import UsageError
 from tests.client.conftest import Configure, Open

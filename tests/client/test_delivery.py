@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from assay.client.budget import Budget, LimitReached, Limits
-from assay.client.clock import VirtualClock
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.patience import Patience
+from assay.clock import VirtualClock
 from assay.contract.request import Request
 from assay.errors import CredentialsError, TargetLostError
 from tests.client.conftest import Connect

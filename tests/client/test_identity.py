@@ -10,13 +10,13 @@ import pytest
 from pydantic import SecretStr
 
 from assay.client.budget import Budget, Limits
-from assay.client.clock import SYSTEM, Clock, VirtualClock
 from assay.client.delivery import Delivery
 from assay.client.exchange import Answer
 from assay.client.identity import Claims, Credentials, Identity, read_claims
 from assay.client.network import TransportConfig
 from assay.client.patience import Patience
 from assay.client.transport import HttpTransport
+from assay.clock import SYSTEM, Clock, VirtualClock
 from assay.contract.documents import Contract
 from assay.contract.request import Request
 from assay.errors import CredentialsError, TargetLostError

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from assay.client.budget import Budget, Limits
-from assay.client.clock import VirtualClock
 from assay.client.usage import Usage, UsageFile, read_usage
+from assay.clock import VirtualClock
 from assay.errors import ReportError
 
 

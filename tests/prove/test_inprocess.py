@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from assay.client.clock import VirtualClock
 from assay.client.exchange import NoAnswer
+from assay.clock import VirtualClock
 from assay.contract import documents
 from assay.prove.inprocess import InProcess, _loop
 from assay.reference.app import App

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from assay.client.clock import VirtualClock
+from assay.clock import VirtualClock
 from assay.run.progress import Progress
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain, repeat
 from typing import TypeVar
 
-from assay.client.clock import SYSTEM, Clock
+from assay.clock import SYSTEM, Clock
 
 T = TypeVar("T")
 

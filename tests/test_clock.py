@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from assay.client.clock import SYSTEM, SkippingClock, VirtualClock
-from assay.client.polling import growing, wait_until
+from assay.clock import SYSTEM, SkippingClock, VirtualClock
+from assay.polling import growing, wait_until
 
 
 def test_virtual_time_passes_only_when_somebody_sleeps() -> None:
