@@ -31,7 +31,7 @@ from assay.checks.resources import known_ids, plain_request
 from assay.checks.shared_fixture import SharedFixture, readable
 from assay.checks.target import TargetUnderTest
 from assay.client.exchange import Wire, to_wire
-from assay.client.settings import PROFILE
+from assay.client.handover import PROFILE
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 

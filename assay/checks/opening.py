@@ -15,9 +15,11 @@ from assay.checks.batches import end_chains
 from assay.checks.run_state import RunState
 from assay.checks.shared_fixture import end_idle
 from assay.checks.target import TargetUnderTest
+from assay.client.handover import JOURNAL, PROFILE, RUN_ID, from_env, handed_over
+from assay.client.layers import load_settings
 from assay.client.opening import open_session
 from assay.client.session import Session
-from assay.client.settings import JOURNAL, PROFILE, RUN_ID, Settings, from_env, handed_over, load_settings
+from assay.client.settings import Settings
 from assay.contract import documents
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle

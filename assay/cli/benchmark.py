@@ -73,7 +73,7 @@ def benchmark(**given: Any) -> None:
     """
     from rich.console import Console
 
-    from assay.client.settings import load_settings
+    from assay.client.layers import load_settings
 
     load_flags.check_together(given)
     console = Console(highlight=False)

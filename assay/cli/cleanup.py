@@ -36,7 +36,7 @@ def cleanup(
     something could not be removed (it is listed).
     """
     given = opt.given(locals())
-    from assay.client.settings import load_settings
+    from assay.client.layers import load_settings
 
     settings = load_settings(given, config=config)
     raise typer.Exit(run(settings))

@@ -50,7 +50,7 @@ def conduct_command(name: str, flags: Mapping[str, object], config: Path | None)
     # Imported late: what a run needs takes 0.6 s to import, which --help and serve need not pay.
     from rich.console import Console
 
-    from assay.client.settings import load_settings
+    from assay.client.layers import load_settings
     from assay.run.conduct import conduct
     from assay.run.plan import plan
 

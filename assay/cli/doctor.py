@@ -37,7 +37,7 @@ def doctor(
     gave is wrong or missing; 3: the target cannot be used. Without --base-url it checks the embedded control plane.
     """
     given = opt.given(locals())
-    from assay.client.settings import load_settings
+    from assay.client.layers import load_settings
 
     settings = load_settings(given, config=config).with_command_defaults(request_timeout=_TIMEOUT)
     raise typer.Exit(run(settings))

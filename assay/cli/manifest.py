@@ -48,7 +48,7 @@ def manifest(
     Use it as `assay manifest --base-url URL --project ID --cluster UUID --image IMAGE | kubectl apply -f -`. The
     manifest holds no credentials: they come from a Secret.
     """
-    from assay.client.settings import load_settings
+    from assay.client.layers import load_settings
     from assay.load.manifest import VERSIONS, Wanted
     from assay.load.manifest import manifest as made
     from assay.toml_file import parse_duration

@@ -86,7 +86,7 @@ def selection(test: str) -> str:
 def _again(verdict: dict[str, Any], found: dict[str, Any], flags: dict[str, object], config: Path | None) -> int:
     from rich.console import Console
 
-    from assay.client.settings import load_settings
+    from assay.client.layers import load_settings
     from assay.run.conduct import conduct
     from assay.run.plan import plan
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from assay.client.handover import hand_over
 from assay.client.settings import Settings
 from assay.errors import EXIT_INTERRUPTED
 from assay.load.options import RunFile
@@ -40,7 +41,7 @@ class LoadProcess:
     def start(self) -> None:
         """Start it. Secrets go through its environment, everything else through files."""
         command = [sys.executable, "-m", "assay.load", *self._arguments]
-        environment = {**os.environ, **_package_path(), **self._settings.to_env(self._folder)}
+        environment = {**os.environ, **_package_path(), **hand_over(self._settings, self._folder)}
         log = None if self.log is None else self.log.open("wb")
         try:
             # A group of its own: Ctrl-C in the terminal reaches only us, and we pass it on once.

@@ -163,7 +163,7 @@ class RunFile:
 
     ``run`` is the run's id (its ledger is shared by all processes of the run), ``stem`` begins the name of every
     workload. ``journal`` receives the events. Settings and credentials come from the environment
-    (``Settings.to_env``).
+    (``hand_over``).
     """
 
     __pydantic_config__: ClassVar = _STRICT

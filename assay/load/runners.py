@@ -16,8 +16,10 @@ from locust.event import Events
 from locust.opentelemetry import setup_opentelemetry
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
+from assay.client.handover import from_env
+from assay.client.layers import load_settings
 from assay.client.ledger import LedgerWriter
-from assay.client.settings import Settings, from_env, load_settings
+from assay.client.settings import Settings
 from assay.client.usage import UsageFile
 from assay.errors import AssayError
 from assay.load.context import ScenarioContext

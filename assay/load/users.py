@@ -24,7 +24,8 @@ from locust import User, constant, events, task
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from assay.client.settings import Settings, load_settings
+from assay.client.layers import load_settings
+from assay.client.settings import Settings
 from assay.contract.documents import load
 from assay.errors import AssayError, InconclusiveError, SettingsError
 from assay.load.collector import Collector

@@ -8,11 +8,12 @@ from assay.checks.target import TargetUnderTest
 from assay.client.budget import Budget, Limits
 from assay.client.evidence import Mask
 from assay.client.identity import Identity
+from assay.client.layers import load_settings
 from assay.client.ledger import MemoryLedger
 from assay.client.opening import credentials_of
 from assay.client.patience import Patience
 from assay.client.session import Session
-from assay.client.settings import Settings, load_settings
+from assay.client.settings import Settings
 from assay.clock import SkippingClock
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle

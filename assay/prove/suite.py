@@ -18,7 +18,7 @@ from assay import folders
 from assay.checks.pytest_internals import argument_names
 from assay.checks.pytest_plugin import test_id
 from assay.checks.target import TargetUnderTest
-from assay.client.settings import PROFILE
+from assay.client.handover import PROFILE
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 from assay.errors import InconclusiveError

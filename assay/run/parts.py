@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from assay import folders
-from assay.client.settings import JOURNAL, PROFILE, RUN_ID
+from assay.client.handover import JOURNAL, PROFILE, RUN_ID, hand_over
 from assay.client.usage import read_usage
 from assay.errors import SettingsError
 from assay.load.options import RunFile
@@ -78,7 +78,7 @@ def run_file(run: RunContext) -> RunFile:
 
 def _run_child(run: RunContext, part: str, arguments: list[str]) -> child.Ended:
     usage = run.space.work / "usage" / part
-    env = run.settings.to_env(run.space.work, used=run.used_so_far(), usage_folder=usage)
+    env = hand_over(run.settings, run.space.work, used=run.used_so_far(), usage_folder=usage)
     env |= {JOURNAL: str(run.space.journal.resolve()), RUN_ID: run.space.run_id, PROFILE: run.plan.profile}
     try:
         return child.run(

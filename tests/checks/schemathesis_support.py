@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from assay.checks.target import TargetUnderTest
+from assay.client.layers import load_settings
 from assay.client.opening import open_session
-from assay.client.settings import load_settings
 from assay.contract import documents
 from assay.contract.oracle import Oracle
 from assay.findings import journal

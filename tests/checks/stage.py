@@ -17,9 +17,9 @@ from assay.client.budget import Budget, Limits
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.identity import Credentials, Identity
+from assay.client.layers import load_settings
 from assay.client.patience import Patience
 from assay.client.session import Session
-from assay.client.settings import load_settings
 from assay.client.transport import Field
 from assay.clock import VirtualClock
 from assay.contract import documents

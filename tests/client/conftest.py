@@ -13,10 +13,11 @@ from pydantic import SecretStr
 from assay.client import cleanup
 from assay.client.evidence import Mask
 from assay.client.identity import Credentials, Identity
+from assay.client.layers import load_settings
 from assay.client.network import TransportConfig
 from assay.client.opening import open_session
 from assay.client.session import Session
-from assay.client.settings import Settings, load_settings
+from assay.client.settings import Settings
 from assay.client.transport import HttpTransport
 from assay.clock import SYSTEM, Clock, VirtualClock
 from assay.contract.documents import Contract, load

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from assay.client.exchange import Answer
+from assay.client.handover import hand_over
 from assay.contract.request import Request
 from assay.errors import AssayError
 from tests.client.conftest import Configure, Open
@@ -28,7 +29,7 @@ def test_repr_and_disk(reach: Open, configure: Configure, plane: Plane, tmp_path
     target = reach()
     create(target)
     target.send(Request("read", path={"workloadId": "x"}), auth="outsider")
-    target.settings.to_env(tmp_path)
+    hand_over(target.settings, tmp_path)
     assert len(plane.fresh) == 2
     shown = [repr(target), str(target.settings), repr(target.mask), repr(vars(target))]
     assert leaks("".join(shown), plane) == []

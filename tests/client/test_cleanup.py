@@ -14,9 +14,9 @@ import typer
 from assay.cli import cleanup as command
 from assay.client import cleanup
 from assay.client.exchange import Answer
+from assay.client.layers import load_settings
 from assay.client.ledger import Ledger, unfinished_runs
 from assay.client.session import Session
-from assay.client.settings import load_settings
 from assay.client.transport import HttpTransport
 from assay.clock import VirtualClock
 from assay.contract.request import Request
@@ -293,7 +293,7 @@ KILLED = """
 import os, signal, sys
 from assay.contract.documents import load
 from assay.client.opening import open_session
-from assay.client.settings import load_settings
+from assay.client.layers import load_settings
 from assay.client.transport import HttpTransport
 from tests.client.test_session import create
 settings = load_settings({"base_url": sys.argv[1], "project": sys.argv[2], "cluster": sys.argv[3]})

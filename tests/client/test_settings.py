@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from assay.client.settings import HAND_OVER, SECRETS, Settings, from_env, handed_over, load_settings
+from assay.client.handover import HAND_OVER, from_env, hand_over, handed_over
+from assay.client.layers import load_settings
+from assay.client.settings import SECRETS, Settings
 from assay.errors import SettingsError
 
 CLUSTER = "71f69d83-ba66-4822-adf5-55ce55efd210"
@@ -222,15 +225,29 @@ def test_hand_over_to_a_child_process(tmp_path: Path) -> None:
         {"max_live": 3, "only": ["rules/compute"], "out": Path("o"), "base_url": "https://h/", "cluster": CLUSTER},
         env={"ASSAY_CLIENT_ID": "id", "ASSAY_CLIENT_SECRET": "canary"},
     ).with_command_defaults(max_requests=4000)
-    variables = parent.to_env(tmp_path)
+    variables = hand_over(parent, tmp_path)
     file = Path(variables[HAND_OVER])
     assert "canary" not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     child = from_env(variables)
-    assert child == parent
+    assert child == parent.model_copy(update={"out": Path("o").absolute()})  # the child may work in another folder
     assert child.origin("max_live") == "--max-live"
     assert handed_over(variables)
     assert not handed_over({})
+
+
+def test_a_child_in_another_folder_finds_every_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = {"contract": Path("c.yaml"), "corrections": Path("o.yaml"), "waivers": Path("w.toml")}
+    write('ca_file = "tls/ca.pem"', "sub/assay.toml")
+    monkeypatch.setenv("ASSAY_STATE_DIR", "state")
+    monkeypatch.setenv("SSL_CERT_DIR", f"certificates{os.pathsep}/etc/more")
+    variables = hand_over(load_settings(flags, env={}, config=Path("sub/assay.toml")), tmp_path)
+    here = Path.cwd()
+    assert variables["ASSAY_STATE_DIR"] == str(here / "state")
+    assert variables["SSL_CERT_DIR"] == f"{here}/certificates{os.pathsep}/etc/more"
+    child = from_env(variables)
+    assert (child.contract, child.corrections, child.waivers) == tuple(here / path for path in flags.values())
+    assert child.ca_file == here / "sub" / "tls" / "ca.pem"
 
 
 def test_the_embedded_target_stays_embedded_in_the_child(tmp_path: Path) -> None:
@@ -240,7 +257,7 @@ def test_the_embedded_target_stays_embedded_in_the_child(tmp_path: Path) -> None
     )
     assert embedded.embedded
     assert embedded.token is None
-    assert from_env(embedded.to_env(tmp_path)).embedded
+    assert from_env(hand_over(embedded, tmp_path)).embedded
     assert not real.embedded
 
 

@@ -19,8 +19,9 @@ from unittest import mock
 import psutil  # type: ignore[import-untyped] # the stubs are not among the locked packages
 import pytest
 
+from assay.client.layers import load_settings
 from assay.client.ledger import read_state, unfinished_runs
-from assay.client.settings import Settings, load_settings
+from assay.client.settings import Settings
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE
 from assay.findings import journal
 from assay.load.launch import load_run

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from assay.client.budget import Budget, Limits
+from assay.client.layers import load_settings
 from assay.client.session import Session
-from assay.client.settings import load_settings
 from assay.contract.documents import load
 from assay.load.call import PreparedCall, Skip
 from assay.load.context import ScenarioContext

@@ -16,9 +16,10 @@ from rich.console import Console
 from assay import folders
 from assay.client import cleanup
 from assay.client.budget import Budget, LimitReached
+from assay.client.handover import from_env, hand_over
+from assay.client.layers import load_settings
 from assay.client.ledger import unfinished_runs
 from assay.client.opening import budget_of, open_session
-from assay.client.settings import from_env, load_settings
 from assay.client.usage import read_usage
 from assay.contract.request import Request
 from assay.errors import BudgetExhausted, CredentialsError, SettingsError, TargetLostError
@@ -118,7 +119,7 @@ def test_pass(stand: Stand) -> None:
 def test_the_parts_share_the_limits_of_the_run(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     def counted(run: RunContext, part: str) -> Budget:
         folder = run.space.work / "usage" / part
-        env = run.settings.to_env(run.space.work, used=run.used_so_far(), usage_folder=folder)
+        env = hand_over(run.settings, run.space.work, used=run.used_so_far(), usage_folder=folder)
         return budget_of(from_env({**os.environ, **env}))
 
     def contract(run: RunContext) -> None:

@@ -1,0 +1,137 @@
+"""Merges the settings of a run from their layers: flags over the environment over assay.toml."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from assay.client.settings import PATHS, SECRETS, Settings, flag, variable
+from assay.errors import SettingsError
+from assay.toml_file import TomlFile
+
+CONFIG: Final = "assay.toml"
+_FIELDS: Final = tuple(name for name in Settings.model_fields if name not in SECRETS)
+_LISTS: Final = ("only",)
+_BESIDE: Final = ("ASSAY_CONFIG", "ASSAY_STATE_DIR")  # variables that are not fields
+
+Layer = dict[str, tuple[Any, str]]
+"""Field name to its value and where it was given."""
+
+
+def load_settings(
+    flags: Mapping[str, object], *, env: Mapping[str, str] = os.environ, config: Path | None = None
+) -> Settings:
+    """Merge the layers by "was it given": an explicit value wins over every lower layer, even if it is a default.
+
+    ``flags`` maps field names to values; None and empty lists mean "not given". ``config`` names a TOML file that
+    must exist; without it ``ASSAY_CONFIG``, else ``assay.toml`` in the working directory if there is one.
+    Raises SettingsError naming the place, what was expected and the nearest valid spelling.
+    """
+    file = config or (Path(env["ASSAY_CONFIG"]) if env.get("ASSAY_CONFIG") else None)
+    if file is None and Path(CONFIG).is_file():
+        file = Path(CONFIG)
+    merged: Layer = {**(_from_file(file) if file else {}), **_from_environment(env), **_from_flags(flags)}
+    values = {name: value for name, (value, _) in merged.items()}
+    origins = {name: place for name, (_, place) in merged.items()}
+    try:
+        return Settings.model_validate(values).came_from(origins)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, merged)) from None
+
+
+def _from_flags(flags: Mapping[str, object]) -> Layer:
+    layer: Layer = {}
+    for name, value in flags.items():
+        if value is None or value == [] or value == ():
+            continue
+        if name in SECRETS:
+            raise SettingsError(
+                f"{flag(name)} would show a secret to everyone who lists processes", hint=_way_out(name)
+            )
+        if name not in _FIELDS:
+            raise SettingsError(f"{flag(name)} is not a setting{_nearest(name, _FIELDS, flag)}")
+        layer[name] = (value, flag(name))
+    return layer
+
+
+def _from_environment(env: Mapping[str, str]) -> Layer:
+    plain = {variable(name): name for name in Settings.model_fields}
+    files = {variable(name) + "_FILE": name for name in SECRETS}
+    layer: Layer = {}
+    for key, text in env.items():
+        if not key.startswith("ASSAY_") or key.startswith("ASSAY__") or key in _BESIDE or text == "":
+            continue  # an empty variable is how CI systems spell "not set"
+        if key in files:
+            layer[files[key]] = (_secret_file(key, text), key)
+        elif key in plain:
+            name = plain[key]
+            # A line break behind a secret is left by `export X=$(cat file)` on some systems and never meant.
+            value = text.strip() if name in SECRETS else text
+            layer.setdefault(name, (_split(text) if name in _LISTS else value, key))
+        else:
+            known = [*plain, *files, *_BESIDE]
+            raise SettingsError(f"the environment sets {key}, which is not a setting{_nearest(key, known)}")
+    for key, name in files.items():
+        if env.get(key) and env.get(variable(name)):
+            raise SettingsError(f"both {variable(name)} and {key} are set: unset one of them")
+    return layer
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _secret_file(key: str, name: str) -> str:
+    try:
+        secret = Path(name).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise SettingsError(f"{key} names {name}, which cannot be read: {reason}") from None
+    if not secret:
+        raise SettingsError(f"{key} names {name}, which is empty", hint="write the secret into it, or unset it")
+    return secret
+
+
+def _from_file(file: Path) -> Layer:
+    toml = TomlFile.read(file, hint="--config names an assay.toml")
+    layer: Layer = {}
+    for name, value in toml.values.items():
+        place = f"{file}:{toml.line((name,))}"
+        if name in SECRETS:
+            raise SettingsError(f"{place}: {name} is a secret and does not belong in this file", hint=_way_out(name))
+        if name not in _FIELDS:
+            raise SettingsError(f"{place}: {name} is not a setting{_nearest(name, _FIELDS)}")
+        # A path in a file means the same from every working directory: it counts from the file.
+        layer[name] = (file.parent / value if name in PATHS and isinstance(value, str) else value, place)
+    return layer
+
+
+def _nearest(name: str, known: Iterable[str], spell: Any = str) -> str:
+    near = difflib.get_close_matches(name.replace("-", "_"), list(known), n=1, cutoff=0.6)
+    return f"; did you mean {spell(near[0])}?" if near else "; see --help for all settings"
+
+
+def _way_out(name: str) -> str:
+    return f"set {variable(name)}, or let {variable(name)}_FILE name a file that holds it"
+
+
+def _without_password(value: Any) -> Any:
+    return re.sub(r"//[^/@]*@", "//***@", value) if isinstance(value, str) else value
+
+
+def _explain(error: ValidationError, merged: Layer) -> str:
+    lines = []
+    for fault in error.errors(include_url=False, include_context=False):
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        message = fault["msg"].removeprefix("Value error, ")
+        value, place = merged.get(name, (None, "settings"))
+        got = "" if name in SECRETS or not fault["loc"] else f" (given: {_without_password(value)!r})"
+        named = "" if place in {flag(name), variable(name)} or not name else f" {name}:"
+        lines.append(f"{place}:{named} {message[:1].lower()}{message[1:]}{got}")
+    return "\n".join(lines)
