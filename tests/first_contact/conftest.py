@@ -1,0 +1,75 @@
+"""What all rows of a worker share: one control plane, one event loop, one set of certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from assay.reference import embedded
+from assay.reference.embedded import Embedded
+from tests.first_contact.certificates import Certificates
+from tests.first_contact.environment import COMMANDS, Command, Environment
+from tests.first_contact.listening import Stage
+from tests.first_contact.running import play
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--whole", action="store_true", help="both commands for every row, each in a process of its own")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes a row and a command gets each of the module's ``ROWS`` with each command that is its turn."""
+    if "row" in metafunc.fixturenames:
+        rows: Sequence[Environment] = metafunc.module.ROWS
+        whole = metafunc.config.getoption("--whole", default=False)
+        chosen = [
+            (row, each) for number, row in enumerate(rows) for each in COMMANDS if whole or _turn(row, number, each)
+        ]
+        metafunc.parametrize(("row", "command"), [_parameter(*pair) for pair in chosen])
+
+
+def _turn(row: Environment, number: int, command: Command) -> bool:
+    """Both commands where a run ends before it begins; else, for it takes seconds, one command and then the other."""
+    return row.end.verdict is None or command == COMMANDS[number % 2]
+
+
+def _parameter(row: Environment, command: Command) -> object:
+    marks = [pytest.mark.slow] if row.ends(command).code == 0 else []
+    return pytest.param(row, command, id=f"{row.id}-{command}", marks=marks)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    with Stage() as stage:
+        yield stage
+
+
+@pytest.fixture(scope="session")
+def plane() -> Iterator[Embedded]:
+    with embedded.start() as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+Play = Callable[[Environment, Command], None]
+
+
+@pytest.fixture
+def run(
+    stage: Stage,
+    plane: Embedded,
+    certificates: Certificates,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    pytestconfig: pytest.Config,
+) -> Play:
+    """Plays a row with a command."""
+    inside = None if pytestconfig.getoption("--whole", default=False) else capfd
+    return partial(play, stage=stage, plane=plane, certificates=certificates, folder=tmp_path, inside=inside)

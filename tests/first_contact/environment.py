@@ -1,0 +1,87 @@
+"""One row of the tables: what stands around a user, and what every command must make of it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from tests.first_contact.certificates import Certificates
+from tests.first_contact.listening import Service
+from tests.first_contact.relay import Behaviour, Relay
+
+Command = Literal["gate", "benchmark"]
+COMMANDS: tuple[Command, ...] = ("gate", "benchmark")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of a row: made anew for every run, since behaviours count."""
+
+    make: Callable[[], Service]
+    tls: Callable[[Certificates], ssl.SSLContext] | None = None
+    host: str = "127.0.0.1"
+
+
+def relay(*behaviours: Callable[[], Behaviour], to: str = "plane") -> Server:
+    """A relay in front of the server ``to``, with fresh behaviours for every run."""
+    return Server(lambda: Relay([make() for make in behaviours], to))
+
+
+@dataclass(frozen=True)
+class End:
+    """How a command ends. ``verdict`` None: the run did not begin, and nothing was written."""
+
+    code: int
+    verdict: Literal["pass", "fail", "inconclusive"] | None
+    says: str
+
+
+def passes(says: str = "PASS") -> End:
+    return End(0, "pass", says)
+
+
+def refused(says: str) -> End:
+    """Something the user gave is wrong: exit 2."""
+    return End(2, None, says)
+
+
+def undecided(says: str) -> End:
+    """The target, or the way to it, cannot be used: exit 3."""
+    return End(3, "inconclusive", says)
+
+
+def violates(says: str) -> End:
+    """The target is wrong."""
+    return End(1, "fail", says)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """``{name}`` in any text stands for the address of a server or another word of ``Words`` (running.py).
+
+    ``env`` are variables (None: not set), ``files`` what lies in the working folder; ``prepare`` makes there what is
+    no plain file. ``leaves`` is the greatest number of requests that may arrive at the row's servers. ``benchmark``
+    is how a load run ends, where that differs. ``apart``: only a process of its own shows it.
+    """
+
+    id: str
+    end: End
+    servers: Mapping[str, Server] = field(default_factory=dict)
+    base_url: str | None = "http://{front}"
+    project: str | None = "{project}"
+    cluster: str | None = "{cluster}"
+    env: Mapping[str, str | None] = field(default_factory=dict)
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
+    prepare: Callable[[Path], None] | None = None
+    flags: Sequence[str] = ()
+    only: str = "lifecycle"
+    leaves: int | None = None
+    benchmark: End | None = None
+    apart: bool = False
+
+    def ends(self, command: Command) -> End:
+        """How a command must end here."""
+        return self.benchmark if command == "benchmark" and self.benchmark is not None else self.end
