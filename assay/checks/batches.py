@@ -17,9 +17,8 @@ from assay.checks.shared_fixture import WorkloadPool
 from assay.checks.target import LiveWorkload, TargetUnderTest
 from assay.contract.operations import Kind
 from assay.contract.request import Json, Outcome, Reason
-from assay.generation.batching import Batch
 from assay.generation.cases import PLAIN_NAME, PlannedCase, TargetIds, overlay
-from assay.generation.plans import plans
+from assay.generation.plans import Batch, plans
 
 
 def settles(target: TargetUnderTest, case: PlannedCase) -> bool:

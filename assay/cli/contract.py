@@ -42,7 +42,7 @@ def merge_documents(
     Two different definitions of the same name are an error that names both places.
     """
     from assay.contract import documents
-    from assay.contract.merge import dump, merge, read_published
+    from assay.contract.reading import dump, merge, read_published
 
     folder = documents.version_folder(version or documents.VERSION)
     source, target = published or folder / "published", out or folder / documents.DOCUMENT

@@ -16,9 +16,19 @@ from rich.console import Console
 from assay.contract import documents
 from assay.errors import EXIT_FAIL, EXIT_PASS, ReportError, SettingsError, UsageError
 from assay.findings.detection import Detection, read_detection
-from assay.prove import report
 from assay.prove.real_runs import compare
-from assay.prove.score import TIMED, Score, check_joinable, chosen, joined, newly_surviving, reasons
+from assay.prove.score import (
+    TIMED,
+    Score,
+    check_joinable,
+    chosen,
+    joined,
+    list_defects,
+    newly_surviving,
+    reasons,
+    show,
+    show_agreement,
+)
 from assay.prove.trial import TrialOutcome
 from assay.prove.trials import Trials, caught_by_gate
 from assay.reference.defects import FAMILIES, catalogue
@@ -74,12 +84,12 @@ def conduct(request: ProveRequest, console: Console, *, list_only: bool = False)
     if not every:
         raise UsageError("no defect has that id", hint="`assay prove --list` lists them all")
     if list_only:
-        report.list_defects(every, console)
+        list_defects(every, console)
         return EXIT_PASS
     if request.joins:
         check_joinable(read_detection(request.joins), request.profile)
     score, disagree = _tried(request, every, record, console)
-    report.show(score, console)
+    show(score, console)
     failed = bool(disagree)
     for name in disagree:
         console.print(f"the gate's tests catch {name}, and certify's do not", soft_wrap=True)
@@ -149,7 +159,7 @@ def _shortcuts_differ(request: ProveRequest, score: Score, console: Console) -> 
     drawn = random.Random(request.seed).sample(outcomes, min(request.check_shortcuts, len(outcomes)))
     # A gate keeps one core busy and its control plane half of another.
     found = compare(drawn, profile=request.profile, seed=request.seed, processes=request.processes or 1)
-    return report.show_agreement(found, console) > 0
+    return show_agreement(found, console) > 0
 
 
 def _write(file: Path | None, value: Any) -> None:

@@ -22,7 +22,7 @@ from assay.findings.model import Class, Finding
 from assay.findings.record import Record, TestOutcome, TestRun
 from assay.findings.verdict import Verdict, fails
 from assay.reporting.evidence import as_text, by_test, class_and_name, request_text, response_text
-from assay.reporting.text import one_line, visible
+from assay.reporting.words import one_line, visible
 
 MOST_ATTACHED: Final = 500
 """Findings with attachments (three files each); the rest carry their evidence in verdict.json only."""

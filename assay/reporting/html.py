@@ -1,7 +1,7 @@
 """report.html: the whole run in one file, without any external resource.
 
-Everything that came from a target is escaped by Jinja and made visible by ``text.visible``; a content security policy
-allows only the report's own script, so that even a slip could not run code in a reader's browser.
+Everything that came from a target is escaped by Jinja and made visible by ``words.visible``; a content security
+policy allows only the report's own script, so that even a slip could not run code in a reader's browser.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from assay.findings.detection import Detection
 from assay.findings.model import Finding
 from assay.findings.record import Record
 from assay.findings.verdict import Verdict
-from assay.reporting import text, words
+from assay.reporting import words
 from assay.reporting.charts import Chart, chart
 from assay.reporting.evidence import pretty
 
@@ -84,25 +84,25 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: text.visible(value) if type(value) is str else value,
+        finalize=lambda value: words.visible(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(
         breakable=breakable,
-        number=text.number,
-        ms=text.milliseconds,
-        share=text.share,
-        duration=text.duration,
-        visible=text.visible,
+        number=words.number,
+        ms=words.milliseconds,
+        share=words.share,
+        duration=words.duration,
+        visible=words.visible,
     )
-    environment.globals.update(plural=text.plural)
+    environment.globals.update(plural=words.plural)
     return environment
 
 
 def breakable(name: str) -> Markup:
     """A name escaped, with places where a narrow column may break it; they are not part of what is copied."""
-    return Markup("<wbr>").join(re.split(r"(?<=[_/.:])", text.visible(name)))
+    return Markup("<wbr>").join(re.split(r"(?<=[_/.:])", words.visible(name)))
 
 
 def tiles(verdict: Verdict) -> list[dict[str, str]]:

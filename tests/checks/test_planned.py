@@ -17,9 +17,8 @@ from assay.contract.documents import load
 from assay.contract.request import Json, Source
 from assay.contract.rules.base import BOTH, Broken
 from assay.findings.model import Finding
-from assay.generation.batching import Batch
 from assay.generation.cases import ACCEPT, PlannedCase
-from assay.generation.plans import Plan, plans
+from assay.generation.plans import Batch, Plan, plans
 from assay.prove.bench import Bench
 from assay.prove.trial import oracle
 from assay.reference.behaviour import Behaviour

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from assay import folders
 from assay.cli.contract import app
 from assay.contract.documents import DOCUMENT, version_folder
-from assay.contract.merge import dump, merge, read_published
+from assay.contract.reading import dump, merge, read_published
 from assay.errors import ContractError
 
 OPENAPI = version_folder()

@@ -14,7 +14,7 @@ from assay.contract import documents
 from assay.contract.rules import catalogue
 from assay.contract.rules.base import Broken, Fragment, Rule, Unclear, prune
 from assay.contract.schema import Node, Validator, build
-from assay.generation.rule_variations import VARIATIONS
+from assay.generation.rule_cases import VARIATIONS
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.findings.coverage import Coverage
+from assay.findings.record import Coverage
 from tests.findings.samples import exchange, judge, ran, run_info
 
 RULE = "compute/one"

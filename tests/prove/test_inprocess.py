@@ -7,7 +7,7 @@ import asyncio
 from assay.client.exchange import NoAnswer
 from assay.clock import VirtualClock
 from assay.contract import documents
-from assay.prove.inprocess import InProcess, _loop
+from assay.prove.bench import InProcess, _loop
 from assay.reference.app import App
 from assay.reference.behaviour import Behaviour
 from assay.reference.http import IncomingRequest, Reply

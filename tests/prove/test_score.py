@@ -12,7 +12,7 @@ from rich.console import Console
 
 from assay.errors import SettingsError, UsageError
 from assay.findings.detection import Share, read_detection
-from assay.prove import report
+from assay.prove import score
 from assay.prove.conduct import ProveRequest, conduct
 from assay.prove.real_runs import Agreement
 from assay.prove.score import Score, check_joinable, chosen, joined, newly_surviving
@@ -127,8 +127,8 @@ def test_what_cannot_be_done_is_said_before_anything_is_tried(request_: ProveReq
 
 def test_survivors_and_disagreements_are_shown() -> None:
     console = Console(record=True, width=120, file=io.StringIO())
-    report.show(SCORE, console)
-    differing = report.show_agreement(
+    score.show(SCORE, console)
+    differing = score.show_agreement(
         [Agreement("a/one", True, frozenset({"F-1"})), Agreement("a/two", False, frozenset({"F-2"}))], console
     )
     text = console.export_text()
@@ -139,10 +139,10 @@ def test_survivors_and_disagreements_are_shown() -> None:
 
 
 def test_what_was_found_under_load_is_told_in_its_own_words() -> None:
-    told = tuple(f"limit {number} was missed" for number in range(report.MOST_TOLD + 2))
+    told = tuple(f"limit {number} was missed" for number in range(score.MOST_TOLD + 2))
     slow = replace(outcome("a/one", "violation"), told=told)
     console = Console(record=True, width=120, file=io.StringIO())
-    report.show(Score("gate", 1, {"a/one": slow}, {"a/one": DEFECTS["a/one"]}), console)
+    score.show(Score("gate", 1, {"a/one": slow}, {"a/one": DEFECTS["a/one"]}), console)
     text = console.export_text()
     assert "a/one: limit 0 was missed" in text
     assert told[-1] not in text

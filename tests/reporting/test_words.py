@@ -8,7 +8,7 @@ import pytest
 
 from assay.findings.model import Class
 from assay.reporting import words
-from assay.reporting.text import duration, milliseconds, number, one_line, share, visible
+from assay.reporting.words import duration, milliseconds, number, one_line, share, visible
 from tests.findings.samples import event, exchange, finding, judge, load, ran, waiver
 
 GAP = finding(cls=Class.GAP, rule="gap")
