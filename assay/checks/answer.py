@@ -11,6 +11,7 @@ from typing import Final
 from assay.checks.exchange import Deviation
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer
+from assay.client.gateway import TOO_LARGE, gateway_of
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Json
@@ -52,11 +53,14 @@ class AnswerChecks:
         operation = self._contract.operations[name]
         yield from self._echo(answer)
         yield from _internals(operation, answer)
-        if answer.status in BUSY:
+        if answer.status in BUSY or answer.status in TOO_LARGE:
             return
+        maker = gateway_of(answer)
         if answer.status >= 500:
-            yield _server_error(operation, answer)
+            yield server_error(operation, answer, maker)
             return
+        if maker is not None:
+            return  # not the API's, so nothing of it is held against the document
         response = operation.responses.get(answer.status)
         if response is None:
             yield _undocumented(operation, answer)
@@ -144,13 +148,16 @@ def _internals(operation: Operation, answer: Answer) -> Iterator[Deviation]:
         )
 
 
-def _server_error(operation: Operation, answer: Answer) -> Deviation:
+def server_error(operation: Operation, answer: Answer, maker: str | None) -> Deviation:
+    """The deviation of a failure; ``maker`` is the gateway that answered in place of the API, if one did."""
+    by = f" (answered by {maker}, not by the API)" if maker else ""
+    times = f", {answer.attempts} times in a row" if maker and answer.attempts > 1 else ""
     return Deviation(
         Class.VIOLATION,
         "server-error",
         str(answer.status),
         "/response/status",
-        f"{operation.id} answers {answer.status}",
+        f"{operation.id} answers {answer.status}{by}{times}",
         "No request, however malformed, may make the server fail: what it cannot serve it must refuse with a 4xx.",
     )
 

@@ -24,7 +24,6 @@ INJECTED: Final = "x-assay-injected"
 _WHY: Final = (
     "No request, however malformed, may make the server fail: what it cannot serve it must refuse with a 4xx."
 )
-_TOO_LARGE: Final = frozenset({413, 414, 431})
 _UNMET: Final = 417
 """RFC 9110, 10.1.1 gives this answer to an Expect that a server does not know; Node's does so by itself."""
 _SHAPE: Final = frozenset({"body-json", "body-schema", "content-type", "error-code"})
@@ -72,8 +71,6 @@ def _named(exchange: Exchange, item: Deviation, case: Hostile, operation: str) -
         return _violation(check, f"{operation} accepts {case.what}", item.why)
     if case.http and item.check in _SHAPE and (exchange.status or 0) >= 400:
         return replace(item, cls=Class.GAP)
-    if case.large and item.check == "status-documented" and exchange.status in _TOO_LARGE:
-        return None  # HTTP itself defines these, for every resource
     if case.http and item.check in (*_SHAPE, "status-documented") and exchange.status == _UNMET:
         return None
     if case.http and item.check == "status-documented":

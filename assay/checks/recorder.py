@@ -9,12 +9,17 @@ from assay.checks.answer import BUSY
 from assay.checks.exchange import ContractBreachError, Exchange, as_findings, violations
 from assay.checks.run_state import RunState
 from assay.client.creation import created_id
+from assay.client.delivery import MAIN
 from assay.client.exchange import Answer
+from assay.client.gateway import TOO_LARGE, gateway_of
 from assay.client.session import Session
 from assay.contract.operations import Kind
 from assay.contract.request import Reason, Source
 from assay.findings.journal import Journal
-from assay.findings.model import Class, Finding
+from assay.findings.model import Class, Evidence, Finding
+
+EVERYTHING: Final = "all operations"
+_MAY_REFUSE: Final = frozenset({401, 403})
 
 
 class RunRecorder:
@@ -45,6 +50,41 @@ class RunRecorder:
         if exchange.status in BUSY and self._state.is_new("busy", exchange.request.operation):
             why = f"some requests were answered {exchange.status} until waiting was given up"
             self.not_tested(self._operation_id(exchange), why)
+        if isinstance(answer, Answer) and answer.status < 500 and answer.status not in TOO_LARGE:
+            maker = gateway_of(answer)
+            if maker is not None:
+                self._answered_by(maker, exchange, answer)
+
+    def _answered_by(self, maker: str, exchange: Exchange, answer: Answer) -> None:
+        """Tell, once each, what a gateway keeps from the API: a lawful refusal, or what could not be tested."""
+        operation = self._operation_id(exchange)
+        if answer.status in _MAY_REFUSE and exchange.auth != MAIN:
+            self.write(self._refuses(maker, exchange, answer))
+        elif self._state.is_new("gateway", f"{operation} {answer.status} {maker}"):
+            self.not_tested(
+                f"{operation}: requests that are answered {answer.status} by {maker}, not by the API",
+                "they did not reach the API: let them pass there, or test behind it",
+            )
+
+    def _refuses(self, maker: str, exchange: Exchange, answer: Answer) -> Finding:
+        finding = Finding(
+            cls=Class.ADVISORY,
+            check="answered-by-gateway",
+            operation=EVERYTHING,
+            rule=maker,
+            location="/response/status",
+            summary=f"requests without a valid token are answered {answer.status} by {maker}, not by the API",
+            why="A refusal before the API is lawful, but its body is not the Error that clients expect, and what the "
+            "API itself would answer could not be seen.",
+            test=exchange.test,
+        )
+        shown = Evidence(
+            request=self._describe(exchange),
+            response=self._session.describe_answer(answer),
+            curl=script(self._session, exchange),
+            replay=f"assay replay {finding.id}",
+        )
+        return replace(finding, evidence=shown)
 
     def findings(self, exchange: Exchange) -> tuple[Finding, ...]:
         """What deviates, as findings with evidence."""

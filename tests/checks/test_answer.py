@@ -12,8 +12,10 @@ from assay.checks.answer import SENSIBLE, AnswerChecks
 from assay.checks.exchange import Deviation
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer
+from assay.client.gateway import TOO_LARGE
 from assay.contract.documents import load
 from assay.findings.model import Class
+from tests.client import pages
 
 SECRET = "canary-secret-7f3a"
 ID = "71f69d83-ba66-4822-adf5-55ce55efd210"
@@ -158,11 +160,28 @@ def test_unlawful(role: str, given: Answer, wanted: tuple[str, str | None, str])
     assert [one.cls for one in deviations(role, given)] == [Class.VIOLATION]
 
 
-@pytest.mark.parametrize("status", sorted(SENSIBLE - {401, 403, 404, 400}))
+@pytest.mark.parametrize("status", sorted(SENSIBLE - {401, 403, 404, 400} - TOO_LARGE))
 def test_a_sensible_status_that_the_document_forgot_is_a_gap(status: int) -> None:
-    """The document lists neither 409 nor 413; a server that sends them must not fail, whatever body it adds."""
+    """The document lists neither 409 nor 422; a server that sends them must not fail, whatever body it adds."""
     (found,) = deviations("read", answer(status, b"", "text/html"))
     assert (found.check, found.cls) == ("status-documented", Class.GAP)
+
+
+@pytest.mark.parametrize("status", sorted(TOO_LARGE))
+def test_what_http_itself_answers_to_what_is_large_is_nothing_at_all(status: int) -> None:
+    assert deviations("read", answer(status, b"", "text/html")) == []
+    assert deviations("create", error(status)) == []
+
+
+@pytest.mark.parametrize("given", [pages.BLOCKED, pages.ENVOY_401, pages.ENVOY_403, pages.LOGIN, pages.TO_LOGIN])
+def test_what_a_gateway_answers_is_not_held_against_the_document(given: Answer) -> None:
+    assert deviations("read", given) == []
+
+
+def test_a_failure_that_a_gateway_tells_of_names_it() -> None:
+    (found,) = deviations("read", pages.NGINX_502)
+    assert (found.check, found.rule, found.cls) == ("server-error", "502", Class.VIOLATION)
+    assert "answers 502 (answered by nginx, not by the API)" in found.summary
 
 
 def test_a_status_documented_elsewhere_is_a_gap_here() -> None:

@@ -14,6 +14,7 @@ from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Outcome, Reason, Source
 from assay.contract.rules.base import Rule, Strength
 from assay.findings.model import Class
+from tests.client import pages
 
 MUST = next(rule for rule in load().rules if rule.strength is Strength.MUST and rule.rejects)
 SHOULD = [rule for rule in load().rules if rule.strength is Strength.SHOULD]
@@ -48,6 +49,12 @@ def reject(*reasons: Reason) -> Expectation:
 )
 def test_as_expected(status: int, expectation: Expectation) -> None:
     assert judged(status, expectation) == []
+
+
+@pytest.mark.parametrize("page", [pages.BLOCKED, pages.ENVOY_401, pages.LOGIN, pages.TO_LOGIN])
+@pytest.mark.parametrize("expectation", [accept(), reject(RULE)])
+def test_what_a_gateway_answers_says_nothing_of_the_api(page: Answer, expectation: Expectation) -> None:
+    assert list(against(load().operations["create"], page, expectation)) == []
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 301])

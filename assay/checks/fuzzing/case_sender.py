@@ -26,6 +26,7 @@ from assay.checks.fuzzing.treatment import deviations
 from assay.checks.resources import POD_PATIENCE, find_id, listed_resources
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
 from assay.client.exchange import NOT_JSON, Answer, to_json
+from assay.client.gateway import TOO_LARGE, gateway_of
 from assay.contract.documents import Operation
 from assay.contract.operations import Kind
 from assay.contract.oracle import Existing
@@ -197,10 +198,11 @@ def expect(target: TargetUnderTest, request: Request, before: Spec | None, exist
 
 def judged(case: AnyCase, exchange: Exchange, operation: str) -> Exchange:
     """The exchange with what Schemathesis's own checks find in its answer beyond ours."""
-    if not isinstance(exchange.answer, Answer):
+    answer = exchange.answer
+    if not isinstance(answer, Answer) or answer.status in TOO_LARGE or gateway_of(answer) is not None:
         return exchange
     known = frozenset(deviation.check for deviation in exchange.deviations)
-    found = deviations(case, to_response(exchange.answer, case), known, operation)
+    found = deviations(case, to_response(answer, case), known, operation)
     return exchange.with_deviations(*found)
 
 
