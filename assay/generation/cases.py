@@ -12,13 +12,15 @@ from assay.contract.documents import Operation, Parameter
 from assay.contract.operations import Kind
 from assay.contract.request import ABSENT, Absent, Json, Outcome, Reason, Request, Source
 from assay.contract.rules.base import Fragment
-from assay.generation.completion import NOWHERE
-from assay.generation.samples import PLAIN_SPEC
+from assay.generation.values import PLAIN_SPEC
 
 Side = Literal["accept", "reject"]
 
 ACCEPT: Final = "accept"
 REJECT: Final = "reject"
+
+NOWHERE: Final = "00000000-0000-4000-8000-000000000000"
+"""The id that stands in a request while it is planned; the caller supplies the real one."""
 
 
 @dataclass(frozen=True, slots=True)

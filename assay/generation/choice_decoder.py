@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from assay.contract.request import Json
 from assay.contract.schema import Node
-from assay.generation.samples import Pool, pool
+from assay.generation.values import Pool, pool
 
 LONGEST_LIST: Final = 2
 # Shares of 256. Sections nest up to four deep (storage, pvc, claimInfo, accessModes): at 1/2 each, the innermost

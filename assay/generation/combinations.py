@@ -20,6 +20,7 @@ from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Absent, Expectation, Json, Outcome, Source
 from assay.contract.schema import Node
+from assay.generation.base_requests import Judge
 from assay.generation.cases import (
     ACCEPT,
     REJECT,
@@ -31,8 +32,7 @@ from assay.generation.cases import (
     overlay,
     plain_body,
 )
-from assay.generation.completion import Judge
-from assay.generation.samples import PLAIN_SPEC, pool
+from assay.generation.values import PLAIN_SPEC, pool
 
 Value = Json | Absent
 

@@ -22,13 +22,12 @@ from assay.contract.oracle import Oracle
 from assay.contract.request import Json, Outcome, Source
 from assay.contract.schema import Node
 from assay.contract.unstated import Unstated
+from assay.generation.base_requests import Judge, mandatory
 from assay.generation.cases import Subject
 from assay.generation.choice_decoder import NULL_CODE, Decoder, DrawPlan, decoder
-from assay.generation.completion import Judge, mandatory
 from assay.generation.dependent_fields import SETTLE
 from assay.generation.hypothesis_internals import SeparateBytes
-from assay.generation.keyword_values import KeywordValue, violations
-from assay.generation.samples import PLAIN_SPEC, Pool, pool
+from assay.generation.values import PLAIN_SPEC, KeywordValue, Pool, pool, violations
 
 Body = dict[str, Any]
 T = TypeVar("T")

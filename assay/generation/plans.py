@@ -19,9 +19,9 @@ from assay.contract.documents import Contract
 from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import Json, Outcome
+from assay.generation.base_requests import Judge
 from assay.generation.cases import ACCEPT, REJECT, PlannedCase, gpus_of, overlay, plain_body
 from assay.generation.combinations import combination_cases
-from assay.generation.completion import Judge
 from assay.generation.rule_cases import bound_by, rule_cases, varied
 from assay.generation.schema_cases import body_cases, parameter_cases
 

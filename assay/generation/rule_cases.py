@@ -23,6 +23,7 @@ from assay.contract.rules.compute import memory_request, share
 from assay.contract.rules.scheduling import PRIORITY_CLASSES, matching, node_affinity
 from assay.contract.rules.sizes import order
 from assay.contract.rules.storage import empty_dir
+from assay.generation.base_requests import Judge
 from assay.generation.cases import (
     ACCEPT,
     REJECT,
@@ -35,8 +36,7 @@ from assay.generation.cases import (
     plain_body,
     slug,
 )
-from assay.generation.completion import Judge
-from assay.generation.samples import PLAIN_SPEC
+from assay.generation.values import PLAIN_SPEC
 
 Fragments = SearchStrategy[Fragment]
 

@@ -12,7 +12,7 @@ from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Absent, Json, Source
 from assay.contract.schema import Node
-from assay.generation.base_requests import BaseRequests
+from assay.generation.base_requests import BaseRequests, Judge
 from assay.generation.cases import (
     ACCEPT,
     REJECT,
@@ -24,9 +24,7 @@ from assay.generation.cases import (
     plain_body,
     slug,
 )
-from assay.generation.completion import Judge
-from assay.generation.keyword_values import UNKNOWN, KeywordValue, boundaries, violations
-from assay.generation.samples import PLAIN_SPEC
+from assay.generation.values import PLAIN_SPEC, UNKNOWN, KeywordValue, boundaries, violations
 
 Value = str | Absent
 ParameterValue = tuple[str, Side, str, Value]  # keyword, side, variant, value

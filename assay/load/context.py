@@ -12,7 +12,7 @@ from assay.client.exchange import Answer, NoAnswer, to_wire
 from assay.client.session import Session
 from assay.contract.request import ABSENT, Request
 from assay.errors import AssayError, InconclusiveError
-from assay.generation.samples import PLAIN_IMAGE
+from assay.generation.values import PLAIN_IMAGE
 from assay.load.call import Answered, Level, PreparedCall, Skip
 from assay.load.client import RawTransport
 from assay.load.intents import Names

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 from assay.contract.request import Json
-from assay.reference import bodies, tenant
+from assay.reference import http, tenant
 from assay.reference.http import IncomingRequest, Refusal, Reply
 from assay.reference.plane import Plane
 from assay.reference.scaling import Pod
@@ -63,7 +63,7 @@ class AuxiliaryEndpoints:
 
     def token(self, call: IncomingRequest) -> Reply:
         """200 {"accessToken"}; 400 for bad credentials (the real operation lists no 401)."""
-        return Reply(200, {"accessToken": self.plane.identity.grant(bodies.read_json(call))})
+        return Reply(200, {"accessToken": self.plane.identity.grant(http.read_json(call))})
 
     def workloads(self, call: IncomingRequest) -> Reply:
         """The workloads of the caller's projects, filtered, sorted, a page at a time."""

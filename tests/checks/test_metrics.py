@@ -16,7 +16,7 @@ from assay.client.exchange import Answer
 from assay.findings.model import Class
 from assay.reference.behaviour import Behaviour
 from assay.reference.defects.base import named_workload
-from assay.reference.handlers.metrics import measured
+from assay.reference.handlers.workload import measured
 from assay.reference.http import IncomingRequest, Reply
 from assay.reference.lifecycle import Lifecycle, Pace
 from assay.reference.plane import Plane, Proceed

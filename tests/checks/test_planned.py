@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assay.checks import batches
+from assay.checks import planned
 from assay.checks.exchange import ContractBreachError
 from assay.checks.planned import run_cases, run_variation
 from assay.client.budget import Limits
@@ -67,7 +67,7 @@ def stricter(name: str, value: Json) -> Behaviour:
 def test_the_reference_passes_and_nothing_is_left(rule: str, role: str, side: str) -> None:
     stand = bench()
     assert run(stand, f"{rule}[{role}-{side}]") == []
-    batches.end_chains(stand.target)
+    planned.end_chains(stand.target)
     assert stand.notebook.requests > 0
     assert live(stand) == []
 
@@ -91,7 +91,7 @@ def test_a_batch_settles_many_cases_with_one_request() -> None:
     whole = plans(load())
     batch = max(whole.batches, key=lambda each: (each.operation == "create" and each.gpus == 0, len(each.cases)))
     stand = bench()
-    assert all(batches.settles(stand.target, case) for case in batch.cases)
+    assert all(planned.settles(stand.target, case) for case in batch.cases)
     assert stand.notebook.requests <= 3 < len(batch.cases)  # a creation, perhaps a read, a deletion
     assert live(stand) == []
 
@@ -105,7 +105,7 @@ def test_a_batch_that_is_refused_is_sent_case_by_case_and_only_the_cause_is_blam
     assert isinstance(case.body, dict)
     value = case.body["spec"]["priorityClass"]
     stand = bench(stricter("priorityClass", value))
-    assert not any(batches.settles(stand.target, each) for each in batch.cases)
+    assert not any(planned.settles(stand.target, each) for each in batch.cases)
     blamed = []
     for each in batch.cases:
         try:
@@ -116,7 +116,7 @@ def test_a_batch_that_is_refused_is_sent_case_by_case_and_only_the_cause_is_blam
 
 
 def test_the_focus_of_a_rule_case_quotes_its_sentence() -> None:
-    reason = batches.focus(plan(f"{RULE}[create-accept]").cases[0])
+    reason = planned.focus(plan(f"{RULE}[create-accept]").cases[0])
     assert (reason.source, reason.id) == (Source.RULE, RULE)
     assert len(reason.text) > 20
 
@@ -147,11 +147,11 @@ def update_batches() -> list[Batch]:
 def test_updates_are_chained_on_few_workloads() -> None:
     stand = bench()
     for each in update_batches():
-        assert batches.settles(stand.target, each.cases[0])
+        assert planned.settles(stand.target, each.cases[0])
     everything = list(stand.plane.store.live(stand.plane.now()))
     assert len(everything) < len(update_batches())
     assert len(live(stand)) <= 2  # chains at rest hold few slots
-    batches.end_chains(stand.target)
+    planned.end_chains(stand.target)
     assert live(stand) == []
 
 
@@ -159,7 +159,7 @@ def test_a_chain_ends_where_an_update_goes_wrong() -> None:
     first = update_batches()[0]
     name, value = next(iter(first.body["spec"].items()))
     stand = bench(stricter(name, value))
-    assert not batches.settles(stand.target, first.cases[0])
+    assert not planned.settles(stand.target, first.cases[0])
     assert live(stand) == []
 
 
@@ -184,4 +184,4 @@ def test_variations_shrink_to_one_finding() -> None:
 def test_a_case_of_no_batch_is_not_settled() -> None:
     case: PlannedCase = replace(plan(f"{RULE}[create-accept]").cases[0], id="nobody-knows-it")
     assert case.side == ACCEPT
-    assert not batches.settles(bench().target, case)
+    assert not planned.settles(bench().target, case)

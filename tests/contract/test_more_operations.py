@@ -17,8 +17,7 @@ from assay.contract.operations import TABLE, Kind
 from assay.contract.oracle import Existing, Oracle
 from assay.contract.request import Expectation, Outcome, Request
 from assay.errors import ContractError
-from assay.generation.cases import ACCEPT, TargetIds
-from assay.generation.completion import NOWHERE
+from assay.generation.cases import ACCEPT, NOWHERE, TargetIds
 from assay.generation.schema_cases import schema_cases
 
 pytestmark = pytest.mark.slow

@@ -13,8 +13,7 @@ from assay.contract.documents import load
 from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import Outcome, Request, Source
-from assay.generation.cases import ACCEPT, PLAIN_NAME, REJECT, PlannedCase, Subject, overlay, plain_body
-from assay.generation.completion import NOWHERE
+from assay.generation.cases import ACCEPT, NOWHERE, PLAIN_NAME, REJECT, PlannedCase, Subject, overlay, plain_body
 from assay.generation.plans import Batch, batched, plans
 
 pytestmark = pytest.mark.slow

@@ -16,12 +16,12 @@ from assay.contract.operations import Kind
 from assay.contract.oracle import Existing, Oracle
 from assay.contract.request import ABSENT, Json, Outcome, Source
 from assay.contract.schema import INTEGER_RANGES, Node
+from assay.generation.base_requests import Judge, complete
 from assay.generation.cases import ACCEPT, REJECT, CaseList, PlannedCase, Subject, TargetIds, overlay, plain_body
-from assay.generation.completion import Judge, complete
 from assay.generation.dense import draws
 from assay.generation.rule_cases import rule_cases, varied
-from assay.generation.samples import PLAIN_SPEC, sample
 from assay.generation.schema_cases import schema_cases
+from assay.generation.values import PLAIN_SPEC, sample
 
 WORKLOAD: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000002"
 POD: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000003"

@@ -12,6 +12,7 @@ import pytest
 from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Outcome
+from assay.generation.base_requests import Judge
 from assay.generation.cases import ACCEPT, REJECT, CaseList, PlannedCase, TargetIds, overlay, plain_body
 from assay.generation.combinations import (
     CombinedOptions,
@@ -22,7 +23,6 @@ from assay.generation.combinations import (
     pairs_of,
     row_of,
 )
-from assay.generation.completion import Judge
 
 pytestmark = pytest.mark.slow
 

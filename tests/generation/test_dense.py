@@ -16,9 +16,9 @@ from assay.contract import pointers
 from assay.contract.documents import load
 from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Outcome
-from assay.generation.completion import Judge
+from assay.generation.base_requests import Judge
 from assay.generation.dense import create_bodies, draws, update_bodies
-from assay.generation.samples import PLAIN_SPEC
+from assay.generation.values import PLAIN_SPEC
 
 pytestmark = pytest.mark.slow
 

@@ -13,12 +13,11 @@ from assay.contract import pointers
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Outcome
 from assay.contract.schema import Node, Validator
+from assay.generation.base_requests import Judge, complete, mandatory, smallest_body
 from assay.generation.choice_decoder import DrawPlan, decoder
-from assay.generation.completion import Judge, complete, mandatory, smallest_body
 from assay.generation.dense import broken_bodies, create_bodies, draws, update_bodies
 from assay.generation.dependent_fields import SETTLE
-from assay.generation.keyword_values import UNKNOWN, otherwise_spelt, violations
-from assay.generation.samples import PLAIN_SPEC, pool, sample
+from assay.generation.values import PLAIN_SPEC, UNKNOWN, otherwise_spelt, pool, sample, violations
 
 CLUSTER: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000001"
 

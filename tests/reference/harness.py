@@ -14,10 +14,10 @@ from assay.contract import documents, schema
 from assay.contract.documents import Contract
 from assay.reference import tenant
 from assay.reference.app import App
-from assay.reference.assembly import assemble
 from assay.reference.behaviour import Behaviour
 from assay.reference.defects import catalogue
 from assay.reference.embedded import Options
+from assay.reference.server import assemble
 
 COLLECTION = "/api/v1/workloads/inferences"
 MAIN, OTHER, FOREIGN = tenant.PROJECTS

@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.reference import tenant
 from assay.reference.app import LARGEST_BODY
-from assay.reference.bodies import DEEPEST
+from assay.reference.http import DEEPEST
 from assay.reference.scaling import MOST_REPLICAS
 from assay.reference.variants import VARIANTS
 from tests.reference.harness import COLLECTION, RESEARCHER, Harness

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from assay.errors import UsageError
-from assay.reference.assembly import assemble
 from assay.reference.embedded import Options
+from assay.reference.server import assemble
 from assay.reference.variants import VARIANTS
 from tests.reference.harness import COLLECTION, NOWHERE, OUTSIDER, Harness, assert_documented
 from tests.reference.variant_probes import MORE

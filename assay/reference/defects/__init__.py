@@ -16,13 +16,12 @@ from assay.reference.defects import (
     identity,
     lifecycle,
     metrics,
-    performance,
-    races,
     request_legal,
     request_schema,
     responses,
     rules,
     store,
+    under_load,
 )
 from assay.reference.defects.base import Defect
 
@@ -40,8 +39,8 @@ FAMILIES: Final[Mapping[str, Callable[[Contract], Iterator[Defect]]]] = {
     "lifecycle": lifecycle.defects,
     "metrics": metrics.defects,
     "crash": crash.defects,
-    "race": races.defects,
-    "performance": performance.defects,
+    "race": under_load.races,
+    "performance": under_load.performance,
 }
 
 

@@ -10,7 +10,7 @@ from assay.contract.documents import Contract
 from assay.contract.request import Json
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect, around, mixed, named_workload
-from assay.reference.handlers.metrics import measured
+from assay.reference.handlers.workload import measured
 from assay.reference.http import CSV, IncomingRequest, Refusal, Reply
 from assay.reference.metrics import Measurement, Metrics, Range, Window
 from assay.reference.plane import Plane, Proceed

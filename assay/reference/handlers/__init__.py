@@ -20,7 +20,7 @@ from typing import Any, Final
 from assay.contract.documents import Contract, Operation
 from assay.contract.request import Json
 from assay.errors import ContractError
-from assay.reference import bodies
+from assay.reference import http
 from assay.reference.http import IncomingRequest, Reply
 from assay.reference.plane import Plane
 from assay.reference.store import StoredWorkload
@@ -105,7 +105,7 @@ class Endpoint:
         for parameter, resource, find in self._finders:
             admitted.found[resource] = find(self._plane, admitted, call.params[parameter])
         if self._operation.body is not None:
-            admitted.body = bodies.read_json(call) if call.body or self._operation.body_required else {}
+            admitted.body = http.read_json(call) if call.body or self._operation.body_required else {}
             validation.body(name, admitted.body)
         if self._asks:
             admitted.query = validation.query(name, call.query)

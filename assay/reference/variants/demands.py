@@ -11,7 +11,7 @@ from assay.contract.documents import Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Json
 from assay.contract.rules.base import Rule, Strength
-from assay.reference import bodies, patching, tenant
+from assay.reference import http, patching, tenant
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.http import IncomingRequest, Refusal, Reply, quality
 from assay.reference.plane import Before, Plane, Proceed
@@ -267,7 +267,7 @@ def validating_first(behaviour: Behaviour) -> Behaviour:
 
 def _validated(plane: Plane, call: IncomingRequest, proceed: Proceed) -> Reply:
     if call.body:
-        plane.validation.body("update", bodies.read_json(call))
+        plane.validation.body("update", http.read_json(call))
     return proceed(call)
 
 
