@@ -1,8 +1,8 @@
-"""Waiting for something to become true: the one loop that looks, sleeps and looks again."""
+"""Waiting for something to become true, and doing something again and again: the loops that look and sleep."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
 from typing import TypeVar
 
@@ -33,6 +33,13 @@ def wait_until(
             return False
         clock.sleep(min(pause, left))
     raise AssertionError("the pauses never end")
+
+
+def every(seconds: float, clock: Clock = SYSTEM) -> Iterator[None]:
+    """Sleep and yield, again and again: for what is done in the background until it is ended."""
+    while True:
+        clock.sleep(seconds)
+        yield
 
 
 def growing(first: float, last: float) -> list[float]:

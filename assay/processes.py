@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
+
+from assay.polling import wait_until
 
 _STARTED_BY: Final = "ASSAY__PARENT"
 
@@ -42,8 +44,7 @@ class Parent:
         threading.Thread(target=self._watch, args=(act,), name="end-with-parent", daemon=True).start()
 
     def _watch(self, act: Callable[[], object]) -> None:
-        while not self.is_gone:
-            time.sleep(_LOOK_SECONDS)
+        wait_until(lambda: self.is_gone, within=math.inf, every=_LOOK_SECONDS)
         act()
 
 

@@ -83,9 +83,9 @@ def secrets_of(workload: LiveWorkload) -> dict[str, str]:
     }
 
 
-def request_for(operation: Operation, ids: dict[str, str], *, mark: str = MARK) -> Request:
+def request_for(target: TargetUnderTest, operation: Operation, ids: dict[str, str], *, mark: str = MARK) -> Request:
     """A valid request of ``operation``; an update adds an environment variable called ``mark``."""
-    return plain_request(operation, ids, {"environmentVariables": [{"name": mark, "value": "x"}]})
+    return plain_request(operation, ids, target.now(), {"environmentVariables": [{"name": mark, "value": "x"}]})
 
 
 def ids_of(target: TargetUnderTest, workload: LiveWorkload) -> dict[str, str]:
@@ -146,7 +146,7 @@ def outsider(operations: Callable[[Contract], Iterable[Operation]]) -> pytest.Ma
 @forged(reads)
 def test_forged_read(target: TargetUnderTest, test: str, operation: Operation, forgery: Forgery) -> None:
     with READ.acquire(target, test) as (workload, ids):
-        request = request_for(operation, ids)
+        request = request_for(target, operation, ids)
         target.verify(forge(target, test, forgery, request, workload))
 
 
@@ -159,7 +159,7 @@ def test_forged_update(target: TargetUnderTest, test: str, operation: Operation,
             target,
             test,
             forgery,
-            request_for(operation, ids_of(target, workload), mark=mark),
+            request_for(target, operation, ids_of(target, workload), mark=mark),
             workload,
         )
         after = owner_read(target, test, workload)
@@ -169,7 +169,7 @@ def test_forged_update(target: TargetUnderTest, test: str, operation: Operation,
 @forged(deletions)
 def test_forged_delete(target: TargetUnderTest, test: str, operation: Operation, forgery: Forgery) -> None:
     with private_workload(target, test) as workload:
-        exchange = forge(target, test, forgery, request_for(operation, ids_of(target, workload)), workload)
+        exchange = forge(target, test, forgery, request_for(target, operation, ids_of(target, workload)), workload)
         after = owner_read(target, test, workload)
         target.verify(exchange.with_deviations(*access.side_effects(exchange, after)), after)
 
@@ -217,7 +217,7 @@ def test_outsider(target: TargetUnderTest, test: str, operation: Operation) -> N
     with private_workload(target, test) as workload:
         ids = known_ids(target, test, operation, workload.id, patience=POD_PATIENCE)
         exchange = target.send(
-            request_for(operation, ids),
+            request_for(target, operation, ids),
             test=test,
             expectation=access.FOREIGN,
             also=access.JUDGED_HERE,

@@ -70,8 +70,8 @@ def pod_of(host: Measured) -> str:
     return host.pods[0]
 
 
-def clock_of(exchange: Exchange) -> datetime:
-    return server_time(exchange.answer) if isinstance(exchange.answer, Answer) else datetime.now(UTC)
+def clock_of(target: TargetUnderTest, exchange: Exchange) -> datetime:
+    return server_time(exchange.answer, target.clock) if isinstance(exchange.answer, Answer) else target.now()
 
 
 def judged(asked: Asked, exchange: Exchange) -> Exchange:
@@ -121,7 +121,7 @@ def test_range(target: TargetUnderTest, test: str, whose: str, case: str) -> Non
         asked = Asked(TYPES, *RANGES[case](host.start), 10)
         exchange = judged(asked, ask(target, test, host.workload, asked, pod=pod, also=UNMEASURED))
         series = metrics.series_of(exchange.body()) if exchange.accepted else []
-        target.verify(exchange.with_deviations(*metrics.judge_life(host.created, clock_of(exchange), series)))
+        target.verify(exchange.with_deviations(*metrics.judge_life(host.created, clock_of(target, exchange), series)))
 
 
 @cases(("csv/latency", (LATENCY,)), ("csv/both", TYPES))
@@ -153,7 +153,7 @@ def test_malformed(target: TargetUnderTest, test: str, whose: str, case: metrics
 
 @cases(("unknown-workload", None))
 def test_unknown_workload(target: TargetUnderTest, test: str, whose: str, case: None) -> None:
-    end = datetime.now(UTC).replace(microsecond=0)
+    end = target.now()
     query = Asked(TYPES, end - timedelta(minutes=1), end).query
     operation = measuring(target.contract, of_pod=whose == "pod")
     request = operation.request(query=query, workload=str(uuid.uuid4()), pod=str(uuid.uuid4()))
@@ -172,6 +172,6 @@ def test_unknown_pod(target: TargetUnderTest, test: str, case: None) -> None:
 def test_not_ready(target: TargetUnderTest, test: str, case: None) -> None:
     """Right after its creation a workload has no metrics, or none yet; it may say so in any documented way."""
     with target.workload(test) as workload:
-        end = datetime.now(UTC).replace(microsecond=0)
+        end = target.now()
         asked = Asked(TYPES, end - timedelta(minutes=1), end, 5)
         target.verify(judged(asked, ask(target, test, workload, asked, expectation=OPEN)))

@@ -4,7 +4,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -140,17 +140,16 @@ def test_query(target: TargetUnderTest, test: str, case: HostileQuery) -> None:
         ids = known_ids(target, test, case.operation, host.id)
         request = case.operation.request(ids)
         wire = to_wire(target.contract, request)
-        wire = replace(wire, target=f"{wire.target}?{case.make(plain_query(case.operation))}")
+        wire = replace(wire, target=f"{wire.target}?{case.make(plain_query(case.operation, target.now()))}")
         send = partial(target.send_raw, request, wire, test=test, expectation=OPEN)
         verify(target, test, case.hostile, blame(target, case.hostile, send()), host.id, send)
 
 
-def plain_query(operation: Operation) -> dict[str, str]:
-    """A valid query of the last minute; of what measures, with every parameter."""
+def plain_query(operation: Operation, now: datetime) -> dict[str, str]:
+    """A valid query of the minute before ``now``; of what measures, with every parameter."""
     if operation.kind is not Kind.MEASURE:
-        return dict(plain_request(operation, dict.fromkeys(operation.needs.values(), "")).query)
-    end = datetime.now(UTC).replace(microsecond=0)
-    return dict(Asked(TYPES, end - timedelta(minutes=1), end, 5).query)
+        return dict(plain_request(operation, dict.fromkeys(operation.needs.values(), ""), now).query)
+    return dict(Asked(TYPES, now - timedelta(minutes=1), now, 5).query)
 
 
 def of_headers(_: Contract) -> list[object]:

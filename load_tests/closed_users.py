@@ -29,7 +29,8 @@ class Person(FastHttpUser):  # type: ignore[misc] # Locust is untyped
 
     @task(2)  # type: ignore[untyped-decorator]
     def read_metrics(self) -> None:
-        query = metric_query(self.shared.contract, "metrics", {"samples": 20, "range": 3600.0})
+        shared = self.shared
+        query = metric_query(shared.contract, "metrics", {"samples": 20, "range": 3600.0}, shared.session.clock)
         self.ask(Request("metrics", path={"workloadId": self.workload()}, query=query))
 
     def workload(self) -> str:

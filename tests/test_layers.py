@@ -6,10 +6,13 @@ Every guard is tried on a made-up breach, too.
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 import assay
 
@@ -35,6 +38,9 @@ ALLOWED: dict[str, set[str]] = {
 }
 LONGEST_FILE = 450
 CLOCK = {"time", "monotonic", "perf_counter", "sleep"}
+# Who asks the machine itself how late it is, or waits on it: the clocks, which everybody else is handed.
+CLOCKS = {"assay.clock": {"time"}, "assay.load.clock": {"gevent.sleep"}}
+MACHINE_TIME = re.compile(r"time(\.\w+)?|gevent\.(sleep|time)|(\w+\.)*(datetime|date)\.(now|utcnow|today)")
 # Load scenarios are plug-ins: the file names them, the class is always called the same.
 PLUG_INS = ("load_tests/scenarios/", "Scenario")
 
@@ -132,6 +138,20 @@ def is_clock_of_another(target: ast.expr) -> bool:
     return not (isinstance(target.value, ast.Name) and target.value.id == "self")
 
 
+def machine_time(tree: ast.Module) -> set[str]:
+    """What a module uses to ask the machine how late it is or to wait on it: ``time`` and what else does so."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            names = [ast.unparse(node)] if isinstance(node, ast.Attribute) else []
+        found |= {name for name in names if MACHINE_TIME.fullmatch(name)}
+    return {"time" if name.partition(".")[0] == "time" else name for name in found}
+
+
 def stopwatches(tree: ast.Module) -> Iterator[int]:
     """Lines that assert how long something took, or how much was done meanwhile."""
     for node in ast.walk(tree):
@@ -172,8 +192,12 @@ def test_no_two_classes_share_a_name() -> None:
     assert not homonyms(modules())
 
 
-def test_time_is_handed_in() -> None:
+def test_no_clock_is_patched() -> None:
     assert not {name for name, tree in modules().items() if list(patched_clocks(tree))}
+
+
+def test_only_the_clocks_ask_the_machine_for_the_time() -> None:
+    assert {name: uses for name, tree in modules().items() if (uses := machine_time(tree))} == CLOCKS
 
 
 def test_no_test_asserts_how_long_something_took() -> None:
@@ -237,6 +261,24 @@ def test_only_scenarios_may_share_the_name_of_a_plug_in() -> None:
 def test_a_patched_clock_is_found() -> None:
     tree = ast.parse("self.time = x\nmodule.time = x\nother.module.sleep = y\ntime.monotonic = z\nlocal = time")
     assert list(patched_clocks(tree)) == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import time", {"time"}),
+        ("def f():\n    from time import monotonic as now", {"time"}),
+        ("import gevent\ngevent.sleep(1)", {"gevent.sleep"}),
+        ("from gevent import sleep", {"gevent.sleep"}),
+        ("import datetime as dt\ndt.datetime.now(dt.UTC)", {"dt.datetime.now"}),
+        ("from datetime import datetime\nf = datetime.utcnow", {"datetime.utcnow"}),
+        ("date.today()", {"date.today"}),
+        ("clock.time()\nself.clock.monotonic()\nplane.now()\ntarget.now()\ngevent.spawn(f)\nother.time", set()),
+        ("from assay.reference.times import text\nimport assay.reference.times, datetime", set()),
+    ],
+)
+def test_a_look_at_the_machines_time_is_found(source: str, found: set[str]) -> None:
+    assert machine_time(ast.parse(source)) == found
 
 
 def test_a_stopwatch_is_found() -> None:

@@ -117,7 +117,7 @@ def after_deletion(target: TargetUnderTest, test: str, operation: Operation) -> 
         gone = _await_404(target, test, workload, steps[0])
         if gone is None:
             return  # kept as a record of a deleted workload: lawful, and nothing more is promised
-        request = plain_request(operation, ids, {"command": "other"})
+        request = plain_request(operation, ids, target.now(), {"command": "other"})
         exchange = target.send(request, test=test, expectation=_OPEN, setup=gone)
         target.clock.sleep(POLL_SECONDS)  # what comes back need not come back at once
         back = read(target, test, workload, expectation=_OPEN, setup=(*gone, exchange))

@@ -14,6 +14,7 @@ from typing import Final
 from assay.checks.exchange import Deviation, gap, violation
 from assay.checks.run_state import RunState
 from assay.client.exchange import Answer
+from assay.clock import SYSTEM, Clock, utc
 from assay.contract.request import Json
 from assay.contract.rules import sizes
 
@@ -131,15 +132,16 @@ _BODY: Final = "/response/202/body"
 class CreatedChecks:
     """Checks of accepted creations. Safe to use from several threads."""
 
-    def __init__(self, state: RunState) -> None:
+    def __init__(self, state: RunState, clock: Clock = SYSTEM) -> None:
         self._state = state
+        self._clock = clock
 
     def judge(self, sent: Mapping[str, Json], got: Mapping[str, Json], answer: Answer) -> Iterator[Deviation]:
         """Yield every deviation of the answer ``got`` from the creation ``sent``."""
         yield from _names(sent, got)
         yield from _places(sent, got)
         yield from self._identity(got)
-        yield from _times(got, answer)
+        yield from _times(got, server_time(answer, self._clock))
         yield from spec_echo(sent.get("spec"), got, "create")
 
     def _identity(self, got: Mapping[str, Json]) -> Iterator[Deviation]:
@@ -227,9 +229,9 @@ def _places(sent: Mapping[str, Json], got: Mapping[str, Json]) -> Iterator[Devia
         )
 
 
-def _times(got: Mapping[str, Json], answer: Answer) -> Iterator[Deviation]:
+def _times(got: Mapping[str, Json], now: datetime) -> Iterator[Deviation]:
     created = moment(got.get("createdAt"))
-    if created is not None and abs(created - server_time(answer)) > CLOCK_TOLERANCE:
+    if created is not None and abs(created - now) > CLOCK_TOLERANCE:
         yield violation(
             "created-at",
             f"{_BODY}/createdAt",
@@ -256,9 +258,9 @@ def moment(value: Json) -> datetime | None:
     return parsed if parsed.tzinfo else None
 
 
-def server_time(answer: Answer) -> datetime:
+def server_time(answer: Answer, clock: Clock) -> datetime:
     """The server's own clock (Date header); ours when it tells none."""
     try:
         return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
     except (KeyError, ValueError, TypeError):
-        return datetime.now(UTC)
+        return utc(clock)

@@ -13,6 +13,7 @@ from assay.checks.run_state import RunState
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.gateway import gateway_of
+from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Expectation, Outcome, Reason, Request, Source
@@ -44,10 +45,10 @@ class Sending:
 class ResponseJudge:
     """Judges what comes back. Safe to use from several threads."""
 
-    def __init__(self, contract: Contract, mask: Mask, state: RunState) -> None:
+    def __init__(self, contract: Contract, mask: Mask, state: RunState, clock: Clock = SYSTEM) -> None:
         self._contract = contract
         self._answers = AnswerChecks(contract, mask)
-        self._created = CreatedChecks(state)
+        self._created = CreatedChecks(state, clock)
 
     def judge(self, request: Request, answer: Answer | NoAnswer, sending: Sending) -> Exchange:
         """The exchange with all that can be told from one answer."""

@@ -84,7 +84,7 @@ class _ServerClock:
 
     def __init__(self, workload: LiveWorkload, clock: Clock) -> None:
         self._clock = clock
-        self._offset = -clock.monotonic() + _date(workload.created).timestamp()
+        self._offset = -clock.monotonic() + _date(workload.created, clock).timestamp()
         created = moment(workload.created.object().get("createdAt"))
         if created is not None:
             finer = created.timestamp() - clock.monotonic()
@@ -93,14 +93,14 @@ class _ServerClock:
 
     def read(self, exchange: Exchange) -> None:
         """Take in one more answer; a clock that was read late is never ahead, so the later reading holds."""
-        self._offset = max(self._offset, _date(exchange).timestamp() - self._clock.monotonic())
+        self._offset = max(self._offset, _date(exchange, self._clock).timestamp() - self._clock.monotonic())
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._offset + self._clock.monotonic(), UTC)
 
 
-def _date(exchange: Exchange) -> datetime:
-    return server_time(exchange.answer if isinstance(exchange.answer, Answer) else Answer(0))
+def _date(exchange: Exchange, clock: Clock) -> datetime:
+    return server_time(exchange.answer if isinstance(exchange.answer, Answer) else Answer(0), clock)
 
 
 def _wait(target: TargetUnderTest, test: str, workload: LiveWorkload, clock: _ServerClock) -> str | None:

@@ -11,7 +11,6 @@ own result, and its fixtures are torn down. Reports stay in order.
 from __future__ import annotations
 
 import difflib
-import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -23,6 +22,7 @@ from assay.checks.generation_lock import generating
 from assay.checks.opening import ContractSession, contract_in_force, open_contract_session
 from assay.checks.pytest_internals import FixtureParking, shares_parameters
 from assay.checks.target import TargetUnderTest
+from assay.clock import SYSTEM, Clock
 from assay.errors import AssayError, BudgetExhausted, TargetLostError, UsageError
 from assay.generation.plans import plans
 
@@ -256,11 +256,11 @@ def _may_run_ahead(item: pytest.Function) -> bool:
     return not shares_parameters(item) and not any(item.get_closest_marker(name) for name in _NOT_AHEAD)
 
 
-def _timed(body: Callable[..., object], arguments: Mapping[str, Any]) -> float:
+def _timed(body: Callable[..., object], arguments: Mapping[str, Any], clock: Clock = SYSTEM) -> float:
     """Run a body; the seconds that it took."""
-    began = time.monotonic()
+    began = clock.monotonic()
     body(**arguments)
-    return time.monotonic() - began
+    return clock.monotonic() - began
 
 
 def sort_errors(error: BaseException | None) -> tuple[list[ContractBreachError], list[BaseException]]:

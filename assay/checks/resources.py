@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 from uuid import uuid4
@@ -25,13 +25,12 @@ _SPAN: Final = timedelta(minutes=1)
 _OPEN: Final = Expectation(Outcome.OPEN)
 
 
-def plain_request(operation: Operation, ids: Mapping[str, str], change: Json = None) -> Request:
-    """A valid request to ``operation``: ids by resource, the last minute where it asks for times.
+def plain_request(operation: Operation, ids: Mapping[str, str], now: datetime, change: Json = None) -> Request:
+    """A valid request to ``operation``: ids by resource, the minute before ``now`` where it asks for times.
 
     ``change`` is the spec that an operation with a body sends.
     """
-    end = datetime.now(UTC).replace(microsecond=0)
-    times = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (end - _SPAN, end))
+    times = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (now - _SPAN, now))
     query = tuple((name, str(value)) for name, value in plain_query(operation, *times).items())
     return operation.request(ids, query=query, body={"spec": change} if operation.body is not None else ABSENT)
 
@@ -80,5 +79,5 @@ def _listed(target: TargetUnderTest, test: str, resource: Resource, ids: Mapping
         return resource.ids_in(answer.json()) if isinstance(answer, Answer) and answer.status == 200 else None
     assert resource.operation is not None
     origin = target.contract.operations[resource.operation]
-    exchange = target.send(plain_request(origin, ids), test=test, expectation=_OPEN)
+    exchange = target.send(plain_request(origin, ids, target.now()), test=test, expectation=_OPEN)
     return resource.ids_in(exchange.body()) if exchange.accepted else None

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from assay.checks.capabilities import Capabilities
@@ -18,7 +19,7 @@ from assay.client.budget import gpus_asked
 from assay.client.creation import created_id
 from assay.client.exchange import NoAnswer, Wire
 from assay.client.session import Session
-from assay.clock import Clock
+from assay.clock import Clock, utc
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.contract.request import Expectation, Json, Reason, Request
@@ -64,9 +65,8 @@ class TargetUnderTest:
         self.journal = journal
         self.state = RunState() if state is None else state
         self.recorder = RunRecorder(session, journal, self.state)
-        self._sender = Sender(
-            session, ResponseJudge(oracle.contract, session.mask, self.state), self.recorder, self.state
-        )
+        judge = ResponseJudge(oracle.contract, session.mask, self.state, session.clock)
+        self._sender = Sender(session, judge, self.recorder, self.state)
         self._capabilities = Capabilities(oracle.contract, self._sender, self.recorder, self.state, self.body)
         self._several = threading.Lock()
 
@@ -78,6 +78,10 @@ class TargetUnderTest:
     def clock(self) -> Clock:
         """What whoever waits for the target waits on."""
         return self.session.clock
+
+    def now(self) -> datetime:
+        """The full second that it is here, in UTC."""
+        return utc(self.clock).replace(microsecond=0)
 
     @property
     def project(self) -> str:

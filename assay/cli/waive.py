@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from assay.clock import SYSTEM, Clock, utc
 from assay.errors import SettingsError
 from assay.files import write_text
 from assay.findings.waivers import FILE, FINDING_ID, parse, read_waivers
@@ -57,12 +58,12 @@ def waive(
     typer.echo(f"{finding} is waived until {day.isoformat()} by {accountable}, in {file}.")
 
 
-def _day(until: str) -> dt.date:
+def _day(until: str, clock: Clock = SYSTEM) -> dt.date:
     try:
         day = dt.date.fromisoformat(until)
     except ValueError as error:
         raise SettingsError(f"--until {until}: expected a date, as in 2027-03-31") from error
-    today = dt.datetime.now(dt.UTC).date()
+    today = utc(clock).date()
     if day < today:
         raise SettingsError(f"--until {until}: this day has passed; today is {today.isoformat()} (UTC)")
     return day

@@ -26,13 +26,13 @@ import json
 import os
 import re
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+from assay.clock import SYSTEM, Clock
 from assay.errors import ReportError
 
 _SAFE_RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -199,6 +199,7 @@ class Ledger(LedgerWriter):
         mark: str = "",
         embedded: bool = False,
         env: Mapping[str, str] = os.environ,
+        clock: Clock = SYSTEM,
     ) -> Self:
         """Begin a run's ledger, or join it when another process of the run has begun it.
 
@@ -213,17 +214,17 @@ class Ledger(LedgerWriter):
         except OSError as error:
             raise _unwritable(file, error) from error
         ledger = cls(file)
-        ledger._begin(run=run_id, base_url=base_url, project=project, mark=mark, embedded=embedded)
+        ledger._begin(clock.time(), run=run_id, base_url=base_url, project=project, mark=mark, embedded=embedded)
         return ledger
 
-    def _begin(self, **header: Any) -> None:
+    def _begin(self, started: float, **header: Any) -> None:
         lock = self.file.with_suffix(".lock")
         try:
             # Two processes of a run may start at once; only one writes the header.
             with lock.open("a") as guard:
                 fcntl.flock(guard, fcntl.LOCK_EX)
                 if self.file.stat().st_size == 0:
-                    self._write("run", sync=True, **header, started=time.time(), pid=os.getpid())
+                    self._write("run", sync=True, **header, started=started, pid=os.getpid())
             lock.unlink(missing_ok=True)
         except OSError as error:
             raise _unwritable(self.file, error) from error

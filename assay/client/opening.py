@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,7 +18,7 @@ from assay.client.session import Session
 from assay.client.settings import Settings
 from assay.client.transport import HttpTransport
 from assay.client.usage import UsageFile
-from assay.clock import SYSTEM, Clock
+from assay.clock import SYSTEM, Clock, utc
 from assay.contract.documents import Contract
 from assay.errors import SettingsError
 
@@ -40,13 +39,15 @@ def open_session(
     Raises SettingsError (project or cluster missing), CredentialsError and ReportError (ledger).
     """
     base_url, project = _place(settings)
-    run_id = run_id or f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+    run_id = run_id or f"{utc(clock):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     mark = f"{settings.name_prefix}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
     budget = budget_of(settings, process, processes, clock)
     return _opened(
         settings,
         contract,
-        lambda: Ledger.open(run_id, base_url, project=project, mark=mark, embedded=settings.embedded, env=env),
+        lambda: Ledger.open(
+            run_id, base_url, project=project, mark=mark, embedded=settings.embedded, env=env, clock=clock
+        ),
         budget=budget,
         run_id=run_id,
         mark=mark,
@@ -69,7 +70,7 @@ def _opened(
 ) -> Session:
     mask = Mask()
     patience = Patience(cap=settings.retry_cap)
-    transport = HttpTransport(TransportConfig.of(settings))
+    transport = HttpTransport(TransportConfig.of(settings), clock)
     given, second = credentials_of(settings)
     main = Identity(transport, given, mask, patience, clock)
     outsider = Identity(transport, second, mask, patience, clock) if second.given else None

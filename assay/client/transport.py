@@ -6,7 +6,6 @@ import errno
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final, Protocol
@@ -17,6 +16,7 @@ import httpx
 from assay import __version__
 from assay.client.exchange import Answer, Kind, NoAnswer
 from assay.client.network import HttpProxy, TransportConfig
+from assay.clock import SYSTEM, Clock
 
 Field = tuple[bytes, bytes]
 
@@ -63,9 +63,10 @@ class Transport(Protocol):
 class HttpTransport:
     """A ``Transport`` on a pool of keep-alive connections. SettingsError: CA file or proxy cannot be used."""
 
-    def __init__(self, config: TransportConfig) -> None:
+    def __init__(self, config: TransportConfig, clock: Clock = SYSTEM) -> None:
         self.base_url = config.base_url.rstrip("/")
         self.timeout = config.timeout
+        self._monotonic = clock.monotonic
         self._proxy = config.proxy
         url = httpx.URL(config.base_url)
         self._host = (b"Host", url.netloc)
@@ -106,7 +107,7 @@ class HttpTransport:
             if event == "connection.connect_tcp.started":
                 fresh.set()
 
-        began = time.perf_counter()
+        began = self._monotonic()
         try:
             outcome = self._sent(
                 method.upper(),
@@ -122,7 +123,7 @@ class HttpTransport:
             kind, detail = diagnose(error)
             if self._proxy is not None:
                 detail += f" (through the proxy {self._proxy.address})"
-            outcome = NoAnswer(kind, detail, time.perf_counter() - began)
+            outcome = NoAnswer(kind, detail, self._since(began))
         return outcome, not fresh.is_set()
 
     def _sent(
@@ -134,11 +135,15 @@ class HttpTransport:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > BODY_CAP:
-                    return NoAnswer("protocol", f"the answer's body exceeds {BODY_CAP} bytes", _since(began))
+                    return NoAnswer("protocol", f"the answer's body exceeds {BODY_CAP} bytes", self._since(began))
                 # The pool limits the wait for each piece; this limits a body that drips for ever.
-                if _since(began) > self.timeout:
-                    return NoAnswer("timeout", f"the body was not complete after {self.timeout:g} s", _since(began))
-        return Answer(response.status, httpx.Headers(response.headers), b"".join(chunks), _since(began))
+                if self._since(began) > self.timeout:
+                    late = f"the body was not complete after {self.timeout:g} s"
+                    return NoAnswer("timeout", late, self._since(began))
+        return Answer(response.status, httpx.Headers(response.headers), b"".join(chunks), self._since(began))
+
+    def _since(self, began: float) -> float:
+        return self._monotonic() - began
 
 
 def _proxy(proxy: HttpProxy) -> httpcore.Proxy:
@@ -194,7 +199,3 @@ def _completed(own: list[Field], given: list[Field], method: str, content: bytes
     if content is None and method.upper() in _WITH_BODY and not named & {b"content-length", b"transfer-encoding"}:
         fields.append((b"Content-Length", b"0"))
     return [*fields, *given]
-
-
-def _since(began: float) -> float:
-    return time.perf_counter() - began

@@ -23,12 +23,12 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from assay.clock import SYSTEM, Clock
 from assay.errors import ReportError
 from assay.findings.model import Finding
 
@@ -54,7 +54,8 @@ class FileJournal(Journal):
     buffered file would split a line longer than its buffer (8 KB; a finding with its evidence is often longer).
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._file = file
         try:
@@ -64,7 +65,7 @@ class FileJournal(Journal):
 
     def write(self, kind: str, /, **event: Any) -> None:
         """Append one event; ReportError when the disk refuses it."""
-        record = {"t": kind, "at": round(time.time(), 3), **event}
+        record = {"t": kind, "at": round(self._clock.time(), 3), **event}
         line = (json.dumps(record, ensure_ascii=True) + "\n").encode("ascii")
         try:
             with self._lock:

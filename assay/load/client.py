@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import ssl
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,7 +20,9 @@ from assay import __version__
 from assay.client.exchange import Answer, Kind, NoAnswer
 from assay.client.network import HttpProxy, TransportConfig
 from assay.client.transport import Field
+from assay.clock import Clock
 from assay.errors import SettingsError
+from assay.load.clock import GEVENT
 from assay.load.connection import Closed, Connection, Deadlines
 
 IDLE_SECONDS: Final = 4.0
@@ -66,7 +67,9 @@ class RawTransport:
     ``assay.client.transport.Transport``. ``path`` stands before the path in the request line.
     """
 
-    def __init__(self, config: TransportConfig) -> None:
+    def __init__(self, config: TransportConfig, clock: Clock = GEVENT) -> None:
+        self._clock = clock
+        self._monotonic = clock.monotonic
         self.base_url = config.base_url
         self.host = config.host
         self.port = config.port
@@ -81,7 +84,7 @@ class RawTransport:
         self._timeout = config.timeout
         self._context = config.context()
         self._idle: list[Connection] = []
-        self._deadlines = Deadlines()
+        self._deadlines = Deadlines(clock)
         self._addresses: list[tuple[int, Any]] = []
         self._resolved = 0.0
         self.answered = 0
@@ -109,12 +112,12 @@ class RawTransport:
         fields = b"".join(b"%s: %s\r\n" % field for field in headers)
         length = b"" if content is None else b"Content-Length: %d\r\n" % len(content)
         line = b"%s %s%s HTTP/1.1\r\n" % (method.encode(), self.path.encode(), target)
-        began = time.monotonic()
+        began = self._monotonic()
         try:
             answer = self._exchange(line + self._common_fields + fields + length + b"\r\n" + (content or b""))
         except Failure as failure:
-            return NoAnswer(_NO_ANSWER.get(failure.kind, "reset"), str(failure), time.monotonic() - began)
-        return Answer(answer.status, answer.headers, answer.body, time.monotonic() - began)
+            return NoAnswer(_NO_ANSWER.get(failure.kind, "reset"), str(failure), self._monotonic() - began)
+        return Answer(answer.status, answer.headers, answer.body, self._monotonic() - began)
 
     def send(self, line: bytes, rest: bytes = b"\r\n") -> RawAnswer:
         """Send a request line, the common headers and ``rest`` (own headers, blank line, body); raises Failure."""
@@ -122,7 +125,7 @@ class RawTransport:
 
     def _exchange(self, request: bytes) -> RawAnswer:
         connection = self._take()
-        asked = time.monotonic()
+        asked = self._monotonic()
         try:
             connection.exchange(request, asked + self._timeout)
         except BaseException as error:
@@ -131,7 +134,7 @@ class RawTransport:
         self.answered += 1
         parser = connection.parser
         if parser.should_keep_alive():
-            connection.idle_since = time.monotonic()
+            connection.idle_since = self._monotonic()
             self._idle.append(connection)
         else:
             self.closed += 1
@@ -145,7 +148,7 @@ class RawTransport:
         self._deadlines.close()
 
     def _take(self) -> Connection:
-        newest = time.monotonic() - IDLE_SECONDS
+        newest = self._monotonic() - IDLE_SECONDS
         while self._idle:
             connection = self._idle.pop()
             if connection.idle_since >= newest and connection.usable():
@@ -169,7 +172,7 @@ class RawTransport:
             if socket is not None:
                 socket.close()
             raise _failure(error, connecting=True) from error
-        return Connection(socket, self._deadlines)
+        return Connection(socket, self._deadlines, self._clock)
 
     def _open(self) -> Any:
         """Connect to the first address that answers; the last failure is raised when none does."""
@@ -196,7 +199,7 @@ class RawTransport:
 
     def _resolve(self) -> list[tuple[int, Any]]:
         """The addresses of the next hop; asked for anew after RESOLVE_SECONDS, and after none of them answered."""
-        now = time.monotonic()
+        now = self._monotonic()
         if not self._addresses or now - self._resolved > RESOLVE_SECONDS:
             found = gevent.socket.getaddrinfo(*self._next_hop, type=gevent.socket.SOCK_STREAM)
             self._addresses = [(entry[0], entry[4]) for entry in found]

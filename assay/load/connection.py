@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-import time
 from typing import Any, Final
 
 import gevent
 import gevent.socket
 from gevent import monkey
 from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
+
+from assay.clock import Clock
 
 _KEPT: Final = frozenset({"content-type", "retry-after"})
 
@@ -89,13 +90,14 @@ class Closed(Exception):  # noqa: N818 - an outcome of an exchange, not a fault 
 class Deadlines:
     """The time limits of the exchanges under way: all of equal length, so the oldest one always ends first."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._monotonic = clock.monotonic
         self._ends: dict[Connection, float] = {}
         self._timer: Any = gevent.get_hub().loop.timer(DEADLINE_TICK, DEADLINE_TICK)
         self._ticking = False
 
     def add(self, connection: Connection, end: float) -> None:
-        """Have ``connection`` expire at ``end`` on ``time.monotonic()`` unless it is removed before."""
+        """Have ``connection`` expire at the moment ``end`` unless it is removed before."""
         if not self._ticking:
             self._ticking = True
             self._timer.start(self._look)
@@ -111,7 +113,7 @@ class Deadlines:
         self._timer.close()
 
     def _look(self) -> None:
-        now = time.monotonic()
+        now = self._monotonic()
         over = []
         for connection, end in self._ends.items():
             if end > now:
@@ -128,7 +130,7 @@ class Deadlines:
 class Connection:
     """An open ``socket`` (connected, and shaken hands with when it is TLS); it does not block from here on.
 
-    ``idle_since`` is a moment of ``time.monotonic()``. ``waited`` is how long, in seconds, the last bytes of the
+    ``idle_since`` is a moment of ``clock.monotonic()``. ``waited`` is how long, in seconds, the last bytes of the
     answer lay ready before this process came to read them.
     """
 
@@ -139,7 +141,9 @@ class Connection:
         "_greenlet",
         "_hub",
         "_idle",
-        "_now",
+        "_loop_time",
+        "_monotonic",
+        "_time",
         "_watcher",
         "dead",
         "idle_since",
@@ -148,7 +152,7 @@ class Connection:
         "waited",
     )
 
-    def __init__(self, socket: Any, deadlines: Deadlines) -> None:
+    def __init__(self, socket: Any, deadlines: Deadlines, clock: Clock) -> None:
         self.socket = socket
         self.parser = Parser()
         self.idle_since = self.waited = self._asked = 0.0
@@ -157,7 +161,8 @@ class Connection:
         self._greenlet: Any = None
         self._error: Exception | None = None
         self._hub: Any = gevent.get_hub()
-        self._now = self._hub.loop.now
+        self._monotonic, self._time = clock.monotonic, clock.time
+        self._loop_time = self._hub.loop.now
         socket.settimeout(0.0)
         poll = _poll()
         poll.register(socket.fileno(), _POLLIN)
@@ -166,7 +171,7 @@ class Connection:
         self._watcher.start(self._readable)
 
     def exchange(self, request: bytes, deadline: float) -> None:
-        """Send ``request`` and wait until ``parser`` holds its answer, until ``deadline`` on ``time.monotonic()``.
+        """Send ``request`` and wait until ``parser`` holds its answer, until the moment ``deadline``.
 
         Raises OSError (TimeoutError among them), Closed, HTTPParseError.
         """
@@ -175,7 +180,7 @@ class Connection:
         sent = self._send_some(request)
         if sent < len(request):
             self._send_rest(memoryview(request)[sent:], deadline)
-        self._asked = time.monotonic()
+        self._asked = self._monotonic()
         self._greenlet = gevent.getcurrent()
         self._deadlines.add(self, deadline)
         try:
@@ -214,7 +219,7 @@ class Connection:
         """Send on as the socket takes it; what comes in meanwhile is read afterwards."""
         self._watcher.stop()
         while rest:
-            left = deadline - time.monotonic()
+            left = deadline - self._monotonic()
             if left <= 0:
                 raise TimeoutError
             gevent.socket.wait_write(self.socket.fileno(), timeout=left, timeout_exc=TimeoutError())
@@ -230,8 +235,8 @@ class Connection:
             return
         # When a stalled server wakes up, a thousand answers are ready at once and are read one after the other; those
         # 50 us each are the generator's, not the server's. The loop notes the time when it collects what is ready.
-        now = time.monotonic()
-        self.waited = max(min(time.time() - self._now(), now - self._asked), 0.0)
+        now = self._monotonic()
+        self.waited = max(min(self._time() - self._loop_time(), now - self._asked), 0.0)
         try:
             self._read()
         except _HOLD:

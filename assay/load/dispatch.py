@@ -11,9 +11,8 @@ import ctypes
 import os
 import struct
 import sys
-import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -21,8 +20,10 @@ import gevent
 from gevent.event import Event
 
 from assay.client.budget import Budget, Limits
+from assay.clock import Clock
 from assay.load.call import PreparedCall, Skip
 from assay.load.client import Failure, RawAnswer, RawTransport
+from assay.load.clock import GEVENT
 from assay.load.measures import BUDGET, IN_FLIGHT, STOPPED
 from assay.load.options import WAITS
 from assay.load.recorder import Recorder
@@ -54,7 +55,7 @@ class TargetPulse:
     timeout: float = 10.0
     silence: float = WAITS.target_lost
     failures: int = 0
-    last_answer: float = field(default_factory=time.monotonic)
+    last_answer: float = field(default_factory=GEVENT.monotonic)
     last_failure: str = ""
 
     def answered(self, now: float) -> None:
@@ -89,7 +90,7 @@ def _unlimited() -> Budget:
 class Lane:
     """What the requests of one process share: clock, cap, client, recorder.
 
-    ``origin`` is the start of the run of stages on ``time.monotonic()``.
+    ``origin`` is the start of the run of stages on ``clock.monotonic()``.
     """
 
     client: RawTransport
@@ -106,12 +107,15 @@ class Lane:
     budget: Budget = field(default_factory=_unlimited)
     fault: Exception | None = None
     cut_at: float | None = None
+    clock: Clock = GEVENT
+    monotonic: Callable[[], float] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.monotonic = self.clock.monotonic
         self.idle.set()
 
     def now(self) -> float:
-        return time.monotonic() - self.origin
+        return self.monotonic() - self.origin
 
     def stop(self) -> None:
         """Start nothing more; what is under way may end. ``cut_at`` tells when, in seconds since the origin."""
@@ -141,7 +145,7 @@ class Dispatcher:
     def run(self) -> None:
         """Follow the schedule to its end or until the lane halts."""
         lane = self._lane
-        timer = sleeper()
+        timer = sleeper(lane.clock)
         try:
             last, position = -1.0, 1
             for due in self._arrivals:
@@ -241,7 +245,7 @@ def follow(lane: Lane, dispatchers: list[Dispatcher], timeout: float) -> str | N
     try:
         while not all(greenlet.ready() for greenlet in greenlets):
             gevent.joinall(greenlets, timeout=0.5)
-            lost = lane.pulse.lost(time.monotonic())
+            lost = lane.pulse.lost(lane.monotonic())
             if lost or lane.fault or lane.halt.is_set():
                 lane.stop()
                 break
@@ -264,7 +268,7 @@ _ABSOLUTE: Final = 1
 
 
 class Sleeper(Protocol):
-    """Sleeps the calling greenlet until a moment of ``time.monotonic()``; returns at once when it is past.
+    """Sleeps the calling greenlet until a moment of ``clock.monotonic()``; returns at once when it is past.
 
     libev rounds a wait up to whole milliseconds: gevent.sleep wakes 0.7 ms late in the median and 1.1 ms at p90
     (measured). A Linux timerfd wakes 0.1 ms late, so that is used where there is one; elsewhere gevent.sleep.
@@ -276,17 +280,21 @@ class Sleeper(Protocol):
 
 
 class _Plain:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
     def until(self, moment: float) -> None:
-        wait = moment - time.monotonic()
+        wait = moment - self._clock.monotonic()
         if wait > 0:
-            gevent.sleep(wait)
+            self._clock.sleep(wait)
 
     def close(self) -> None:
         """Nothing is held."""
 
 
 class _TimerFd:
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._monotonic = clock.monotonic
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._fd = self._libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK_CLOEXEC)
         if self._fd < 0:
@@ -296,7 +304,7 @@ class _TimerFd:
         self._watcher = hub.loop.io(self._fd, 1)
 
     def until(self, moment: float) -> None:
-        if moment <= time.monotonic():
+        if moment <= self._monotonic():
             return
         seconds = int(moment)
         # A value of zero would disarm the timer.
@@ -310,11 +318,11 @@ class _TimerFd:
         os.close(self._fd)
 
 
-def sleeper() -> Sleeper:
+def sleeper(clock: Clock) -> Sleeper:
     """A sleeper for one greenlet; call ``close`` when done."""
     if sys.platform == "linux":
         try:
-            return _TimerFd()
+            return _TimerFd(clock)
         except (OSError, AttributeError):
-            return _Plain()
-    return _Plain()
+            return _Plain(clock)
+    return _Plain(clock)

@@ -7,7 +7,6 @@ users by streams of their own (``assay.load.users``). All greenlets of the proce
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from assay.load.options import WAITS, Waits
 from assay.load.recorder import Observations, Recorder
 from assay.load.saturation import TICK
 from assay.load.scenario import Base
+from assay.polling import every
 
 READY_SECONDS: Final = 20.0
 """How long set-up waits for its workloads to run."""
@@ -88,7 +88,7 @@ class Reaper:
 
     def _search(self, pending: Pending) -> None:
         """Look for a creation whose answer was lost; the ledger keeps what stays open."""
-        gevent.sleep(_SETTLED)
+        self._context.session.clock.sleep(_SETTLED)
         if self._context.look_for(pending):
             self._pick_up()
 
@@ -111,6 +111,7 @@ class Engine:
         self.deleted = 0
         self._listener = listener
         self._waits = waits
+        self.clock = context.session.clock
         self._scenarios: list[Base] = []
         self._background: list[gevent.Greenlet] = []
         self._reaper = Reaper(context)
@@ -147,11 +148,11 @@ class Engine:
     def begin(self, timeline: Timeline, *, origin: float, cap: int, patience: float, timeout: float) -> Lane:
         """Begin a run of stages: from now on this lane takes requests, and a recorder of its own their figures.
 
-        ``origin`` is its start on ``time.monotonic()``, ``cap`` bounds the requests at once, ``patience`` is how long
-        (in seconds) one may wait for its turn and ``timeout`` how long for its answer.
+        ``origin`` is its start on ``clock.monotonic()``, ``cap`` bounds the requests at once, ``patience`` is how
+        long (in seconds) one may wait for its turn and ``timeout`` how long for its answer.
         """
         recorder = Recorder(timeline)
-        pulse = TargetPulse(timeout, self._waits.target_lost)
+        pulse = TargetPulse(timeout, self._waits.target_lost, last_answer=self.clock.monotonic())
         self.lane = Lane(
             self.context.transport,
             recorder,
@@ -161,6 +162,7 @@ class Engine:
             self._listener,
             pulse=pulse,
             budget=self.context.budget,
+            clock=self.clock,
         )
         self._count_connections(recorder)
         return self.lane
@@ -211,35 +213,33 @@ class Engine:
         recorder.connections(self.context.transport.answered, self.context.transport.closed)
 
     def _keep_relaying(self, relay: RelayedLedger) -> None:
-        while True:
-            gevent.sleep(_RELAY_SECONDS)
+        for _ in every(_RELAY_SECONDS, self.clock):
             relay.send()
 
     def _keep_token(self) -> None:
-        while True:
-            gevent.sleep(_TOKEN_SECONDS)
+        for _ in every(_TOKEN_SECONDS, self.clock):
             try:
                 self.context.transport.authorize(self.context.session.token())
             except AssayError as error:
                 logger.warning("the token could not be renewed: %s", error)
 
     def _look_for_pods(self) -> None:
-        while True:
-            gevent.sleep(_POD_SECONDS)
+        for _ in every(_POD_SECONDS, self.clock):
             self.context.look_for_pods()
 
     def _watch_generator(self) -> None:
         """Sample the lag of the event loop 20 times and the CPU once a second, while a lane is there."""
-        cpu_at, cpu = time.monotonic(), time.process_time()
+        clock = self.clock
+        cpu_at, cpu = clock.monotonic(), clock.cpu()
         while True:
-            before = time.monotonic()
-            gevent.sleep(TICK)
-            now = time.monotonic()
+            before = clock.monotonic()
+            clock.sleep(TICK)
+            now = clock.monotonic()
             lane = self.lane
             if lane is not None:
                 lane.recorder.awake(max(now - before - TICK, 0.0), now - lane.origin)
             if now - cpu_at >= 1.0:
-                used = time.process_time()
+                used = clock.cpu()
                 if lane is not None:
                     lane.recorder.cpu(now - lane.origin, (used - cpu) / (now - cpu_at))
                 cpu_at, cpu = now, used

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from assay.clock import Clock
 from assay.contract.documents import Contract
 from assay.load.call import Level
 from assay.load.scenario import Option, options
@@ -55,10 +55,10 @@ METRIC_OPTIONS: Final = options(
 Query = tuple[tuple[str, str], ...]
 
 
-def metric_query(contract: Contract, operation: str, parameters: Mapping[str, Any]) -> Query:
+def metric_query(contract: Contract, operation: str, parameters: Mapping[str, Any], clock: Clock) -> Query:
     """All metric types of the operation, over the last ``range`` seconds up to the full second."""
     return _query(
-        _types(contract, operation), int(time.time()), float(parameters["range"]), int(parameters["samples"])
+        _types(contract, operation), int(clock.time()), float(parameters["range"]), int(parameters["samples"])
     )
 
 

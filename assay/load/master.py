@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
@@ -11,7 +10,9 @@ from typing import Any, Final, TypeVar
 from gevent.queue import Empty, Queue
 
 from assay import __version__
+from assay.clock import Clock
 from assay.errors import AssayError, InconclusiveError
+from assay.load.clock import GEVENT
 from assay.load.engine import READY_SECONDS
 from assay.load.latency import Latency
 from assay.load.messages import (
@@ -76,7 +77,7 @@ class Master:
     """Leads ``members``, the load processes that take part, in order.
 
     ``send`` takes a message to one load process; ``present`` tells which are alive; ``watch`` hears
-    how far each run of stages has come; ``now`` is the clock. A member that is lost (absent for ``absent_seconds``)
+    how far each run of stages has come. A member that is lost (absent for ``absent_seconds``)
     stays lost: what it sends when it can be reached again counts no more, and it is told to clean up.
     """
 
@@ -88,11 +89,12 @@ class Master:
         *,
         absent_seconds: float = WAITS.absent,
         look_seconds: float = _LOOK_SECONDS,
-        now: Callable[[], float] = time.monotonic,
+        clock: Clock = GEVENT,
     ) -> None:
         self._send = send
         self._present = present
-        self._now = now
+        self._clock = clock
+        self._now = clock.monotonic
         self._absent_seconds = absent_seconds
         self._look_seconds = look_seconds
         self.members: list[str] = []
@@ -168,7 +170,7 @@ class Master:
             raise Interrupted
         self._orders += 1
         run = StageRun(profile, Collector(timeline_of(profile, slot)))
-        order = RunStages(self._orders, profile.stages, time.time() + START_DELAY, slot, recover)
+        order = RunStages(self._orders, profile.stages, self._clock.time() + START_DELAY, slot, recover)
         for member in self._alive():
             self._send(order, member)
         self._collect(run, self._now() + START_DELAY)

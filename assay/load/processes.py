@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
@@ -22,9 +21,11 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from assay.client.ledger import Ledger
 from assay.client.settings import Settings
+from assay.clock import Clock
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, InconclusiveError, SettingsError
 from assay.findings.journal import Journal
 from assay.load.check import refuse_taken
+from assay.load.clock import GEVENT
 from assay.load.messages import Prepare
 from assay.load.options import LOOPBACK, RunFile, Waits
 from assay.load.profiles import Profile
@@ -185,7 +186,7 @@ def watch_children(children: list[subprocess.Popen[bytes]]) -> None:
             raise InconclusiveError(f"a load process ended with exit code {child.returncode} before the run began")
 
 
-def run_worker(host: str, port: int, *, join_seconds: float, otel: bool = False) -> int:
+def run_worker(host: str, port: int, *, join_seconds: float, otel: bool = False, clock: Clock = GEVENT) -> int:
     """Be a worker until the master says that the run is over, or is silent. Returns the exit code.
 
     Raises SettingsError when ``host`` has no address and InconclusiveError when no master answers within
@@ -205,7 +206,7 @@ def run_worker(host: str, port: int, *, join_seconds: float, otel: bool = False)
     silent = False
     while not (ended.ready() or stop.is_set() or silent):
         gevent.wait([ended, stop], timeout=1.0, count=1)
-        silent = _is_silent(runner, waits.silence)
+        silent = _is_silent(runner, waits.silence, clock)
     return _leave(environment, runner, worker, waits, interrupted=stop.is_set(), silent=silent)
 
 
@@ -234,9 +235,9 @@ def _resolve(host: str, port: int) -> None:
         ) from None
 
 
-def _is_silent(runner: WorkerRunner, seconds: float) -> bool:
+def _is_silent(runner: WorkerRunner, seconds: float, clock: Clock) -> bool:
     heard = runner.last_heartbeat_timestamp
-    return heard is not None and time.time() - heard > seconds
+    return heard is not None and clock.time() - heard > seconds
 
 
 def _leave(

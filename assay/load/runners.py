@@ -22,6 +22,7 @@ from assay.client.ledger import LedgerWriter
 from assay.client.settings import Settings
 from assay.client.usage import UsageFile
 from assay.errors import AssayError
+from assay.load.clock import GEVENT
 from assay.load.context import ScenarioContext
 from assay.load.dispatch import Listener
 from assay.load.intents import keep
@@ -56,7 +57,7 @@ class ScheduledLoad(User):  # type: ignore[misc] # Locust is untyped
 
     @task  # type: ignore[untyped-decorator] # Locust is untyped
     def attend(self) -> None:
-        gevent.sleep(1.0)
+        GEVENT.sleep(1.0)
 
     def on_stop(self) -> None:
         if ScheduledLoad.worker is not None:

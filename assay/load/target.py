@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
-
-import gevent
 
 from assay.client.evidence import Mask
 from assay.client.identity import Identity
@@ -17,25 +14,14 @@ from assay.client.opening import budget_of, credentials_of, limits_of
 from assay.client.patience import Patience
 from assay.client.session import Session
 from assay.client.settings import Settings
+from assay.clock import Clock
 from assay.contract.documents import load
 from assay.errors import SettingsError
 from assay.load.client import RawTransport
+from assay.load.clock import GEVENT
 from assay.load.context import ScenarioContext
 from assay.load.intents import Names, RelayedLedger
 from assay.load.messages import GivenTarget, Message
-
-
-class GeventClock:
-    """The machine's time; who sleeps lets other greenlets run."""
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def time(self) -> float:
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        gevent.sleep(seconds)
 
 
 def open_context(
@@ -49,6 +35,7 @@ def open_context(
     seed: int = 0,
     master: Mapping[str, Any] | None = None,
     tell: Callable[[Message], None] | None = None,
+    clock: Clock = GEVENT,
 ) -> ScenarioContext:
     """The target as process ``part`` of ``of`` sees it, with its share of the budget and names of its own.
 
@@ -61,14 +48,13 @@ def open_context(
             "the load part needs a base URL, a project and a cluster",
             hint="--base-url URL --project ID --cluster UUID",
         )
-    clock = GeventClock()
-    transport = RawTransport(TransportConfig.of(settings, timeout))
+    transport = RawTransport(TransportConfig.of(settings, timeout), clock)
     mask, patience = Mask(), Patience(cap=settings.retry_cap)
     main, _ = credentials_of(settings)
     budget = budget_of(settings, part, of, clock)
     identity = Identity(transport, main, mask, patience, clock)
     transport.authorize(identity.token())
-    ledger = _ledger(settings, run, mark, master, tell)
+    ledger = _ledger(settings, run, mark, master, tell, clock)
     session = Session(
         settings,
         load(settings.contract, settings.corrections),
@@ -91,9 +77,15 @@ def _ledger(
     mark: str,
     master: Mapping[str, Any] | None,
     tell: Callable[[Message], None] | None,
+    clock: Clock,
 ) -> LedgerWriter:
     own = Ledger.open(
-        run, str(settings.base_url), project=settings.project or "", mark=mark, embedded=settings.embedded
+        run,
+        str(settings.base_url),
+        project=settings.project or "",
+        mark=mark,
+        embedded=settings.embedded,
+        clock=clock,
     )
     if master is None or tell is None or dict(own.state().header) == master:
         return own

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import random
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -28,6 +27,7 @@ from assay.client.layers import load_settings
 from assay.client.settings import Settings
 from assay.contract.documents import load
 from assay.errors import AssayError, InconclusiveError, SettingsError
+from assay.load.clock import GEVENT
 from assay.load.context import ScenarioContext
 from assay.load.dispatch import Dispatcher, Lane, sleeper
 from assay.load.engine import Engine
@@ -40,6 +40,7 @@ from assay.load.recorder import Collector, Observations
 from assay.load.runners import listener_of, on_message, send
 from assay.load.scenario import load_scenario
 from assay.load.target import given_target, open_context
+from assay.polling import every
 from assay.reference import embedded
 
 POPULATION: Final = 3
@@ -237,7 +238,8 @@ class LocustLoad:
         for note in engine.populate(POPULATION):
             logger.warning("%s", note)
         engine.keep_pods()
-        self._lane = engine.begin(TIMELINE, origin=time.monotonic(), cap=IN_FLIGHT, patience=TIMEOUT, timeout=TIMEOUT)
+        origin = engine.clock.monotonic()
+        self._lane = engine.begin(TIMELINE, origin=origin, cap=IN_FLIGHT, patience=TIMEOUT, timeout=TIMEOUT)
 
     def close(self) -> Observations | None:
         """Delete what this process created and let go of the target; returns what was not reported yet."""
@@ -297,8 +299,7 @@ class LocustLoad:
             self.collector.add(client_id, decode(Observations, data[_PART]))
 
     def _report_locally(self) -> None:
-        while True:
-            gevent.sleep(1.0)
+        for _ in every(1.0, GEVENT):
             if self._engine is not None and self._lane is not None:
                 self.collector.add("local", self._engine.drain(self._lane))
 
@@ -344,10 +345,10 @@ class OpenUser(User):  # type: ignore[misc] # Locust is untyped
         try:
             lane, dispatcher = LOAD.dispatcher(self.scenario, self.parameters)
         except AssayError:
-            gevent.sleep(1.0)
+            GEVENT.sleep(1.0)
             return
         source = random.Random(f"{self.scenario}/{id(self)}")
-        timer = sleeper()
+        timer = sleeper(lane.clock)
         try:
             due = lane.now() + source.random() / self.rate
             while not lane.halt.is_set():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-import time
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate
@@ -14,7 +14,9 @@ import gevent
 from gevent.event import Event
 
 from assay import __version__
+from assay.clock import Clock
 from assay.errors import AssayError
+from assay.load.clock import GEVENT
 from assay.load.context import ScenarioContext
 from assay.load.dispatch import Lane, Listener, follow, no_listener
 from assay.load.engine import Engine
@@ -38,6 +40,7 @@ from assay.load.messages import (
 from assay.load.options import WAITS, Waits
 from assay.load.profiles import Load, Profile
 from assay.load.scenario import Base, load_scenario
+from assay.polling import every, wait_until
 
 REPORT_SECONDS: Final = 1.0
 
@@ -61,7 +64,9 @@ class LoadWorker:
         open_context: Callable[[Prepare], ScenarioContext],
         listener: Listener = no_listener,
         waits: Waits = WAITS,
+        clock: Clock = GEVENT,
     ) -> None:
+        self._clock = clock
         self._tell = tell
         self._open_context = open_context
         self._listener = listener
@@ -82,9 +87,14 @@ class LoadWorker:
 
         Locust calls a worker ready as soon as it has connected, before it knows our messages.
         """
-        while not self._finished and self._prepared.is_set() and self._engine is None:
+
+        def at_work() -> bool:
+            if self._finished or not self._prepared.is_set() or self._engine is not None:
+                return True
             self._tell(Here(__version__))
-            gevent.sleep(_HERE_SECONDS)
+            return False
+
+        wait_until(at_work, within=math.inf, every=_HERE_SECONDS, clock=self._clock)
 
     def hear(self, message: Message) -> None:
         """Do what the master says; returns when it is done."""
@@ -185,10 +195,10 @@ class LoadWorker:
         assert engine is not None
         if order.recover and not engine.context.wait_until_calm(RECOVER_SECONDS):
             return f"the target did not recover within {RECOVER_SECONDS:.0f} s from the load before"
-        wait = min(max(order.begin - time.time(), 0.0), _MOST_DELAY)
+        wait = min(max(order.begin - self._clock.time(), 0.0), _MOST_DELAY)
         lane = engine.begin(
             timeline_of(profile, order.slot),
-            origin=time.monotonic() + wait,
+            origin=self._clock.monotonic() + wait,
             cap=max(profile.in_flight // self._order.of, 1),
             patience=profile.patience,
             timeout=profile.timeout,
@@ -214,8 +224,7 @@ class LoadWorker:
         return follow(lane, dispatchers, profile.timeout + profile.patience)
 
     def _keep_reporting(self, engine: Engine, lane: Lane, number: int) -> None:
-        while True:
-            gevent.sleep(REPORT_SECONDS)
+        for _ in every(REPORT_SECONDS, self._clock):
             self._report(engine, lane, number)
 
     def _report(self, engine: Engine, lane: Lane, number: int) -> None:

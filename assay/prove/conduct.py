@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from assay.clock import SYSTEM, Clock
 from assay.contract import documents
 from assay.errors import EXIT_FAIL, EXIT_PASS, ReportError, SettingsError, UsageError
 from assay.findings.detection import Detection, read_detection
@@ -76,7 +76,7 @@ class ProveRequest:
         return file if file is not None and self.families and file.exists() else None
 
 
-def conduct(request: ProveRequest, console: Console, *, list_only: bool = False) -> int:
+def conduct(request: ProveRequest, console: Console, *, list_only: bool = False, clock: Clock = SYSTEM) -> int:
     """Do what ``request`` says and return the exit code. Raises UsageError and InconclusiveError."""
     request.check()
     record = read_detection(request.baseline) if request.baseline else None
@@ -88,7 +88,7 @@ def conduct(request: ProveRequest, console: Console, *, list_only: bool = False)
         return EXIT_PASS
     if request.joins:
         check_joinable(read_detection(request.joins), request.profile)
-    score, disagree = _tried(request, every, record, console)
+    score, disagree = _tried(request, every, record, console, clock)
     show(score, console)
     failed = bool(disagree)
     for name in disagree:
@@ -103,7 +103,7 @@ def conduct(request: ProveRequest, console: Console, *, list_only: bool = False)
 
 
 def _tried(
-    request: ProveRequest, every: Sequence[Defect], record: Detection | None, console: Console
+    request: ProveRequest, every: Sequence[Defect], record: Detection | None, console: Console, clock: Clock
 ) -> tuple[Score, Sequence[str]]:
     """Try the defects that can be told, or a sample of them; and what certify misses although the gate does not."""
     telling = [defect for defect in every if defect.equivalent is None]
@@ -115,7 +115,7 @@ def _tried(
         raise UsageError("nobody could tell any of these defects", hint="`assay prove --list` says why")
     if request.sample is not None:
         telling = random.Random(request.seed).sample(telling, min(request.sample, len(telling)))
-    began = time.monotonic()
+    began = clock.monotonic()
     outcomes: dict[str, TrialOutcome] = {}
     trials = Trials(
         profile=request.profile,
@@ -131,9 +131,9 @@ def _tried(
             console.print(f"detected {outcome.id}: {outcome.told[0]}", soft_wrap=True)
         if len(outcomes) % _SAYS_EVERY == 0:
             caught = sum(1 for item in outcomes.values() if item.caught)
-            console.print(f"{len(outcomes)} tried, {caught} detected, {time.monotonic() - began:.0f} s")
+            console.print(f"{len(outcomes)} tried, {caught} detected, {clock.monotonic() - began:.0f} s")
     score = Score(request.profile, request.seed, outcomes, {defect.id: defect for defect in every})
-    return replace(score, seconds=time.monotonic() - began, not_tried=not_tried), trials.disagree
+    return replace(score, seconds=clock.monotonic() - began, not_tried=not_tried), trials.disagree
 
 
 def _worse(request: ProveRequest, score: Score, record: Detection, console: Console) -> bool:

@@ -11,13 +11,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from assay.clock import SYSTEM, Clock
 from assay.errors import InconclusiveError
 from assay.prove.trial import TrialOutcome
 from assay.reference import embedded
@@ -103,7 +103,12 @@ def _credentials(plane: embedded.Embedded) -> Mapping[str, str]:
 
 
 def try_under_load(
-    names: Sequence[str], *, profile: str, seed: int, begun: Callable[[Mapping[str, str]], None]
+    names: Sequence[str],
+    *,
+    profile: str,
+    seed: int,
+    begun: Callable[[Mapping[str, str]], None],
+    clock: Clock = SYSTEM,
 ) -> Iterator[TrialOutcome]:
     """Yield the outcome of each defect, one after the other; ``begun`` gets the findings of the defect-free plane.
 
@@ -119,9 +124,11 @@ def try_under_load(
     begun({item["id"]: item["summary"] for item in plain.findings})
     known = {item["id"] for item in plain.findings}
     for name in names:
-        began = time.perf_counter()
+        began = clock.monotonic()
         ran = _decided(name, profile, seed)
-        yield _outcome(name, ran, [item for item in ran.findings if item["id"] not in known], began)
+        yield _outcome(
+            name, ran, [item for item in ran.findings if item["id"] not in known], clock.monotonic() - began
+        )
 
 
 def _decided(defect: str | None, profile: str, seed: int) -> Ran:
@@ -137,7 +144,7 @@ def _undecided(ran: Ran) -> bool:
     return bool(ran.problems) and not ran.findings
 
 
-def _outcome(name: str, ran: Ran, new: Sequence[Mapping[str, Any]], began: float) -> TrialOutcome:
+def _outcome(name: str, ran: Ran, new: Sequence[Mapping[str, Any]], seconds: float) -> TrialOutcome:
     # What names the law or the stall says more than a limit that was missed because of it.
     telling = sorted(new, key=lambda item: item["kind"] == _LIMIT)
     finding = {key: str(telling[0][key]) for key in ("id", "class", "kind", "summary")} if new else None
@@ -147,7 +154,7 @@ def _outcome(name: str, ran: Ran, new: Sequence[Mapping[str, Any]], began: float
         LOAD if new else None,
         1,
         ran.requests,
-        round(time.perf_counter() - began, 1),
+        round(seconds, 1),
         problem=ran.problems[0] if _undecided(ran) else None,
         told=tuple(str(item["summary"]) for item in telling),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from assay.checks.pytest_plugin import sort_errors
+from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.errors import AssayError
@@ -71,13 +71,15 @@ def try_defect(
     profile: str,
     seed: int,
     near: bool = False,
+    clock: Clock = SYSTEM,
 ) -> TrialOutcome:
     """Run ``tests`` on ``defect``, the likeliest first, until a finding that is not ``known``.
 
-    ``near``: only those that are about its place; who survives them has not survived.
+    ``near``: only those that are about its place; who survives them has not survived. ``clock`` is ours, by which
+    the trial is timed; the control plane has one of its own.
     """
     bench = Bench(contract, defect.change(Behaviour()), oracle(contract), profile=profile, seed=seed)
-    return _until_found(bench, defect.id, ordered(contract, defect, tuple(tests), near=near), known)
+    return _until_found(bench, defect.id, ordered(contract, defect, tuple(tests), near=near), known, clock)
 
 
 def findings_of(
@@ -90,8 +92,10 @@ def findings_of(
     return dict(bench.notebook.findings)
 
 
-def _until_found(bench: Bench, name: str, tests: list[SuiteTest], known: Collection[str]) -> TrialOutcome:
-    began = time.perf_counter()
+def _until_found(
+    bench: Bench, name: str, tests: list[SuiteTest], known: Collection[str], clock: Clock
+) -> TrialOutcome:
+    began = clock.monotonic()
     broken: list[str] = []
     for number, test in enumerate(tests, start=1):
         error = run(bench, test)
@@ -101,13 +105,13 @@ def _until_found(bench: Bench, name: str, tests: list[SuiteTest], known: Collect
         if new is not None:
             shown = {key: str(new[key]) for key in ("id", "class", "kind", "summary")}
             return TrialOutcome(
-                name, shown, test.id, number, bench.notebook.requests, _since(began), tuple(broken[:3])
+                name, shown, test.id, number, bench.notebook.requests, _since(began, clock), tuple(broken[:3])
             )
         if bench.notebook.lost:
             break
     problem = bench.notebook.lost
     return TrialOutcome(
-        name, None, None, len(tests), bench.notebook.requests, _since(began), tuple(broken[:3]), problem
+        name, None, None, len(tests), bench.notebook.requests, _since(began, clock), tuple(broken[:3]), problem
     )
 
 
@@ -130,5 +134,5 @@ def run(bench: Bench, test: SuiteTest) -> str | None:
     return None
 
 
-def _since(began: float) -> float:
-    return round(time.perf_counter() - began, 3)
+def _since(began: float, clock: Clock) -> float:
+    return round(clock.monotonic() - began, 3)

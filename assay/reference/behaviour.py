@@ -21,7 +21,7 @@ from assay.reference.lifecycle import Lifecycle, Pace
 from assay.reference.metrics import Metrics
 from assay.reference.plane import After, Around, Before, Choices, Hooks, Plane, Wire
 from assay.reference.store import Store
-from assay.reference.times import Clock, Sleep
+from assay.reference.times import Now, Sleep
 from assay.reference.validation import Reshape, Validation
 
 Change = Callable[["Behaviour"], "Behaviour"]
@@ -56,7 +56,7 @@ class Behaviour:
     def build(
         self,
         contract: Contract,
-        clock: Clock,
+        clock: Now,
         *,
         sleep: Sleep = asyncio.sleep,
         token_seconds: float = 3600.0,

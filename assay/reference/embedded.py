@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from assay.errors import InconclusiveError, SettingsError, UsageError
 # It takes 0.6 s on two idle cores, and took 12 s on two with a load of 13. One that dies is noticed at once.
 READY_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 3.0
+_INSIST_SECONDS: Final = 1.0
 _TAIL: Final = 2000
 
 
@@ -191,12 +191,11 @@ def _stop(process: subprocess.Popen[str]) -> int:
     with contextlib.suppress(OSError):
         if process.stdin is not None:
             process.stdin.close()
-    deadline = time.monotonic() + _STOP_SECONDS
-    for number in (None, signal.SIGTERM, signal.SIGKILL):
+    for number, patience in ((None, _STOP_SECONDS), (signal.SIGTERM, _INSIST_SECONDS), (signal.SIGKILL, None)):
         if number is not None:
             process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(max(deadline - time.monotonic(), 1.0))
+            process.wait(patience)
             break
     if process.stdout is not None:
         process.stdout.close()

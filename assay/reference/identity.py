@@ -13,7 +13,7 @@ from assay.contract.request import Json
 from assay.reference import tenant
 from assay.reference.http import IncomingRequest, Refusal
 from assay.reference.tenant import Caller
-from assay.reference.times import Clock
+from assay.reference.times import Now
 
 ISSUER: Final = "assay-control-plane"
 _ALGORITHM: Final = "HS256"
@@ -29,7 +29,7 @@ _GRANTS: Final = {
 class IdentityProvider:
     """Issues and verifies tokens. Secrets and the signing key live as long as the process."""
 
-    def __init__(self, clock: Clock, token_seconds: float) -> None:
+    def __init__(self, clock: Now, token_seconds: float) -> None:
         self._clock = clock
         self._token_seconds = token_seconds
         self._key = secrets.token_bytes(32)

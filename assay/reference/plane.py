@@ -23,7 +23,7 @@ from assay.reference.lifecycle import Lifecycle
 from assay.reference.metrics import Metrics
 from assay.reference.store import Store, StoredWorkload
 from assay.reference.tenant import Caller
-from assay.reference.times import SECOND, Clock, Sleep, microseconds, text
+from assay.reference.times import SECOND, Now, Sleep, microseconds, text
 from assay.reference.validation import Validation
 
 Before = Callable[["Plane", IncomingRequest], Awaitable[Reply | None]]
@@ -97,7 +97,7 @@ class Plane:
     """The parts of a running control plane. Built by a ``Behaviour``; a subclass may replace any of the steps."""
 
     contract: Contract
-    clock: Clock
+    clock: Now
     sleep: Sleep
     choices: Choices
     hooks: Hooks

@@ -14,12 +14,12 @@ import os
 import random
 import socket
 import sys
-import time
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 import uvicorn
 
+from assay.clock import SYSTEM
 from assay.contract import documents
 from assay.contract.request import Json
 from assay.errors import UsageError
@@ -30,13 +30,13 @@ from assay.reference.behaviour import Behaviour
 from assay.reference.embedded import Options
 from assay.reference.http import IncomingRequest, Refusal, Reply, error_body
 from assay.reference.plane import Plane
-from assay.reference.times import Clock, Sleep
+from assay.reference.times import Now, Sleep
 from assay.reference.uvicorn_private import Protocol, Server
 
 Named = TypeVar("Named")
 
 
-def assemble(options: Options, clock: Clock = time.time, sleep: Sleep = asyncio.sleep) -> Plane:
+def assemble(options: Options, clock: Now = SYSTEM.time, sleep: Sleep = asyncio.sleep) -> Plane:
     """Build the plane that the options describe. UsageError for an unknown variant or defect, ContractError."""
     options.check()
     contract = documents.load(options.contract, options.corrections)

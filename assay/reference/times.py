@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final
 
-Clock = Callable[[], float]
+Now = Callable[[], float]
 """Seconds since 1970, as ``time.time``."""
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -23,7 +23,7 @@ _DATE_TIME: Final = re.compile(
 _EPOCH: Final = date(1970, 1, 1)
 
 
-def microseconds(clock: Clock) -> int:
+def microseconds(clock: Now) -> int:
     return int(clock() * SECOND)
 
 

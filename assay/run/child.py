@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from assay.clock import SYSTEM, Clock
+from assay.polling import wait_until
 from assay.processes import started_by_us
 
 # Enough for a part to delete ten live workloads on a target that takes 2 s for each answer.
@@ -58,14 +60,18 @@ def run(
             start_new_session=True,
         )
         timed_out = interrupted = False
+
+        def over() -> bool:
+            nonlocal interrupted
+            if process.poll() is not None:
+                return True
+            watch()
+            interrupted = stop()
+            return interrupted
+
         try:
-            while process.poll() is None:
-                watch()
-                interrupted = stop()
-                timed_out = deadline is not None and clock.monotonic() > deadline
-                if interrupted or timed_out:
-                    break
-                clock.sleep(_POLL_SECONDS)
+            within = math.inf if deadline is None else deadline - clock.monotonic()
+            timed_out = not wait_until(over, within=within, every=_POLL_SECONDS, clock=clock)
         finally:
             _end(process)
     watch()

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ from rich.console import Console
 
 from assay.client.settings import Settings
 from assay.client.usage import Usage
-from assay.clock import SYSTEM
+from assay.clock import SYSTEM, Clock, utc
 from assay.contract.documents import Contract
 from assay.errors import SettingsError
 from assay.findings.journal import Journal
@@ -77,11 +77,15 @@ class RunContext:
     journal: Journal
     console: Console
     progress: Progress
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    began: float = field(default_factory=SYSTEM.monotonic)
+    clock: Clock = SYSTEM
+    started: datetime = field(init=False)
+    began: float = field(init=False)
     interrupted: bool = False
     mark: str = ""
     used: Usage = field(default_factory=Usage)  # by the parts so far; the time is in ``used_so_far``
+
+    def __post_init__(self) -> None:
+        self.started, self.began = utc(self.clock), self.clock.monotonic()
 
     @property
     def deadline(self) -> float | None:
@@ -91,13 +95,12 @@ class RunContext:
 
     def used_so_far(self) -> Usage:
         """What the run has used of its limits."""
-        return replace(self.used, seconds=SYSTEM.monotonic() - self.began)
+        return replace(self.used, seconds=self.clock.monotonic() - self.began)
 
 
-def open_space(command: str, out: Path | None) -> Space:
+def open_space(command: str, out: Path | None, clock: Clock = SYSTEM) -> Space:
     """Make the folders of a run. SettingsError when the user's folder cannot be written or holds other things."""
-    started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    run_id = f"{command}-{started}-{secrets.token_hex(2)}"
+    run_id = f"{command}-{utc(clock):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = out if out is not None else RUNS / run_id
     is_new = not folder.exists()
     try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
-import time
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from assay.client.settings import Settings
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS
 from assay.load.launch import LoadProcess
+from assay.polling import look_until
 from assay.processes import on_signals
 
 _POLL_SECONDS: Final = 0.2
@@ -69,10 +70,12 @@ def _weight(code: int) -> int:
 
 
 def _codes(running: list[LoadProcess]) -> list[int]:
-    codes: list[int | None] = [None] * len(running)
-    while None in codes:
-        time.sleep(_POLL_SECONDS)
-        codes = [process.wait(0) for process in running]
+    codes = look_until(
+        lambda: [process.wait(0) for process in running],
+        lambda codes: None not in codes,
+        within=math.inf,
+        every=_POLL_SECONDS,
+    )
     return [code for code in codes if code is not None]
 
 

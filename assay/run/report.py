@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import platform
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 from assay import __version__
+from assay.clock import utc
 from assay.contract import documents
 from assay.contract.documents import Contract
 from assay.errors import EXIT_INTERRUPTED
@@ -57,7 +57,7 @@ def run_info(run: RunContext) -> RunInfo:
         base_url="embedded control plane" if settings.embedded else settings.base_url or "",
         contract_version=contract.version,
         started=run.started,
-        finished=datetime.now(UTC),
+        finished=utc(run.clock),
         seed=settings.seed,
         suite_version=__version__,
         packages={name: metadata.version(name) for name in _PACKAGES},

@@ -12,6 +12,7 @@ import pytest
 from assay.checks.echo import CreatedChecks, moment, server_time, spec_echo
 from assay.checks.run_state import RunState
 from assay.client.exchange import Answer
+from assay.clock import VirtualClock
 from assay.findings.model import Class
 
 ID = "71f69d83-ba66-4822-adf5-55ce55efd210"
@@ -138,5 +139,6 @@ def test_moment(text: Any, moment_: datetime | None) -> None:
 @pytest.mark.parametrize("date", ["nonsense", "", None])
 def test_without_a_usable_date_our_own_clock_counts(date: str | None) -> None:
     answer = Answer(202, {} if date is None else {"date": date})
-    assert abs((server_time(answer) - datetime.now(UTC)).total_seconds()) < 5
-    assert server_time(Answer(202, {"date": DATE})) == datetime(2026, 6, 1, 12, tzinfo=UTC)
+    clock = VirtualClock()
+    assert server_time(answer, clock) == datetime.fromtimestamp(clock.now, UTC)
+    assert server_time(Answer(202, {"date": DATE}), clock) == datetime(2026, 6, 1, 12, tzinfo=UTC)

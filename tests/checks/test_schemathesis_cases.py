@@ -17,6 +17,7 @@ from assay.checks.fuzzing.schemathesis_internals import AnyCase
 from assay.checks.fuzzing.source import CaseSource, spread
 from assay.checks.target import PLAIN_SPEC
 from assay.client.exchange import to_wire
+from assay.clock import utc
 from assay.contract import documents
 from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Outcome, Request
@@ -101,7 +102,7 @@ def scenarios(cases: list[AnyCase]) -> set[str]:
 
 @pytest.mark.parametrize("role", ["create", "update"])
 def test_some_bodies_break_the_schema_and_the_others_are_repaired_and_keep_what_is_good(role: str) -> None:
-    fitter = Fitter(CONTRACT, PROJECT, CLUSTER, lambda: "assay-1", frugal=False)
+    fitter = Fitter(CONTRACT, PROJECT, CLUSTER, lambda: "assay-1", frugal=False, now=utc)
     cases = drawn(SOURCE.fuzzing(role), 40)
     valid = [case for case in cases if case.meta and case.meta.generation.mode is GenerationMode.POSITIVE]
     assert len(cases) // 3 < len(valid) < len(cases)

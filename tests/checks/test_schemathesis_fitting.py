@@ -1,5 +1,6 @@
 """After fitting, no request can touch what is not this run's, whatever was generated."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ OURS = "11111111-2222-4333-8444-555555555555"
 POD = "21111111-2222-4333-8444-555555555555"
 IDS = {"workload": OURS, "pod": POD}
 CONTRACT = documents.load()
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 STRANGER = "0f0f0f0f-1111-1222-9333-444444444444"
 PATH_VALUES = st.one_of(st.text(), st.uuids().map(str), st.sampled_from(["", ".", "..", OURS.upper()]))
 
@@ -26,7 +28,7 @@ def fitted_body(body: Any, role: str = "create", *, frugal: bool = False) -> Any
 
 
 def fitter(frugal: bool = False) -> Fitter:
-    return Fitter(CONTRACT, PROJECT, CLUSTER, lambda: "assay-1", frugal=frugal)
+    return Fitter(CONTRACT, PROJECT, CLUSTER, lambda: "assay-1", frugal=frugal, now=lambda: NOW)
 
 
 @given(
@@ -106,6 +108,7 @@ def test_a_recent_range_keeps_its_order(start: Any, end: Any) -> None:
     assert first is not None
     assert last is not None
     assert (first < last, first == last) == (start < end, start == end)
+    assert {first, last} <= {NOW, NOW - timedelta(minutes=10)}
     assert fitted["metricType"] == "LATENCY"
 
 

@@ -9,6 +9,7 @@ import gevent
 import pytest
 
 from assay import __version__
+from assay.clock import VirtualClock
 from assay.errors import InconclusiveError, SettingsError
 from assay.load.latency import Latency
 from assay.load.master import Interrupted, Master, StageRun
@@ -34,14 +35,14 @@ class Play:
         self.there = {"a", "b"}
         self.sent: list[tuple[type[Message], str]] = []
         self.told: list[dict[str, Any]] = []
-        self.now = 0.0
+        self.clock = VirtualClock(0.0)
         self.master = Master(
             lambda message, member: self.sent.append((type(message), member)),
             lambda: set(self.there),
             lambda event: self.told.append(dict(event)),
             absent_seconds=ABSENT,
             look_seconds=0.001,
-            now=lambda: self.now,
+            clock=self.clock,
         )
         for name in ("a", "b"):
             self.master.hear(name, Here(__version__))
@@ -64,7 +65,7 @@ class Play:
     def wait(self, seconds: float) -> None:
         """Let so many seconds pass, a quarter of one at a time, and the master look after each."""
         for _ in range(int(seconds * 4)):
-            self.now += 0.25
+            self.clock.now += 0.25
             gevent.sleep(0.003)
 
     def run(self, *script: float | Callable[[], Any]) -> StageRun:

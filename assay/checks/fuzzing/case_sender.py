@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl, unquote, urlencode
@@ -179,7 +179,7 @@ class CaseSender:
 def fitter(target: TargetUnderTest) -> Fitter:
     """Fits requests for this target; it spares GPUs where the budget limits them."""
     frugal = target.session.budget.limits.gpu_devices is not None
-    return Fitter(target.contract, target.project, target.cluster, target.name, frugal=frugal)
+    return Fitter(target.contract, target.project, target.cluster, target.name, frugal=frugal, now=target.now)
 
 
 def expect(target: TargetUnderTest, request: Request, before: Spec | None, existing: Existing) -> Expectation:
@@ -187,7 +187,7 @@ def expect(target: TargetUnderTest, request: Request, before: Spec | None, exist
     stated = target.oracle.expect(request, before, existing)
     if stated.outcome is Outcome.ACCEPT and target.contract.operations[request.operation].kind is Kind.MEASURE:
         given = dict(request.query)
-        now = datetime.now(UTC)
+        now = target.now()
         for name in ("start", "end"):
             when = moment(given.get(name))
             if when is None or abs(now - when) > _RETAINED:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -43,16 +43,27 @@ _RECENT: Final = timedelta(minutes=10)
 
 
 class Fitter:
-    """Fits requests for one run. ``new_name`` gives a fresh workload name, ``frugal`` spares GPUs and replicas."""
+    """Fits requests for one run. ``new_name`` gives a fresh workload name, ``frugal`` spares GPUs and replicas.
+
+    ``now`` tells the full second that it is.
+    """
 
     def __init__(
-        self, contract: Contract, project: str, cluster: str, new_name: Callable[[], str], *, frugal: bool
+        self,
+        contract: Contract,
+        project: str,
+        cluster: str,
+        new_name: Callable[[], str],
+        *,
+        frugal: bool,
+        now: Callable[[], datetime],
     ) -> None:
         self._contract = contract
         self._project = project
         self._cluster = cluster
         self._new_name = new_name
         self._frugal = frugal
+        self._now = now
 
     def fit(self, request: Request, ids: Mapping[str, str], *, known: bool = True, recent: bool = False) -> Request:
         """Return the fitted request.
@@ -67,7 +78,7 @@ class Fitter:
             name: _path_value(value, ids.get(operation.needs.get(name, "")), known, writes=writes)
             for name, value in request.path.items()
         }
-        query = _recent(request.query) if recent and operation.kind is Kind.MEASURE else request.query
+        query = _recent(request.query, self._now()) if recent and operation.kind is Kind.MEASURE else request.query
         body = request.body
         if isinstance(body, Mapping):
             body = copy.deepcopy(dict(body))
@@ -132,13 +143,12 @@ def _spare(spec: Json) -> None:
                 del autoscaling[name]  # a lenient reader may take "9999" for a number
 
 
-def _recent(query: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def _recent(query: Iterable[tuple[str, str]], now: datetime) -> tuple[tuple[str, str], ...]:
     pairs = tuple(query)
     given = dict(pairs)
     start, end = moment(given.get("start")), moment(given.get("end"))
     if start is None or end is None or len(given) < len(pairs):
         return pairs
-    now = datetime.now(UTC).replace(microsecond=0)
     early, late = (text.isoformat().replace("+00:00", "Z") for text in (now - _RECENT, now))
     moved = {
         "start": early if start <= end else late,

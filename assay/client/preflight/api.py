@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import uuid
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
@@ -72,7 +71,7 @@ class Api:
 
     def check_clock(self, claims: Claims | None = None) -> Iterator[Step]:
         """The step ``clock``, from the Date field of the answer and the times in a new token."""
-        now = time.time()
+        now = self.session.clock.time()
         skew = _skew(self.date, now)
         issued = claims.issued if claims else None
         if issued is not None and issued - now > _NOTEWORTHY:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
 from assay.reference.behaviour import Behaviour, Change
 from assay.reference.defects.base import Defect, around, named_workload
@@ -172,13 +172,13 @@ def _by_samples(plane: Plane, call: IncomingRequest) -> float:
     return 0.5 if plane.measures(call) and b"numberOfSamples=1000" in call.query else 0.0
 
 
-def _frozen(period: float, seconds: float) -> Change:
+def _frozen(period: float, seconds: float, clock: Clock = SYSTEM) -> Change:
     """The whole process stands still for ``seconds`` in every ``period``."""
 
     async def before(plane: Plane, _: IncomingRequest) -> Reply | None:
         since = plane.clock() % period
         if since < seconds:
-            time.sleep(seconds - since)
+            clock.sleep(seconds - since)  # holds up the event loop, as is meant
         return None
 
     return _first(before)
