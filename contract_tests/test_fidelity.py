@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.checks import fidelity, siblings
+from assay.checks import fidelity
 from assay.checks.target import TargetUnderTest
 
 pytestmark = pytest.mark.concurrent
@@ -22,20 +22,20 @@ def test_updated(target: TargetUnderTest, test: str) -> None:
 
 
 def test_one_prefix(target: TargetUnderTest, test: str) -> None:
-    siblings.of_one_prefix(target, test)
+    fidelity.of_one_prefix(target, test)
 
 
 def test_spelt(target: TargetUnderTest, test: str) -> None:
-    siblings.spelt(target, test)
+    fidelity.spelt(target, test)
 
 
 def test_after_a_refusal(target: TargetUnderTest, test: str) -> None:
-    siblings.after_a_refusal(target, test)
+    fidelity.after_a_refusal(target, test)
 
 
 def test_aged(target: TargetUnderTest, test: str) -> None:
-    siblings.aged(target, test)
+    fidelity.aged(target, test)
 
 
 def test_renamed(target: TargetUnderTest, test: str) -> None:
-    siblings.renamed(target, test)
+    fidelity.renamed(target, test)

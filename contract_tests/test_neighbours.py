@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.checks import siblings
+from assay.checks import fidelity
 from assay.checks.target import TargetUnderTest
 
 pytestmark = pytest.mark.concurrent
@@ -10,4 +10,4 @@ pytestmark = pytest.mark.concurrent
 
 @pytest.mark.parametrize("case", [pytest.param(None, id="update")])
 def test_neighbours(target: TargetUnderTest, test: str, case: None) -> None:
-    siblings.updated_beside(target, test)
+    fidelity.updated_beside(target, test)

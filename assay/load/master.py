@@ -13,6 +13,7 @@ from assay import __version__
 from assay.clock import Clock
 from assay.errors import AssayError, InconclusiveError
 from assay.load.clock import GEVENT
+from assay.load.collector import Collector, Meter, Watch, ignore
 from assay.load.engine import READY_SECONDS
 from assay.load.latency import Latency
 from assay.load.messages import (
@@ -30,8 +31,6 @@ from assay.load.messages import (
 )
 from assay.load.options import JOIN_SECONDS, WAITS
 from assay.load.profiles import Profile, Stage
-from assay.load.progress import Meter, Watch, ignore
-from assay.load.recorder import Collector
 from assay.load.worker import RECOVER_SECONDS, timeline_of
 
 START_DELAY: Final = 0.3

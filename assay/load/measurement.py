@@ -18,9 +18,9 @@ from assay.load.histogram import Histogram
 from assay.load.latency import Latency
 
 if TYPE_CHECKING:
+    from assay.load.collector import Collector
     from assay.load.outcome import Result
     from assay.load.profiles import Profile
-    from assay.load.recorder import Collector
 
 SCHEMA: Final = "assay/load/1"
 

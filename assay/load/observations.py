@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from assay.findings.model import Class, Finding
+from assay.load.collector import Collector
 from assay.load.health import GeneratorHealth
 from assay.load.histogram import Histogram, highest_values
 from assay.load.latency import Latency
 from assay.load.measures import Connections
-from assay.load.recorder import Collector
 from assay.load.saturation import Stalls, common, describe
 from assay.load.scaling_laws import Levels, ScalingLaw, over_levels, over_time
 from assay.load.slo import Objectives

@@ -1,16 +1,15 @@
-"""Records what a load process observes, hands it over once a second, and adds it up at the master.
+"""Records what a load process observes and hands it over once a second.
 
-``Observations`` is what travels from the ``Recorder`` to the ``Collector``. What is measured is the business of the
-measures (``assay.load.measures``).
+``Observations`` is what travels to the master, where ``assay.load.collector`` adds it up. What is measured is the
+business of the measures (``assay.load.measures``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final
 
-from assay.errors import InconclusiveError
 from assay.load.health import GeneratorHealth
 from assay.load.latency import Latency
 from assay.load.measures import Connections, EndedRequest, Errors, InFlight, Measure, NotStarted, Timeline
@@ -100,32 +99,3 @@ class Recorder:
     def drain(self) -> Observations:
         """Hand over everything recorded since the last call, and forget it."""
         return Observations({measure.name: measure.drain() for measure in self._measures})
-
-
-_Kind = TypeVar("_Kind", bound=Measure[Any])
-
-
-class Collector:
-    """Everything observed in one run of stages: ``collector[Latency]`` is that measure with the sums of all."""
-
-    def __init__(self, timeline: Timeline, measures: Sequence[type[Measure[Any]]] = MEASURES) -> None:
-        self._measures = {kind: kind(timeline) for kind in measures}
-
-    def __getitem__(self, kind: type[_Kind]) -> _Kind:
-        return cast(_Kind, self._measures[kind])
-
-    @property
-    def operations(self) -> list[str]:
-        """The operations that were asked for, or due and not started."""
-        skipped = {operation for operation, _, _ in self[NotStarted].counts}
-        return sorted(self[Latency].operations | skipped)
-
-    def add(self, source: str, observations: Observations) -> None:
-        """Add what the load process ``source`` has observed; InconclusiveError when it speaks another version."""
-        if observations.version != VERSION:
-            raise InconclusiveError(
-                f"load process {source} reports in version {observations.version}, and this one reads {VERSION}",
-                hint="install the same version everywhere",
-            )
-        for measure in self._measures.values():
-            measure.add(source, measure.form.validate_python(observations.sections[measure.name]))

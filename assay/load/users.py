@@ -28,6 +28,7 @@ from assay.client.settings import Settings
 from assay.contract.documents import load
 from assay.errors import AssayError, InconclusiveError, SettingsError
 from assay.load.clock import GEVENT
+from assay.load.collector import Collector
 from assay.load.context import ScenarioContext
 from assay.load.dispatch import Dispatcher, Lane, sleeper
 from assay.load.engine import Engine
@@ -36,7 +37,7 @@ from assay.load.latency import Latency
 from assay.load.measures import NotStarted, Timeline
 from assay.load.messages import GivenTarget, Message, decode, encode
 from assay.load.profiles import available
-from assay.load.recorder import Collector, Observations
+from assay.load.recorder import Observations
 from assay.load.runners import listener_of, on_message, send
 from assay.load.scenario import load_scenario
 from assay.load.target import given_target, open_context

@@ -17,9 +17,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from assay.load.collector import Collector
 from assay.load.latency import Latency
 from assay.load.measures import Timeline
-from assay.load.recorder import Collector, Observations, Recorder
+from assay.load.recorder import Observations, Recorder
 from tests.bench.figure import Figure
 
 ON_REQUEST: Final = True

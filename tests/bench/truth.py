@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from assay.load.collector import Collector
 from assay.load.latency import Latency
 from assay.load.measures import Timeline
 from assay.load.messages import decode
-from assay.load.recorder import Collector, Observations
+from assay.load.recorder import Observations
 from tests.bench.truth_server import freeze_truth, lognormal_truth
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)

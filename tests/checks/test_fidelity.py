@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from assay.checks import fidelity, siblings
+from assay.checks import fidelity
 from assay.reference.defects.fidelity import rows
 from tests.checks.scenes import Scenario, bench, blamed, live
 
@@ -17,11 +17,11 @@ SCENARIOS: Mapping[str, Scenario] = {
     "beyond-ascii": lambda target: fidelity.texts(target, "t", "beyond-ascii"),
     "order": lambda target: fidelity.order(target, "t"),
     "updated": lambda target: fidelity.updated(target, "t"),
-    "one-prefix": lambda target: siblings.of_one_prefix(target, "t"),
-    "after-a-refusal": lambda target: siblings.after_a_refusal(target, "t"),
-    "spelt": lambda target: siblings.spelt(target, "t"),
-    "aged": lambda target: siblings.aged(target, "t"),
-    "renamed": lambda target: siblings.renamed(target, "t"),
+    "one-prefix": lambda target: fidelity.of_one_prefix(target, "t"),
+    "after-a-refusal": lambda target: fidelity.after_a_refusal(target, "t"),
+    "spelt": lambda target: fidelity.spelt(target, "t"),
+    "aged": lambda target: fidelity.aged(target, "t"),
+    "renamed": lambda target: fidelity.renamed(target, "t"),
 }
 BEYOND = {"ascii", "latin", "narrow", "cut-255", "cut-4096", "one-line", "untabbed"}
 BLAMED: dict[str, tuple[str, str]] = {

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from assay.load.collector import Collector
 from assay.load.latency import Latency
 from assay.load.measures import Errors, NotStarted
-from assay.load.recorder import Collector
 from tests.bench.truth import Reading, finish, server, start
 
 pytestmark = pytest.mark.slow

@@ -212,5 +212,5 @@ def test_a_port_that_is_taken(
 
 def test_otel_without_its_packages(assay: Assay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("assay.cli.load_flags.find_spec", {}.get)
+    monkeypatch.setattr("assay.cli.benchmark.find_spec", {}.get)
     refused(assay("benchmark", "--otel"), "--otel needs the OpenTelemetry packages", "pip install 'locust[otel]'")

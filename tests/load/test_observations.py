@@ -9,10 +9,11 @@ import pytest
 
 from assay.findings.model import Class
 from assay.load import observations
+from assay.load.collector import Collector
 from assay.load.health import GeneratorHealth
 from assay.load.histogram import sparse
 from assay.load.measures import Connections, Timeline
-from assay.load.recorder import Collector, Observations, Recorder
+from assay.load.recorder import Observations, Recorder
 from assay.load.saturation import TICK, Crowding, CrowdWatch, Stalls, StallWatch, common, describe
 from assay.load.scaling_laws import Levels, ScalingLaw, over_levels, over_time
 from assay.load.slo import Objectives

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from assay.load.collector import MOST_EVENTS, Meter, asked
 from assay.load.profiles import Load, Profile, Stage
-from assay.load.progress import MOST_EVENTS, Meter, asked
 
 RAMP = Stage("warm-up", 0.0, 1.0, 10.0, measured=False)
 STEADY = Stage("steady", 1.0, 1.0, 20.0, measured=True)

@@ -11,11 +11,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from assay.errors import InconclusiveError
+from assay.load.collector import Collector
 from assay.load.health import LATE_SECONDS, GeneratorHealth
 from assay.load.latency import MOST_BLOCKS, Latency
 from assay.load.measures import Connections, EndedRequest, Errors, InFlight, Measure, Timeline
 from assay.load.messages import Report, decode, encode
-from assay.load.recorder import MEASURES, VERSION, Collector, Observations, Recorder
+from assay.load.recorder import MEASURES, VERSION, Observations, Recorder
 from tests.bench import day
 
 pytestmark = pytest.mark.slow
