@@ -17,7 +17,7 @@ from assay.checks.shared_fixture import end_idle
 from assay.checks.target import TargetUnderTest
 from assay.client.handover import JOURNAL, PROFILE, RUN_ID, from_env, handed_over
 from assay.client.layers import load_settings
-from assay.client.opening import open_session
+from assay.client.opening import check_embedded, open_session
 from assay.client.session import Session
 from assay.client.settings import Settings
 from assay.contract import documents
@@ -80,6 +80,7 @@ def open_contract_session(option: Namespace) -> ContractSession:
             | ({"concurrency": option.concurrency} if option.concurrency else {})
         )
     if settings.base_url is None:
+        check_embedded(settings)
         settings = _start_embedded(settings, stack)
     journal_file = os.environ.get(JOURNAL)
     if journal_file is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -29,31 +29,38 @@ def doctor(
     contract: opt.ContractFile = None,
     corrections: opt.Corrections = None,
     config: opt.Config = None,
+    dry: Annotated[
+        bool, typer.Option("--dry", help="Create nothing: rights in the project are only probed.")
+    ] = False,
 ) -> None:
     """Check step by step whether a target can be tested, and say what is wrong and what to do.
 
-    Checks host name, TLS, credentials, clocks, project, cluster and the second identity. Creates nothing: permission
-    in the project is tested with a creation that the target must reject. Exit 0: it can be tested; 2: something you
-    gave is wrong or missing; 3: the target cannot be used. Without --base-url it checks the embedded control plane.
+    Checks host name, TLS, credentials, clocks, project, cluster and the second identity. Creates one plain workload
+    without a GPU and deletes it again; with --dry it creates nothing, and tests permission in the project with a
+    creation that the target must reject. Every run begins with the same questions. Exit 0: it can be tested; 2:
+    something you gave is wrong or missing; 3: the target cannot be used. Without --base-url it checks the embedded
+    control plane.
     """
-    given = opt.given(locals())
+    given = opt.given(locals() | {"dry": None})
     from assay.client.layers import load_settings
 
     settings = load_settings(given, config=config).with_command_defaults(request_timeout=_TIMEOUT)
-    raise typer.Exit(run(settings))
+    raise typer.Exit(run(settings, dry=dry))
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, *, dry: bool = False) -> int:
     """Diagnose, print every step as it is done, and return the exit code. Raises AssayError."""
+    from assay.client.opening import check_embedded, name_target
     from assay.client.preflight.diagnose import diagnose
     from assay.contract import documents
 
     contract = documents.load(settings.contract, settings.corrections)
     with ExitStack() as stack:
         if settings.base_url is None:
+            check_embedded(settings)
             settings = _with_embedded(settings, stack)
-        typer.echo(f"target: {settings.base_url}{' (embedded control plane)' if settings.embedded else ''}")
-        return show(diagnose(settings, contract))
+        typer.echo(name_target(settings, contract))
+        return show(diagnose(settings, contract, dry=dry))
 
 
 def show(steps: Iterable[Step]) -> int:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _LATEST = Path("reports") / "runs" / "latest"
+_SCHEMA = "assay/verdict/1"
+_EMBEDDED = "embedded control plane"
 
 
 def replay(
@@ -56,6 +58,11 @@ def _read(folder: Path) -> dict[str, Any]:
         verdict = None
     if not isinstance(verdict, dict) or not isinstance(verdict.get("findings"), list):
         raise UsageError(f"{file} is not the verdict of a run")
+    if verdict.get("schema") != _SCHEMA:
+        raise UsageError(
+            f"{file} has the schema {str(verdict.get('schema'))[:80]!r}, and replay reads {_SCHEMA}",
+            hint="replay it with the version of assay that wrote it",
+        )
     return verdict
 
 
@@ -90,18 +97,36 @@ def _again(verdict: dict[str, Any], found: dict[str, Any], flags: dict[str, obje
     from assay.run.conduct import conduct
     from assay.run.plan import plan
 
-    target = verdict["target"]["base_url"]
-    if "base_url" not in flags and target.startswith("http"):
-        flags["base_url"] = target
+    if "base_url" not in flags:
+        flags |= _target_of(verdict, found)
     parts = (selection(str(found["test"])),)
     with tempfile.TemporaryDirectory(prefix="assay-replay-") as folder:
         out = Path(folder) / "reports"
         settings = load_settings({**flags, "seed": verdict["seed"], "only": parts, "out": out}, config=config)
+        if "base_url" not in flags and settings.base_url is not None:
+            raise UsageError(
+                f"the run tested the {_EMBEDDED}, and {settings.origin('base_url')} names {settings.base_url}",
+                hint="give --base-url to replay there, or take that setting away",
+            )
         console = Console(highlight=False)
         console.print(f"{found['id']} {found['summary']}", markup=False)
         code = conduct(plan(verdict["command"], settings.only), settings, Console(quiet=True))
         fresh = json.loads((out / "verdict.json").read_text(encoding="utf-8"))
     return _tell(console, found, fresh, code)
+
+
+def _target_of(verdict: dict[str, Any], found: dict[str, Any]) -> dict[str, object]:
+    """The flags that name the target of the run; UsageError when the verdict contradicts itself about it."""
+    target = str((verdict.get("target") or {}).get("base_url"))
+    sent = str((((found.get("evidence") or {}).get("request")) or {}).get("url") or target)
+    if target == _EMBEDDED and (sent == target or sent.startswith("http://127.0.0.1:")):
+        return {}
+    if target.startswith(("http://", "https://")) and sent.startswith(target):
+        return {"base_url": target}
+    raise UsageError(
+        f"the verdict names {target} as its target, and the request of {found['id']} went to {sent}",
+        hint="the file was changed: give --base-url to say where to replay it",
+    )
 
 
 def _tell(console: Console, found: dict[str, Any], fresh: dict[str, Any], code: int) -> int:

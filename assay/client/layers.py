@@ -34,7 +34,8 @@ def load_settings(
     Raises SettingsError naming the place, what was expected and the nearest valid spelling.
     """
     file = config or (Path(env["ASSAY_CONFIG"]) if env.get("ASSAY_CONFIG") else None)
-    if file is None and Path(CONFIG).is_file():
+    # A folder (what a missing bind mount becomes) or a dangling link is a mistake to tell, not a file that is absent.
+    if file is None and os.path.lexists(CONFIG):
         file = Path(CONFIG)
     merged: Layer = {**(_from_file(file) if file else {}), **_from_environment(env), **_from_flags(flags)}
     values = {name: value for name, (value, _) in merged.items()}

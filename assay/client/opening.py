@@ -15,7 +15,7 @@ from assay.client.ledger import Ledger, LedgerWriter
 from assay.client.network import TransportConfig
 from assay.client.patience import Patience
 from assay.client.session import Session
-from assay.client.settings import Settings
+from assay.client.settings import SECRETS, Settings
 from assay.client.transport import HttpTransport
 from assay.client.usage import UsageFile
 from assay.clock import SYSTEM, Clock, utc
@@ -118,6 +118,26 @@ def limits_of(settings: Settings) -> Limits:
         gpu_devices=settings.gpu_limit,
         seconds=settings.max_seconds,
     )
+
+
+def check_embedded(settings: Settings) -> None:
+    """SettingsError when the embedded control plane is about to be used although a target was described.
+
+    A project, a cluster or credentials without a base URL come from a variable that was left empty. A pass of the
+    embedded control plane would be taken for one of that target.
+    """
+    given = [settings.origin(name) for name in ("project", "cluster", *SECRETS) if settings.was_given(name)]
+    if given and settings.base_url is None:
+        raise SettingsError(
+            f"these settings need a base URL: {', '.join(given)}",
+            hint="give --base-url or set ASSAY_BASE_URL; without these settings the embedded control plane is used",
+        )
+
+
+def name_target(settings: Settings, contract: Contract) -> str:
+    """The line that begins what a command says: which target, by which contract."""
+    what = "embedded control plane" if settings.embedded else contract.version
+    return f"target: {settings.base_url} ({what})"
 
 
 def _place(settings: Settings) -> tuple[str, str]:

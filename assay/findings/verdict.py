@@ -28,7 +28,7 @@ _NAMED: Final = 3
 def incomplete(record: Record, run: RunInfo) -> Iterator[str]:
     """Yield every reason, in plain words, for which the events of a run cannot carry a pass."""
     ran = [test for test in record.tests.values() if test.outcome is not TestOutcome.SKIPPED]
-    if not ran and not record.load:
+    if not ran and not record.load and not record.problems:  # else the run itself said why
         yield _empty(record, run)
     planned = run.planned if run.planned is not None else record.planned
     if planned is not None and len(record.tests) < planned and (ran or record.load):

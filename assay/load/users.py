@@ -24,6 +24,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from assay.client.layers import load_settings
+from assay.client.opening import check_embedded
 from assay.client.settings import Settings
 from assay.contract.documents import load
 from assay.errors import AssayError, InconclusiveError, SettingsError
@@ -143,6 +144,7 @@ class LocustLoad:
         )
         if settings.base_url:
             return given_target(settings)
+        check_embedded(settings)
         plane = _KEPT.enter_context(embedded.start())
         environment.host = plane.base_url
         logger.info("no --host given: testing the embedded control plane at %s", plane.base_url)

@@ -13,12 +13,13 @@ from dataclasses import fields
 
 from rich.console import Console
 
-from assay.client.opening import limits_of, open_session
-from assay.client.preflight.recognise import find_problem
+from assay.client.cleanup import Swept
+from assay.client.opening import check_embedded, limits_of, name_target, open_session
+from assay.client.preflight.steps import Step
 from assay.client.session import Session
 from assay.client.settings import Settings
 from assay.contract import documents
-from assay.errors import AssayError, InconclusiveError
+from assay.errors import EXIT_USAGE, AssayError, InconclusiveError, UsageError
 from assay.findings.journal import FileJournal
 from assay.findings.waivers import read_waivers
 from assay.processes import on_signals
@@ -26,6 +27,7 @@ from assay.reference import embedded
 from assay.run import parts
 from assay.run.context import RunContext, open_space
 from assay.run.plan import RunPlan
+from assay.run.preflight import ask
 from assay.run.progress import Progress
 from assay.run.report import report
 
@@ -34,6 +36,8 @@ def conduct(plan: RunPlan, settings: Settings, console: Console) -> int:
     """Run ``plan`` and return the exit code. Raises UsageError only before anything was created."""
     contract = documents.load(settings.contract, settings.corrections)
     settings = settings.with_command_defaults(**plan.defaults_for(contract))
+    if settings.base_url is None:
+        check_embedded(settings)
     waivers = read_waivers(settings.waivers)
     space = open_space(plan.command, settings.out)
     try:
@@ -45,11 +49,22 @@ def conduct(plan: RunPlan, settings: Settings, console: Console) -> int:
                     _execute(run, stack)
             except InconclusiveError as error:
                 journal.write("problem", what=_sentence(error))
+            except _Refused as refused:
+                report(run, waivers, shown=False)
+                raise refused.error from None
             finally:
                 run.progress.stop()
             return report(run, waivers)
     finally:
         space.close()
+
+
+class _Refused(Exception):  # noqa: N818 - it carries an error, which is for the user
+    """The preflight found that what the user gave is wrong."""
+
+    def __init__(self, error: UsageError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 def _execute(run: RunContext, stack: ExitStack) -> None:
@@ -58,21 +73,23 @@ def _execute(run: RunContext, stack: ExitStack) -> None:
         run.settings = _with_embedded(run, stack)
     session = stack.enter_context(_opened(run))
     run.mark = session.mark
+    run.console.print(name_target(run.settings, run.contract), highlight=False, soft_wrap=True)
+    no: Step | None = None
     try:
-        problem = find_problem(session, any_json=tuple(run.plan.parts) == ("load",))
-        if problem is not None:
-            run.journal.write("problem", what=problem)
+        no = ask(run, session)
         run.used = session.budget.usage
         for part in run.plan.parts:
-            if problem is not None:
-                run.journal.write("not_tested", what=part, why="the target could not be reached")
+            if no is not None:
+                run.journal.write("not_tested", what=part, why=no.text)
             elif run.interrupted:
                 run.journal.write("not_tested", what=part, why="the run was interrupted")
             else:
                 _catch_up(session)
                 parts.PARTS[part](run)
     finally:
-        _clean_up(run, session)
+        _clean_up(run, session, refused=no is not None)
+    if no is not None and no.code == EXIT_USAGE and not run.interrupted:
+        raise _Refused(UsageError(no.text, hint=no.todo))
 
 
 def _with_embedded(run: RunContext, stack: ExitStack) -> Settings:
@@ -103,10 +120,11 @@ def _note_limits(run: RunContext) -> None:
         run.journal.write("limit", name=f"max_{each.name}", allowed=allowed, used=value)
 
 
-def _clean_up(run: RunContext, session: Session) -> None:
+def _clean_up(run: RunContext, session: Session, *, refused: bool) -> None:
     """Remove what is left; tell the journal about everything the ledger lists."""
     _note_limits(run)
-    swept = session.sweep()
+    # A run that ended at the preflight has created nothing, as a rule, and who is refused does not come again.
+    swept = Swept((), ()) if refused and session.conclude() else session.sweep()
     stayed = {item.id for item in swept.left_behind}
     for identity, entry in session.ledger.state().workloads.items():
         run.journal.write("resource", event="created", id=identity, name=entry.name)

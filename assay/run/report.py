@@ -26,8 +26,8 @@ from assay.run.context import RunContext
 _PACKAGES: Final = ("schemathesis", "hypothesis", "locust", "pytest", "httpx", "allure-pytest", "jsonschema-rs")
 
 
-def report(run: RunContext, waivers: tuple[Waiver, ...]) -> int:
-    """Build the verdict, write the reports, print the end of the run."""
+def report(run: RunContext, waivers: tuple[Waiver, ...], *, shown: bool = True) -> int:
+    """Build the verdict, write the reports, print the end of the run; not ``shown``: only where the report is."""
     run.journal.close()
     events = list(journals.read(run.space.journal))
     info = run_info(run)
@@ -36,7 +36,10 @@ def report(run: RunContext, waivers: tuple[Waiver, ...]) -> int:
     if problems:
         verdict = verdict.with_problems(problems)
     run.space.point_latest_here()
-    terminal.show(verdict, run.space.out, run.console)
+    if shown:
+        terminal.show(verdict, run.space.out, run.console)
+    else:
+        run.console.print(f"report: {run.space.out / 'report.html'}", highlight=False, soft_wrap=True)
     digest = certificate.certificate_digest(run.space.out) if run.plan.command == certificate.COMMAND else None
     if digest is not None:
         run.console.print(

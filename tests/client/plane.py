@@ -46,6 +46,7 @@ class Plane:
     delete_status: int | None = None
     project_first: bool = True  # rights before body
     create_anything: bool = False
+    terse: bool = False  # names no id in errors
     claims: dict[str, Any] = field(default_factory=dict)
     workloads: dict[str, dict[str, Any]] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
@@ -105,8 +106,10 @@ class Plane:
             if self.refuse_but_store:
                 self.store(body)
             return error(400, "Required parameter is missing")
+        if not allowed:
+            return error(403, "You do not have sufficient permissions.")
         if body["clusterId"] != CLUSTER:
-            return error(400, f"cluster {body['clusterId']} is not known")
+            return error(400, "no such cluster" if self.terse else f"cluster {body['clusterId']} is not known")
         if self.refuse_but_store:
             self.store(body)
             return error(400, "refused, or so it says")

@@ -33,8 +33,8 @@ needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="open
 
 
 class Diagnosis:
-    def __init__(self, settings: Settings, contract: Contract) -> None:
-        self.steps = list(diagnose(settings, contract))
+    def __init__(self, settings: Settings, contract: Contract, dry: bool) -> None:
+        self.steps = list(diagnose(settings, contract, dry=dry))
         self.code = command.show(self.steps)
 
     def __getitem__(self, name: str) -> Step:
@@ -53,10 +53,10 @@ class Diagnosis:
 
 @pytest.fixture
 def examine(configure: Configure, contract: Contract) -> Any:
-    def make(**flags: Any) -> Diagnosis:
+    def make(*, dry: bool = False, **flags: Any) -> Diagnosis:
         secret = {name: flags.pop(name) for name in list(flags) if "token" in name or "client" in name}
         settings = configure(**flags).model_copy(update=secret)
-        return Diagnosis(settings, contract)
+        return Diagnosis(settings, contract, dry)
 
     return make
 
@@ -289,16 +289,21 @@ def test_a_malformed_cluster(examine: Any) -> None:
 
 
 @pytest.mark.parametrize("project_first", [True, False])
-def test_a_project_that_is_not_permitted(examine: Any, plane: Plane, project_first: bool) -> None:
+def test_a_project_that_is_not_permitted(examine: Any, plane: Plane, server: Server, project_first: bool) -> None:
     plane.project_first = project_first
     found = examine(project="999")
-    if project_first:
-        assert (found.code, found.failed.name) == (2, "project")
-        assert "project 999 may not be used with these credentials (403" in found.failed.text
-    else:
-        assert found.code == 0
-        assert "no objection to project 999" in found["project"].text
-        assert "only a real creation will tell" in found["project"].text
+    assert (found.code, found.failed.name) == (2, "project")
+    assert "project 999 may not be used with these credentials (403" in found.failed.text
+    assert len(server.seen) <= 5
+    assert plane.workloads == {}
+
+
+def test_without_a_creation_a_target_that_looks_at_the_body_first_cannot_tell(examine: Any, plane: Plane) -> None:
+    plane.project_first = False
+    found = examine(project="999", dry=True)
+    assert found.code == 0
+    assert "no objection to project 999" in found["project"].text
+    assert "only a real creation will tell" in found["project"].text
 
 
 def test_a_cluster_that_is_not_known(examine: Any, plane: Plane) -> None:
@@ -314,15 +319,15 @@ def test_a_cluster_that_is_not_known(examine: Any, plane: Plane) -> None:
     unknown = "00000000-1111-4222-8333-444444444444"
     found = examine(cluster=unknown)
     assert (found.code, found.failed.name) == (2, "project")
-    assert f"cluster {unknown} is not known" in found.failed.text
+    assert f"cluster {unknown} is not known there" in found.failed.text
     assert examine().code == 0
 
 
 def test_a_target_that_takes_the_probe_gets_it_deleted(examine: Any, plane: Plane) -> None:
     plane.create_anything = True
-    found = examine()
+    found = examine(dry=True)
     assert "project" in found.warnings
-    assert "took a creation without an image" in found["project"].text
+    assert "took a creation without a spec" in found["project"].text
     assert plane.workloads == {}
 
 

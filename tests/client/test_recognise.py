@@ -5,11 +5,23 @@ from __future__ import annotations
 import pytest
 
 from assay.client.opening import open_session
-from assay.client.preflight.recognise import find_problem
+from assay.client.preflight.diagnose import preflight
+from assay.client.preflight.steps import StepState
+from assay.client.session import Session
 from assay.contract.documents import Contract
-from assay.errors import CredentialsError
 from tests.client.conftest import Configure, Open
 from tests.client.servers import Reply, Script, Seen, always, free_port, serving
+
+
+def find_problem(session: Session, *, judged: bool = True) -> str | None:
+    """What stands in the way, as far as it is about what answers and not about our place there."""
+    for step in preflight(session, judged=judged):
+        if step.name == "project":
+            return None
+        if step.state is StepState.FAIL:
+            assert step.code == (2 if step.name == "credentials" else 3)
+            return f"{step.name}: {step.text}"
+    return None
 
 
 def test_preflight_passes_a_run_ai_api(reach: Open) -> None:
@@ -22,7 +34,7 @@ def test_a_stand_in_that_answers_json_can_be_measured_and_nothing_else(
     with serving(always(Reply(200, {"ok": True}))) as server:
         settings = configure().model_copy(update={"base_url": server.base_url, "token": configure().client_secret})
         target = open_session(settings, contract, run_id="r")
-        assert find_problem(target, any_json=True) is None
+        assert find_problem(target, judged=False) is None
         problem = find_problem(target)
         target.close()
     assert problem is not None
@@ -61,8 +73,8 @@ def test_preflight_says_what_answers_instead(configure: Configure, contract: Con
     expected = {
         "html": 'it answers 200 with an HTML page titled "Login page"',
         "500": "it answers 500 to everything",
-        "hang up": "no answer came (the connection was closed without an answer)",
-        "none": "no answer came (connection refused)",
+        "hang up": "no answer came: the connection was closed without an answer",
+        "none": "connection: nothing listens at",
     }
     with serving(always(replies[what])) as server:
         url = server.base_url if what != "none" else f"http://127.0.0.1:{free_port()}"
@@ -74,9 +86,8 @@ def test_preflight_says_what_answers_instead(configure: Configure, contract: Con
     assert expected[what] in problem
 
 
-def test_preflight_raises_for_a_token_that_is_refused(configure: Configure, contract: Contract) -> None:
+def test_preflight_tells_that_a_token_is_refused(configure: Configure, contract: Contract) -> None:
     settings = configure().model_copy(update={"token": configure().client_secret})
     target = open_session(settings, contract, run_id="r")
-    with pytest.raises(CredentialsError, match=r"refuses the token: Issuer is not familiar\."):
-        find_problem(target)
+    assert find_problem(target) == "credentials: the target refuses the token (401: Issuer is not familiar.)"
     target.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import os
@@ -22,7 +23,7 @@ from assay.client.ledger import unfinished_runs
 from assay.client.opening import budget_of, open_session
 from assay.client.usage import read_usage
 from assay.contract.request import Request
-from assay.errors import BudgetExhausted, CredentialsError, SettingsError, TargetLostError
+from assay.errors import BudgetExhausted, SettingsError, TargetLostError, UsageError
 from assay.run import parts
 from assay.run.conduct import conduct
 from assay.run.context import RunContext
@@ -31,6 +32,8 @@ from tests.client.plane import CLUSTER, PROJECT, SECRET, Plane
 from tests.client.servers import Reply, Server, always, serving
 
 REPORTS = {"verdict.json", "report.html", "junit.xml", "allure-results", "summary.md"}
+
+STRANGER = "00000000-1111-4222-8333-444444444444"
 
 Part = Callable[[RunContext], None]
 
@@ -111,7 +114,11 @@ def test_pass(stand: Stand) -> None:
     assert {entry.name for entry in stand.out.iterdir()} == REPORTS
     assert stand.verdict["verdict"] == "pass"
     resources = stand.verdict["resources"]
-    assert (resources["created"], resources["deleted"], resources["left_behind"]) == (2, 2, [])
+    assert (resources["created"], resources["deleted"], resources["left_behind"]) == (
+        3,
+        3,
+        [],
+    )  # with the plain workload of the preflight
     assert stand.plane.workloads == {}
     assert unfinished_runs() == []
 
@@ -135,20 +142,20 @@ def test_the_parts_share_the_limits_of_the_run(stand: Stand, monkeypatch: pytest
         assert budget.limits.creates == 2
         assert budget.requests_left == 20 - run.used.requests
         budget.take(2)
-        with pytest.raises(LimitReached, match="has used up its 5 creations"):
+        with pytest.raises(LimitReached, match="has used up its 6 creations"):
             budget.take()
         run.used = run.used.then(read_usage(run.space.work / "usage" / "load"))
 
     monkeypatch.setitem(parts.PARTS, "load", load)
-    stand.run(contract, only=(), max_requests=20, max_creates=5)
+    stand.run(contract, only=(), max_requests=20, max_creates=6)
     limits = {limit["name"]: limit for limit in stand.verdict["resources"]["limits"]}
-    assert (limits["max_creates"]["allowed"], limits["max_creates"]["used"]) == (5, 5)
+    assert (limits["max_creates"]["allowed"], limits["max_creates"]["used"]) == (6, 6)
     assert limits["max_requests"]["allowed"] == 20
     assert 8 <= limits["max_requests"]["used"] <= 20  # with the questions whether this is the API at all
     assert (limits["max_live"]["allowed"], limits["max_live"]["used"]) == (10, 3)
     assert limits["max_seconds"]["allowed"] is None
     assert limits["max_seconds"]["used"] > 0
-    assert "limits   live 3 of 10, creates 5 of 5, requests" in stand.shown.getvalue()
+    assert "limits   live 3 of 10, creates 6 of 6, requests" in stand.shown.getvalue()
 
 
 def test_foreign_workloads_survive(stand: Stand) -> None:
@@ -234,10 +241,9 @@ def test_an_error_that_leaves_no_report_still_cleans_up(stand: Stand, error: Exc
 
 
 def test_what_cannot_be_removed_is_told(stand: Stand) -> None:
-    stand.plane.delete_status = 403
-
     def part(run: RunContext) -> None:
         create(run)
+        stand.plane.delete_status = 403
         passed(run)
 
     stand.run(part)
@@ -247,12 +253,51 @@ def test_what_cannot_be_removed_is_told(stand: Stand) -> None:
     assert len(unfinished_runs(stand.server.base_url)) == 1  # for `assay cleanup`
 
 
+def told(stand: Stand, error: UsageError) -> str:
+    """What a run that ends at the preflight says: on the terminal where its reports are, and why in all of them."""
+    assert error.exit_code == 2
+    assert error.hint
+    assert stand.verdict["verdict"] == "inconclusive"
+    assert stand.verdict["problems"] == [f"{error.message} ({error.hint})"]
+    assert {"what": "contract", "why": error.message} in stand.verdict["not_tested"]
+    assert stand.verdict["findings"] == []
+    assert {entry.name for entry in stand.out.iterdir()} == REPORTS
+    assert error.message in html.unescape((stand.out / "summary.md").read_text())
+    assert stand.shown.getvalue().splitlines() == [
+        f"target: {stand.server.base_url} (2.22)",
+        f"report: {stand.out / 'report.html'}",
+    ]
+    assert stand.plane.workloads == {}
+    return error.message
+
+
 def test_refused_credentials(stand: Stand) -> None:
-    with pytest.raises(CredentialsError) as caught:
+    with pytest.raises(UsageError) as caught:
         stand.run(passed, secret="wrong-secret-0815")
-    assert caught.value.exit_code == 2
-    assert "wrong-secret-0815" not in f"{caught.value.message} {caught.value.hint}"
-    assert not stand.out.exists()
+    assert "refused the credentials with 400" in told(stand, caught.value)
+    assert all("wrong-secret-0815" not in file.read_text() for file in stand.out.glob("*.*"))
+
+
+WRONG_PLACES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "project": ({"project": "999"}, {}, "project 999 may not be used with these credentials (403: You do not"),
+    "body first": ({"project": "999"}, {"project_first": False}, "project 999 may not be used"),
+    "cluster": ({"cluster": STRANGER}, {}, f"cluster {STRANGER} is not known there (400: cluster {STRANGER}"),
+    "unnamed": ({"cluster": STRANGER}, {"terse": True}, "is not known there (400: no such cluster)"),
+}
+
+
+@pytest.mark.parametrize(("flags", "switches", "words"), WRONG_PLACES.values(), ids=WRONG_PLACES)
+def test_a_wrong_place_is_told_after_at_most_five_requests(
+    stand: Stand, flags: dict[str, Any], switches: dict[str, Any], words: str
+) -> None:
+    for name, value in switches.items():
+        setattr(stand.plane, name, value)
+    ran: list[RunContext] = []
+    with pytest.raises(UsageError) as caught:
+        stand.run(ran.append, **flags)
+    assert words in told(stand, caught.value)
+    assert ran == []
+    assert len(stand.server.seen) <= 5
 
 
 @pytest.mark.parametrize(

@@ -1,96 +1,136 @@
-"""Who are we to the target: credentials, project and cluster, the second identity. Creates nothing that stays."""
+"""Who are we to the target: credentials, project and cluster, the second identity."""
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Final
 
+from assay.client.creation import created_id
 from assay.client.delivery import MAIN, OUTSIDER
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.identity import Credentials, read_claims
+from assay.client.opening import credentials_of
 from assay.client.preflight.recognise import error_message, unknown_workload, what_answers
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
 from assay.client.session import Session
+from assay.contract.request import Json
 from assay.errors import AssayError, UsageError
 
-# Two creations that must be refused. The first lacks the spec. A target that looks at the body before it looks at
-# rights says nothing about them; the second then gets past its schema and breaks two rules: no image, min over max.
-_REFUSED: Final[tuple[dict[str, Any], ...]] = (
-    {},
-    {"spec": {"autoscaling": {"minReplicas": 2, "maxReplicas": 1}}},
-)
+_IMAGE: Final = "registry.example/echo:1.0"  # as in the contract part; nothing needs to run
+_PLACES: Final = re.compile(r"\b(cluster|project)", re.IGNORECASE)
+_FULL: Final = re.compile(r"quota|exceed|capacity|insufficient resource|too many workloads", re.IGNORECASE)
+_AGAIN: Final = "run `assay doctor` again"
+_REPORTED: Final = "a run will report it"
+_HEALTH: Final = "look at the control plane's own health"
 _NOT_TESTED: Final = "whether others can read, change or delete our workloads is then not tested"
+_PERMIT: Final = (
+    "check --project (its id, not its name) and --cluster, and have the application granted a role there that may "
+    "create and delete inference workloads"
+)
 
 
 class Access:
-    """Checks on an opened target."""
+    """Checks on an opened target. ``dry``: creates nothing, and probes rights with a creation that lacks its spec."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, dry: bool = False) -> None:
         self.session = session
-        self.contrast: Answer | NoAnswer | None = None  # what a project that cannot exist was answered
-        self.body: dict[str, Any] = _REFUSED[0]
+        self._dry = dry
+        self.workload: str | None = None  # id of the plain workload, until ``check_deletion``
 
     def check_credentials(self) -> Iterator[Step]:
         """The step ``credentials``: a token can be had, and the target takes it."""
         yield self._try_token(MAIN, "credentials", "ASSAY_")
 
     def check_place(self) -> Iterator[Step]:
-        """The step ``project``: rights in the project, and whether the cluster is known."""
-        for extra in _REFUSED:
-            self.body = extra
-            given = self._probe(extra)
-            self.contrast = self._probe(extra, project=f"assay-{uuid.uuid4().hex[:12]}")
-            if _status(given) != 400 or _status(self.contrast) != 400:
-                break
-        if not isinstance(given, Answer):
-            yield unusable("project", f"the probe got no answer: {given.detail}", "run `assay doctor` again")
-            return
-        yield self._judge_place(given)
+        """The step ``project``: one plain workload can be created in the project, on the cluster."""
+        outcome = self._create(self._spec())
+        if isinstance(outcome, NoAnswer):  # one lost connection is not yet the target's doing
+            outcome = self._create(self._spec())
+        self.workload = created_id(outcome)
+        yield self._judge_place(outcome)
 
-    def _judge_place(self, given: Answer) -> Step:
+    def check_deletion(self) -> Iterator[Step]:
+        """The step ``deletion``: what was created can be removed again. Whether it is gone is for the clean-up."""
+        if self.workload is None:
+            return
+        contract = self.session.contract
+        outcome = self.session.send(contract.deletion.request({contract.main_resource: self.workload}))
+        if not isinstance(outcome, Answer):
+            yield warn("deletion", f"the deletion of the plain workload got no answer: {outcome.detail}")
+        elif outcome.status in {401, 403}:
+            text = f"a workload in project {self.session.project} may be created with these credentials, not deleted"
+            yield usage("deletion", f"{text} ({self._says(outcome)})", _PERMIT)
+        elif outcome.status >= 300:
+            yield warn("deletion", f"the plain workload was not deleted at once ({self._says(outcome)})")
+        else:
+            yield ok("deletion", "the plain workload was deleted again")
+
+    def _judge_place(self, outcome: Answer | NoAnswer) -> Step:
         session = self.session
-        says = f"{given.status}: {session.mask.text(error_message(given))}"
-        if given.status in {401, 403, 404}:
-            return usage(
-                "project",
-                f"project {session.project} may not be used with these credentials ({says})",
-                "check --project (its id, not its name) and --cluster, and have the application granted a role there "
-                "that may create inference workloads",
-            )
-        if given.status < 300:
-            return warn(
-                "project",
-                "the target took a creation without an image, which its contract refuses; it was deleted again",
-                "a gate will report it",
-            )
-        if given.status >= 500:
-            return unusable("project", f"the probe was answered {says}", "look at the control plane's own health")
-        if self._cluster_unknown(given):
-            return usage(
-                "project", f"cluster {session.cluster} is not known ({says})", "check --cluster: it takes the UUID"
-            )
-        if _status(self.contrast) in {403, 404}:
-            return ok(
-                "project",
-                f"project {session.project} may be used (probed with a creation that had to be refused: nothing was "
-                "created)",
-            )
-        return ok(
+        if not isinstance(outcome, Answer):
+            return warn("project", f"the creation of a plain workload got no answer: {outcome.detail}", _REPORTED)
+        says = self._says(outcome)
+        if outcome.status < 300:
+            if self.workload is None:
+                return warn("project", f"a plain creation was answered {outcome.status} without the workload's id")
+            if self._dry:
+                text = "the target took a creation without a spec, which its contract refuses; it is deleted again"
+                return warn("project", text, _REPORTED)
+            return ok("project", f"project {session.project} may be used: a plain workload was created there")
+        if outcome.status < 500 and outcome.status != 429 and _FULL.search(error_message(outcome)):
+            text = f"project {session.project} is full: a plain workload without a GPU was refused ({says})"
+            return unusable("project", text, "wait until workloads there have ended, or have its quota raised")
+        if outcome.status in {401, 403, 404}:
+            text = f"project {session.project} may not be used with these credentials ({says})"
+            return usage("project", self._cluster_first(outcome) or text, _PERMIT)
+        if outcome.status < 500:
+            return self._judge_refusal(outcome, says)
+        if self._dry:
+            return unusable("project", f"the probe was answered {says}", _HEALTH)
+        return warn("project", f"the creation of a plain workload was answered {says}", _REPORTED)
+
+    def _judge_refusal(self, refusal: Answer, says: str) -> Step:
+        """A plain creation was refused, and not for want of rights: is it about the place?"""
+        session = self.session
+        named = _PLACES.search(error_message(refusal))
+        if named is not None:
+            what = named[1].lower()
+            given = getattr(session, what)
+            if given in error_message(refusal) or self._same_for_a_stranger(refusal, what, given):
+                flag = "--cluster: it takes the UUID" if what == "cluster" else "--project: it takes the id"
+                return usage("project", f"{what} {given} is not known there ({says})", f"check {flag}")
+        if self._dry:
+            text = f"no objection to project {session.project} (probed with a creation that had to be refused)"
+            return ok("project", f"{text}; only a real creation will tell")
+        return warn(
             "project",
-            f"no objection to project {session.project} (probed with a creation that had to be refused; this target "
-            "looks at the body first, so only a real creation will tell)",
+            f"the target refuses a plain workload ({says})",
+            f"if a policy demands another image, set `image` in assay.toml; else {_REPORTED}",
         )
 
-    def _cluster_unknown(self, given: Answer) -> bool:
-        """True when the refusal is about the cluster: it names it, and a cluster that cannot exist gets the same."""
-        if "cluster" not in error_message(given).lower():
-            return False
+    def _same_for_a_stranger(self, refusal: Answer, what: str, given: str) -> bool:
+        """Whether a project or cluster that cannot exist is refused in the same words: then ours is not known."""
         stranger = str(uuid.uuid4())
-        other = self._probe(self.body, cluster=stranger)
-        if not isinstance(other, Answer):
+        other = self._create(self._spec(), **{what: stranger})
+        if not isinstance(other, Answer) or other.status != refusal.status:
             return False
-        return error_message(given).replace(self.session.cluster, "") == error_message(other).replace(stranger, "")
+        return self._words(refusal, given) == self._words(other, stranger)
+
+    def _words(self, answer: Answer, place: str) -> str:
+        """What a refusal says, without what differs from request to request."""
+        return re.sub(rf"{re.escape(self.session.mark)}[\w-]*", "", error_message(answer).replace(place, ""))
+
+    def _cluster_first(self, refusal: Answer) -> str | None:
+        """The sentence about the cluster, when a 403 or 404 speaks of it by its id or names it alone."""
+        message = error_message(refusal)
+        about_cluster = "cluster" in message.lower() and "project" not in message.lower()
+        if not about_cluster and self.session.cluster not in message:
+            return None
+        return f"cluster {self.session.cluster} is not known there ({self._says(refusal)})"
+
+    # --- the second identity --------------------------------------------------------------------------------
 
     def check_outsider(self) -> Iterator[Step]:
         """The step ``outsider``: a second identity without rights in the project."""
@@ -102,64 +142,104 @@ class Access:
                 "application without a role in the project",
             )
             return
+        if self._same_credentials():
+            yield same_identity()
+            return
         step = self._try_token(OUTSIDER, "outsider", "ASSAY_OUTSIDER_")
         if step.code == 0 and self._same_subject():
-            step = usage(
-                "outsider",
-                f"the second identity is the first one again: {_NOT_TESTED}",
-                "set ASSAY_OUTSIDER_* to another application, one without a role in the project",
-            )
+            step = same_identity()
         elif step.code == 0:
             step = self._judge_outsider()
         yield step
 
     def _judge_outsider(self) -> Step:
-        status = _status(self._probe(self.body, auth=OUTSIDER))
+        """A target may give rights that it should not, which a run will find: who may do all has a role there."""
+        status = _status(self._create({}, auth=OUTSIDER))
         if status == 403:
             return ok("outsider", "the second identity has no rights in the project, as it should be")
-        if status == 400 and _status(self.contrast) == 403:
+        if status == 400 and self._reads() and _status(self._create({}, project=_nowhere(), auth=OUTSIDER)) != 400:
             return usage(
                 "outsider",
-                f"the second identity may create in project {self.session.project}: access checks would be misjudged",
+                f"the second identity may create in project {self.session.project}, and read there: access checks "
+                "would be misjudged",
                 "take its role in the project away, or set another application",
             )
         return ok("outsider", "the second identity is accepted; its rights in the project could not be told")
+
+    def _reads(self) -> bool:
+        if self.workload is None:
+            return False
+        contract = self.session.contract
+        request = contract.reading.request({contract.main_resource: self.workload})
+        return _status(self.session.send(request, auth=OUTSIDER)) == 200
+
+    def _same_credentials(self) -> bool:
+        main, outsider = credentials_of(self.session.settings)
+        pairs = ((main.token, outsider.token), (main.client_id, outsider.client_id))
+        return any(one is not None and one == other for one, other in pairs)
 
     def _same_subject(self) -> bool:
         tokens = [self.session.token(auth) for auth in (MAIN, OUTSIDER)]
         subjects = [read_claims(token).subject for token in tokens]
         return tokens[0] == tokens[1] or (subjects[0] is not None and subjects[0] == subjects[1])
 
+    # --- requests -------------------------------------------------------------------------------------------
+
     def _try_token(self, auth: str, name: str, prefix: str) -> Step:
         try:
             outcome = self.session.send(unknown_workload(), auth=auth)
+            if _is_no_help(outcome):
+                # One operation may be broken, which is for a run to report.
+                other = self.session.send(unknown_workload("metrics"), auth=auth)
+                outcome = outcome if _is_no_help(other) else other
         except AssayError as error:
             make = usage if isinstance(error, UsageError) else unusable
-            return make(name, error.message, error.hint or "run `assay doctor` again")
+            return make(name, error.message, error.hint or _AGAIN)
         if isinstance(outcome, NoAnswer):
-            return unusable(
-                name, f"no answer to a request with a token: {outcome.detail}", "run `assay doctor` again"
-            )
-        says = self.session.mask.text(error_message(outcome))
+            return unusable(name, f"no answer to a request with a token: {outcome.detail}", _AGAIN)
         if outcome.status == 401:
             todo = (
                 f"check {prefix}TOKEN, or {prefix}CLIENT_ID and {prefix}CLIENT_SECRET: is this their control plane?"
             )
+            says = self.session.mask.text(error_message(outcome))
             return usage(name, f"the target refuses the token (401: {says})", todo)
-        if outcome.status >= 500:
-            return unusable(name, what_answers(outcome), "look at the control plane's own health")
+        if outcome.status >= 500 and not self._lists(auth):
+            return unusable(name, what_answers(outcome), _HEALTH)
         return ok(name, f"the token is accepted (an unknown workload is answered {outcome.status})")
 
-    def _probe(
-        self, extra: dict[str, Any], *, project: str | None = None, cluster: str | None = None, auth: str = MAIN
+    def _lists(self, auth: str) -> bool:
+        return self.session.find_by_name(self.session.name("preflight"), auth=auth) is not None
+
+    def _spec(self) -> dict[str, Json]:
+        return {} if self._dry else {"spec": {"image": self.session.settings.image or _IMAGE}}
+
+    def _create(
+        self,
+        extra: Mapping[str, Json],
+        *,
+        project: str | None = None,
+        cluster: str | None = None,
+        auth: str = MAIN,
     ) -> Answer | NoAnswer:
         body = {
-            "name": self.session.name("doctor"),
+            "name": self.session.name("preflight"),
             "projectId": project or self.session.project,
             "clusterId": cluster or self.session.cluster,
             **extra,
         }
         return self.session.send(self.session.contract.creation.request(body=body), auth=auth)
+
+    def _says(self, answer: Answer) -> str:
+        return f"{answer.status}: {self.session.mask.text(error_message(answer))}"
+
+
+def same_identity() -> Step:
+    """The failure when the second identity is the first one."""
+    return usage(
+        "outsider",
+        f"the second identity is the first one again: {_NOT_TESTED}",
+        "set ASSAY_OUTSIDER_* to another application, one without a role in the project",
+    )
 
 
 def missing_credentials(credentials: Credentials) -> Step | None:
@@ -169,6 +249,14 @@ def missing_credentials(credentials: Credentials) -> Step | None:
     except UsageError as error:
         return usage("credentials", error.message, error.hint or "set them")
     return None
+
+
+def _nowhere() -> str:
+    return f"assay-{uuid.uuid4().hex[:12]}"
+
+
+def _is_no_help(outcome: Answer | NoAnswer) -> bool:
+    return isinstance(outcome, NoAnswer) or outcome.status >= 500
 
 
 def _status(outcome: Answer | NoAnswer | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Is it a Run:ai API that answers, does its clock agree with ours, and what does it offer beside its operations?"""
+"""Is it a Run:ai API that answers, and does its clock agree with ours?"""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from assay.client.delivery import MAIN
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.identity import Claims
 from assay.client.network import TransportConfig
 from assay.client.preflight.network import other_scheme, speaks_tls
-from assay.client.preflight.recognise import error_message, is_error_body, unknown_workload, what_answers
+from assay.client.preflight.recognise import (
+    error_message,
+    is_error_body,
+    is_object,
+    speaks,
+    unknown_workload,
+    what_answers,
+)
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
 from assay.client.session import Session
 
@@ -21,45 +29,92 @@ from assay.client.session import Session
 _NOTEWORTHY: Final = 30.0
 _TOO_MUCH: Final = 300.0
 
+_MISSING: Final = frozenset({400, 403, 404, 422})
+"""What an API may answer to a workload that cannot exist."""
+_NOBODY: Final = "assay-no-such-workload"
+_ROOT: Final = "give the root of the control plane, as in https://<company>.run.ai, without /api/v1"
+
 
 class Api:
-    """Asks without a token first, since credentials must not be sent to whatever answers at a mistyped address."""
+    """Asks without a token first, since credentials must not be sent to whatever answers at a mistyped address.
 
-    def __init__(self, session: Session) -> None:
+    A target that is wrong in places must be tested, not turned away: one documented error among several requests is
+    enough. What cannot be told without a token (an API all of whose errors have another shape, a gateway that answers
+    callers without one) is told with it, by ``confirm``. With ``any_json`` any JSON object will do: a stand-in for
+    the API, whose answers are not judged against the contract, can be measured all the same.
+    """
+
+    def __init__(self, session: Session, *, any_json: bool = False) -> None:
         self.session = session
         self._config = TransportConfig.of(session.settings)
+        self._any_json = any_json
+        self._unsure: Answer | None = None  # what answered, when it may be an API and may be not
         self.date: str | None = None
 
     def check_api(self) -> Iterator[Step]:
         """The step ``api``."""
         outcome = self.session.send(unknown_workload(), auth=None)
-        if not _speaks(outcome):
+        if isinstance(outcome, Answer) and outcome.status != 503 and not is_error_body(outcome):
             second = self.session.send(unknown_workload("metrics"), auth=None)
-            outcome = second if _speaks(second) else outcome
+            outcome = second if speaks(second) else outcome
         if isinstance(outcome, Answer):
             self.date = outcome.headers.get("date")
         yield self._judge(outcome)
 
+    def confirm(self, session: Session) -> Iterator[Step]:
+        """Fails the step ``api`` when even with a token nothing tells that a Run:ai API answers."""
+        if self._unsure is None:
+            return
+        read = session.send(unknown_workload(), auth=MAIN)
+        if speaks(read) or speaks(session.send(unknown_workload("metrics"), auth=MAIN)):
+            return
+        missing = isinstance(read, Answer) and read.status in _MISSING
+        if missing and is_object(read) and is_object(self._unsure) and self._unsure.status == 401:
+            return  # JSON that tells callers from strangers: the shape of its errors is for the checks to judge
+        if not missing or session.find_by_name(_NOBODY) is None:
+            yield self._not_the_api(read)
+
     def _judge(self, outcome: Answer | NoAnswer) -> Step:
+        if isinstance(outcome, NoAnswer) or not is_error_body(outcome):
+            return self._judge_stranger(outcome)
+        if outcome.status == 503:
+            return _unavailable(outcome)
+        if outcome.status == 404 and self._is_bare(outcome):
+            todo = "give the root of the control plane, as in https://<company>.run.ai, without a path"
+            where = self.session.base_url
+            return usage("api", f"there is no inferences API below {where} (404: {error_message(outcome)})", todo)
+        if outcome.status == 401:
+            return ok("api", "a Run:ai API answers, and it asks for a token (401)")
+        return warn("api", f"an API like Run:ai's answers, but with {outcome.status} where no token should get 401")
+
+    def _judge_stranger(self, outcome: Answer | NoAnswer) -> Step:
         base_url = self.session.base_url
-        if base_url.startswith("http://") and not _speaks(outcome) and speaks_tls(self._config):
+        if base_url.startswith("http://") and speaks_tls(self._config):
             text = f"{base_url} speaks TLS, so plain HTTP gets nowhere"
             return usage("api", text, f"use {other_scheme(self._config)}")
         if isinstance(outcome, NoAnswer):
             todo = "look at the control plane's own health; --request-timeout waits longer"
             return unusable("api", f"it accepts connections, but no answer came: {outcome.detail}", todo)
         if outcome.status == 503:
-            todo = "try again in a few minutes; if it stays, look at the control plane's own health"
-            return unusable("api", f"the control plane is unavailable (503): {error_message(outcome)}", todo)
-        if not is_error_body(outcome):
-            todo = "give the root of the control plane, as in https://<company>.run.ai, without /api/v1"
-            return unusable("api", f"this is not a Run:ai API: {what_answers(outcome)}", todo)
-        if outcome.status == 404 and self._is_bare(outcome):
-            todo = "give the root of the control plane, as in https://<company>.run.ai, without a path"
-            return usage("api", f"there is no inferences API below {base_url} (404: {error_message(outcome)})", todo)
-        if outcome.status == 401:
-            return ok("api", "a Run:ai API answers, and it asks for a token (401)")
-        return warn("api", f"an API like Run:ai's answers, but with {outcome.status} where no token should get 401")
+            return _unavailable(outcome)
+        if self._any_json and is_object(outcome):
+            return ok("api", f"what answers is no Run:ai API, but speaks JSON ({outcome.status}): it can be measured")
+        if self._may_be_one(outcome):
+            self._unsure = outcome
+            return warn("api", f"it asks for a token, but not as a Run:ai API does: {what_answers(outcome)}")
+        return self._not_the_api(outcome)
+
+    def _not_the_api(self, outcome: Answer | NoAnswer) -> Step:
+        return unusable("api", f"this is not a Run:ai API: {what_answers(outcome)}", _ROOT)
+
+    def _may_be_one(self, answer: Answer) -> bool:
+        """Whether it may still be an API, with errors of its own, or a gateway that wants a token first."""
+        if answer.content_type == "text/html" or answer.status not in {401, *_MISSING}:
+            return False
+        if answer.status == 401 or is_object(answer):
+            return True
+        listed = self.session.get("/api/v1/workloads?limit=1", auth=None)
+        return isinstance(listed, Answer) and listed.status in {200, 401}
 
     def _is_bare(self, outcome: Answer) -> bool:
         """True when a path that cannot exist gets the same 404: then the operations do not exist either."""
@@ -84,36 +139,9 @@ class Api:
             yield _judge_skew(skew)
 
 
-def check_auxiliary(session: Session, name: str) -> Iterator[Step]:
-    """The steps ``workload list`` and ``pod list``; ``name`` is one that no workload has."""
-    if session.find_by_name(name) is None:
-        yield warn(
-            "workload list",
-            "GET /api/v1/workloads does not answer: a creation whose answer got lost cannot be looked for",
-            "such workloads will be reported as possibly left behind; delete them by hand",
-        )
-    else:
-        yield ok("workload list", "GET /api/v1/workloads answers, so lost creations can be found and removed")
-    if _has_pods(session):
-        yield ok("pod list", "GET /api/v1/workloads/{id}/pods answers, so pod metrics can be tested on real pods")
-    else:
-        yield warn(
-            "pod list",
-            "GET /api/v1/workloads/{id}/pods does not answer: metrics of existing pods will be listed as not tested",
-        )
-
-
-def _has_pods(session: Session) -> bool:
-    """For an unknown workload 404 is right; a target without the list says what it says for any unknown path."""
-    workload, stranger = str(uuid.uuid4()), str(uuid.uuid4())
-    answer = session.get(f"/api/v1/workloads/{workload}/pods")
-    nothing = session.get(f"/api/v1/assay-{stranger}")
-    if not isinstance(answer, Answer) or answer.status in {405, 501}:
-        return False
-    if answer.status != 404 or not isinstance(nothing, Answer):
-        return answer.status < 500
-    path = f"/api/v1/workloads/{workload}/pods"
-    return answer.text.replace(path, "") != nothing.text.replace(f"/api/v1/assay-{stranger}", "")
+def _unavailable(answer: Answer) -> Step:
+    todo = "try again in a few minutes; if it stays, look at the control plane's own health"
+    return unusable("api", f"the control plane is unavailable (503): {error_message(answer)}", todo)
 
 
 def _judge_skew(skew: float) -> Step:
@@ -135,7 +163,3 @@ def _skew(date: str | None, now: float) -> float | None:
 
 def _shape(message: str) -> str:
     return re.sub(r"(/[\w.-]+)+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", message)
-
-
-def _speaks(outcome: Answer | NoAnswer) -> bool:
-    return isinstance(outcome, Answer) and is_error_body(outcome)

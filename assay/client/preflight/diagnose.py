@@ -1,4 +1,7 @@
-"""The whole diagnosis of a target, from the host name to the second identity."""
+"""The questions to a target before anything is judged, from the host name to the second identity.
+
+`assay doctor` prints every answer. A run begins with the same questions and ends at the first answer that is a no.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,52 @@ from assay.client.network import TransportConfig
 from assay.client.opening import credentials_of, open_session
 from assay.client.patience import Patience
 from assay.client.preflight.access import Access, missing_credentials
-from assay.client.preflight.api import Api, check_auxiliary
+from assay.client.preflight.api import Api
+from assay.client.preflight.capabilities import check_capabilities
 from assay.client.preflight.network import check_network
-from assay.client.preflight.steps import Step, follow, ok, usage, warn
+from assay.client.preflight.steps import Check, Step, follow, ok, usage, warn
 from assay.client.session import Session
 from assay.client.settings import Settings
 from assay.client.transport import HttpTransport
 from assay.contract.documents import Contract
 
 
-def diagnose(settings: Settings, contract: Contract, env: Mapping[str, str] = os.environ) -> Iterator[Step]:
-    """Yield the steps as they are done. ``settings.base_url`` must be set. Raises ReportError (ledger)."""
-    doctor = _Doctor(settings, contract, env)
+def preflight(session: Session, *, judged: bool = True) -> Iterator[Step]:
+    """Ask all questions in an opened session; one plain workload is created, within its budget, and deleted.
+
+    Without ``judged`` (load alone) a stand-in for the API will do, and the second identity is not needed.
+    A target with nothing wrong is sent 13 requests, with a wrong place 4. Raises ReportError (ledger).
+    """
+    api, access = Api(session, any_json=not judged), Access(session)
+    checks = [*_reach(session, api, access), ("project", access.check_place)]
+    checks += [("outsider", access.check_outsider)] if judged else []
+    checks += [("deletion", access.check_deletion), ("capabilities", lambda: check_capabilities(session))]
+    return follow(checks)
+
+
+def reach(session: Session) -> Iterator[Step]:
+    """The questions that need no place: network, API, credentials, clock. Nothing is created."""
+    return follow(_reach(session, Api(session), Access(session)))
+
+
+def _reach(session: Session, api: Api, access: Access) -> list[tuple[str, Check]]:
+    return [
+        ("network", lambda: check_network(TransportConfig.of(session.settings))),
+        ("api", api.check_api),
+        ("credentials", access.check_credentials),
+        ("api", lambda: api.confirm(session)),
+        ("clock", lambda: api.check_clock(read_claims(session.token(MAIN)))),
+    ]
+
+
+def diagnose(
+    settings: Settings, contract: Contract, env: Mapping[str, str] = os.environ, *, dry: bool = False
+) -> Iterator[Step]:
+    """Yield the steps as they are done. ``settings.base_url`` must be set. Raises ReportError (ledger).
+
+    ``dry``: creates nothing, so that rights in the project are probed with a creation that must be refused.
+    """
+    doctor = _Doctor(settings, contract, env, dry)
     try:
         yield from follow(
             [
@@ -30,10 +67,12 @@ def diagnose(settings: Settings, contract: Contract, env: Mapping[str, str] = os
                 ("api", doctor.api.check_api),
                 ("settings", doctor.settings_complete),
                 ("credentials", doctor.credentials),
+                ("api", lambda: doctor.api.confirm(doctor.session)),
                 ("clock", doctor.clock),
-                ("project", doctor.place),
-                ("outsider", doctor.outsider),
-                ("neighbours", doctor.auxiliary),
+                ("project", lambda: doctor.access.check_place()),
+                ("outsider", lambda: doctor.access.check_outsider()),
+                ("deletion", lambda: doctor.access.check_deletion()),
+                ("capabilities", lambda: check_capabilities(doctor.session)),
             ]
         )
         yield from doctor.tidy()
@@ -42,17 +81,18 @@ def diagnose(settings: Settings, contract: Contract, env: Mapping[str, str] = os
 
 
 class _Doctor:
-    def __init__(self, settings: Settings, contract: Contract, env: Mapping[str, str]) -> None:
+    """Opens its session when credentials are looked at: what is wrong before is told without them."""
+
+    def __init__(self, settings: Settings, contract: Contract, env: Mapping[str, str], dry: bool) -> None:
         self.settings = settings
         self.contract = contract
         self.env = env
+        self.dry = dry
         self.config = TransportConfig.of(settings)
         self.transport = HttpTransport(self.config)
         # One short pause: who asks a doctor wants to know, not to wait.
-        self.patience = Patience(cap=1.0, tries=1)
-        self.api = Api(Session(settings, contract, self.transport, patience=self.patience))
+        self.api = Api(Session(settings, contract, self.transport, patience=Patience(cap=1.0, tries=1)))
         self._session: Session | None = None
-        self._access: Access | None = None
 
     def network(self) -> Iterator[Step]:
         return check_network(self.config)
@@ -76,23 +116,14 @@ class _Doctor:
             yield missing
             return
         self._session = open_session(self.settings, self.contract, env=self.env)
-        self._access = Access(self._session)
-        yield from self._access.check_credentials()
+        self.access = Access(self._session, dry=self.dry)
+        yield from self.access.check_credentials()
 
     def clock(self) -> Iterator[Step]:
-        return self.api.check_clock(read_claims(self._open.token(MAIN)))
-
-    def place(self) -> Iterator[Step]:
-        return self._opened.check_place()
-
-    def outsider(self) -> Iterator[Step]:
-        return self._opened.check_outsider()
-
-    def auxiliary(self) -> Iterator[Step]:
-        return check_auxiliary(self._open, self._open.name("doctor"))
+        return self.api.check_clock(read_claims(self.session.token(MAIN)))
 
     def tidy(self) -> Iterator[Step]:
-        """Take back what a probe may have created against all expectation; a step only when that failed."""
+        """See the plain workload gone, and what else a probe may have created; a step only when that failed."""
         for entry in self._session.sweep().left_behind if self._session else ():
             named = f"{entry.name} ({entry.id or 'id unknown'})"
             yield warn("clean-up", f"{named} was created by a probe and stayed: {entry.why}", "run `assay cleanup`")
@@ -104,11 +135,6 @@ class _Doctor:
         self.transport.close()
 
     @property
-    def _open(self) -> Session:
+    def session(self) -> Session:
         assert self._session is not None
         return self._session
-
-    @property
-    def _opened(self) -> Access:
-        assert self._access is not None
-        return self._access

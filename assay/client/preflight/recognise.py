@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import Final
+from typing import Final, TypeGuard
 
-from assay.client.delivery import MAIN
 from assay.client.exchange import NOT_JSON, Answer, NoAnswer
-from assay.client.session import Session
 from assay.contract.request import Request
-from assay.errors import CredentialsError
 
 _RANGE: Final = (
     ("metricType", "THROUGHPUT"),
@@ -18,10 +15,6 @@ _RANGE: Final = (
     ("end", "2024-01-01T01:00:00Z"),
     ("numberOfSamples", "1"),
 )
-_ASKED: Final = 3
-_MISSING: Final = frozenset({400, 403, 404, 422})
-"""What an API may answer to a workload that cannot exist."""
-_NOBODY: Final = "assay-no-such-workload"
 
 
 def unknown_workload(operation: str = "read") -> Request:
@@ -30,52 +23,20 @@ def unknown_workload(operation: str = "read") -> Request:
     return Request(operation, path={"workloadId": str(uuid.uuid4())}, query=query)
 
 
-def find_problem(session: Session, *, any_json: bool = False) -> str | None:
-    """What stands in the way of testing this target at all, in one sentence, or None.
-
-    One documented error body among three different requests is enough, or the list of workloads, or JSON that tells
-    callers from strangers: a target that is wrong in places must be tested, not turned away. With ``any_json`` any
-    JSON object will do: a stand-in for the API, whose answers are not judged against the contract, can be measured
-    all the same. Raises CredentialsError when the token is refused with 401.
-    """
-    first = session.send(unknown_workload(), auth=MAIN)
-    if isinstance(first, Answer) and first.status == 401 and is_error_body(first):
-        raise CredentialsError(
-            f"{session.base_url} refuses the token: {session.mask.text(error_message(first))}",
-            hint="`assay doctor` checks the credentials step by step",
-        )
-    outcomes = [first]
-    for operation, auth in (("metrics", MAIN), ("read", None)):
-        if isinstance(outcomes[-1], NoAnswer) or is_error_body(outcomes[-1]):
-            break
-        outcomes.append(session.send(unknown_workload(operation), auth=auth))
-    answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
-    if any(is_error_body(answer) or (any_json and _is_object(answer)) for answer in answers):
-        return None
-    if _knows_callers(outcomes) or _lists_workloads(session, first):
-        return None  # a Run:ai API all of whose errors have another shape, which is for the checks to tell
-    return f"{session.base_url} cannot be tested: {what_answers(first)}; `assay doctor` tells more"
-
-
-def _knows_callers(outcomes: list[Answer | NoAnswer]) -> bool:
-    """Whether JSON says 401 to a stranger and something else to us, as an API does and a web site does not."""
-    known = [outcome.status for outcome in outcomes if isinstance(outcome, Answer) and _is_object(outcome)]
-    return len(known) == _ASKED and known[0] in _MISSING and known[-1] == 401
-
-
-def _lists_workloads(session: Session, first: Answer | NoAnswer) -> bool:
-    missing = isinstance(first, Answer) and first.status in _MISSING
-    return missing and session.find_by_name(_NOBODY) is not None
-
-
 def is_error_body(answer: Answer) -> bool:
     """True for the contract's Error: a JSON object with an integer ``code`` and a ``message``."""
     body = answer.json()
     return isinstance(body, dict) and type(body.get("code")) is int and isinstance(body.get("message"), str)
 
 
-def _is_object(answer: Answer) -> bool:
-    return answer.status < 500 and isinstance(answer.json(), dict)
+def speaks(outcome: Answer | NoAnswer) -> TypeGuard[Answer]:
+    """Whether this is certainly an answer of the API: one with the contract's Error."""
+    return isinstance(outcome, Answer) and is_error_body(outcome)
+
+
+def is_object(outcome: Answer | NoAnswer) -> bool:
+    """True for a JSON object that is no server error: what any API answers."""
+    return isinstance(outcome, Answer) and outcome.status < 500 and isinstance(outcome.json(), dict)
 
 
 def error_message(answer: Answer) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from assay.errors import EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_USAGE
+from assay.client.budget import LimitReached
+from assay.errors import EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_USAGE, AssayError, ReportError, UsageError
 
 
 class StepState(StrEnum):
@@ -59,7 +60,21 @@ def follow(checks: list[tuple[str, Check]]) -> Iterator[Step]:
         if failed is not None:
             yield Step(name, StepState.SKIPPED, f"not looked at, because {failed} failed")
             continue
-        for step in check():
+        for step in _answers(name, check):
             yield step
             if step.state is StepState.FAIL:
                 failed = step.name
+                break
+
+
+def _answers(name: str, check: Check) -> Iterator[Step]:
+    """The steps of a check; what it raises becomes one, since a question that cannot be asked is answered with no."""
+    try:
+        yield from check()
+    except ReportError:
+        raise
+    except LimitReached as error:
+        yield warn(name, f"not looked at: {error.message}", error.hint)
+    except AssayError as error:
+        make = usage if isinstance(error, UsageError) else unusable
+        yield make(name, error.message, error.hint or "run `assay doctor` again")
