@@ -4,7 +4,8 @@ AssayError
 ├── UsageError            exit 2: what the user gave us is wrong, and the message says what to change
 │   ├── ContractError     the OpenAPI document or its corrections
 │   ├── SettingsError     flags, ASSAY_* variables, assay.toml, profiles, waivers, baselines
-│   └── CredentialsError  missing or refused credentials
+│   ├── CredentialsError  missing or refused credentials
+│   └── ProxyError        the proxy between us and the target refuses
 └── InconclusiveError     exit 3: the run could not decide
     ├── TargetLostError   the target stopped answering
     ├── BudgetExhausted   a hard limit of the run was reached
@@ -47,6 +48,19 @@ class SettingsError(UsageError):
 
 class CredentialsError(UsageError):
     """Credentials are missing or were refused by the target."""
+
+
+class ProxyError(UsageError):
+    """The proxy between us and the target refuses, or cannot be reached; the target has no part in it.
+
+    ``again``: the next try may succeed. ``beyond``: the proxy says that it cannot reach the target, which may then be
+    the one at fault.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, again: bool = False, beyond: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.again = again
+        self.beyond = beyond
 
 
 class InconclusiveError(AssayError):

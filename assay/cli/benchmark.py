@@ -114,6 +114,9 @@ def _target(
     cluster: opt.Cluster = None,
     ca_file: opt.CaFile = None,
     insecure: opt.Insecure = None,
+    proxy: opt.ProxyUrl = None,
+    client_cert: opt.ClientCert = None,
+    client_key: opt.ClientKey = None,
     request_timeout: opt.RequestTimeout = None,
 ) -> None: ...
 

@@ -27,6 +27,9 @@ def cleanup(
     delete_deadline: opt.DeleteDeadline = None,
     ca_file: opt.CaFile = None,
     insecure: opt.Insecure = None,
+    proxy: opt.ProxyUrl = None,
+    client_cert: opt.ClientCert = None,
+    client_key: opt.ClientKey = None,
     config: opt.Config = None,
 ) -> None:
     """Remove workloads that earlier runs left behind because they were killed or lost the target.

@@ -36,6 +36,25 @@ CaFile = Annotated[
 Insecure = Annotated[
     bool | None, typer.Option("--insecure", help="Accept any certificate of the target.", rich_help_panel=_TARGET)
 ]
+ProxyUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--proxy",
+        metavar="URL",
+        help="Proxy to the target: http://, https:// or socks5h://host:port, or none (default: the environment's).",
+        rich_help_panel=_TARGET,
+    ),
+]
+ClientCert = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Client certificate to show to the target (PEM).", rich_help_panel=_TARGET),
+]
+ClientKey = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Its private key, if it is in a file of its own (PEM).", rich_help_panel=_TARGET
+    ),
+]
 RequestTimeout = Annotated[
     float | None,
     typer.Option(

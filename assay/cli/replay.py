@@ -31,6 +31,9 @@ def replay(
     cluster: opt.Cluster = None,
     ca_file: opt.CaFile = None,
     insecure: opt.Insecure = None,
+    proxy: opt.ProxyUrl = None,
+    client_cert: opt.ClientCert = None,
+    client_key: opt.ClientKey = None,
     config: opt.Config = None,
     max_gpu_devices: opt.MaxGpuDevices = None,
 ) -> None:

@@ -84,7 +84,7 @@ class Delivery:
         ``headers`` replace fields of the same name. ``cleaning`` marks a request of the clean-up: outside the
         budget, and tried even when the target is lost; ``admitted`` one that passed ``admit`` just now. 429 and
         503 are waited out; after the last pause they are returned as they are. A lost answer is never asked for
-        again. Raises TargetLostError, LimitReached and CredentialsError.
+        again. Raises TargetLostError, LimitReached, CredentialsError and ProxyError.
         """
         wire = to_wire(self.contract, request, headers)
         fields = [(_bytes(name), _bytes(value)) for name, value in wire.headers]
@@ -158,6 +158,8 @@ class Delivery:
                 break
             self._wait(outcome, pause, call.cleaning)
             attempt += 1
+        if isinstance(outcome, NoAnswer) and outcome.fault is not None and not call.cleaning:
+            raise outcome.fault
         if not call.cleaning:
             self.liveness.note(call.operation, outcome, counts=call.counts)
         return outcome if attempt == 1 else dataclasses.replace(outcome, attempts=attempt)

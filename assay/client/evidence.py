@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from assay.client.exchange import Answer, Wire
+from assay.client.headers import variable_of
 
 _LONGEST: Final = 4_000  # characters of a body that evidence keeps
 
@@ -73,19 +74,24 @@ class Mask:
 
 
 class Describer:
-    """Describes the exchanges with one target. ``insecure``: its certificate is not checked."""
+    """Describes the exchanges with one target. ``insecure``: its certificate is not checked.
 
-    def __init__(self, base_url: str, mask: Mask, *, insecure: bool = False) -> None:
+    ``extra`` are the names of the user's own headers, which every request carries.
+    """
+
+    def __init__(self, base_url: str, mask: Mask, *, insecure: bool = False, extra: tuple[str, ...] = ()) -> None:
         self.mask = mask
         self._base_url = base_url
         self._insecure = insecure
+        self._extra = extra
 
     def curl(self, wire: Wire, auth: str | None, shell: str | None = None, named: Named = NOTHING_NAMED) -> str:
         """The curl line; ``shell`` is the Authorization header as a word for inside double quotes."""
         word = shell
         if word is None and auth is not None:
             word = BEARER.get(auth) or in_double_quotes(self.mask.text(auth))
-        return self.mask.text(curl_line(self._base_url, wire, word, insecure=self._insecure, named=named))
+        line = curl_line(self._base_url, wire, word, insecure=self._insecure, named=named, extra=self._extra)
+        return self.mask.text(line)
 
     def request(self, wire: Wire, auth: str | None) -> dict[str, Any]:
         """{"method", "url", "headers", "body"}."""
@@ -95,6 +101,7 @@ class Describer:
         masked = self.mask.headers(headers)
         if auth in BEARER:
             masked["Authorization"] = f"Bearer <{auth}>"
+        masked |= dict.fromkeys(self._extra, MASK)
         return {
             "method": wire.method,
             "url": self.mask.text(self._base_url + wire.target),
@@ -118,10 +125,12 @@ def curl_line(
     *,
     insecure: bool = False,
     named: Named = NOTHING_NAMED,
+    extra: Iterable[str] = (),
 ) -> str:
     """Build the line. ``authorization`` is a shell word for inside double quotes (may hold ``$ASSAY_TOKEN``).
 
-    Where a text of ``named`` occurs in the URL, a header or a readable body, its variable stands instead.
+    Where a text of ``named`` occurs in the URL, a header or a readable body, its variable stands instead. ``extra``
+    are names of headers whose values stand in ``$ASSAY_HEADER_...``.
     """
     words = ["curl", "-sS", "-i", "--globoff", "--path-as-is"]
     if insecure:
@@ -129,6 +138,8 @@ def curl_line(
     words += ["-X", wire.method]
     if authorization is not None:
         words += ["-H", f'"Authorization: {authorization}"']
+    for name in extra:
+        words += ["-H", f'"{in_double_quotes(name)}: ${variable_of(name)}"']
     for name, value in wire.headers:
         # curl drops a header without a value unless it ends in a semicolon
         words += ["-H", _word(f"{name}: {value}" if value else f"{name};", named)]

@@ -13,9 +13,11 @@ import httpx
 
 from assay.contract.documents import Contract
 from assay.contract.request import Absent, Json, Request
+from assay.errors import UsageError
 
-Kind = Literal["refused", "reset", "timeout", "protocol", "dns", "tls"]
-"""Why no answer came: ``refused`` also covers hosts without a route, ``protocol`` is an answer that is not HTTP."""
+Kind = Literal["refused", "reset", "timeout", "protocol", "dns", "tls", "proxy"]
+"""Why no answer came: ``refused`` also covers hosts without a route, ``protocol`` is an answer that is not HTTP.
+``proxy`` is the proxy's refusal: the target has not been asked, and nothing may be judged."""
 
 
 class NotJson:
@@ -70,12 +72,16 @@ def _refuse(literal: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """No answer came, and why: ``detail`` is part of a sentence, free of secrets; ``seconds`` is the time waited."""
+    """No answer came, and why: ``detail`` is part of a sentence, free of secrets; ``seconds`` is the time waited.
+
+    ``fault``: the user's side is at fault, and who would judge the target raises this instead.
+    """
 
     kind: Kind
     detail: str
     seconds: float = 0.0
     attempts: int = 1
+    fault: UsageError | None = None
 
 
 # Lawful unescaped in a query, and a comma must stay one: it separates the values of a non-exploded array.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +36,9 @@ PROFILE: Final = "ASSAY__PROFILE"
 """What a command hands to its contract part beside the settings: the journal's file, the run's id, its profile."""
 
 
+_HEADERS: Final = "ASSAY__HEADERS"
+"""The headers of every request, as JSON: their values are secrets."""
+
 _ENVIRONMENT_PATHS: Final = ("ASSAY_STATE_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables beside the settings that name a file or folder, and that our children read too."""
 
@@ -49,7 +53,7 @@ def hand_over(
     may work in another folder, so every path is made absolute. ``from_env`` is the inverse.
     """
     file = folder / "settings.json"
-    plain = settings.model_dump(mode="json", exclude=set(SECRETS), exclude_none=True)
+    plain = settings.model_dump(mode="json", exclude={*SECRETS, "headers"}, exclude_none=True)
     data = HandOver(
         settings=plain | {name: str(Path(plain[name]).absolute()) for name in PATHS if name in plain},
         origins=dict(settings.origins),
@@ -63,8 +67,12 @@ def hand_over(
 
 
 def _secrets_of(settings: Settings) -> dict[str, str]:
+    """Each secret by its variable; empty where the user's own environment has one that does not count here."""
     values: dict[str, SecretStr | None] = {name: getattr(settings, name) for name in SECRETS}
-    return {variable(name): value.get_secret_value() for name, value in values.items() if value is not None}
+    headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
+    return {_HEADERS: json.dumps(headers)} | {
+        variable(name): value.get_secret_value() if value is not None else "" for name, value in values.items()
+    }
 
 
 def _absolute_paths(env: Mapping[str, str]) -> dict[str, str]:
@@ -78,7 +86,8 @@ def from_env(env: Mapping[str, str] = os.environ) -> Settings:
     try:
         handed = HandOver.model_validate_json(Path(env[HAND_OVER]).read_bytes())
         secret = {name: env[variable(name)] for name in SECRETS if env.get(variable(name))}
-        settings = Settings.model_validate({**handed.settings, **secret})
+        headers = json.loads(env.get(_HEADERS) or "{}")
+        settings = Settings.model_validate({**handed.settings, **secret, "headers": headers})
         return settings.came_from(handed.origins, embedded=handed.embedded).counting(handed.used, handed.usage_folder)
     except KeyError:
         raise SettingsError(f"no settings were handed over: {HAND_OVER} is not set") from None

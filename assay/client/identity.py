@@ -206,6 +206,8 @@ class Identity:
             self.clock.sleep(pause)
             attempt += 1
         if isinstance(outcome, NoAnswer):
+            if outcome.fault is not None:
+                raise outcome.fault
             raise TargetLostError(
                 f"{self._url} gave no token: {outcome.detail}", hint="`assay doctor` tells what is wrong"
             )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from assay.client.settings import PATHS, SECRETS, Settings, flag, variable
+from assay.client.headers import PREFIX, fault_in, header_of
+from assay.client.proxies import DIRECT, has_password, parse_proxy, without_password
+from assay.client.settings import PATHS, SECRETS, SHOWABLE, Settings, flag, variable
 from assay.errors import SettingsError
 from assay.toml_file import TomlFile
 
 CONFIG: Final = "assay.toml"
-_FIELDS: Final = tuple(name for name in Settings.model_fields if name not in SECRETS)
+_FIELDS: Final = tuple(name for name in Settings.model_fields if name not in SECRETS or name in SHOWABLE)
 _LISTS: Final = ("only",)
 _BESIDE: Final = ("ASSAY_CONFIG", "ASSAY_STATE_DIR")  # variables that are not fields
 
@@ -37,7 +38,7 @@ def load_settings(
     # A folder (what a missing bind mount becomes) or a dangling link is a mistake to tell, not a file that is absent.
     if file is None and os.path.lexists(CONFIG):
         file = Path(CONFIG)
-    merged: Layer = {**(_from_file(file) if file else {}), **_from_environment(env), **_from_flags(flags)}
+    merged = _merged(_from_file(file) if file else {}, _from_environment(env), _from_flags(flags))
     values = {name: value for name, (value, _) in merged.items()}
     origins = {name: place for name, (_, place) in merged.items()}
     try:
@@ -46,12 +47,28 @@ def load_settings(
         raise SettingsError(_explain(error, merged)) from None
 
 
+def _merged(*layers: Layer) -> Layer:
+    """The layers over one another, headers one by one. SettingsError when the proxy is of no use."""
+    merged: Layer = {}
+    headers: dict[str, tuple[str, Any]] = {}
+    for layer in layers:
+        given, place = layer.get("headers", ({}, ""))
+        headers |= {name.lower(): (name, value) for name, value in given.items()}
+        merged |= layer
+    if headers:
+        merged["headers"] = (dict(headers.values()), merged["headers"][1])
+    url, place = merged.get("proxy", (DIRECT, ""))
+    if isinstance(url, str) and url.strip().lower() != DIRECT:
+        parse_proxy(url, place)
+    return merged
+
+
 def _from_flags(flags: Mapping[str, object]) -> Layer:
     layer: Layer = {}
     for name, value in flags.items():
         if value is None or value == [] or value == ():
             continue
-        if name in SECRETS:
+        if name in SECRETS and not (name in SHOWABLE and not has_password(str(value))):
             raise SettingsError(
                 f"{flag(name)} would show a secret to everyone who lists processes", hint=_way_out(name)
             )
@@ -62,13 +79,16 @@ def _from_flags(flags: Mapping[str, object]) -> Layer:
 
 
 def _from_environment(env: Mapping[str, str]) -> Layer:
-    plain = {variable(name): name for name in Settings.model_fields}
+    plain = {variable(name): name for name in Settings.model_fields if name != "headers"}
     files = {variable(name) + "_FILE": name for name in SECRETS}
     layer: Layer = {}
     for key, text in env.items():
         if not key.startswith("ASSAY_") or key.startswith("ASSAY__") or key in _BESIDE or text == "":
             continue  # an empty variable is how CI systems spell "not set"
-        if key in files:
+        if key.startswith(PREFIX):
+            given = {header_of(key): text.strip()}
+            layer["headers"] = (layer.get("headers", ({}, ""))[0] | _checked(given, {header_of(key): key}, key), key)
+        elif key in files:
             layer[files[key]] = (_secret_file(key, text), key)
         elif key in plain:
             name = plain[key]
@@ -82,6 +102,21 @@ def _from_environment(env: Mapping[str, str]) -> Layer:
         if env.get(key) and env.get(variable(name)):
             raise SettingsError(f"both {variable(name)} and {key} are set: unset one of them")
     return layer
+
+
+def _checked(table: object, places: Mapping[str, str], place: str) -> dict[str, str]:
+    """Headers by their names; SettingsError, free of their values, where one stands that cannot be sent."""
+    if not isinstance(table, dict):
+        raise SettingsError(
+            f"{place}: headers is a table", hint='[headers], and below it lines such as X-Access = "..."'
+        )
+    for name, value in table.items():
+        fault = fault_in(name, value) if isinstance(value, str) else f"the value of {name} is no text in quotes"
+        if fault is not None:
+            raise SettingsError(
+                f"{places[name]}: {fault}", hint="headers are for access proxies in front of the target"
+            )
+    return dict(table)
 
 
 def _split(text: str) -> list[str]:
@@ -104,10 +139,13 @@ def _from_file(file: Path) -> Layer:
     layer: Layer = {}
     for name, value in toml.values.items():
         place = f"{file}:{toml.line((name,))}"
-        if name in SECRETS:
+        if name in SECRETS and name not in SHOWABLE:
             raise SettingsError(f"{place}: {name} is a secret and does not belong in this file", hint=_way_out(name))
         if name not in _FIELDS:
             raise SettingsError(f"{place}: {name} is not a setting{_nearest(name, _FIELDS)}")
+        if name == "headers":
+            places = {key: f"{file}:{toml.line((name, key))}" for key in (value if isinstance(value, dict) else ())}
+            value = _checked(value, places, place)
         # A path in a file means the same from every working directory: it counts from the file.
         layer[name] = (file.parent / value if name in PATHS and isinstance(value, str) else value, place)
     return layer
@@ -122,17 +160,17 @@ def _way_out(name: str) -> str:
     return f"set {variable(name)}, or let {variable(name)}_FILE name a file that holds it"
 
 
-def _without_password(value: Any) -> Any:
-    return re.sub(r"//[^/@]*@", "//***@", value) if isinstance(value, str) else value
-
-
 def _explain(error: ValidationError, merged: Layer) -> str:
     lines = []
     for fault in error.errors(include_url=False, include_context=False):
         name = str(fault["loc"][0]) if fault["loc"] else ""
         message = fault["msg"].removeprefix("Value error, ")
         value, place = merged.get(name, (None, "settings"))
-        got = "" if name in SECRETS or not fault["loc"] else f" (given: {_without_password(value)!r})"
+        got = "" if name in {*SECRETS, "headers"} or not fault["loc"] else f" (given: {_shown(value)})"
         named = "" if place in {flag(name), variable(name)} or not name else f" {name}:"
         lines.append(f"{place}:{named} {message[:1].lower()}{message[1:]}{got}")
     return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    return repr(without_password(value) if isinstance(value, str) else value)

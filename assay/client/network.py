@@ -1,56 +1,52 @@
-"""The way to a target: its address, the proxy in between, and whom to trust. What every transport is made from.
-
-A proxy comes from the environment (``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``, ``NO_PROXY``, in either case), as
-httpx and curl take it, and never stands before a loopback target. An entry of ``NO_PROXY`` is ``*``, a domain (which
-covers its subdomains; with a dot in front these alone), an address or a network such as ``10.0.0.0/8``, any of them
-perhaps with a port.
-"""
+"""The way to a target: its address, the proxy in between, whom to trust. What every transport is made from."""
 
 from __future__ import annotations
 
-import base64
-import ipaddress
+import os
 import ssl
-import urllib.request
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-import certifi
+from pydantic import SecretStr
 
+from assay.client.proxies import Proxy, find_proxy, join
 from assay.client.settings import Settings
+from assay.client.trust import present_certificate, tls_context
 from assay.errors import SettingsError
 
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class HttpProxy:
-    """A proxy that forwards http:// and tunnels https:// (CONNECT). ``secure``: it is spoken to by TLS.
-
-    ``authorization`` is the value of Proxy-Authorization, a secret.
-    """
-
-    secure: bool
-    host: str
-    port: int
-    authorization: str | None = field(default=None, repr=False)
-
-    @property
-    def address(self) -> str:
-        return f"{self.host}:{self.port}"
+def secret_words(settings: Settings) -> Iterator[str]:
+    """What the way to the target holds that nobody may see: values of headers, the password of the proxy."""
+    for value in settings.headers.values():
+        yield value.get_secret_value()
+    proxy = TransportConfig.of(settings).proxy if settings.base_url is not None else None
+    if proxy is not None and proxy.authorization is not None:
+        yield from (proxy.password, proxy.authorization.removeprefix("Basic "))
 
 
 @dataclass(frozen=True, slots=True)
 class TransportConfig:
-    """How a base URL is reached. ``timeout`` bounds connecting and answering, in seconds."""
+    """How a base URL is reached. ``timeout`` bounds connecting and answering, in seconds.
+
+    ``proxy_url`` is the setting, which ``proxy_origin`` gave; without it the environment's proxies count.
+    ``headers`` go with every request.
+    """
 
     base_url: str
     timeout: float = 30.0
     ca_file: Path | None = None
     insecure: bool = False
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    key_password: SecretStr | None = field(default=None, repr=False)
+    proxy_url: SecretStr | None = field(default=None, repr=False)
+    proxy_origin: str = "proxy"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
@@ -64,7 +60,22 @@ class TransportConfig:
         """Of the settings; ``timeout`` overrides ``request_timeout``. SettingsError without a base URL."""
         if settings.base_url is None:
             raise SettingsError("no target: --base-url is missing and no embedded control plane was started")
-        return cls(settings.base_url, timeout or settings.request_timeout, settings.ca_file, settings.insecure)
+        return cls(
+            settings.base_url,
+            timeout or settings.request_timeout,
+            settings.ca_file,
+            settings.insecure,
+            settings.client_cert,
+            settings.client_key,
+            settings.client_key_password,
+            settings.proxy,
+            settings.origin("proxy"),
+            tuple((name, value.get_secret_value()) for name, value in settings.headers.items()),
+        )
+
+    def to(self, base_url: str) -> Self:
+        """The same way to another address."""
+        return replace(self, base_url=base_url)
 
     @property
     def tls(self) -> bool:
@@ -82,7 +93,7 @@ class TransportConfig:
     @property
     def address(self) -> str:
         """Host and port, an IPv6 address in brackets."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return join(self.host, self.port)
 
     @property
     def host_header(self) -> str:
@@ -94,81 +105,34 @@ class TransportConfig:
         return urlsplit(self.base_url).path.rstrip("/")
 
     @property
-    def proxy(self) -> HttpProxy | None:
-        """The proxy of the environment. SettingsError when it speaks something else than HTTP."""
-        return find_proxy(self.tls, self.host, self.port)
+    def proxy(self) -> Proxy | None:
+        """The proxy of the setting, else of the environment. SettingsError when its URL cannot be used."""
+        url = self.proxy_url.get_secret_value() if self.proxy_url is not None else None
+        return find_proxy(self.tls, self.host, self.port, os.environ, url, self.proxy_origin)
 
-    def request_target(self, proxy: HttpProxy | None) -> str:
+    def tunnels(self, proxy: Proxy | None) -> bool:
+        """Whether the proxy connects us through; else it forwards our requests."""
+        return proxy is not None and (self.tls or proxy.is_socks)
+
+    def request_target(self, proxy: Proxy | None) -> str:
         """What stands before the path in the request line: a proxy that forwards is told the whole address."""
-        return f"http://{self.host_header}{self.prefix}" if proxy is not None and not self.tls else self.prefix
+        forwards = proxy is not None and not self.tunnels(proxy)
+        return f"http://{self.host_header}{self.prefix}" if forwards else self.prefix
+
+    def proxy_field(self, proxy: Proxy | None) -> str | None:
+        """Proxy-Authorization for every request, a secret; a proxy that tunnels is told when the tunnel is dug."""
+        return proxy.authorization if proxy is not None and not self.tunnels(proxy) else None
 
     def context(self) -> ssl.SSLContext | None:
-        """Whom to trust; None without TLS. SettingsError when the CA file is unusable."""
-        return tls_context(self.ca_file, self.insecure) if self.tls else None
+        """Whom to trust and what to show; None without TLS. SettingsError when a file is unusable."""
+        if not self.tls:
+            return None
+        context = tls_context(self.ca_file, self.insecure)
+        if self.client_cert is not None:
+            password = self.key_password.get_secret_value() if self.key_password is not None else None
+            present_certificate(context, self.client_cert, self.client_key, password)
+        return context
 
-
-def find_proxy(tls: bool, host: str, port: int, given: Mapping[str, str] | None = None) -> HttpProxy | None:
-    """The proxy for a host; ``given`` is what ``urllib.request.getproxies`` returns, which is asked without it."""
-    proxies = urllib.request.getproxies() if given is None else given
-    url = proxies.get("https" if tls else "http") or proxies.get("all")
-    if not url or is_loopback(host) or any(_exempts(entry, host, port) for entry in proxies.get("no", "").split(",")):
-        return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise SettingsError(
-            f"the proxy {parts.scheme}://{parts.netloc.rpartition('@')[2]} of the environment speaks no HTTP",
-            hint="set HTTPS_PROXY and HTTP_PROXY to an http:// proxy, or name the target in NO_PROXY",
-        )
-    authorization = None
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = f"Basic {base64.b64encode(pair.encode()).decode()}"
-    return HttpProxy(parts.scheme == "https", parts.hostname, parts.port or _PORTS[parts.scheme], authorization)
-
-
-def _exempts(entry: str, host: str, port: int) -> bool:
-    """Whether an entry of NO_PROXY covers the host."""
-    name = entry.strip().lower().rpartition("://")[2]
-    if name in {"", "*"}:
-        return name == "*"
-    if _is_within(name, host):
-        return True
-    bare, colon, wanted = name.rpartition(":")
-    if colon and wanted.isdigit() and "]" not in wanted and (":" not in bare or bare.endswith("]")):
-        if int(wanted) != port:
-            return False
-        name = bare
-    name = name.strip("[]")
-    return _is_within(name, host) or host == name or host.endswith(name if name.startswith(".") else f".{name}")
-
-
-def _is_within(network: str, host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return False
-
-
-def is_loopback(host: str) -> bool:
-    """True for ``localhost`` and loopback addresses."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def tls_context(ca_file: Path | None, insecure: bool) -> ssl.SSLContext:
-    """Trust the system's authorities and certifi's, or only those of ``ca_file``; SettingsError if it is unusable."""
-    try:
-        context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"the CA file {ca_file} cannot be used: {getattr(error, 'strerror', None) or error}",
-            hint="--ca-file takes the authority's certificate in PEM format",
-        ) from None
-    if ca_file is None:
-        context.load_verify_locations(certifi.where())  # slim container images have no system store
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    def proxy_context(self, proxy: Proxy | None) -> ssl.SSLContext | None:
+        """Whom to trust at an https:// proxy, whose certificate is always checked. SettingsError."""
+        return tls_context(self.ca_file, insecure=False) if proxy is not None and proxy.secure else None

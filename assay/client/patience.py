@@ -11,7 +11,7 @@ from typing import Final
 
 from assay.client.exchange import Answer, NoAnswer
 from assay.clock import SYSTEM, Clock
-from assay.errors import TargetLostError
+from assay.errors import ProxyError, TargetLostError
 from assay.polling import wait_until
 
 BUSY: Final = frozenset({429, 503})
@@ -38,11 +38,16 @@ class Patience:
             return None
         growing = min(_FIRST_PAUSE * 2 ** (attempt - 1), self.cap)
         if isinstance(outcome, NoAnswer):
-            return growing if outcome.kind == "refused" else None
+            return growing if outcome.kind == "refused" or _may_pass(outcome) else None
         if outcome.status not in BUSY:
             return None
         asked = retry_after(outcome.headers.get("retry-after"), now)
         return growing if asked is None else min(asked, self.cap)
+
+
+def _may_pass(outcome: NoAnswer) -> bool:
+    """A proxy that could not be reached just now; nothing was sent."""
+    return isinstance(outcome.fault, ProxyError) and outcome.fault.again
 
 
 def retry_after(value: str | None, now: float) -> float | None:

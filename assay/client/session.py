@@ -17,6 +17,7 @@ from assay.client.evidence import NOTHING_NAMED, Describer, Mask, Named
 from assay.client.exchange import Answer, NoAnswer, Wire, to_wire
 from assay.client.identity import Identity
 from assay.client.ledger import Entry, LedgerWriter, MemoryLedger
+from assay.client.network import secret_words
 from assay.client.patience import LOST_AFTER, Patience
 from assay.client.settings import Settings
 from assay.client.transport import Transport
@@ -58,6 +59,8 @@ class Session:
         self.budget = budget or Budget(Limits(live=None, gpu_devices=None), clock)
         self.ledger = ledger or MemoryLedger()
         self.mask = mask or Mask()
+        for word in secret_words(settings):
+            self.mask.add(word)
         self.project = settings.project or ""
         self.cluster = settings.cluster or ""
         self.run_id = run_id
@@ -75,7 +78,9 @@ class Session:
         )
         self._creations = Creations(self.budget, self.ledger)
         self._remover = Remover(self._delivery, self.ledger, clock, gives_up=False)
-        self._describer = Describer(transport.base_url, self.mask, insecure=settings.insecure)
+        self._describer = Describer(
+            transport.base_url, self.mask, insecure=settings.insecure, extra=tuple(settings.headers)
+        )
         self._count = itertools.count(1)
         self._process = f"{os.getpid():x}"
 

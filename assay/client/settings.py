@@ -29,10 +29,15 @@ SECRETS: Final = (
     "outsider_token",
     "outsider_client_id",
     "outsider_client_secret",
+    "client_key_password",
+    "proxy",
 )
 """Fields that are read only from ``ASSAY_<NAME>`` or from the file that ``ASSAY_<NAME>_FILE`` names."""
 
-PATHS: Final = ("contract", "corrections", "out", "waivers", "ca_file")
+SHOWABLE: Final = ("proxy",)
+"""Those of ``SECRETS`` that are none without a password, and may then stand in a flag; in assay.toml at any time."""
+
+PATHS: Final = ("contract", "corrections", "out", "waivers", "ca_file", "client_cert", "client_key")
 """Fields that name a file or folder: relative to assay.toml when they stand in it, else to the working folder."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -79,6 +84,9 @@ class Settings(BaseModel):
     name_prefix: str = "assay"
     ca_file: Path | None = None
     insecure: bool = False
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
     # What exists on the target, so that cases which need it can be sent.
     image: str | None = None
 
@@ -88,6 +96,8 @@ class Settings(BaseModel):
     outsider_token: SecretStr | None = None
     outsider_client_id: SecretStr | None = None
     outsider_client_secret: SecretStr | None = None
+    client_key_password: SecretStr | None = None
+    proxy: SecretStr | None = None
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _embedded: bool = PrivateAttr(default=False)
@@ -117,6 +127,8 @@ class Settings(BaseModel):
     def _agree(self) -> Self:
         if self.insecure and self.ca_file is not None:
             raise ValueError("insecure switches certificate checks off, so ca_file has no effect: give one of them")
+        if self.client_key is not None and self.client_cert is None:
+            raise ValueError("client_key is the key of a client certificate: give client_cert, too")
         return self
 
     @property
@@ -170,7 +182,7 @@ class Settings(BaseModel):
         ``credentials`` are ``client_id``, ``client_secret``, ``outsider_client_id`` ... as plain strings.
         """
         secret = {name: SecretStr(value) for name, value in credentials.items()}
-        cleared = dict.fromkeys(SECRETS)
+        cleared: dict[str, Any] = {**dict.fromkeys((*SECRETS, "ca_file", "client_cert", "client_key")), "headers": {}}
         copy = self.model_copy(
             update={"base_url": base_url, "project": project, "cluster": cluster, **cleared, **secret}
         )

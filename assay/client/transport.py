@@ -15,8 +15,11 @@ import httpx
 
 from assay import __version__
 from assay.client.exchange import Answer, Kind, NoAnswer
-from assay.client.network import HttpProxy, TransportConfig
+from assay.client.network import TransportConfig
+from assay.client.proxy_gate import ProxyGate
+from assay.client.stream import Network
 from assay.clock import SYSTEM, Clock
+from assay.errors import ProxyError
 
 Field = tuple[bytes, bytes]
 
@@ -37,7 +40,6 @@ _FAULTS: Final = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
     httpcore.ProtocolError,
-    httpcore.ProxyError,
     httpcore.UnsupportedProtocol,
 )
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})  # methods whose empty body is told by its length
@@ -61,22 +63,22 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """A ``Transport`` on a pool of keep-alive connections. SettingsError: CA file or proxy cannot be used."""
+    """A ``Transport`` on a pool of keep-alive connections. SettingsError: a file or the proxy cannot be used."""
 
     def __init__(self, config: TransportConfig, clock: Clock = SYSTEM) -> None:
         self.base_url = config.base_url.rstrip("/")
         self.timeout = config.timeout
+        self._gate = ProxyGate(config)
         self._monotonic = clock.monotonic
-        self._proxy = config.proxy
         url = httpx.URL(config.base_url)
-        self._host = (b"Host", url.netloc)
+        self._own = [(b"Host", url.netloc), *_OWN, *own_fields(config)]
         self._url = partial(httpcore.URL, scheme=url.raw_scheme, host=url.raw_host, port=url.port)
-        self._prefix = config.prefix.encode()
+        self._prefix = config.request_target(config.proxy).encode()
         self._limits = {"connect": self.timeout, "read": self.timeout, "write": self.timeout, "pool": None}
         # httpx would quote the path once more; its own engine sends what it is given, through a tunnel as well.
         self._pool = httpcore.ConnectionPool(
             ssl_context=config.context(),
-            proxy=_proxy(self._proxy) if self._proxy else None,
+            network_backend=Network(config),
             max_connections=None,
             max_keepalive_connections=256,
             keepalive_expiry=_IDLE_SECONDS,
@@ -112,19 +114,19 @@ class HttpTransport:
             outcome = self._sent(
                 method.upper(),
                 self._url(target=self._prefix + target),
-                _completed([self._host, *_OWN], list(headers), method, content),
+                _completed(self._own, list(headers), method, content),
                 content,
                 {"timeout": self._limits, "trace": trace},
                 began,
             )
         except httpcore.LocalProtocolError as error:
             raise ValueError(f"HTTP/1.1 cannot carry this request: {error}") from error
+        except ProxyError as error:
+            outcome = self._gate.closed(error, self._since(began))
         except _FAULTS as error:
             kind, detail = diagnose(error)
-            if self._proxy is not None:
-                detail += f" (through the proxy {self._proxy.address})"
-            outcome = NoAnswer(kind, detail, self._since(began))
-        return outcome, not fresh.is_set()
+            outcome = NoAnswer(kind, detail + self._gate.through, self._since(began))
+        return self._gate.judge(outcome), not fresh.is_set()
 
     def _sent(
         self, method: str, url: httpcore.URL, headers: list[Field], content: bytes | None, more: Any, began: float
@@ -146,12 +148,6 @@ class HttpTransport:
         return self._monotonic() - began
 
 
-def _proxy(proxy: HttpProxy) -> httpcore.Proxy:
-    named = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
-    fields = [(b"Proxy-Authorization", proxy.authorization.encode())] if proxy.authorization else []
-    return httpcore.Proxy(f"{'https' if proxy.secure else 'http'}://{named}:{proxy.port}", headers=fields)
-
-
 def diagnose(error: BaseException) -> tuple[Kind, str]:
     """The kind and a plain description of a transport error, taken from its deepest cause."""
     causes = list(_causes(error))
@@ -163,8 +159,6 @@ def diagnose(error: BaseException) -> tuple[Kind, str]:
     if isinstance(error, httpcore.TimeoutException):
         doing = "connecting" if isinstance(error, httpcore.ConnectTimeout) else "waiting for the answer"
         return "timeout", f"time ran out while {doing}"
-    if isinstance(error, httpcore.ProxyError):
-        return "refused", f"no tunnel was opened: {error}"
     if isinstance(error, httpcore.ConnectError):
         return "refused", _os_reason(causes) or str(error)
     if isinstance(error, httpcore.RemoteProtocolError) and "disconnected without" not in str(error):
@@ -199,3 +193,10 @@ def _completed(own: list[Field], given: list[Field], method: str, content: bytes
     if content is None and method.upper() in _WITH_BODY and not named & {b"content-length", b"transfer-encoding"}:
         fields.append((b"Content-Length", b"0"))
     return [*fields, *given]
+
+
+def own_fields(config: TransportConfig) -> list[Field]:
+    """The user's own headers, and what a proxy that forwards is told."""
+    fields = [(name.encode(), value.encode()) for name, value in config.headers]
+    told = config.proxy_field(config.proxy)
+    return [*fields, (b"Proxy-Authorization", told.encode())] if told else fields

@@ -17,11 +17,13 @@ from gevent import monkey
 from geventhttpclient._parser import HTTPParseError
 
 from assay import __version__
+from assay.client.dial import dial, secure
 from assay.client.exchange import Answer, Kind, NoAnswer
-from assay.client.network import HttpProxy, TransportConfig
-from assay.client.transport import Field
+from assay.client.network import TransportConfig
+from assay.client.proxy_gate import ProxyGate
+from assay.client.transport import Field, own_fields
 from assay.clock import Clock
-from assay.errors import SettingsError
+from assay.errors import ProxyError, UsageError
 from assay.load.clock import GEVENT
 from assay.load.connection import Closed, Connection, Deadlines
 
@@ -35,11 +37,15 @@ _plain_socket: Any = monkey.get_original("socket", "socket")
 
 
 class Failure(Exception):  # noqa: N818 - an outcome of an exchange, not a fault of this program
-    """No whole answer came. ``kind``: refused, dns, tls, timeout, reset, closed or protocol."""
+    """No whole answer came. ``kind``: refused, dns, tls, timeout, reset, closed, protocol or proxy.
 
-    def __init__(self, kind: str, detail: str = "") -> None:
+    ``fault``: the user's side is at fault, and the target has not been asked.
+    """
+
+    def __init__(self, kind: str, detail: str = "", fault: UsageError | None = None) -> None:
         super().__init__(f"{kind}: {detail}" if detail else kind)
         self.kind = kind
+        self.fault = fault
 
 
 @dataclass(slots=True)
@@ -61,7 +67,7 @@ class RawAnswer:
 
 
 class RawTransport:
-    """Sends prepared requests to one host, directly or through the environment's proxy.
+    """Sends prepared requests to one host, directly or through a proxy.
 
     ``send`` is for requests whose lines are prepared, and as fast as can be; ``exchange`` makes it a
     ``assay.client.transport.Transport``. ``path`` stands before the path in the request line.
@@ -74,11 +80,9 @@ class RawTransport:
         self.host = config.host
         self.port = config.port
         self._proxy = config.proxy
-        if self._proxy is not None and self._proxy.secure:
-            raise SettingsError(
-                f"the load part cannot speak TLS to the proxy {self._proxy.address}",
-                hint="name an http:// proxy, or the target in NO_PROXY",
-            )
+        self._config = config
+        self._trust = config.proxy_context(self._proxy)
+        self._gate = ProxyGate(config)
         self.path = config.request_target(self._proxy)
         self.host_header = config.host_header
         self._timeout = config.timeout
@@ -91,19 +95,14 @@ class RawTransport:
         self.closed = 0  # answers after which the server closed the connection
         self._common_fields = (
             f"Host: {self.host_header}\r\nUser-Agent: assay/{__version__}\r\n"
-            f"Accept: application/json\r\nAccept-Encoding: identity\r\n{self._proxy_field()}"
-        ).encode("latin-1")
+            f"Accept: application/json\r\nAccept-Encoding: identity\r\n"
+        ).encode("latin-1") + b"".join(b"%s: %s\r\n" % field for field in own_fields(config))
         self.authorize("")
 
     def authorize(self, token: str) -> None:
         """Use ``token`` from the next request on; empty sends none."""
         authorization = f"Authorization: Bearer {token}\r\n" if token else ""
         self._common = self._common_fields + authorization.encode("latin-1")
-
-    def _proxy_field(self) -> str:
-        """What a proxy that forwards is told; one that tunnels is told when the tunnel is dug."""
-        given = self._proxy.authorization if self._proxy is not None and self._context is None else None
-        return f"Proxy-Authorization: {given}\r\n" if given else ""
 
     def exchange(
         self, method: str, target: bytes, headers: Iterable[Field] = (), content: bytes | None = None
@@ -116,7 +115,8 @@ class RawTransport:
         try:
             answer = self._exchange(line + self._common_fields + fields + length + b"\r\n" + (content or b""))
         except Failure as failure:
-            return NoAnswer(_NO_ANSWER.get(failure.kind, "reset"), str(failure), self._monotonic() - began)
+            kind = _NO_ANSWER.get(failure.kind, "reset")
+            return NoAnswer(kind, str(failure), self._monotonic() - began, fault=failure.fault)
         return Answer(answer.status, answer.headers, answer.body, self._monotonic() - began)
 
     def send(self, line: bytes, rest: bytes = b"\r\n") -> RawAnswer:
@@ -139,7 +139,10 @@ class RawTransport:
         else:
             self.closed += 1
             connection.close()
-        return RawAnswer(parser.get_code(), parser.fields, parser.body, connection.waited)
+        answer = RawAnswer(parser.get_code(), parser.fields, parser.body, connection.waited)
+        if self._proxy is not None:
+            self._heed_proxy(answer)
+        return answer
 
     def close(self) -> None:
         """Close what is idle; the client is not used again."""
@@ -159,25 +162,34 @@ class RawTransport:
     def _connect(self) -> Connection:
         socket: Any = None
         try:
-            socket = self._open()
-            socket.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+            socket = dial(self._config, self._proxy, self._trust, self._timeout, self._open)
             if self._context is not None:
-                if self._proxy is not None:
-                    dig_tunnel(socket, f"{self.host}:{self.port}", self._proxy)
-                socket = self._context.wrap_socket(socket, server_hostname=self.host)
-            else:
+                socket = secure(socket, self._context, self.host, self._timeout)
+            elif self._trust is None:
                 # The plain socket beneath: from here on gevent's would only add its own layer to each call.
                 socket = _plain_socket(fileno=socket.detach())
+        except ProxyError as error:
+            raise self._closed(error) from error
         except BaseException as error:
             if socket is not None:
                 socket.close()
             raise _failure(error, connecting=True) from error
         return Connection(socket, self._deadlines, self._clock)
 
-    def _open(self) -> Any:
+    def _heed_proxy(self, answer: RawAnswer) -> None:
+        """Failure when it is the proxy that answered."""
+        outcome = self._gate.judge(Answer(answer.status, answer.headers))
+        if isinstance(outcome, NoAnswer):
+            raise Failure(outcome.kind, outcome.detail, outcome.fault)
+
+    def _closed(self, error: ProxyError) -> Failure:
+        outcome = self._gate.closed(error)
+        return Failure(outcome.kind, outcome.detail, outcome.fault)
+
+    def _open(self, host: str, port: int) -> Any:
         """Connect to the first address that answers; the last failure is raised when none does."""
         failure: OSError | None = None
-        for family, address in self._resolve():
+        for family, address in self._resolve(host, port):
             socket = gevent.socket.socket(family, gevent.socket.SOCK_STREAM)
             socket.settimeout(self._timeout)
             try:
@@ -190,41 +202,18 @@ class RawTransport:
             else:
                 return socket
         self._addresses = []
-        raise failure or OSError(f"{self._next_hop[0]} has no address")
+        raise failure or OSError(f"{host} has no address")
 
-    @property
-    def _next_hop(self) -> tuple[str, int]:
-        """Whom to connect to: the proxy, if there is one."""
-        return (self._proxy.host, self._proxy.port) if self._proxy is not None else (self.host, self.port)
-
-    def _resolve(self) -> list[tuple[int, Any]]:
-        """The addresses of the next hop; asked for anew after RESOLVE_SECONDS, and after none of them answered."""
+    def _resolve(self, host: str, port: int) -> list[tuple[int, Any]]:
+        """The addresses of whom we connect to; asked for anew after RESOLVE_SECONDS, and when none answered."""
         now = self._monotonic()
         if not self._addresses or now - self._resolved > RESOLVE_SECONDS:
-            found = gevent.socket.getaddrinfo(*self._next_hop, type=gevent.socket.SOCK_STREAM)
+            found = gevent.socket.getaddrinfo(host, port, type=gevent.socket.SOCK_STREAM)
             self._addresses = [(entry[0], entry[4]) for entry in found]
             self._resolved = now
         return self._addresses
 
 
-def dig_tunnel(socket: Any, address: str, proxy: HttpProxy) -> None:
-    """Have the proxy connect ``socket`` through to ``address``; Failure when it does not."""
-    field = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
-    socket.sendall(f"CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n{field}\r\n".encode("latin-1"))
-    said = b""
-    while b"\r\n\r\n" not in said:
-        # Byte by byte at the end would be slow, and a whole block could take what belongs to the TLS handshake; a
-        # proxy says nothing more before it is spoken to, so a block holds its answer and nothing else.
-        block = socket.recv(4096)
-        if not block or len(said) > _LONGEST_GREETING:
-            raise Failure("refused", f"the proxy {proxy.address} closed the connection")
-        said += block
-    status = said.split(b"\r\n", 1)[0].decode("latin-1")
-    if status.split(" ", 2)[1:2] != ["200"]:
-        raise Failure("refused", f"the proxy {proxy.address} opens no tunnel: {status[:80]}")
-
-
-_LONGEST_GREETING: Final = 16_384
 _NO_ANSWER: Final[dict[str, Kind]] = {
     "refused": "refused",
     "unreachable": "refused",
@@ -232,6 +221,7 @@ _NO_ANSWER: Final[dict[str, Kind]] = {
     "protocol": "protocol",
     "dns": "dns",
     "tls": "tls",
+    "proxy": "proxy",
 }
 _KINDS: Final = {
     errno.ECONNREFUSED: "refused",

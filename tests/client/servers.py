@@ -134,8 +134,8 @@ def _handler(script: Script, seen: list[Seen]) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def raw_serving(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A TCP server that does ``talk`` with every connection; yields ``host:port``."""
+def raw_serving(talk: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """A TCP server that does ``talk`` with every connection, inside ``tls``; yields ``host:port``."""
     listener = socket.create_server(("127.0.0.1", 0))
     stop = threading.Event()
 
@@ -149,7 +149,11 @@ def raw_serving(talk: Callable[[socket.socket], None]) -> Iterator[str]:
 
     def serve(connection: socket.socket) -> None:
         with closing(connection), suppress(OSError):
-            talk(connection)
+            if tls is None:
+                talk(connection)
+                return
+            with tls.wrap_socket(connection, server_side=True) as wrapped:
+                talk(wrapped)
 
     thread = threading.Thread(target=accept, daemon=True)
     thread.start()
@@ -164,10 +168,10 @@ def raw_serving(talk: Callable[[socket.socket], None]) -> Iterator[str]:
 
 
 @contextmanager
-def proxying(upstream: str, *, refuse: bool = False) -> Iterator[tuple[str, list[bytes]]]:
+def proxying(upstream: str, *, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[bytes]]]:
     """A proxy that connects everything, whatever its name, to ``upstream`` (host:port).
 
-    Yields its own ``host:port`` and the heads of the requests that it was sent; ``refuse`` answers them with 403.
+    Yields its own ``host:port`` and the heads of the requests that it was sent; with ``tls`` it is spoken to by TLS.
     """
     heads: list[bytes] = []
 
@@ -176,9 +180,6 @@ def proxying(upstream: str, *, refuse: bool = False) -> Iterator[tuple[str, list
         while b"\r\n\r\n" not in head:
             head += connection.recv(65536)
         heads.append(head)
-        if refuse:
-            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-            return
         host, _, port = upstream.rpartition(":")
         with socket.create_connection((host, int(port))) as onward:
             if head.startswith(b"CONNECT "):
@@ -190,7 +191,7 @@ def proxying(upstream: str, *, refuse: bool = False) -> Iterator[tuple[str, list
             _pump(connection, onward)
             back.join(5)
 
-    with raw_serving(talk) as address:
+    with raw_serving(talk, tls) as address:
         yield address, heads
 
 
@@ -249,3 +250,67 @@ def _sign_expired(folder: Path, key: Path, file: Path, host: str) -> None:
     sign = ["openssl", "ca", "-batch", "-selfsign", "-config", str(config), "-keyfile", str(key), "-in", str(request)]
     sign += ["-out", str(file), "-notext", "-startdate", "20200101000000Z", "-enddate", "20200201000000Z"]
     subprocess.run(sign, check=True, capture_output=True)
+
+
+@contextmanager
+def socks_proxying(upstream: str, *, login: str = "", code: int | None = None) -> Iterator[tuple[str, list[str]]]:
+    """A SOCKS proxy, version 4, 4a and 5, that connects everything to ``upstream`` (host:port).
+
+    Yields its own ``host:port`` and what it was asked for, ``version user host:port``. ``login`` is
+    ``user:password``; ``code`` answers every request with that refusal.
+    """
+    asked: list[str] = []
+
+    def talk(connection: socket.socket) -> None:
+        stream = connection.makefile("rb")
+        version = stream.read(1)[0]
+        said = _socks5(connection, stream, login) if version == 5 else _socks4(stream)
+        if said is None:
+            return
+        asked.append(f"{version} {said}")
+        refusal = bytes([5, code or 0, 0, 1]) if version == 5 else bytes([0, code or 0x5A])
+        connection.sendall(refusal + bytes(6))
+        if not code:
+            host, _, port = upstream.rpartition(":")
+            with socket.create_connection((host, int(port))) as onward:
+                back = threading.Thread(target=_pump, args=(onward, connection), daemon=True)
+                back.start()
+                _pump(connection, onward)
+                back.join(5)
+
+    with raw_serving(talk) as address:
+        yield address, asked
+
+
+def _socks5(connection: socket.socket, stream: Any, login: str) -> str | None:
+    """Who asks for what; None when the client may not."""
+    offered = stream.read(stream.read(1)[0])
+    method = 2 if login else 0
+    if method not in offered:
+        connection.sendall(b"\x05\xff")
+        return None
+    connection.sendall(bytes([5, method]))
+    user = b""
+    if login:
+        stream.read(1)
+        user = stream.read(stream.read(1)[0])
+        right = user + b":" + stream.read(stream.read(1)[0]) == login.encode()
+        connection.sendall(bytes([1, 0 if right else 1]))
+        if not right:
+            return None
+    kind = stream.read(4)[3]
+    if kind == 3:
+        host = stream.read(stream.read(1)[0]).decode()
+    else:
+        host = socket.inet_ntop(
+            *((socket.AF_INET, stream.read(4)) if kind == 1 else (socket.AF_INET6, stream.read(16)))
+        )
+    return f"{user.decode()} {host}:{int.from_bytes(stream.read(2), 'big')}"
+
+
+def _socks4(stream: Any) -> str:
+    port, address = int.from_bytes(stream.read(3)[1:], "big"), stream.read(4)
+    user, name = (b"".join(iter(lambda: stream.read(1), b"\0")), b"")
+    if address[:3] == bytes(3):
+        name = b"".join(iter(lambda: stream.read(1), b"\0"))
+    return f"{user.decode()} {name.decode() or socket.inet_ntoa(address)}:{port}"

@@ -12,7 +12,7 @@ from assay.contract.request import Request
 from assay.errors import AssayError
 from tests.client.conftest import Configure, Open
 from tests.client.plane import OUTSIDER_SECRET, SECRET, Plane
-from tests.client.servers import Reply, Seen
+from tests.client.servers import Reply, Seen, proxying
 from tests.client.test_session import create, creation
 
 
@@ -74,3 +74,29 @@ def test_messages_of_a_token_service_that_echoes(reach: Open, plane: Plane, stat
         reach().token("main")
     assert "***" in caught.value.message
     assert leaks(f"{caught.value.message} {caught.value.hint} {caught.value!r}", plane) == []
+
+
+def test_the_user_s_own_headers_and_the_proxy_s_password(reach: Open, plane: Plane, tmp_path: Path) -> None:
+    """A server that echoes them; every request carries the header, that for the token too."""
+
+    def echo(seen: Seen, caller: str) -> Reply:
+        return Reply(400, {"code": 400, "message": str(dict(seen.headers))})
+
+    plane.create = echo  # type: ignore[method-assign]
+    with proxying(reach().base_url.rpartition("/")[2]) as (proxy, heads):
+        (tmp_path / "assay.toml").write_text(
+            f'proxy = "http://user:canary%2Dproxy@{proxy}"\n[headers]\nX-Access = "canary-header"\n'
+        )
+        target = reach()
+        request = creation(target)
+        answer = target.send(request)
+    assert isinstance(answer, Answer)
+    assert "canary-header" in answer.text
+    assert heads
+    assert all(b"X-Access: canary-header" in head and b"Proxy-Authorization: Basic " in head for head in heads)
+    assert hand_over(target.settings, tmp_path)["ASSAY_PROXY"]
+    shown = [target.describe_answer(answer), target.describe(request), target.curl(request), vars(target)]
+    shown += [(tmp_path / "settings.json").read_text(), target.settings.model_dump_json()]
+    assert [word for word in ("canary-header", "canary-proxy", "canary%2Dproxy") if word in repr(shown)] == []
+    assert '"X-Access: $ASSAY_HEADER_X_ACCESS"' in target.curl(request)
+    assert target.describe(request)["headers"]["X-Access"] == "***"

@@ -174,7 +174,8 @@ def test_a_connection_cut_in_the_handshake(examine: Any) -> None:
 def test_a_proxy_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://user:canary-proxy@proxy.example.com:3128")
     (step,) = network.check_network(TransportConfig("https://api.example.com", timeout=1))
-    assert "through the proxy proxy.example.com:3128" in step.text
+    assert "the proxy http://proxy.example.com:3128 (https_proxy)" in step.text
+    assert (step.name, step.code) == ("proxy", 2)
     assert "canary" not in step.text
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from assay.client.handover import HAND_OVER, from_env, hand_over, handed_over
 from assay.client.layers import load_settings
-from assay.client.settings import SECRETS, Settings
+from assay.client.settings import SECRETS, SHOWABLE, Settings
 from assay.errors import SettingsError
 
 CLUSTER = "71f69d83-ba66-4822-adf5-55ce55efd210"
@@ -180,12 +180,12 @@ def test_a_config_file_that_is_named_must_exist() -> None:
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_in_a_flag_is_refused_with_the_way_out(name: str) -> None:
-    message = refused({name: "canary"})
+    message = refused({name: "http://user:canary@proxy" if name in SHOWABLE else "canary"})
     assert f"set ASSAY_{name.upper()}" in message
     assert "canary" not in message
 
 
-@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("name", sorted({*SECRETS} - {*SHOWABLE}))
 def test_a_secret_in_the_file_is_refused_with_the_way_out(name: str) -> None:
     write(f'max_live = 1\n{name} = "canary"\n')
     message = refused()
@@ -279,7 +279,82 @@ def test_a_missing_or_broken_hand_over_is_one_message(tmp_path: Path) -> None:
 
 def test_every_field_has_a_variable_and_a_flag_spelling() -> None:
     samples: dict[str, Any] = {"base_url": "https://h", "cluster": CLUSTER, "fail_on": "gap", "name_prefix": "x"}
+    beside = {"client_key": {"ASSAY_CLIENT_CERT": "c.pem"}}
     for name, field in Settings.model_fields.items():
         text = samples.get(name, "true" if field.annotation is bool else "1")
-        loaded = load_settings({}, env={"ASSAY_" + name.upper(): text})
+        variable = "ASSAY_HEADER_X" if name == "headers" else "ASSAY_" + name.upper()
+        loaded = load_settings({}, env={variable: text} | beside.get(name, {}))
         assert loaded.was_given(name), name
+
+
+def test_a_proxy_without_a_password_may_stand_in_a_flag_and_with_one_in_the_file() -> None:
+    write('proxy = "http://user:canary@file:1"')
+    assert secret(load_settings({}, env={}).proxy) == "http://user:canary@file:1"
+    loaded = load_settings({"proxy": "socks5h://flag:1"}, env={"ASSAY_PROXY": "http://user:canary@env:1"})
+    assert (secret(loaded.proxy), loaded.origin("proxy")) == ("socks5h://flag:1", "--proxy")
+    assert secret(load_settings({"proxy": "none"}, env={}).proxy) == "none"
+    assert "ASSAY_PROXY: the proxy http://***@h:x cannot be used: its port" in refused(
+        env={"ASSAY_PROXY": "http://user:canary@h:x"}
+    )
+
+
+def test_a_proxy_and_headers_reach_a_child_by_its_environment_alone(tmp_path: Path) -> None:
+    write('proxy = "http://user:canary@file:1"\n[headers]\nX_Odd = "canary-x"\n')
+    parent = load_settings(
+        {"base_url": "https://h"}, env={"ASSAY_HEADER_X_ACCESS": "canary-y", "ASSAY_TOKEN": "canary-z"}
+    )
+    variables = hand_over(parent, tmp_path)
+    assert "canary" not in (tmp_path / "settings.json").read_text()
+    child = from_env(variables)
+    assert child == parent
+    assert {name: secret(value) for name, value in child.headers.items()} == {
+        "X_Odd": "canary-x",
+        "X-Access": "canary-y",
+    }
+    assert "canary" not in repr(child) + child.model_dump_json()
+
+
+def test_what_is_for_a_real_target_never_reaches_the_embedded_one(tmp_path: Path) -> None:
+    env = {"ASSAY_PROXY": "http://p:1", "ASSAY_HEADER_X": "canary", "ASSAY_TOKEN": "t", "ASSAY_CA_FILE": "ca.pem"}
+    embedded = load_settings({}, env=env).with_embedded("http://127.0.0.1:1", "p", CLUSTER, client_id="id")
+    child = from_env({**env, **hand_over(embedded, tmp_path)})
+    assert (child.proxy, child.headers, child.token, child.ca_file) == (None, {}, None, None)
+
+
+def test_headers_of_the_environment_replace_those_of_the_file_in_any_case() -> None:
+    write('[headers]\nx-access = "old"\nOther = "kept"\n')
+    loaded = load_settings({}, env={"ASSAY_HEADER_X_ACCESS": " new\n"})
+    assert {name: secret(value) for name, value in loaded.headers.items()} == {"X-Access": "new", "Other": "kept"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('headers = "X: canary"', "assay.toml:1: headers is a table"),
+        ('[headers]\nAuthorization = "canary"', "assay.toml:2: assay sets Authorization itself"),
+        ('[headers]\nHOST = "canary"', "assay.toml:2: assay sets HOST itself"),
+        ('[headers]\n"X Y" = "canary"', "assay.toml:2: 'X Y' is no name of a header"),
+        ("[headers]\nX = 1", "assay.toml:2: the value of X is no text"),
+        ('[headers]\nX = ""', "assay.toml:2: X has no value"),
+        ('[headers]\nX = "canary\\r\\nEvil: 1"', "assay.toml:2: the value of X holds what a header cannot"),
+        ('[headers]\nX = "canäry"', "assay.toml:2: the value of X holds what a header cannot"),
+    ],
+)
+def test_headers_that_cannot_be_sent(text: str, says: str) -> None:
+    write(text)
+    message = refused()
+    assert says in message
+    assert "can" not in message.replace("cannot", "")
+
+
+def test_a_header_of_the_environment_that_is_ours() -> None:
+    message = refused(env={"ASSAY_HEADER_CONTENT_LENGTH": "12"})
+    assert message.startswith("ASSAY_HEADER_CONTENT_LENGTH: assay sets Content-Length itself")
+
+
+def test_a_key_needs_its_certificate() -> None:
+    assert "give client_cert, too" in refused({"client_key": Path("key.pem")})
+
+
+def secret(value: SecretStr | None) -> str | None:
+    return None if value is None else value.get_secret_value()

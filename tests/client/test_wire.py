@@ -98,3 +98,13 @@ def test_a_shell_expression_alters_the_token() -> None:
             env = {**os.environ, "ASSAY_TOKEN": "abc", "no_proxy": "*"}
             subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, env=env)
     assert tokens == ["Bearer abx", "none"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_user_s_own_headers_stand_in_variables() -> None:
+    with serving(always(Reply(200))) as server:
+        line = curl_line(server.base_url, Wire("GET", "/", (), None), None, extra=("CF-Access-Client-Id",))
+        env = {**os.environ, "ASSAY_HEADER_CF_ACCESS_CLIENT_ID": "canary $x", "no_proxy": "*"}
+        subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, env=env)
+    assert "canary" not in line
+    assert server.seen[0].headers["cf-access-client-id"] == "canary $x"

@@ -6,10 +6,14 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Final
+from typing import Any, Final
 
-from assay.client.network import TransportConfig, is_loopback, tls_context
+from assay.client.dial import dial, plainly, secure
+from assay.client.network import TransportConfig
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
+from assay.client.proxies import is_loopback
+from assay.client.trust import tls_context
+from assay.errors import ProxyError
 
 # What OpenSSL says (X509_V_ERR_*) in words, and what to do.
 _CERTIFICATES: Final = {
@@ -31,16 +35,12 @@ _NOT_TLS: Final = frozenset(
 
 
 def check_network(config: TransportConfig) -> Iterator[Step]:
-    """The steps ``name``, ``connection`` and ``tls``; the first failure is the last step."""
-    proxy = config.proxy
-    if proxy is not None:
-        text = f"requests go through the proxy {proxy.address} (from the environment), which resolves {config.host}"
-        yield ok("name", text)
-        return
-    step, found = _resolve(config)
-    yield step
-    if not found:
-        return
+    """The steps ``name`` or ``proxy``, ``connection`` and ``tls``; the first failure is the last step."""
+    if config.proxy is None:
+        step, found = _resolve(config)
+        yield step
+        if not found:
+            return
     connection, step = _connect(config)
     yield step
     if connection is None:
@@ -56,13 +56,15 @@ def check_network(config: TransportConfig) -> Iterator[Step]:
 
 def speaks_tls(config: TransportConfig) -> bool:
     """True when TLS can be shaken hands on at the URL's port, whatever its scheme says."""
+    if config.proxy is not None and not config.tunnels(config.proxy):
+        return False  # what forwards requests can tell nothing of the port
     connection, _ = _connect(config)
     if connection is None:
         return False
     context = tls_context(None, insecure=True)
     with closing(connection):
         try:
-            with context.wrap_socket(connection, server_hostname=config.host):
+            with closing(secure(connection, context, config.host, config.timeout)):
                 return True
         except OSError:
             return False
@@ -86,10 +88,12 @@ def _resolve(config: TransportConfig) -> tuple[Step, bool]:
     return ok("name", f"{config.host} resolves to {', '.join(addresses[:4])}"), True
 
 
-def _connect(config: TransportConfig) -> tuple[socket.socket | None, Step]:
-    name = "connection"
+def _connect(config: TransportConfig) -> tuple[Any, Step]:
+    name, proxy = "connection", config.proxy
     try:
-        connection = socket.create_connection((config.host, config.port), timeout=config.timeout)
+        connection = dial(config, proxy, config.proxy_context(proxy), config.timeout, plainly(config.timeout))
+    except ProxyError as error:
+        return None, usage("proxy", error.message, error.hint or "")
     except ConnectionRefusedError:
         todo = "check the port; if it is right, the control plane is down or listens elsewhere"
         return None, unusable(name, f"nothing listens at {config.address}: connection refused", todo)
@@ -99,15 +103,18 @@ def _connect(config: TransportConfig) -> tuple[socket.socket | None, Step]:
     except OSError as error:
         todo = "check the network between this machine and the target (VPN, route, firewall)"
         return None, unusable(name, f"{config.address} is unreachable: {error.strerror or error}", todo)
+    if proxy is not None:
+        does = f"connects to {config.address}" if config.tunnels(proxy) else "accepts connections"
+        return connection, ok("proxy", f"{proxy} {does}")
     return connection, ok(name, f"{config.address} accepts connections")
 
 
-def _handshake(config: TransportConfig, connection: socket.socket) -> Step:
+def _handshake(config: TransportConfig, connection: Any) -> Step:
+    context = config.context()
+    assert context is not None
     try:
-        with tls_context(config.ca_file, config.insecure).wrap_socket(
-            connection, server_hostname=config.host
-        ) as secure:
-            version = secure.version() or "TLS"
+        with closing(secure(connection, context, config.host, config.timeout)) as line:
+            version = line.version() or "TLS"
     except ssl.SSLCertVerificationError as error:
         wrong, todo = _CERTIFICATES.get(
             error.verify_code, (f"is not accepted: {error.verify_message}", "give its authority with --ca-file")
