@@ -88,10 +88,10 @@ def open_contract_session(option: Namespace) -> ContractSession:
         journal_file = str(Path(folder) / "journal.jsonl")
     contract = contract_in_force()
     run_id = os.environ.get(RUN_ID) or f"pytest-{secrets.token_hex(4)}"
-    session = open_session(settings, contract, run_id=run_id)
-    stack.callback(session.close)
     journal = FileJournal(Path(journal_file))
     stack.callback(journal.close)
+    session = open_session(settings, contract, run_id=run_id, events=journal)
+    stack.callback(session.close)
     state = RunState(keeps_idle=settings.max_live >= _LEAST_FOR_IDLE)
     target = TargetUnderTest(session, Oracle(contract), journal, os.environ.get(PROFILE, "gate"), state)
     return ContractSession(target, settings.concurrency, session, stack, conductor)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from assay.client.budget import Budget
+from assay.client.events import NOWHERE, EventLog, tell
 from assay.client.exchange import Answer, NoAnswer, to_wire
 from assay.client.identity import Identity
 from assay.client.patience import LOST_AFTER, Liveness, Patience
@@ -53,6 +54,7 @@ class Delivery:
         patience: Patience | None = None,
         lost_after: int = LOST_AFTER,
         clock: Clock = SYSTEM,
+        events: EventLog = NOWHERE,
     ) -> None:
         self.transport = transport
         self.contract = contract
@@ -62,6 +64,7 @@ class Delivery:
         self._identities = {MAIN: main, OUTSIDER: outsider}
         self._patience = patience or Patience()
         self._clock = clock
+        self._events = events
         self._lock = threading.Lock()
         self._hold_until = 0.0  # a 429 is meant for the client, so every thread waits
 
@@ -196,6 +199,7 @@ class Delivery:
             self.waits[cause] += 1
             if cause == "429":
                 self._hold_until = max(self._hold_until, self._clock.monotonic() + pause)
+        tell(self._events, "wait", cause=cause, seconds=round(pause, 3))
         self._rest(pause, cleaning)
 
     def _rest(self, seconds: float, cleaning: bool) -> None:

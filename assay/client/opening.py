@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from assay.client.budget import Budget, Limits
+from assay.client.events import NOWHERE, EventLog
 from assay.client.evidence import Mask
 from assay.client.identity import Credentials, Identity
 from assay.client.ledger import Ledger, LedgerWriter
@@ -32,10 +33,12 @@ def open_session(
     processes: int = 1,
     env: Mapping[str, str] = os.environ,
     clock: Clock = SYSTEM,
+    events: EventLog = NOWHERE,
 ) -> Session:
     """Open a session with the target of the settings; ``base_url`` must be set (embedded: ``with_embedded``).
 
-    ``process`` of ``processes`` takes its share of the budget and joins the run's ledger. Sends nothing yet.
+    ``process`` of ``processes`` takes its share of the budget and joins the run's ledger; ``events`` is
+    the run's journal. Sends nothing yet.
     Raises SettingsError (project or cluster missing), CredentialsError and ReportError (ledger).
     """
     base_url, project = _place(settings)
@@ -52,6 +55,7 @@ def open_session(
         run_id=run_id,
         mark=mark,
         clock=clock,
+        events=events,
     )
 
 

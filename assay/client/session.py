@@ -13,6 +13,7 @@ from assay.client.budget import Budget, Limits, gpus_asked
 from assay.client.cleanup import Remover, Swept, sweep
 from assay.client.creation import Creations, Pending, is_doubtful
 from assay.client.delivery import MAIN, OUTSIDER, Delivery
+from assay.client.events import NOWHERE, EventLog, JournaledLedger, tell
 from assay.client.evidence import NOTHING_NAMED, Describer, Mask, Named
 from assay.client.exchange import Answer, NoAnswer, Wire, to_wire
 from assay.client.identity import Identity
@@ -33,8 +34,8 @@ class Session:
     """The control plane under test with everything that guards it. ``close`` it, after ``sweep``.
 
     Budget and ledger are kept whoever sends: a creation takes a slot and is on disk before it leaves, a deletion
-    gives the slot back. ``waits`` counts the pauses taken, by cause: ``429``, ``503``, ``refused``. Safe to use from
-    several threads.
+    gives the slot back. ``waits`` counts the pauses taken, by cause: ``429``, ``503``, ``refused``. ``events`` (the
+    run's journal) hears of pauses, lost creations and what becomes of workloads. Safe to use from several threads.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class Session:
         run_id: str = "",
         mark: str = "",
         clock: Clock = SYSTEM,
+        events: EventLog = NOWHERE,
     ) -> None:
         self.settings = settings
         self.contract = contract
         self.budget = budget or Budget(Limits(live=None, gpu_devices=None), clock)
-        self.ledger = ledger or MemoryLedger()
+        self.ledger = JournaledLedger(ledger or MemoryLedger(), events)
         self.mask = mask or Mask()
         for word in secret_words(settings):
             self.mask.add(word)
@@ -75,7 +77,9 @@ class Session:
             patience=patience,
             lost_after=lost_after,
             clock=clock,
+            events=events,
         )
+        self._events = events
         self._creations = Creations(self.budget, self.ledger)
         self._remover = Remover(self._delivery, self.ledger, clock, gives_up=False)
         self._describer = Describer(
@@ -246,10 +250,19 @@ class Session:
         self.ledger.finish()
         return True
 
-    def sweep(self, deadline: float | None = None) -> Swept:
-        """Remove what this run created; ``deadline`` in seconds, by default the setting ``delete_deadline``."""
+    def sweep(self, deadline: float | None = None, *, last: bool = True) -> Swept:
+        """Remove what this run created; ``deadline`` in seconds, by default the setting ``delete_deadline``.
+
+        The ``last`` sweep of a run tells the journal what is left behind.
+        """
         within = self.settings.delete_deadline if deadline is None else deadline
-        return sweep(self._delivery, self.ledger, within, self.clock)
+        for workload_id, entry in self.ledger.live().items():
+            # Who created it may have been killed before the journal heard of it; said twice, it counts once.
+            tell(self._events, "resource", event="created", id=workload_id, name=entry.name)
+        swept = sweep(self._delivery, self.ledger, within, self.clock)
+        for item in swept.left_behind if last else ():
+            tell(self._events, "resource", event="left_behind", id=item.id or item.name, name=item.name)
+        return swept
 
     # --- evidence -------------------------------------------------------------------------------------------
 

@@ -8,7 +8,9 @@ Events (``t`` names the kind):
 - ``planned``   {total, tests?}    how many tests were selected, and their ids
 - ``not_tested``{what, why}
 - ``problem``   {what}             makes the run inconclusive (target lost, generator saturated ...)
-- ``resource``  {event: created|deleted|left_behind, id, name}
+- ``resource``  {event: created|deleted|left_behind, id, name?}
+- ``lost``      {name}             the answer to a creation was lost
+- ``wait``      {cause, seconds}   a pause before a request was sent again: 429, 503, refused
 - ``limit``     {name, allowed|null, used}     a limit of the run and how much of it was used
 - ``load``      {operation, rate, requests, errors, latency_ms, slo, judged}
 - ``series``    {operation, points: [[second, requests, errors, p50, p95, p99]]}

@@ -203,8 +203,7 @@ class Record:
         identity = clean.line(event.get("id") or event.get("name"))
         name, happened = self.resources.get(identity, ("", set()))
         kind = str(event["event"])
-        if kind == "deleted":
-            happened.discard("left_behind")
+        happened -= {"deleted": {"left_behind"}, "left_behind": {"deleted"}}.get(kind, set())
         self.resources[identity] = (clean.line(event.get("name")) or name, happened | {kind})
 
     def _limit(self, event: Event) -> None:

@@ -126,7 +126,7 @@ class Engine:
     @property
     def relay(self) -> RelayedLedger | None:
         """What also notes creations in the ledger of a master elsewhere."""
-        ledger = self.context.session.ledger
+        ledger = self.context.names.ledger
         return ledger if isinstance(ledger, RelayedLedger) else None
 
     def populate(self, number: int) -> list[str]:

@@ -19,6 +19,7 @@ import gevent
 from gevent.event import Event
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
+from assay.client.events import JournaledLedger
 from assay.client.ledger import Ledger
 from assay.client.settings import Settings
 from assay.clock import Clock
@@ -32,6 +33,7 @@ from assay.load.profiles import Profile
 from assay.load.runners import (
     attach_master,
     attach_worker,
+    journal_at_hand,
     keep_ledger,
     keep_usage,
     new_environment,
@@ -100,11 +102,11 @@ class Processes:
         if options.ui:
             self._open_ui()
         if isinstance(self._runner, LocalRunner):
-            attach_worker(self._environment, self._runner, self._settings, self.waits)
+            attach_worker(self._environment, self._runner, self._settings, self.waits, self._journal)
             number = 1
         elif options.master:
             self._ledger = self._open_ledger()
-            keep_ledger(self._runner, self._ledger)
+            keep_ledger(self._runner, JournaledLedger(self._ledger, self._journal))
             if self._settings.usage_folder is not None:
                 keep_usage(self._runner, self._settings.usage_folder)
             number = options.expect_workers
@@ -201,7 +203,7 @@ def run_worker(host: str, port: int, *, join_seconds: float, otel: bool = False,
     runner = _join(environment, host, port, join_seconds, stop)
     if runner is None:
         return EXIT_INTERRUPTED
-    worker = attach_worker(environment, runner, settings, waits)
+    worker = attach_worker(environment, runner, settings, waits, journal_at_hand())
     ended = gevent.spawn(runner.greenlet.join)
     silent = False
     while not (ended.ready() or stop.is_set() or silent):

@@ -16,12 +16,14 @@ from locust.event import Events
 from locust.opentelemetry import setup_opentelemetry
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from assay.client.handover import from_env
+from assay.client.events import NOWHERE, EventLog
+from assay.client.handover import JOURNAL, from_env
 from assay.client.layers import load_settings
 from assay.client.ledger import LedgerWriter
 from assay.client.settings import Settings
 from assay.client.usage import UsageFile
 from assay.errors import AssayError
+from assay.findings.journal import FileJournal
 from assay.load.clock import GEVENT
 from assay.load.context import ScenarioContext
 from assay.load.dispatch import Listener
@@ -69,6 +71,11 @@ def settings_at_hand(env: Mapping[str, str] = os.environ) -> Settings:
     return from_env(env) if "ASSAY__SETTINGS" in env else load_settings({}, env=env)
 
 
+def journal_at_hand(env: Mapping[str, str] = os.environ) -> EventLog:
+    """The journal that a parent handed over; none for a load process that works for a master elsewhere."""
+    return FileJournal(Path(env[JOURNAL])) if env.get(JOURNAL) else NOWHERE
+
+
 def new_environment(*, otel: bool = False) -> Environment:
     """Locust's environment with one user class. ``otel``: traced and measured by Locust's OpenTelemetry option."""
     if otel:
@@ -102,9 +109,16 @@ def send(runner: Any, message: Message, member: str | None = None) -> None:
 
 
 def attach_worker(
-    environment: Environment, runner: LocalRunner | WorkerRunner, settings: Settings, waits: Waits
+    environment: Environment,
+    runner: LocalRunner | WorkerRunner,
+    settings: Settings,
+    waits: Waits,
+    events: EventLog,
 ) -> LoadWorker:
-    """Make this process one that produces load, led by the messages of ``runner``."""
+    """Make this process one that produces load, led by the messages of ``runner``.
+
+    ``events`` is the run's journal, if it is a file of this machine.
+    """
 
     def tell(message: Message) -> None:
         send(runner, message)
@@ -120,6 +134,7 @@ def attach_worker(
             seed=order.seed,
             master=order.ledger,
             tell=tell,
+            events=events,
         )
 
     worker = LoadWorker(tell, open_at, listener_of(environment), waits)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from assay.client.events import NOWHERE, EventLog
 from assay.client.evidence import Mask
 from assay.client.identity import Identity
 from assay.client.ledger import Ledger, LedgerWriter
@@ -36,12 +37,14 @@ def open_context(
     master: Mapping[str, Any] | None = None,
     tell: Callable[[Message], None] | None = None,
     clock: Clock = GEVENT,
+    events: EventLog = NOWHERE,
 ) -> ScenarioContext:
     """The target as process ``part`` of ``of`` sees it, with its share of the budget and names of its own.
 
     ``timeout`` bounds one answer, in seconds; ``mark`` begins the name of every workload that the run ``run``
     creates. ``master`` is the header of the master's ledger: when that is not this process's own file, ``tell``
-    relays what is noted. Raises SettingsError, CredentialsError, TargetLostError, LimitReached and ReportError.
+    relays what is noted. ``events`` is the run's journal. Raises SettingsError, CredentialsError, TargetLostError,
+    LimitReached and ReportError.
     """
     if settings.base_url is None or settings.project is None or settings.cluster is None:
         raise SettingsError(
@@ -67,6 +70,7 @@ def open_context(
         run_id=run,
         mark=mark,
         clock=clock,
+        events=events,
     )
     return ScenarioContext(session, transport, Names(ledger, mark, part), part=part, seed=seed)
 

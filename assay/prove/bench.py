@@ -212,4 +212,5 @@ class Bench:
             run_id="prove",
             mark="assay-prove",
             clock=self.clock,
+            events=self.notebook,
         )

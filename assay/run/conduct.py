@@ -13,7 +13,6 @@ from dataclasses import fields
 
 from rich.console import Console
 
-from assay.client.cleanup import Swept
 from assay.client.opening import check_embedded, limits_of, name_target, open_session
 from assay.client.preflight.steps import Step
 from assay.client.session import Session
@@ -99,7 +98,7 @@ def _with_embedded(run: RunContext, stack: ExitStack) -> Settings:
 
 @contextmanager
 def _opened(run: RunContext) -> Iterator[Session]:
-    session = open_session(run.settings, run.contract, run_id=run.space.run_id)
+    session = open_session(run.settings, run.contract, run_id=run.space.run_id, clock=run.clock, events=run.journal)
     try:
         yield session
     finally:
@@ -109,7 +108,7 @@ def _opened(run: RunContext) -> Iterator[Session]:
 def _catch_up(session: Session) -> None:
     """Remove what a part that broke off left alive: the next one may need all of the live workloads."""
     if any(not entry.delete_taken for entry in session.ledger.live().values()):
-        session.sweep()
+        session.sweep(last=False)
 
 
 def _note_limits(run: RunContext) -> None:
@@ -121,17 +120,11 @@ def _note_limits(run: RunContext) -> None:
 
 
 def _clean_up(run: RunContext, session: Session, *, refused: bool) -> None:
-    """Remove what is left; tell the journal about everything the ledger lists."""
+    """Remove what is left; the session tells the journal what became of it."""
     _note_limits(run)
     # A run that ended at the preflight has created nothing, as a rule, and who is refused does not come again.
-    swept = Swept((), ()) if refused and session.conclude() else session.sweep()
-    stayed = {item.id for item in swept.left_behind}
-    for identity, entry in session.ledger.state().workloads.items():
-        run.journal.write("resource", event="created", id=identity, name=entry.name)
-        if identity not in stayed:
-            run.journal.write("resource", event="deleted", id=identity, name=entry.name)
-    for item in swept.left_behind:
-        run.journal.write("resource", event="left_behind", id=item.id or item.name, name=item.name)
+    if not (refused and session.conclude()):
+        session.sweep()
 
 
 def _sentence(error: AssayError) -> str:

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from assay.client import cleanup
+from assay.client.events import NOWHERE, EventLog
 from assay.client.evidence import Mask
 from assay.client.identity import Credentials, Identity
 from assay.client.layers import load_settings
@@ -81,8 +82,8 @@ def reach(configure: Configure, contract: Contract) -> Iterator[Open]:
     """Opens targets on the plane and closes them."""
     opened: list[Session] = []
 
-    def make(run_id: str = "run-1", clock: Clock = SYSTEM, **flags: Any) -> Session:
-        opened.append(open_session(configure(**flags), contract, run_id=run_id, clock=clock))
+    def make(run_id: str = "run-1", clock: Clock = SYSTEM, events: EventLog = NOWHERE, **flags: Any) -> Session:
+        opened.append(open_session(configure(**flags), contract, run_id=run_id, clock=clock, events=events))
         return opened[-1]
 
     yield make

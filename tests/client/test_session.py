@@ -219,9 +219,10 @@ def test_processes_of_a_run_share_mark_and_ledger_and_split_the_budget(
     settings = configure(max_live=3, max_requests=10)
     first, second = (open_session(settings, contract, run_id="r", process=index, processes=2) for index in range(2))
     assert first.mark == second.mark
-    assert isinstance(first.ledger, Ledger)
-    assert isinstance(second.ledger, Ledger)
-    assert first.ledger.file == second.ledger.file
+    one, two = first.ledger.kept, second.ledger.kept
+    assert isinstance(one, Ledger)
+    assert isinstance(two, Ledger)
+    assert one.file == two.file
     assert (first.budget.limits.live, second.budget.limits.live) == (2, 1)
     assert (first.budget.limits.requests, second.budget.limits.requests) == (5, 5)
     first.close()
@@ -264,7 +265,8 @@ def test_the_ledger_of_a_swept_run_is_finished(reach: Open) -> None:
     create(target)
     assert target.sweep().clean
     assert unfinished_runs() == []
-    assert isinstance(target.ledger, Ledger)
+    ledger = target.ledger.kept
+    assert isinstance(ledger, Ledger)
 
 
 def begun(target: Session) -> tuple[Pending, Request]:
