@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
 from assay.contract.request import Request
 from assay.errors import CredentialsError
+
+_ASK_AGAIN: Final = 5.0
+"""Seconds between two looks whether everything is refused with 401: one operation that refuses all stays cheap."""
 
 MAIN: Final = "main"
 OUTSIDER: Final = "outsider"
@@ -66,6 +71,8 @@ class Delivery:
         self._clock = clock
         self._events = events
         self._lock = threading.Lock()
+        self._taken: set[str] = set()  # prefixes of the identities whose token the target has taken
+        self._asked_at = -_ASK_AGAIN
         self._hold_until = 0.0  # a 429 is meant for the client, so every thread waits
 
     @property
@@ -142,18 +149,21 @@ class Delivery:
         return str(self._authorize(auth)[1]).removeprefix("Bearer ")
 
     def close(self) -> None:
+        for identity in self._identities.values():
+            if identity is not None:
+                identity.close()
         self.transport.close()
 
     def _deliver(self, call: _Outgoing) -> Answer | NoAnswer:
         identity, authorization = self._authorize(call.auth)
-        attempt = 1
+        attempt, renewed = 1, False
         while True:
             self._may_send(call, attempt)
             outcome = self._exchange(call, authorization)
-            if identity is not None and isinstance(outcome, Answer) and outcome.status == 401:
-                fresh = identity.renew_after_401(str(authorization).removeprefix("Bearer "))
+            if identity is not None and isinstance(outcome, Answer):
+                fresh = self._after(identity, str(authorization), outcome, renewed=renewed)
                 if fresh is not None:
-                    identity, authorization = None, f"Bearer {fresh}"
+                    renewed, authorization = True, fresh
                     attempt += 1
                     continue
             pause = self._patience.pause(outcome, attempt, self._clock.time())
@@ -166,6 +176,35 @@ class Delivery:
         if not call.cleaning:
             self.liveness.note(call.operation, outcome, counts=call.counts)
         return outcome if attempt == 1 else dataclasses.replace(outcome, attempts=attempt)
+
+    def _after(self, identity: Identity, used: str, answer: Answer, *, renewed: bool) -> str | None:
+        """The Authorization to try once more after an answer, or None: it stands.
+
+        Raises CredentialsError when it is the token that has ended: a 401 is then nobody's answer to the request.
+        """
+        if answer.status != 401:
+            self._taken.add(identity.credentials.prefix)
+            if renewed:
+                identity.renewal_helped()
+            return None
+        fresh = None if renewed else identity.renew_after_401(used.removeprefix("Bearer "), answer)
+        if fresh is not None:
+            return f"Bearer {fresh}"
+        if identity.credentials.prefix in self._taken and self._refuses_everything(used):
+            raise identity.end("the target has begun to refuse every request with 401, also with a new token")
+        return None
+
+    def _refuses_everything(self, authorization: str) -> bool:
+        """Whether a plain read of a workload that does not exist, which was answered before, is answered 401 too."""
+        now = self._clock.monotonic()
+        if now < self._asked_at + _ASK_AGAIN:
+            return False
+        self._asked_at = now
+        path = self.contract.reading.path
+        target = re.sub(r"\{[^}]+\}", lambda _: str(uuid.uuid4()), path).encode()
+        self.budget.request()
+        answer = self.transport.exchange("GET", target, [(b"Authorization", _bytes(authorization))])
+        return isinstance(answer, Answer) and answer.status == 401
 
     def _exchange(self, call: _Outgoing, authorization: str | None) -> Answer | NoAnswer:
         fields = call.fields

@@ -1,257 +1,177 @@
-"""A valid bearer token at any time: fetched with client credentials, refreshed before it expires and after a 401."""
+"""A valid bearer token at any time: renewed before it ends and after a 401, and the run ended when that fails."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-import jwt
-from pydantic import SecretStr
-
+from assay.client.credentials import Credentials
 from assay.client.evidence import Mask
-from assay.client.exchange import Answer, NoAnswer, to_json
-from assay.client.patience import BUSY, Patience
-from assay.client.transport import Transport
+from assay.client.exchange import Answer
+from assay.client.token_sources import TokenSource
+from assay.client.tokens import Token, clock_time, http_date, read_claims
 from assay.clock import SYSTEM, Clock
-from assay.errors import CredentialsError, TargetLostError
-
-TOKEN_PATH: Final = b"/api/v1/token"
+from assay.errors import AssayError, CredentialsError
 
 # runapy, the vendor's client, refreshes 60 s early; a token that lives shorter is renewed at half its life.
 _EARLY: Final = 60.0
 
-# A second 401 with a new token is not about the token: no more refreshing for this long.
+# A fresh token that is refused at once says that the 401 is not about the token: no more renewing for this long.
 _REST: Final = 60.0
 
-# The key spellings a Run:ai control plane may take: its OpenAPI document, its prose guide, its own client (field
-# names differ between them, and only the live server knows which it reads).
-_SPELLINGS: Final = (
-    ("client_credentials", "clientID", "clientSecret"),
-    ("client_credentials", "clientId", "clientSecret"),
-    ("app_token", "AppId", "AppSecret"),
-)
+_AGREE: Final = 2.0  # seconds; a Date has whole ones, and an answer takes a while
 
+_AGAIN: Final = 10.0
+"""Seconds after which a renewal that failed before the token's end is tried again."""
 
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """The times in a token (seconds since 1970), read without verifying it; None where the token does not say."""
-
-    expires: float | None = None
-    issued: float | None = None
-    not_before: float | None = None
-    subject: str | None = None
-
-
-def read_claims(token: str) -> Claims:
-    """Read ``exp``, ``iat``, ``nbf`` and ``sub`` of a JWT; an opaque token has none."""
-    try:
-        claims: Mapping[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError:
-        return Claims()
-
-    def moment(name: str) -> float | None:
-        value = claims.get(name)
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-    subject = claims.get("sub")
-    return Claims(moment("exp"), moment("iat"), moment("nbf"), subject if isinstance(subject, str) else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """A ready token, or a client's id and secret. ``prefix`` is ``ASSAY_`` or ``ASSAY_OUTSIDER_`` (for messages)."""
-
-    prefix: str = "ASSAY_"
-    token: SecretStr | None = None
-    client_id: SecretStr | None = None
-    client_secret: SecretStr | None = None
-
-    @property
-    def given(self) -> bool:
-        return any((self.token, self.client_id, self.client_secret))
-
-    def check(self) -> None:
-        """CredentialsError unless a well-formed token, or both id and secret, are there."""
-        if self.token is not None:
-            if not _is_token(self.token.get_secret_value()):
-                raise CredentialsError(
-                    f"{self.prefix}TOKEN does not hold a token: there are spaces or unprintable characters in it",
-                    hint="give the token alone, without 'Bearer' and line breaks",
-                )
-            return
-        missing = [
-            self.prefix + name
-            for name, value in (("CLIENT_ID", self.client_id), ("CLIENT_SECRET", self.client_secret))
-            if value is None
-        ]
-        if missing:
-            raise CredentialsError(
-                f"credentials are missing: {' and '.join(missing)} not set",
-                hint=f"set {self.prefix}TOKEN, or {self.prefix}CLIENT_ID and {self.prefix}CLIENT_SECRET "
-                "(an application's credentials; NAME_FILE variables read them from files)",
-            )
+# A token may begin in the future when its issuer's clock is ahead of the target's. So long is its beginning waited
+# for; verifiers that grant nothing are few, and clocks that differ by more are a matter for the operator.
+_BEGINS_WITHIN: Final = 60.0
 
 
 @dataclass
 class Identity:
     """Gives a valid bearer token; safe to use from several threads. Secrets never appear in its repr."""
 
-    transport: Transport = field(repr=False)
-    credentials: Credentials = field(repr=False)
+    source: TokenSource = field(repr=False)
+    credentials: Credentials = field(default_factory=Credentials, repr=False)
     mask: Mask = field(default_factory=Mask, repr=False)
-    patience: Patience = field(default_factory=Patience, repr=False)
     clock: Clock = field(default=SYSTEM, repr=False)
     refreshes: int = 0
 
     def __post_init__(self) -> None:
-        self.credentials.check()
         self._lock = threading.Lock()
-        self._token: str | None = None
-        self._renew_at = float("inf")
+        self._token: Token | None = None
+        self._renew_at = self._ends = float("inf")
         self._rest_until = 0.0
-        self._spelling: tuple[str, str, str] | None = None
-        for secret in (self.credentials.token, self.credentials.client_secret):
-            if secret is not None:
-                self.mask.add(secret.get_secret_value())
+        self._waited_for = ""
+        self._ended: CredentialsError | None = None
 
     def token(self) -> str:
-        """The current token, fetched or refreshed when needed.
+        """The current token, fetched or renewed when needed.
 
-        Raises CredentialsError (refused, or a given token that expired) and TargetLostError (no answer).
+        Raises CredentialsError (refused, or at its end) and TargetLostError (no answer).
         """
         with self._lock:
-            if self._token is None or self.clock.time() >= self._renew_at:
+            if self._ended is not None:
+                raise self._ended
+            if self._token is None:
                 self._renew()
+            elif self.clock.time() >= self._renew_at:
+                self._renew_early()
+            elif self.source.changed():
+                self._look_again()
             assert self._token is not None
-            return self._token
-
-    def renew_after_401(self, refused: str) -> str | None:
-        """A token to try once more after ``refused`` was answered 401, or None when that would not help."""
-        with self._lock:
-            if self.credentials.token is not None:
-                return None
-            if self._token != refused:
-                return self._token  # another thread was faster
-            if self.clock.time() < self._rest_until:
-                return None
-            self._rest_until = self.clock.time() + _REST
-            self._renew()
-            return self._token
-
-    def _renew(self) -> None:
-        if self.credentials.token is not None:
-            self._use_given(self.credentials.token.get_secret_value())
-            return
-        token = self._fetch()
-        self.mask.add(token)
-        claims = read_claims(token)
-        if claims.expires is None:
-            self._renew_at = float("inf")
-        else:
-            # Counted from our clock at the moment of issue, so that a skewed clock does not matter.
-            life = claims.expires - (claims.issued if claims.issued is not None else self.clock.time())
-            self._renew_at = self.clock.time() + max(life - _EARLY, life / 2, 1.0)
-        self._token = token
-        self.refreshes += 1
-
-    def _use_given(self, token: str) -> None:
-        expires = read_claims(token).expires
-        if expires is not None and self.clock.time() >= expires:
-            ago = self.clock.time() - expires
-            prefix = self.credentials.prefix
-            raise CredentialsError(
-                f"the token in {prefix}TOKEN expired {ago:.0f} s ago",
-                hint=f"set a new one, or {prefix}CLIENT_ID and {prefix}CLIENT_SECRET, from which assay renews tokens "
-                "by itself",
-            )
-        self._token = token
-        self._renew_at = float("inf") if expires is None else expires
-
-    def _fetch(self) -> str:
-        spellings = (self._spelling,) if self._spelling else _SPELLINGS
-        refusal: Answer | None = None
-        for spelling in spellings:
-            answer = self._ask(spelling)
-            token = _token_in(answer)
-            if token is not None:
-                self._spelling = spelling
-                return token
-            if answer.status not in {400, 401, 403, 422}:
-                raise self._unusable(answer)
-            # The first refusal is the one that names the cause; the others may only dislike their spelling.
-            refusal = refusal or answer
-        assert refusal is not None
-        raise CredentialsError(
-            f"{self._url} refused the credentials with {refusal.status}: {self._says(refusal)}",
-            hint=f"check {self.credentials.prefix}CLIENT_ID and {self.credentials.prefix}CLIENT_SECRET; "
-            "the application must exist and be enabled on this control plane",
-        )
-
-    def _ask(self, spelling: tuple[str, str, str]) -> Answer:
-        grant, id_key, secret_key = spelling
-        client_id, client_secret = self.credentials.client_id, self.credentials.client_secret
-        assert client_id is not None
-        assert client_secret is not None
-        body = to_json(
-            {"grantType": grant, id_key: client_id.get_secret_value(), secret_key: client_secret.get_secret_value()}
-        )
-        attempt = 1
-        while True:
-            outcome = self.transport.exchange("POST", TOKEN_PATH, [(b"Content-Type", b"application/json")], body)
-            pause = self.patience.pause(outcome, attempt, self.clock.time())
-            if pause is None:
-                break
-            self.clock.sleep(pause)
-            attempt += 1
-        if isinstance(outcome, NoAnswer):
-            if outcome.fault is not None:
-                raise outcome.fault
-            raise TargetLostError(
-                f"{self._url} gave no token: {outcome.detail}", hint="`assay doctor` tells what is wrong"
-            )
-        return outcome
-
-    def _unusable(self, answer: Answer) -> TargetLostError:
-        """Nothing was said about the credentials: it is the token service that cannot be used."""
-        if answer.status >= 500 or answer.status in BUSY:
-            return TargetLostError(
-                f"{self._url} gave no token: it answers {answer.status} ({self._says(answer)})",
-                hint="wait until the control plane is healthy, or set a token directly",
-            )
-        return TargetLostError(
-            f"{self._url} gave no token: status {answer.status}, content type "
-            f"{answer.content_type or 'none'} ({self._says(answer)})",
-            hint="is this the base URL of a Run:ai control plane, as in https://<company>.run.ai?",
-        )
+            return self._token.value
 
     @property
-    def _url(self) -> str:
-        return f"{self.transport.base_url}{TOKEN_PATH.decode()}"
+    def described(self) -> str:
+        """The token in force as part of a sentence: ``a token of 300 s from /api/v2/token``."""
+        life = self._token.life if self._token is not None else None
+        if not self.source.renews:
+            ends = f", which ends in {life:.0f} s" if life is not None else ""
+            return f"the token in {self.source.described}{ends}"
+        return f"a token{f' of {life:.0f} s' if life is not None else ''} from {self.source.described}"
 
-    def _says(self, answer: Answer) -> str:
-        """The target's own words, masked: a server may echo what it was sent."""
-        body = answer.json()
-        words = body.get("message") or body.get("error") if isinstance(body, dict) else answer.text
-        client_secret = self.credentials.client_secret
-        text = " ".join(str(words).split())
-        if client_secret is not None:
-            text = text.replace(client_secret.get_secret_value(), "***")
-        return self.mask.text(text)[:200] or "no words"
+    def renewal_helped(self) -> None:
+        """A request that was refused with the last token was answered with the new one: the next 401 may be alike."""
+        self._rest_until = 0.0
+
+    def renew_after_401(self, refused: str, said: Answer | None = None) -> str | None:
+        """A token to try once more after ``refused`` was answered 401 (by ``said``), or None: that would not help.
+
+        Raises CredentialsError when the token has ended and there is no other one, now and at every later call of
+        ``token``; and what asking for a new one raises.
+        """
+        with self._lock:
+            if self._ended is not None:
+                raise self._ended
+            if self._token is None or self._token.value != refused:
+                return self._token.value if self._token else None  # another thread was faster
+            now = self.clock.time()
+            there = _time_there(said, now)
+            if self._wait_for_beginning(refused, there):
+                return refused
+            if now >= self._rest_until:
+                self._rest_until = now + _REST
+                self._renew_or_end()
+                if self._token.value != refused:
+                    return self._token.value
+            self._judge_end(refused, there)
+            return None
+
+    def end(self, why: str) -> CredentialsError:
+        """From now on every call of ``token`` raises what this returns: the target takes the token no longer."""
+        with self._lock:
+            self._ended = self._ended or CredentialsError(why, hint=self.credentials.better)
+            return self._ended
+
+    def close(self) -> None:
+        self.source.close()
+
+    def _renew(self) -> None:
+        self._token = token = self.source.obtain()
+        self.mask.add(token.value)
+        self.refreshes += 1
+        self._renew_at = self._ends = float("inf")
+        if self.source.renews and token.life is not None:
+            # Counted from the moment it came by our clock, so that a skewed clock does not matter.
+            now = self.clock.time()
+            self._renew_at = now + max(token.life - _EARLY, token.life / 2, 1.0)
+            self._ends = now + token.life
+
+    def _renew_early(self) -> None:
+        """Renew a token that still lives; when that fails, it is used on to its end, and asked for again."""
+        try:
+            self._renew()
+        except AssayError:
+            now = self.clock.time()
+            if now >= self._ends:
+                raise
+            self._renew_at = min(now + _AGAIN, self._ends)
+
+    def _renew_or_end(self) -> None:
+        """Renew a token that was refused; when its source refuses too, the run is over."""
+        try:
+            self._renew()
+        except CredentialsError as error:
+            self._ended = error
+            raise
+
+    def _look_again(self) -> None:
+        """Take the new token of a file; one that is being written right now is left alone until the next look."""
+        try:
+            self._token = self.source.obtain()
+        except CredentialsError:
+            return
+        self.mask.add(self._token.value)
+        self.refreshes += 1
+
+    def _wait_for_beginning(self, token: str, there: float) -> bool:
+        """Wait once for a token that begins a little later by the target's clock; whether that was so."""
+        claims = read_claims(token)
+        begins = max(claims.not_before or 0.0, claims.issued or 0.0)
+        wait = begins - there
+        # A Date has whole seconds: less than one of them tells nothing, and one more must pass.
+        if not 1.0 <= wait <= _BEGINS_WITHIN or self._waited_for == token:
+            return False
+        self._waited_for = token
+        self.clock.sleep(wait + 1.0)
+        return True
+
+    def _judge_end(self, token: str, there: float) -> None:
+        """Raise CredentialsError when the token is past its end by the target's time."""
+        expires = read_claims(token).expires
+        if expires is None or expires > there:
+            return
+        when = f"ended at {clock_time(expires, there)}: it expired {there - expires:.0f} s ago"
+        why = f"the token in {self.source.described} {when}"
+        self._ended = CredentialsError(why, hint=self.credentials.better)
+        raise self._ended
 
 
-def _token_in(answer: Answer) -> str | None:
-    body = answer.json()
-    if not 200 <= answer.status < 300 or not isinstance(body, dict):
-        return None
-    for key in ("accessToken", "access_token"):
-        token = body.get(key)
-        if isinstance(token, str) and _is_token(token):
-            return token
-    return None
-
-
-def _is_token(text: str) -> bool:
-    """What can stand behind ``Bearer`` in a header."""
-    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+def _time_there(said: Answer | None, now: float) -> float:
+    """The target's time where its answer tells it, else ours; ours too when they agree, since it is finer."""
+    date = http_date(said.headers.get("date")) if said is not None else None
+    return now if date is None or abs(date - now) <= _AGREE else date

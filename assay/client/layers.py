@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -12,13 +13,21 @@ from pydantic import ValidationError
 
 from assay.client.headers import PREFIX, fault_in, header_of
 from assay.client.proxies import DIRECT, has_password, parse_proxy, without_password
-from assay.client.settings import PATHS, SECRETS, SHOWABLE, Settings, flag, variable
+from assay.client.settings import COMMANDS, PATHS, SECRETS, SHOWABLE, Settings, flag, variable
 from assay.errors import SettingsError
+from assay.files import read_text
 from assay.toml_file import TomlFile
 
 CONFIG: Final = "assay.toml"
 _FIELDS: Final = tuple(name for name in Settings.model_fields if name not in SECRETS or name in SHOWABLE)
 _LISTS: Final = ("only",)
+_WAYS: Final = tuple(
+    {f"{prefix}{name}" for name in ("token", "token_file", "token_command", "client_id", "client_secret")}
+    for prefix in ("", "outsider_")
+)
+"""The ways to a token of each identity."""
+_READ_LATER: Final = frozenset({"token_file", "outsider_token_file"})  # and again, so that their tokens may change
+_LARGEST_SECRET: Final = 64 * 1024  # bytes; what is larger is another file
 _BESIDE: Final = ("ASSAY_CONFIG", "ASSAY_STATE_DIR")  # variables that are not fields
 
 Layer = dict[str, tuple[Any, str]]
@@ -39,12 +48,21 @@ def load_settings(
     if file is None and os.path.lexists(CONFIG):
         file = Path(CONFIG)
     merged = _merged(_from_file(file) if file else {}, _from_environment(env), _from_flags(flags))
+    for name in _READ_LATER & merged.keys():
+        value, place = merged[name]
+        _secret_file(place, str(value))
     values = {name: value for name, (value, _) in merged.items()}
     origins = {name: place for name, (_, place) in merged.items()}
     try:
         return Settings.model_validate(values).came_from(origins)
     except ValidationError as error:
         raise SettingsError(_explain(error, merged)) from None
+
+
+def _without_ways(lower: Layer, upper: Layer) -> Layer:
+    """What stays of a lower layer: a way to a token in the upper one takes the place of every other way."""
+    gone = {name for ways in _WAYS if not ways.isdisjoint(upper) for name in ways}
+    return {name: value for name, value in lower.items() if name not in gone}
 
 
 def _merged(*layers: Layer) -> Layer:
@@ -54,7 +72,7 @@ def _merged(*layers: Layer) -> Layer:
     for layer in layers:
         given, place = layer.get("headers", ({}, ""))
         headers |= {name.lower(): (name, value) for name, value in given.items()}
-        merged |= layer
+        merged = _without_ways(merged, layer) | layer
     if headers:
         merged["headers"] = (dict(headers.values()), merged["headers"][1])
     url, place = merged.get("proxy", (DIRECT, ""))
@@ -80,7 +98,7 @@ def _from_flags(flags: Mapping[str, object]) -> Layer:
 
 def _from_environment(env: Mapping[str, str]) -> Layer:
     plain = {variable(name): name for name in Settings.model_fields if name != "headers"}
-    files = {variable(name) + "_FILE": name for name in SECRETS}
+    files = {variable(name) + "_FILE": name for name in SECRETS if f"{name}_file" not in PATHS}
     layer: Layer = {}
     for key, text in env.items():
         if not key.startswith("ASSAY_") or key.startswith("ASSAY__") or key in _BESIDE or text == "":
@@ -98,7 +116,8 @@ def _from_environment(env: Mapping[str, str]) -> Layer:
         else:
             known = [*plain, *files, *_BESIDE]
             raise SettingsError(f"the environment sets {key}, which is not a setting{_nearest(key, known)}")
-    for key, name in files.items():
+    for name in SECRETS:
+        key = variable(name) + "_FILE"
         if env.get(key) and env.get(variable(name)):
             raise SettingsError(f"both {variable(name)} and {key} are set: unset one of them")
     return layer
@@ -124,11 +143,7 @@ def _split(text: str) -> list[str]:
 
 
 def _secret_file(key: str, name: str) -> str:
-    try:
-        secret = Path(name).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise SettingsError(f"{key} names {name}, which cannot be read: {reason}") from None
+    secret = read_text(Path(name), called=f"{key} names {name}, which", most=_LARGEST_SECRET).strip()
     if not secret:
         raise SettingsError(f"{key} names {name}, which is empty", hint="write the secret into it, or unset it")
     return secret
@@ -146,9 +161,17 @@ def _from_file(file: Path) -> Layer:
         if name == "headers":
             places = {key: f"{file}:{toml.line((name, key))}" for key in (value if isinstance(value, dict) else ())}
             value = _checked(value, places, place)
-        # A path in a file means the same from every working directory: it counts from the file.
-        layer[name] = (file.parent / value if name in PATHS and isinstance(value, str) else value, place)
+        layer[name] = (_placed(name, value, file.parent), place)
     return layer
+
+
+def _placed(name: str, value: Any, folder: Path) -> Any:
+    """A path or command in a file means the same from every working directory: it counts from the file."""
+    if name in PATHS and isinstance(value, str):
+        return folder / value
+    if name in COMMANDS and isinstance(value, str | list):
+        return {"line": value if isinstance(value, str) else shlex.join(map(str, value)), "folder": folder.absolute()}
+    return value
 
 
 def _nearest(name: str, known: Iterable[str], spell: Any = str) -> str:
@@ -166,7 +189,8 @@ def _explain(error: ValidationError, merged: Layer) -> str:
         name = str(fault["loc"][0]) if fault["loc"] else ""
         message = fault["msg"].removeprefix("Value error, ")
         value, place = merged.get(name, (None, "settings"))
-        got = "" if name in {*SECRETS, "headers"} or not fault["loc"] else f" (given: {_shown(value)})"
+        hidden = {*SECRETS, *COMMANDS, "headers"}
+        got = "" if name in hidden or not fault["loc"] else f" (given: {_shown(value)})"
         named = "" if place in {flag(name), variable(name)} or not name else f" {name}:"
         lines.append(f"{place}:{named} {message[:1].lower()}{message[1:]}{got}")
     return "\n".join(lines)

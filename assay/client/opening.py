@@ -11,12 +11,12 @@ from typing import Any
 from assay.client.budget import Budget, Limits
 from assay.client.events import NOWHERE, EventLog
 from assay.client.evidence import Mask
-from assay.client.identity import Credentials, Identity
+from assay.client.identities import Identities
 from assay.client.ledger import Ledger, LedgerWriter
 from assay.client.network import TransportConfig
 from assay.client.patience import Patience
 from assay.client.session import Session
-from assay.client.settings import SECRETS, Settings
+from assay.client.settings import IDENTITY, Settings
 from assay.client.transport import HttpTransport
 from assay.client.usage import UsageFile
 from assay.clock import SYSTEM, Clock, utc
@@ -75,9 +75,7 @@ def _opened(
     mask = Mask()
     patience = Patience(cap=settings.retry_cap)
     transport = HttpTransport(TransportConfig.of(settings), clock)
-    given, second = credentials_of(settings)
-    main = Identity(transport, given, mask, patience, clock)
-    outsider = Identity(transport, second, mask, patience, clock) if second.given else None
+    main, outsider = Identities(settings, transport, mask, patience, clock).both()
     return Session(
         settings,
         contract,
@@ -89,19 +87,6 @@ def _opened(
         patience=patience,
         clock=clock,
         **more,
-    )
-
-
-def credentials_of(settings: Settings) -> tuple[Credentials, Credentials]:
-    """The main identity's credentials and the outsider's (perhaps none)."""
-    return (
-        Credentials("ASSAY_", settings.token, settings.client_id, settings.client_secret),
-        Credentials(
-            "ASSAY_OUTSIDER_",
-            settings.outsider_token,
-            settings.outsider_client_id,
-            settings.outsider_client_secret,
-        ),
     )
 
 
@@ -130,7 +115,7 @@ def check_embedded(settings: Settings) -> None:
     A project, a cluster or credentials without a base URL come from a variable that was left empty. A pass of the
     embedded control plane would be taken for one of that target.
     """
-    given = [settings.origin(name) for name in ("project", "cluster", *SECRETS) if settings.was_given(name)]
+    given = [settings.origin(name) for name in ("project", "cluster", *IDENTITY) if settings.was_given(name)]
     if given and settings.base_url is None:
         raise SettingsError(
             f"these settings need a base URL: {', '.join(given)}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from secrets import randbelow
@@ -37,7 +38,29 @@ SECRETS: Final = (
 SHOWABLE: Final = ("proxy",)
 """Those of ``SECRETS`` that are none without a password, and may then stand in a flag; in assay.toml at any time."""
 
-PATHS: Final = ("contract", "corrections", "out", "waivers", "ca_file", "client_cert", "client_key")
+COMMANDS: Final = ("token_command", "outsider_token_command")
+
+_OF_EACH: Final = ("token", "client_id", "client_secret", "token_file", "token_command", "token_url")
+
+IDENTITY: Final = (
+    *_OF_EACH,
+    *(f"outsider_{name}" for name in _OF_EACH),
+    "token_scope",
+    "token_audience",
+)
+"""Fields that say who we are to the target."""
+
+PATHS: Final = (
+    "contract",
+    "corrections",
+    "out",
+    "waivers",
+    "ca_file",
+    "client_cert",
+    "client_key",
+    "token_file",
+    "outsider_token_file",
+)
 """Fields that name a file or folder: relative to assay.toml when they stand in it, else to the working folder."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -48,6 +71,25 @@ _PREFIX = re.compile(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?")
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Limit = Annotated[int, Field(ge=1)]
+
+
+class Command(BaseModel):
+    """A program with its arguments, as one line, and the folder that it was written for.
+
+    Made from the line or from a list of its words; the folder is then the working folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    line: str
+    folder: Path
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, value: Any) -> Any:
+        if isinstance(value, list) and all(isinstance(word, str) for word in value):
+            value = shlex.join(value)
+        return {"line": value, "folder": Path.cwd()} if isinstance(value, str) else value
 
 
 class Settings(BaseModel):
@@ -96,6 +138,14 @@ class Settings(BaseModel):
     outsider_token: SecretStr | None = None
     outsider_client_id: SecretStr | None = None
     outsider_client_secret: SecretStr | None = None
+    token_file: Path | None = None
+    outsider_token_file: Path | None = None
+    token_command: Command | None = None
+    outsider_token_command: Command | None = None
+    token_url: str | None = None
+    outsider_token_url: str | None = None
+    token_scope: str | None = None
+    token_audience: str | None = None
     client_key_password: SecretStr | None = None
     proxy: SecretStr | None = None
 
@@ -108,6 +158,11 @@ class Settings(BaseModel):
     @classmethod
     def _plain_url(cls, value: str | None) -> str | None:
         return None if value is None else plain_url(value)
+
+    @field_validator("token_url", "outsider_token_url")
+    @classmethod
+    def _token_endpoint(cls, value: str | None) -> str | None:
+        return None if value is None else token_endpoint(value)
 
     @field_validator("cluster")
     @classmethod
@@ -182,7 +237,8 @@ class Settings(BaseModel):
         ``credentials`` are ``client_id``, ``client_secret``, ``outsider_client_id`` ... as plain strings.
         """
         secret = {name: SecretStr(value) for name, value in credentials.items()}
-        cleared: dict[str, Any] = {**dict.fromkeys((*SECRETS, "ca_file", "client_cert", "client_key")), "headers": {}}
+        files = ("ca_file", "client_cert", "client_key")
+        cleared: dict[str, Any] = {**dict.fromkeys((*SECRETS, *IDENTITY, *files)), "headers": {}}
         copy = self.model_copy(
             update={"base_url": base_url, "project": project, "cluster": cluster, **cleared, **secret}
         )
@@ -226,3 +282,15 @@ def plain_url(value: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("a base URL ends before '?' and '#'")
     return value.rstrip("/")
+
+
+def token_endpoint(value: str) -> str:
+    """Return the address of a token endpoint: an http or https URL, or a path below the base URL; else ValueError."""
+    parts = urlsplit(value)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a token URL carries no user name or password: set ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET")
+    if re.search(r"[^\x21-\x7e]", value) or parts.fragment:
+        raise ValueError("a token URL is printable ASCII without spaces and '#'")
+    if not value.startswith("/") and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ValueError("a token URL is https://host/path, or a path below the base URL such as /api/v2/token")
+    return value

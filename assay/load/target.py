@@ -8,10 +8,10 @@ from typing import Any
 
 from assay.client.events import NOWHERE, EventLog
 from assay.client.evidence import Mask
-from assay.client.identity import Identity
+from assay.client.identities import Identities
 from assay.client.ledger import Ledger, LedgerWriter
 from assay.client.network import TransportConfig
-from assay.client.opening import budget_of, credentials_of, limits_of
+from assay.client.opening import budget_of, limits_of
 from assay.client.patience import Patience
 from assay.client.session import Session
 from assay.client.settings import Settings
@@ -53,9 +53,8 @@ def open_context(
         )
     transport = RawTransport(TransportConfig.of(settings, timeout), clock)
     mask, patience = Mask(), Patience(cap=settings.retry_cap)
-    main, _ = credentials_of(settings)
     budget = budget_of(settings, part, of, clock)
-    identity = Identity(transport, main, mask, patience, clock)
+    identity = Identities(settings, None, mask, patience, clock).main()
     transport.authorize(identity.token())
     ledger = _ledger(settings, run, mark, master, tell, clock)
     session = Session(

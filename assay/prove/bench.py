@@ -17,10 +17,9 @@ from assay.checks.target import TargetUnderTest
 from assay.client.budget import Budget, Limits
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.identity import Identity
+from assay.client.identities import Identities
 from assay.client.layers import load_settings
 from assay.client.ledger import MemoryLedger
-from assay.client.opening import credentials_of
 from assay.client.patience import Patience
 from assay.client.session import Session
 from assay.client.settings import Settings
@@ -195,9 +194,7 @@ class Bench:
 
     def _session(self, transport: InProcess, contract: Contract, settings: Settings, budget: Budget) -> Session:
         mask, patience = Mask(), Patience(cap=settings.retry_cap)
-        main, outsider = (
-            Identity(transport, given, mask, patience, self.clock) for given in credentials_of(settings)
-        )
+        main, outsider = Identities(settings, transport, mask, patience, self.clock).both()
         # The ledger is in memory: the workloads end with the control plane they live in.
         return Session(
             settings,

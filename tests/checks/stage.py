@@ -14,9 +14,10 @@ import pytest
 from assay.checks.exchange import ContractBreachError
 from assay.checks.target import TargetUnderTest
 from assay.client.budget import Budget, Limits
+from assay.client.credentials import Credentials
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.identity import Credentials, Identity
+from assay.client.identities import Identities
 from assay.client.layers import load_settings
 from assay.client.patience import Patience
 from assay.client.session import Session
@@ -128,18 +129,15 @@ class Stage:
             for client in self.plane.identity.clients.values()
         )
         mask, patience = Mask(), Patience(cap=0.0, tries=1)
-
-        def identity(credentials: Credentials) -> Identity:
-            return Identity(self.transport, credentials, mask, patience, self.clock)
-
         budget = Budget(Limits(gpu_devices=None), self.clock)
         settings = load_settings({"base_url": URL, "project": PROJECT, "cluster": tenant.CLUSTER_ID}, env={})
+        identities = Identities(settings, self.transport, mask, patience, self.clock)
         session = Session(
             settings,
             contract,
             self.transport,
-            main=identity(main),
-            outsider=identity(other) if outsider else None,
+            main=identities.make(main),
+            outsider=identities.make(other) if outsider else None,
             budget=budget,
             mask=mask,
             patience=patience,

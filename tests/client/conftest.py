@@ -11,12 +11,14 @@ import pytest
 from pydantic import SecretStr
 
 from assay.client import cleanup
+from assay.client.credentials import Credentials
 from assay.client.events import NOWHERE, EventLog
 from assay.client.evidence import Mask
-from assay.client.identity import Credentials, Identity
+from assay.client.identities import Identities
 from assay.client.layers import load_settings
 from assay.client.network import TransportConfig
 from assay.client.opening import open_session
+from assay.client.patience import Patience
 from assay.client.session import Session
 from assay.client.settings import Settings
 from assay.client.transport import HttpTransport
@@ -102,9 +104,10 @@ def connect(contract: Contract) -> Iterator[Connect]:
     def make(base_url: str, *, timeout: float = 3.0, **options: Any) -> Session:
         transport = HttpTransport(TransportConfig(base_url, timeout=timeout))
         mask = Mask()
-        main = Identity(transport, Credentials(token=SecretStr("token-of-the-tests")), mask)
         options.setdefault("clock", VirtualClock())
         settings = load_settings({"base_url": base_url})
+        identities = Identities(settings, transport, mask, Patience(), options["clock"])
+        main = identities.make(Credentials(token=SecretStr("token-of-the-tests")))
         made.append(Session(settings, contract, transport, main=main, mask=mask, mark="run", **options))
         return made[-1]
 

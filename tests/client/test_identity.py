@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -10,11 +11,17 @@ import pytest
 from pydantic import SecretStr
 
 from assay.client.budget import Budget, Limits
+from assay.client.credentials import Credentials
 from assay.client.delivery import Delivery
+from assay.client.evidence import Mask
 from assay.client.exchange import Answer
-from assay.client.identity import Claims, Credentials, Identity, read_claims
+from assay.client.identities import Identities
+from assay.client.identity import Identity
+from assay.client.layers import load_settings
 from assay.client.network import TransportConfig
 from assay.client.patience import Patience
+from assay.client.token_endpoint import V1
+from assay.client.tokens import Claims, read_claims
 from assay.client.transport import HttpTransport
 from assay.clock import SYSTEM, Clock, VirtualClock
 from assay.contract.documents import Contract
@@ -42,17 +49,16 @@ def transport(base_url: str) -> HttpTransport:
 
 
 def identity(base_url: str, *, secret: str = SECRET, clock: Clock = SYSTEM) -> Identity:
-    credentials = Credentials("ASSAY_", None, SecretStr("researcher"), SecretStr(secret))
-    return Identity(
-        transport(base_url),
-        credentials,
-        patience=Patience(tries=1),
-        clock=clock,
-    )
+    return identities(base_url, clock).make(Credentials("ASSAY_", None, SecretStr("researcher"), SecretStr(secret)))
+
+
+def identities(base_url: str, clock: Clock = SYSTEM) -> Identities:
+    settings = load_settings({"base_url": base_url}, env={})
+    return Identities(settings, transport(base_url), Mask(), Patience(tries=1), clock)
 
 
 def given(value: str, base_url: str = "http://127.0.0.1:1") -> Identity:
-    return Identity(transport(base_url), Credentials(token=SecretStr(value)))
+    return identities(base_url).make(Credentials(token=SecretStr(value)))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +97,7 @@ def test_a_skewed_issuer_clock_does_not_cause_a_refresh_for_every_request(plane:
     plane.claims = {"iat": past, "exp": past + 3600}
     ours = identity(server.base_url)
     assert ours.token() == ours.token()
-    assert len(server.seen) == 1
+    assert server.count("POST", V1) == 1
 
 
 def test_an_opaque_token_has_no_claims_and_is_kept() -> None:
@@ -112,7 +118,7 @@ def test_a_401_renews_the_token_once_and_repeats_the_request(
     plane: Plane, server: Server, contract: Contract
 ) -> None:
     ours = identity(server.base_url)
-    delivery = Delivery(ours.transport, contract, Budget(Limits()), main=ours)
+    delivery = Delivery(_OPEN[-1], contract, Budget(Limits()), main=ours)
     plane.revoked.add(ours.token())
     outcome = delivery.send(READ)
     assert isinstance(outcome, Answer)
@@ -123,7 +129,7 @@ def test_a_401_that_stays_is_returned_and_does_not_renew_again(
     plane: Plane, server: Server, contract: Contract
 ) -> None:
     ours = identity(server.base_url)
-    delivery = Delivery(ours.transport, contract, Budget(Limits()), main=ours)
+    delivery = Delivery(_OPEN[-1], contract, Budget(Limits()), main=ours)
 
     def refuse_all(seen: object) -> None:
         return None
@@ -137,7 +143,7 @@ def test_a_401_that_stays_is_returned_and_does_not_renew_again(
 
 def test_a_given_token_is_not_renewed_and_a_401_comes_back(plane: Plane, server: Server, contract: Contract) -> None:
     ours = given("opaque", server.base_url)
-    outcome = Delivery(ours.transport, contract, Budget(Limits()), main=ours).send(READ)
+    outcome = Delivery(_OPEN[-1], contract, Budget(Limits()), main=ours).send(READ)
     assert isinstance(outcome, Answer)
     assert (outcome.status, len(server.seen)) == (401, 1)
 
@@ -151,7 +157,7 @@ def test_threads_fetch_one_token_together(plane: Plane, server: Server) -> None:
     for thread in threads:
         thread.join()
     assert len(set(got)) == 1
-    assert len(server.seen) == 1
+    assert server.count("POST", V1) == 1
 
 
 def test_threads_that_meet_the_same_401_renew_once(plane: Plane, server: Server) -> None:
@@ -174,13 +180,23 @@ def test_refused_credentials_name_the_variables_and_never_the_secret(server: Ser
     assert "refused the credentials with 400: bad credentials ***" in message
     assert "check ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET" in message
     assert "canary" not in message
-    assert len(server.seen) == 3
+    assert server.count("POST", V1) == 3
+    assert server.count("POST") == 4
 
 
-def test_an_expired_given_token_says_since_when() -> None:
-    message = failure(given(token(life=-90)))
-    assert "the token in ASSAY_TOKEN expired 90 s ago" in message
-    assert "ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET" in message
+def test_a_given_token_past_its_end_is_used_and_its_end_told_once_it_is_refused(
+    plane: Plane, server: Server, contract: Contract
+) -> None:
+    """Our clock may be wrong, so that the target judges; afterwards nothing more is sent."""
+    ours = given(token(life=-90), server.base_url)
+    delivery = Delivery(_OPEN[-1], contract, Budget(Limits()), main=ours)
+    for _ in range(3):
+        with pytest.raises(CredentialsError) as caught:
+            delivery.send(READ)
+        told = r"the token in ASSAY_TOKEN ended at [\d: -]+ UTC: it expired 9\d s ago"
+        assert re.search(told, caught.value.message)
+        assert "client credentials (ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET)" in str(caught.value.hint)
+    assert len(server.seen) == 1
 
 
 @pytest.mark.parametrize(
@@ -193,7 +209,7 @@ def test_an_expired_given_token_says_since_when() -> None:
 )
 def test_missing_credentials_are_named(credentials: Credentials, missing: str) -> None:
     with pytest.raises(CredentialsError, match=missing):
-        Identity(transport("http://127.0.0.1:1"), credentials)
+        identities("http://127.0.0.1:1").make(credentials)
 
 
 @pytest.mark.parametrize(
@@ -205,13 +221,21 @@ def test_missing_credentials_are_named(credentials: Credentials, missing: str) -
         ),
         (Reply(200, {"accessToken": ""}), "gave no token: status 200"),
         (Reply(200, {"accessToken": "a b"}), "gave no token: status 200"),
-        (error(404, "no such path"), "gave no token: status 404"),
     ],
 )
 def test_an_answer_without_a_token_is_described(reply: Reply, expected: str) -> None:
     with serving(always(reply)) as server, pytest.raises(TargetLostError) as caught:
         identity(server.base_url).token()
     assert expected in caught.value.message
+
+
+def test_an_api_without_a_token_endpoint_asks_for_its_address() -> None:
+    with serving(always(error(404, "no such path"))) as server:
+        message = failure(identity(server.base_url))
+    assert "/api/v2/token gave no token: status 404, content type application/json (no such path)" in message
+    assert "and /api/v1/token gave none either" in message
+    assert "set token_url to the endpoint of your identity provider" in message
+    assert [seen.path for seen in server.seen] == ["/api/v1/token", "/api/v2/token"]
 
 
 def test_a_sick_token_service_loses_the_target() -> None:

@@ -278,7 +278,10 @@ def test_a_missing_or_broken_hand_over_is_one_message(tmp_path: Path) -> None:
 
 
 def test_every_field_has_a_variable_and_a_flag_spelling() -> None:
+    Path("token").write_text("1")
     samples: dict[str, Any] = {"base_url": "https://h", "cluster": CLUSTER, "fail_on": "gap", "name_prefix": "x"}
+    samples |= dict.fromkeys(("token_file", "outsider_token_file"), "token")
+    samples |= dict.fromkeys(("token_url", "outsider_token_url"), "/token")
     beside = {"client_key": {"ASSAY_CLIENT_CERT": "c.pem"}}
     for name, field in Settings.model_fields.items():
         text = samples.get(name, "true" if field.annotation is bool else "1")

@@ -10,11 +10,11 @@ from typing import Final
 from assay.client.creation import created_id
 from assay.client.delivery import MAIN, OUTSIDER
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.identity import Credentials, read_claims
-from assay.client.opening import credentials_of
+from assay.client.identities import credentials_of
 from assay.client.preflight.recognise import error_message, unknown_workload, what_answers
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
 from assay.client.session import Session
+from assay.client.tokens import read_claims
 from assay.contract.request import Json
 from assay.errors import AssayError, UsageError
 
@@ -175,7 +175,8 @@ class Access:
 
     def _same_credentials(self) -> bool:
         main, outsider = credentials_of(self.session.settings)
-        pairs = ((main.token, outsider.token), (main.client_id, outsider.client_id))
+        ways = ("token", "client_id", "token_file", "token_command")
+        pairs = ((getattr(main, way), getattr(outsider, way)) for way in ways)
         return any(one is not None and one == other for one, other in pairs)
 
     def _same_subject(self) -> bool:
@@ -240,15 +241,6 @@ def same_identity() -> Step:
         f"the second identity is the first one again: {_NOT_TESTED}",
         "set ASSAY_OUTSIDER_* to another application, one without a role in the project",
     )
-
-
-def missing_credentials(credentials: Credentials) -> Step | None:
-    """The failure when credentials are missing or half given, else None."""
-    try:
-        credentials.check()
-    except UsageError as error:
-        return usage("credentials", error.message, error.hint or "set them")
-    return None
 
 
 def _nowhere() -> str:

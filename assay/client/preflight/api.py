@@ -10,7 +10,6 @@ from typing import Final
 
 from assay.client.delivery import MAIN
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.identity import Claims
 from assay.client.network import TransportConfig
 from assay.client.preflight.network import other_scheme, speaks_tls
 from assay.client.preflight.recognise import (
@@ -23,6 +22,7 @@ from assay.client.preflight.recognise import (
 )
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
 from assay.client.session import Session
+from assay.client.tokens import Claims
 
 # Verifiers of tokens commonly grant 30 to 60 s; from 5 minutes on Kerberos-like limits and our own time ranges for
 # metrics break.

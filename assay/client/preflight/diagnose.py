@@ -9,19 +9,20 @@ import os
 from collections.abc import Iterator, Mapping
 
 from assay.client.delivery import MAIN
-from assay.client.identity import read_claims
 from assay.client.network import TransportConfig
-from assay.client.opening import credentials_of, open_session
+from assay.client.opening import open_session
 from assay.client.patience import Patience
-from assay.client.preflight.access import Access, missing_credentials
+from assay.client.preflight.access import Access
 from assay.client.preflight.api import Api
 from assay.client.preflight.capabilities import check_capabilities
 from assay.client.preflight.network import check_network
 from assay.client.preflight.steps import Check, Step, follow, ok, usage, warn
 from assay.client.session import Session
 from assay.client.settings import Settings
+from assay.client.tokens import read_claims
 from assay.client.transport import HttpTransport
 from assay.contract.documents import Contract
+from assay.errors import CredentialsError
 
 
 def preflight(session: Session, *, judged: bool = True) -> Iterator[Step]:
@@ -110,12 +111,11 @@ class _Doctor:
         yield ok("settings", f"project {self.settings.project}, cluster {self.settings.cluster}")
 
     def credentials(self) -> Iterator[Step]:
-        main, outsider = credentials_of(self.settings)
-        missing = missing_credentials(main) or (missing_credentials(outsider) if outsider.given else None)
-        if missing is not None:
-            yield missing
+        try:
+            self._session = open_session(self.settings, self.contract, env=self.env)
+        except CredentialsError as error:
+            yield usage("credentials", error.message, error.hint or "set them")
             return
-        self._session = open_session(self.settings, self.contract, env=self.env)
         self.access = Access(self._session, dry=self.dry)
         yield from self.access.check_credentials()
 
