@@ -116,7 +116,10 @@ class RawTransport:
             answer = self._exchange(line + self._common_fields + fields + length + b"\r\n" + (content or b""))
         except Failure as failure:
             kind = _NO_ANSWER.get(failure.kind, "reset")
-            return NoAnswer(kind, str(failure), self._monotonic() - began, fault=failure.fault)
+            missing = NoAnswer(kind, str(failure), self._monotonic() - began, fault=failure.fault)
+            outcome = self._gate.judge(missing)
+            assert isinstance(outcome, NoAnswer)
+            return outcome
         return Answer(answer.status, answer.headers, answer.body, self._monotonic() - began)
 
     def send(self, line: bytes, rest: bytes = b"\r\n") -> RawAnswer:

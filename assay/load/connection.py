@@ -18,7 +18,7 @@ from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
 
 from assay.clock import Clock
 
-_KEPT: Final = frozenset({"content-type", "retry-after"})
+_KEPT: Final = frozenset({"content-encoding", "content-type", "location", "retry-after"})
 
 
 class Parser(HTTPResponseParser):

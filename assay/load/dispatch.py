@@ -193,6 +193,8 @@ class Dispatcher:
             error = call.wrong_with(answer)
             lane.pulse.answered(ended + lane.origin)
         except Failure as failure:
+            if failure.fault is not None:
+                raise failure.fault from failure  # the target was not asked, and the next request will fare no better
             ended = lane.now()
             error = failure.kind
             lane.pulse.failed(error)

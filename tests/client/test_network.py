@@ -236,6 +236,37 @@ def test_a_proxy_that_does_not_forward_is_named(make: Make, status: int) -> None
     assert f"{HOST}:80" in fault.message
 
 
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (Reply(200, raw=b"<html>Sign in</html>", headers={"Content-Type": "text/html"}), "with an HTML page (200)"),
+        (
+            Reply(302, headers={"Location": "http://user:pw@portal.example/login?to=x"}),
+            "to http://portal.example/login",
+        ),
+    ],
+)
+def test_a_network_that_wants_a_login_first(make: Make, reply: Reply, says: str) -> None:
+    with serving(always(reply)) as proxy:
+        fault = refusal(make, via(proxy.base_url))
+    assert fault.message.startswith(f"the proxy {proxy.base_url} (--proxy) ")
+    assert says in fault.message
+
+
+def test_a_proxy_that_speaks_no_http(make: Make) -> None:
+    with raw_serving(lambda connection: connection.sendall(b"SSH-2.0-OpenSSH_9\r\n")) as proxy:
+        fault = refusal(make, via(f"http://{proxy}"))
+    assert f"gives no answer to requests to {HOST}:80" in fault.message
+
+
+def test_a_redirect_of_the_target_itself_is_its_own(make: Make) -> None:
+    reply = Reply(308, headers={"Location": f"https://{HOST}/"})
+    with serving(always(reply)) as proxy, closing(make(via(proxy.base_url))) as transport:
+        outcome = transport.exchange("GET", b"/")
+    assert isinstance(outcome, Answer), outcome
+    assert outcome.headers["location"] == f"https://{HOST}/"
+
+
 def test_what_the_target_says_through_a_proxy_is_its_own(make: Make) -> None:
     """The API's own JSON from the beginning; a page once the target has been reached."""
     replies = [Reply(503, {"code": 503}), Reply(200, {}), Reply(502, raw=b"<html>"), Reply(407, raw=b"")]
