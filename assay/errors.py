@@ -8,6 +8,7 @@ AssayError
 │   └── ProxyError        the proxy between us and the target refuses
 └── InconclusiveError     exit 3: the run could not decide
     ├── TargetLostError   the target stopped answering
+    ├── AnswerLostError   one answer was lost on the way, and nobody can tell what became of its request
     ├── BudgetExhausted   a hard limit of the run was reached
     └── ReportError       a report could not be written
 """
@@ -69,6 +70,10 @@ class InconclusiveError(AssayError):
 
 class TargetLostError(InconclusiveError):
     """The target stopped answering (refused, reset or timed out too often in a row)."""
+
+
+class AnswerLostError(InconclusiveError):
+    """The answer to one request was lost on the way to us, or is not the API's: what asked for it is not tested."""
 
 
 class BudgetExhausted(InconclusiveError):  # noqa: N818 - the field's term, and the signal is not a fault

@@ -53,7 +53,7 @@ class AnswerChecks:
         operation = self._contract.operations[name]
         yield from self._echo(answer)
         yield from _internals(operation, answer)
-        if answer.status in BUSY or answer.status in TOO_LARGE:
+        if (answer.status in BUSY and not answer.stored) or answer.status in TOO_LARGE:
             return
         maker = gateway_of(answer)
         if answer.status >= 500:
@@ -148,17 +148,24 @@ def _internals(operation: Operation, answer: Answer) -> Iterator[Deviation]:
         )
 
 
+_FAILED: Final = (
+    "No request, however malformed, may make the server fail: what it cannot serve it must refuse with a 4xx."
+)
+_STORED: Final = "Who is answered so sends the request again, and then has two, or is told that the name is in use."
+
+
 def server_error(operation: Operation, answer: Answer, maker: str | None) -> Deviation:
     """The deviation of a failure; ``maker`` is the gateway that answered in place of the API, if one did."""
     by = f" (answered by {maker}, not by the API)" if maker else ""
     times = f", {answer.attempts} times in a row" if maker and answer.attempts > 1 else ""
+    created = f" although it created the {operation.subject or 'workload'}" if answer.stored else ""
     return Deviation(
         Class.VIOLATION,
         "server-error",
         str(answer.status),
         "/response/status",
-        f"{operation.id} answers {answer.status}{by}{times}",
-        "No request, however malformed, may make the server fail: what it cannot serve it must refuse with a 4xx.",
+        f"{operation.id} answers {answer.status}{created}{by}{times}",
+        _STORED if answer.stored else _FAILED,
     )
 
 

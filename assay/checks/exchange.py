@@ -63,6 +63,9 @@ class Exchange:
 
     @property
     def accepted(self) -> bool:
+        """Whether the target agreed; to a deletion perhaps in an earlier answer, which was lost."""
+        if isinstance(self.answer, Answer) and self.answer.gone:
+            return True
         return self.status is not None and 200 <= self.status < 300
 
     def body(self) -> Json:

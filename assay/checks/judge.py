@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from assay.checks.answer import BUSY, AnswerChecks
+from assay.checks.answer import BUSY, AnswerChecks, server_error
 from assay.checks.echo import CreatedChecks
 from assay.checks.exchange import Deviation, Exchange, violation
 from assay.checks.run_state import RunState
+from assay.client.confirmation import is_forgivable
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.gateway import gateway_of
+from assay.client.gateway import gateway_of, is_passing
 from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
@@ -31,7 +32,8 @@ class Sending:
 
     ``focus`` is what the case was made to test (an accept case has no reasons of its own); ``also`` lists statuses
     that are lawful for this request beside the documented success, such as 404 for metrics of a workload that is not
-    ready yet; ``setup`` is what has to be sent before to see the same again.
+    ready yet; ``setup`` is what has to be sent before to see the same again. ``tells_momentary``: failures that did
+    not repeat are journaled at once.
     """
 
     test: str
@@ -40,6 +42,7 @@ class Sending:
     also: frozenset[int] = frozenset()
     auth: str | None = "main"
     setup: tuple[Exchange, ...] = ()
+    tells_momentary: bool = True
 
 
 class ResponseJudge:
@@ -56,7 +59,7 @@ class ResponseJudge:
         deviations: list[Deviation] = []
         if isinstance(answer, NoAnswer):
             deviations.append(_no_answer(operation, answer))
-        else:
+        elif not answer.gone:
             focus = sending.focus[0] if sending.focus else None
             deviations += self._answers.judge(request.operation, answer)
             deviations += against(operation, answer, sending.expectation, focus, sending.also)
@@ -72,13 +75,24 @@ class ResponseJudge:
         assert isinstance(exchange.answer, Answer)
         return exchange.with_deviations(*self._created.judge(sent, exchange.object(), exchange.answer))
 
+    def momentary(self, exchange: Exchange) -> Iterator[Exchange]:
+        """An exchange for each failure of the API itself that did not repeat when it was asked about again."""
+        if is_passing(exchange.answer):
+            return
+        operation = self._contract.operations[exchange.request.operation]
+        for earlier in exchange.answer.earlier:
+            if isinstance(earlier, Answer) and not is_forgivable(earlier):
+                failure = server_error(operation, earlier, None)
+                yield replace(exchange, answer=earlier, deviations=(failure,))
+
 
 def _no_answer(operation: Operation, answer: NoAnswer) -> Deviation:
     return violation(
         "no-answer",
         "/response",
         f"{operation.id} gives no answer ({answer.kind})",
-        f"Every request must be answered, if only with an error: {answer.detail[:200]}",
+        f"Every request must be answered, if only with an error: {answer.detail[:200]}"
+        f"{f', {answer.attempts} times in a row' if answer.attempts > 1 else ''}",
         answer.kind,
     )
 

@@ -23,7 +23,7 @@ from assay.checks.opening import ContractSession, contract_in_force, open_contra
 from assay.checks.pytest_internals import FixtureParking, shares_parameters
 from assay.checks.target import TargetUnderTest
 from assay.clock import SYSTEM, Clock
-from assay.errors import AssayError, BudgetExhausted, TargetLostError, UsageError
+from assay.errors import AnswerLostError, AssayError, BudgetExhausted, TargetLostError, UsageError
 from assay.generation.plans import plans
 
 KEY = pytest.StashKey["ContractRun"]()
@@ -189,7 +189,7 @@ class ContractRun:
             return None
         try:
             seconds = future.result()
-        except (BudgetExhausted, TargetLostError) as error:
+        except (AnswerLostError, BudgetExhausted, TargetLostError) as error:
             # Told as a skip, whose report shows no source: pytest takes 30 ms to show that of an error, and once the
             # target is lost more than a thousand tests end so.
             pyfuncitem.stash[_NOT_TESTED] = error
@@ -209,7 +209,7 @@ class ContractRun:
         if call.when != "call" and report.passed:
             return report
         self._journal(item, report, error)
-        if isinstance(error, BudgetExhausted | TargetLostError):
+        if isinstance(error, AnswerLostError | BudgetExhausted | TargetLostError):
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, f"not tested: {error.message}")
         return report
@@ -223,7 +223,7 @@ class ContractRun:
         breaches, others = sort_errors(error)
         for breach in breaches:
             target.recorder.write(*breach.findings)
-        if isinstance(error, BudgetExhausted | TargetLostError):
+        if isinstance(error, AnswerLostError | BudgetExhausted | TargetLostError):
             target.not_tested(name, error.message)
             outcome = "skipped"
             if isinstance(error, TargetLostError):
@@ -246,6 +246,8 @@ class ContractRun:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
         if self._session is not None:
+            target = self._session.target
+            target.journal.write("disturbances", asked_again=True, **target.session.disturbances.to_json())
             self._session.close()
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from assay.checks.exchange import Exchange
 from assay.checks.judge import ResponseJudge, Sending
 from assay.checks.recorder import RunRecorder
 from assay.checks.run_state import LONGEST_WAIT, RunState
+from assay.client.confirmation import is_lost
 from assay.client.creation import created_id
+from assay.client.delivery import MAIN
 from assay.client.exchange import Answer, NoAnswer, Wire
+from assay.client.gateway import TOO_LARGE, gateway_of, made_by
 from assay.client.session import Session
 from assay.contract.request import Expectation, Outcome, Request
-from assay.errors import BudgetExhausted, TargetLostError
+from assay.errors import AnswerLostError, BudgetExhausted, TargetLostError
 from assay.polling import look_until
 
 POLL_SECONDS: Final = 0.2
@@ -25,8 +29,19 @@ POLL_SECONDS: Final = 0.2
 _SHOWS_WITHIN: Final = 5.0
 _IN_VAIN: Final = 3
 
+_LOST_IN_A_ROW: Final = 3
+"""Creations in a row whose answers are lost although they happened; what repeats so often is judged."""
+
 _NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 _OPEN: Final = Expectation(Outcome.OPEN)
+
+
+def _unknown(answer: Answer | NoAnswer) -> AnswerLostError:
+    lost = f"answered {made_by(answer)}" if isinstance(answer, Answer) else f"not answered ({answer.detail})"
+    return AnswerLostError(
+        f"a creation was {lost}, and nobody can tell what became of it",
+        hint="with a list of workloads (GET /api/v1/workloads) it could be looked for by its name",
+    )
 
 
 class Sender:
@@ -55,8 +70,7 @@ class Sender:
 
         Raises BudgetExhausted before anything is sent.
         """
-        refused = sending.expectation.outcome is Outcome.REJECT
-        answer = self._session.send(request, auth=sending.auth, refused=refused)
+        request, answer = self._created(request, sending)
         exchange: Exchange | None = None
         created = created_id(answer)
         try:
@@ -68,6 +82,23 @@ class Sender:
             if created is not None:
                 self._delete_at_last(created, sending.test, (exchange,) if exchange is not None else ())
 
+    def _created(self, request: Request, sending: Sending) -> tuple[Request, Answer | NoAnswer]:
+        """Send a creation; under a fresh name once more when its answer was lost on the way although it happened.
+
+        Raises AnswerLostError when nobody can tell what became of it.
+        """
+        refused = sending.expectation.outcome is Outcome.REJECT
+        for left in reversed(range(_LOST_IN_A_ROW)):
+            answer = self._session.send(request, auth=sending.auth, refused=refused)
+            if not is_lost(answer) or (answer.stored and not left):
+                break
+            fresh = self._session.renamed(request) if answer.stored else None
+            self._session.disturbances.passed(answer)
+            if fresh is None:
+                raise _unknown(answer)
+            request = fresh
+        return request, answer
+
     def delete(self, workload_id: str, *, test: str, setup: tuple[Exchange, ...] = ()) -> Exchange:
         """Delete a workload of this run. Already gone (404) is as good: a test may have deleted it itself."""
         deletion = self._session.contract.deletion
@@ -78,20 +109,48 @@ class Sender:
         return exchange
 
     def _judged(self, request: Request, answer: Answer | NoAnswer, sending: Sending) -> Exchange:
-        if isinstance(answer, NoAnswer):
-            self._see_that_it_lives(answer)
+        self._see_that_it_answers(answer, sending.auth)
         exchange = self._judge.judge(request, answer, sending)
+        if sending.tells_momentary:
+            self.record_momentary(exchange)
         self._recorder.note(exchange, sending.focus)
+        if isinstance(answer, Answer) and sending.auth == MAIN and sending.expectation.outcome is Outcome.ACCEPT:
+            self._see_that_it_is_the_apis(answer, exchange)
         return exchange
 
-    def _see_that_it_lives(self, silence: NoAnswer) -> None:
-        """Raise TargetLostError unless a plain read is answered: that a dead target is silent is no finding."""
-        answer = self._session.send(self._read(_NOBODY))
+    def _see_that_it_is_the_apis(self, answer: Answer, exchange: Exchange) -> None:
+        """Raise AnswerLostError when a gateway keeps a request from the API that was to be accepted."""
+        maker = gateway_of(answer) if answer.status < 500 else None
+        if maker is not None:
+            operation = self._session.contract.operations[exchange.request.operation]
+            raise AnswerLostError(f"{operation.id} was answered {answer.status} by {maker}, not by the API")
+
+    def record_momentary(self, exchange: Exchange) -> None:
+        """Journal each failure of the API itself that did not repeat when it was asked about again."""
+        for failure in self._judge.momentary(exchange):
+            self._recorder.record(failure)
+
+    def _see_that_it_answers(self, answer: Answer | NoAnswer, auth: str | None) -> None:
+        """Raise TargetLostError when a plain read is not answered by the API either.
+
+        That a dead target is silent is no finding, and neither is what a gateway answers to everything.
+        """
+        if isinstance(answer, Answer):
+            maker = gateway_of(answer)
+            if maker is None or answer.status in TOO_LARGE or auth != MAIN:
+                return
+        probe = self._session.send(self._read(_NOBODY))
         if isinstance(answer, NoAnswer):
-            raise TargetLostError(
-                f"{self._session.base_url} does not answer any more: {silence.detail}, then {answer.detail}",
-                hint="`assay doctor` tells whether the target can be reached again",
-            )
+            if isinstance(probe, NoAnswer):
+                raise TargetLostError(
+                    f"{self._session.base_url} does not answer any more: {answer.detail}, then {probe.detail}",
+                    hint="`assay doctor` tells whether the target can be reached again",
+                )
+        elif isinstance(probe, Answer) and (probe.status, gateway_of(probe)) == (answer.status, maker):
+            since = datetime.fromtimestamp(self._session.clock.time()).astimezone().strftime("%H:%M:%S")
+            why = f"since {since} every request is answered {probe.status} by {maker}, not by the API"
+            self._session.halt(why)
+            raise TargetLostError(why, hint="`assay doctor` tells whether the target can be reached again")
 
     def _read(self, workload_id: str) -> Request:
         return self._session.contract.reading.request(workload=workload_id)

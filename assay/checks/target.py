@@ -151,14 +151,16 @@ class TargetUnderTest:
         also: frozenset[int] = frozenset(),
         auth: str | None = "main",
         setup: tuple[Exchange, ...] = (),
+        tells_momentary: bool = True,
     ) -> Exchange:
         """Send anything but a creation (see ``creating``) and judge the answer.
 
-        Without ``expectation`` the oracle states it. Deviations stay in the exchange until ``verify``. Raises
-        TargetLostError, BudgetExhausted.
+        Without ``expectation`` the oracle states it. Deviations stay in the exchange until ``verify``, but for those
+        of failures that did not repeat: they are journaled at once, unless the caller does it (``record_momentary``).
+        Raises TargetLostError, AnswerLostError, BudgetExhausted.
         """
         stated = self._stated(request, expectation, before)
-        return self._sender.send(request, Sending(test, stated, focus, also, auth, setup))
+        return self._sender.send(request, Sending(test, stated, focus, also, auth, setup, tells_momentary))
 
     def send_raw(
         self,
@@ -214,6 +216,10 @@ class TargetUnderTest:
     def record(self, exchange: Exchange) -> None:
         """Journal everything that deviates, violations too, without raising (tear-down must go on)."""
         self.recorder.record(exchange)
+
+    def record_momentary(self, exchange: Exchange) -> None:
+        """Journal each failure of the API itself that did not repeat when it was asked about again."""
+        self._sender.record_momentary(exchange)
 
     def not_tested(self, what: str, why: str) -> None:
         self.recorder.not_tested(what, why)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 from assay.client import auxiliary
+from assay.client.creation import UNNAMED
 from assay.client.delivery import MAIN, OUTSIDER, Delivery
 from assay.client.exchange import NOT_JSON, Answer, NoAnswer
 from assay.client.ledger import Entry, LedgerWriter, State
@@ -101,7 +102,9 @@ class _Sweep:
         listed = self._listed(mark, state) if mark else None
         stayed = []
         for name, entry in state.unresolved.items():
-            if listed is None or not name.startswith(mark):
+            if name.startswith(UNNAMED):
+                self.ledger.searched(name)  # its body had no name: there is nothing to look for
+            elif listed is None or not name.startswith(mark):
                 why = self._why_unknown(listed, mark)
                 self.ledger.left_behind(name=name, why=why)
                 stayed.append(LeftBehind(None, name, why))

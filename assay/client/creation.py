@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from assay.client.budget import SLOT_PATIENCE, Budget
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.ledger import LedgerWriter
+
+UNNAMED: Final = "#"
+"""Begins the ledger's stand-in for a creation whose body holds no usable name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,6 +23,11 @@ class Pending:
     prefix: bool = False
     by: str = "main"
     gpus: int = 0
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the body names it; else there is nothing to look for, and no target would have stored it."""
+        return not self.name.startswith(UNNAMED)
 
 
 class Creations:
@@ -35,6 +44,7 @@ class Creations:
         self._pending: set[Pending] = set()
         self._held: dict[str, tuple[str, int]] = {}  # id: creator, GPU devices
         self._deleted: dict[str, str] = {}  # id: creator; deletion agreed, not seen gone
+        self._known: set[str] = set()  # every id that an answer told
 
     def begin(
         self,
@@ -70,8 +80,9 @@ class Creations:
             self._ledger.created(pending.name, workload_id, by=pending.by)
             with self._lock:
                 self._held[workload_id] = (pending.by, pending.gpus)
+                self._known.add(workload_id)
                 self._pending.discard(pending)
-        if is_doubtful(outcome) or again:
+        if pending.is_named and (is_doubtful(outcome) or again):
             self._ledger.lost(pending.name)
         elif workload_id is None:
             self._ledger.refused(pending.name)
@@ -97,6 +108,11 @@ class Creations:
         """Whether this process created the workload and its slot is still taken."""
         with self._lock:
             return workload_id in self._held
+
+    def knows(self, workload_id: str) -> bool:
+        """Whether an answer to one of this process's creations told this id."""
+        with self._lock:
+            return workload_id in self._known
 
     def release(self, workload_id: str) -> None:
         """Give the slot of a workload back: its deletion was agreed to, or nobody knows it."""

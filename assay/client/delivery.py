@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import threading
 import uuid
@@ -12,8 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from assay.client.budget import Budget
+from assay.client.confirmation import Confirmation, Disturbances, Settle
 from assay.client.events import NOWHERE, EventLog, tell
 from assay.client.exchange import Answer, NoAnswer, to_wire
+from assay.client.gateway import is_passing
 from assay.client.identity import Identity
 from assay.client.patience import LOST_AFTER, Liveness, Patience
 from assay.client.transport import Field, Transport
@@ -40,12 +41,13 @@ class _Outgoing:
     cleaning: bool = False  # outside the budget, and tried even when the target is lost
     admitted: bool = False  # its first sending has passed admit()
     counts: bool = True  # whether silence makes the target count as lost
+    settle: Settle | None = None  # looks for what this creation made
 
 
 class Delivery:
     """Sends requests to one target; safe to use from several threads. ``Session`` knows what they create.
 
-    ``waits`` counts the pauses taken, by cause: ``429``, ``503``, ``refused``.
+    ``waits`` counts the pauses taken, by cause: ``429``, ``503``, ``refused``; ``disturbances`` what did not repeat.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Delivery:
         self.contract = contract
         self.budget = budget
         self.waits: Counter[str] = Counter()
+        self.disturbances = Disturbances()
         self.liveness = Liveness(transport.base_url, lost_after, clock)
         self._identities = {MAIN: main, OUTSIDER: outsider}
         self._patience = patience or Patience()
@@ -87,14 +90,16 @@ class Delivery:
         headers: Mapping[str, str] | None = None,
         cleaning: bool = False,
         admitted: bool = False,
+        settle: Settle | None = None,
     ) -> Answer | NoAnswer:
         """Send one request of the operations table.
 
         ``auth`` is ``"main"``, ``"outsider"``, None (no Authorization) or the value of the header itself.
         ``headers`` replace fields of the same name. ``cleaning`` marks a request of the clean-up: outside the
         budget, and tried even when the target is lost; ``admitted`` one that passed ``admit`` just now. 429 and
-        503 are waited out; after the last pause they are returned as they are. A lost answer is never asked for
-        again. Raises TargetLostError, LimitReached, CredentialsError and ProxyError.
+        503 are waited out; after the last pause they are returned as they are. Failures are confirmed by asking
+        again; a creation only with ``settle``, which looks for what it made. Raises TargetLostError, LimitReached,
+        CredentialsError and ProxyError.
         """
         wire = to_wire(self.contract, request, headers)
         fields = [(_bytes(name), _bytes(value)) for name, value in wire.headers]
@@ -108,6 +113,7 @@ class Delivery:
                 auth,
                 cleaning=cleaning,
                 admitted=admitted,
+                settle=settle,
             )
         )
 
@@ -120,6 +126,7 @@ class Delivery:
         content: bytes | None = None,
         auth: str | None = MAIN,
         admitted: bool = False,
+        settle: Settle | None = None,
     ) -> Answer | NoAnswer:
         """Send what no contract knows; ``path`` goes out as it is (below the base URL's own path).
 
@@ -128,7 +135,9 @@ class Delivery:
         """
         fields = [(_bytes(name), _bytes(value)) for name, value in headers]
         return self._deliver(
-            _Outgoing("raw", method, _bytes(path), fields, content, auth, counts=False, admitted=admitted)
+            _Outgoing(
+                "raw", method, _bytes(path), fields, content, auth, counts=False, admitted=admitted, settle=settle
+            )
         )
 
     def get(self, target: str, *, auth: str | None = MAIN, cleaning: bool = False) -> Answer | NoAnswer:
@@ -156,6 +165,7 @@ class Delivery:
 
     def _deliver(self, call: _Outgoing) -> Answer | NoAnswer:
         identity, authorization = self._authorize(call.auth)
+        asked = Confirmation(call.method.upper() != "POST" or call.settle is not None, call.settle)
         attempt, renewed = 1, False
         while True:
             self._may_send(call, attempt)
@@ -166,16 +176,26 @@ class Delivery:
                     renewed, authorization = True, fresh
                     attempt += 1
                     continue
-            pause = self._patience.pause(outcome, attempt, self._clock.time())
-            if pause is None or not self.liveness.worth_waiting(call.operation):
+            outcome = asked.seen(outcome)
+            pause = self._pause(call, asked, outcome, attempt)
+            if pause is None:
                 break
-            self._wait(outcome, pause, call.cleaning)
+            asked.asked_again(outcome)
+            self._wait(outcome, pause, call)
             attempt += 1
         if isinstance(outcome, NoAnswer) and outcome.fault is not None and not call.cleaning:
             raise outcome.fault
         if not call.cleaning:
             self.liveness.note(call.operation, outcome, counts=call.counts)
-        return outcome if attempt == 1 else dataclasses.replace(outcome, attempts=attempt)
+        for passed in asked.earlier if not is_passing(outcome) else ():
+            self.disturbances.passed(passed)
+        return asked.final(outcome, attempt)
+
+    def _pause(self, call: _Outgoing, asked: Confirmation, outcome: Answer | NoAnswer, attempt: int) -> float | None:
+        """Seconds to wait before the request is sent again; None: this outcome stands."""
+        busy = self._patience.pause(outcome, attempt, self._clock.time())
+        pause = asked.pause(outcome, busy, patient=self.liveness.worth_waiting(call.operation))
+        return None if pause is None else min(pause, self._patience.cap)
 
     def _after(self, identity: Identity, used: str, answer: Answer, *, renewed: bool) -> str | None:
         """The Authorization to try once more after an answer, or None: it stands.
@@ -210,6 +230,8 @@ class Delivery:
         fields = call.fields
         if authorization is not None:
             fields = [*fields, (b"Authorization", _bytes(authorization))]
+        if not call.cleaning:
+            self.disturbances.left()
         return self.transport.exchange(call.method, call.target, fields, call.content)
 
     def _authorize(self, auth: str | None) -> tuple[Identity | None, str | None]:
@@ -232,14 +254,18 @@ class Delivery:
         if hold > 0:
             self._rest(hold, call.cleaning)
 
-    def _wait(self, outcome: Answer | NoAnswer, pause: float, cleaning: bool) -> None:
+    def _wait(self, outcome: Answer | NoAnswer, pause: float, call: _Outgoing) -> None:
         cause = str(outcome.status) if isinstance(outcome, Answer) else outcome.kind
+        if cause == "timeout" and not call.cleaning:
+            # So that a target that hangs is given up after the first round of timeouts, not after the second.
+            self.liveness.note(call.operation, outcome, counts=call.counts)
         with self._lock:
-            self.waits[cause] += 1
+            if not is_passing(outcome):
+                self.waits[cause] += 1
             if cause == "429":
                 self._hold_until = max(self._hold_until, self._clock.monotonic() + pause)
         tell(self._events, "wait", cause=cause, seconds=round(pause, 3))
-        self._rest(pause, cleaning)
+        self._rest(pause, call.cleaning)
 
     def _rest(self, seconds: float, cleaning: bool) -> None:
         if cleaning:

@@ -35,7 +35,9 @@ class Answer:
     """One HTTP answer, read to its end.
 
     ``headers`` is case-insensitive and joins repeated fields with ", ". ``seconds`` is the time from sending the
-    (last) attempt to the last byte of its body. ``attempts`` counts how often the request was sent.
+    (last) attempt to the last byte of its body. ``attempts`` counts how often the request was sent, ``earlier`` are
+    the failures after which it was sent again. ``stored``: the creation happened although it was answered so (None:
+    nobody can tell); ``gone``: an earlier, lost answer to this deletion was the one that agreed to it.
     """
 
     status: int
@@ -43,6 +45,9 @@ class Answer:
     body: bytes = b""
     seconds: float = 0.0
     attempts: int = 1
+    earlier: tuple[Answer | NoAnswer, ...] = ()
+    stored: bool | None = False
+    gone: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.headers, httpx.Headers):
@@ -74,6 +79,7 @@ def _refuse(literal: str) -> None:
 class NoAnswer:
     """No answer came, and why: ``detail`` is part of a sentence, free of secrets; ``seconds`` is the time waited.
 
+    ``idle``: the connection had lain idle before, so most likely the server closed it then. Else as of ``Answer``.
     ``fault``: the user's side is at fault, and who would judge the target raises this instead.
     """
 
@@ -81,6 +87,9 @@ class NoAnswer:
     detail: str
     seconds: float = 0.0
     attempts: int = 1
+    earlier: tuple[Answer | NoAnswer, ...] = ()
+    stored: bool | None = False
+    idle: bool = False
     fault: UsageError | None = None
 
 

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from assay.client.exchange import Answer, NoAnswer
+from assay.client.gateway import is_passing
 from assay.clock import SYSTEM, Clock
 from assay.errors import ProxyError, TargetLostError
 from assay.polling import wait_until
@@ -32,7 +33,7 @@ class Patience:
 
         ``now`` is the moment in seconds since 1970, against which a date in Retry-After is read.
         429 and 503 are waited out as Retry-After says (capped), else with growing pauses. A refused connection is
-        tried again too: nothing was sent. Every other outcome is final, above all a lost answer.
+        tried again too: nothing was sent. Of every other outcome ``assay.client.confirmation`` decides.
         """
         if attempt > self.tries:
             return None
@@ -109,7 +110,7 @@ class Liveness:
         wait_until(lambda: self._halted is not None, within=seconds, every=_LOOK, clock=self._clock)
 
     def worth_waiting(self, operation: str) -> bool:
-        """False for an operation that has been busy for so long that it must be switched off."""
+        """False for an operation that has been busy, or has failed, for so long that waiting is in vain."""
         with self._lock:
             return self._busy[operation] < _WORN_OUT
 
@@ -117,7 +118,7 @@ class Liveness:
         """Take in the final outcome of a request; ``counts`` False: silence was to be expected."""
         busy = isinstance(outcome, Answer) and outcome.status in BUSY
         with self._lock:
-            if busy:
+            if busy or is_passing(outcome):
                 self._busy[operation] += 1
             else:
                 self._busy[operation] = 0

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from assay.client import auxiliary
 from assay.client.budget import Budget, Limits, gpus_asked
 from assay.client.cleanup import Remover, Swept, sweep
+from assay.client.confirmation import Disturbances, Fate
 from assay.client.creation import Creations, Pending, is_doubtful
 from assay.client.delivery import MAIN, OUTSIDER, Delivery
 from assay.client.events import NOWHERE, EventLog, JournaledLedger, tell
@@ -18,6 +19,7 @@ from assay.client.evidence import NOTHING_NAMED, Describer, Mask, Named
 from assay.client.exchange import Answer, NoAnswer, Wire, to_wire
 from assay.client.identity import Identity
 from assay.client.ledger import Entry, LedgerWriter, MemoryLedger
+from assay.client.naming import RunNames, name_in
 from assay.client.network import secret_words
 from assay.client.patience import LOST_AFTER, Patience
 from assay.client.settings import Settings
@@ -26,8 +28,6 @@ from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
 from assay.contract.operations import Kind
 from assay.contract.request import Absent, Json, Request
-
-_UNNAMED: Final = "#"  # begins the ledger's stand-in for a creation whose body holds no usable name
 
 
 class Session:
@@ -85,8 +85,7 @@ class Session:
         self._describer = Describer(
             transport.base_url, self.mask, insecure=settings.insecure, extra=tuple(settings.headers)
         )
-        self._count = itertools.count(1)
-        self._process = f"{os.getpid():x}"
+        self._names = RunNames(mark)
 
     @property
     def base_url(self) -> str:
@@ -100,6 +99,11 @@ class Session:
     @property
     def waits(self) -> Counter[str]:
         return self._delivery.waits
+
+    @property
+    def disturbances(self) -> Disturbances:
+        """What was of the moment, and did not repeat when it was asked about again."""
+        return self._delivery.disturbances
 
     # --- requests -------------------------------------------------------------------------------------------
 
@@ -119,7 +123,9 @@ class Session:
         ``headers`` replace fields of the same name. ``refused``: the contract makes the target refuse this creation,
         so the GPUs it names count for nothing; ``begun``: ``begin`` has let it pass, and ``finish`` will follow.
         ``cleaning``: outside the budget, and tried even when the target is lost. 429 and 503 are waited out; after
-        the last pause they are returned as they are. A lost answer is never asked for again. Raises TargetLostError,
+        the last pause they are returned as they are. What may be of the moment is confirmed by asking again
+        (``assay.client.confirmation``): a creation only after it was looked for by its name, and not at all when it
+        ``begun``. What is found is deleted, and the outcome says that it was ``stored``. Raises TargetLostError,
         LimitReached, CredentialsError, and ReportError: the ledger cannot be written.
         """
         operation = self.contract.operations[request.operation]
@@ -128,7 +134,7 @@ class Session:
             body = None if isinstance(request.body, Absent) else request.body
             gpus = 0 if refused else gpus_asked(body)
             return self._create(
-                body, gpus, auth, lambda: self._delivery.send(request, auth=auth, headers=headers, admitted=True)
+                body, gpus, auth, partial(self._delivery.send, request, auth=auth, headers=headers, admitted=True)
             )
         if operation is self.contract.deletion:
             return self._delete(request, auth, headers, cleaning)
@@ -160,7 +166,7 @@ class Session:
             body,
             0,
             auth,
-            lambda: self._delivery.raw(method, path, headers=headers, content=content, auth=auth, admitted=True),
+            partial(self._delivery.raw, method, path, headers=headers, content=content, auth=auth, admitted=True),
         )
 
     def get(self, target: str, *, auth: str | None = MAIN, cleaning: bool = False) -> Answer | NoAnswer:
@@ -231,9 +237,11 @@ class Session:
 
     def name(self, label: str = "w") -> str:
         """A name that no one else has: a DNS label of at most 63 characters that begins with the run's mark."""
-        tail = f"{self._process}-{next(self._count)}"
-        room = 63 - len(self.mark) - len(tail) - 2
-        return f"{self.mark}-{label[:room].strip('-')}-{tail}" if room > 0 else f"{self.mark}-{tail}"
+        return self._names.name(label)
+
+    def renamed(self, request: Request) -> Request | None:
+        """The same creation under another name that no one else has; None when its name is not one of this run's."""
+        return self._names.renamed(request)
 
     def holds(self, workload_id: str) -> bool:
         """Whether this run created the workload and its deletion has not been agreed to yet."""
@@ -313,29 +321,41 @@ class Session:
         return request if isinstance(request, Wire) else to_wire(self.contract, request)
 
     def _create(
-        self, body: Json, gpus: int, auth: str | None, send: Callable[[], Answer | NoAnswer]
+        self, body: Json, gpus: int, auth: str | None, send: Callable[..., Answer | NoAnswer]
     ) -> Answer | NoAnswer:
-        name, prefix = _name_in(body)
-        if name is None:
-            name = f"{_UNNAMED}{self._process}-{next(self._count)}"
+        name, prefix = name_in(body)
+        name = name or self._names.unnamed()
         by = OUTSIDER if auth == OUTSIDER else MAIN
         self._delivery.admit(auth)
         pending = self._creations.begin(name, prefix=prefix, by=by, gpus=gpus, check=self.check)
         try:
-            outcome = send()
-            # An earlier attempt that was answered 503 may have stored its workload. Without a name there is nothing
-            # to look for, and nothing that a target which demands a name would have stored.
-            again = isinstance(outcome, Answer) and outcome.attempts > 1 and not name.startswith(_UNNAMED)
+            outcome = send(settle=lambda _: self._fate(pending))
+            # An earlier sending may have stored a workload that did not show yet.
+            again = isinstance(outcome, Answer) and outcome.attempts > 1
             kept = self._creations.finish(pending, outcome, again=again) is not None
-            if not kept and is_doubtful(outcome):
-                self._settle_lost(pending)
+            in_doubt = outcome.stored is True or (outcome.stored is False and is_doubtful(outcome))
+            if not kept and pending.is_named and in_doubt:
+                outcome = replace(outcome, stored=self._settle_lost(pending, outcome))
             return outcome
         finally:
             self._creations.give_up(pending)
 
-    def _settle_lost(self, pending: Pending) -> None:
-        """Look at once for a workload whose creation got no usable answer, so that it does not outlive the budget."""
-        for workload_id in self._found(pending) or ():
+    def _fate(self, pending: Pending) -> Fate:
+        """What became of a creation whose answer was lost, or says that the target failed."""
+        if not pending.is_named:
+            return Fate.ABSENT
+        found = self._found(pending)
+        if found is None:
+            return Fate.UNKNOWN
+        return Fate.STORED if found else Fate.ABSENT
+
+    def _settle_lost(self, pending: Pending, outcome: Answer | NoAnswer) -> bool | None:
+        """Delete at once what a creation without a usable answer made, so that it does not outlive the budget.
+
+        Returns whether there was anything; None: nobody can tell.
+        """
+        found = self._found(pending)
+        for workload_id in found or ():
             self.ledger.created(pending.name, workload_id, by=pending.by)
             self.ledger.lost(pending.name)  # another one may still come
             self.ledger.delete_sent(workload_id)
@@ -343,13 +363,18 @@ class Session:
             answer = self._delivery.send(request, auth=pending.by, cleaning=True)
             if isinstance(answer, Answer) and answer.status < 300:
                 self.ledger.delete_taken(workload_id)
+        return outcome.stored if found is None else bool(found)
 
     def _found(self, pending: Pending) -> list[str] | None:
         """The ids of live workloads that a lost creation made; None when nobody can tell."""
-        if not pending.name.startswith(self.mark) or (pending.by == OUTSIDER and not self.has_outsider):
+        if pending.by == OUTSIDER and not self.has_outsider:
             return None
         listed = self.find_by_name(pending.name, prefix=pending.prefix, auth=pending.by, cleaning=True)
-        return None if listed is None else [str(entry["id"]) for entry in listed]
+        if listed is None:
+            return None
+        found = [str(entry["id"]) for entry in listed if not self._creations.knows(str(entry["id"]))]
+        # What has a name that others may give as well may be a stranger's.
+        return found if not found or pending.name.startswith(self.mark) else None
 
     def _delete(
         self, request: Request, auth: str | None, headers: Mapping[str, str] | None, cleaning: bool
@@ -359,14 +384,9 @@ class Session:
         if ours:
             self.ledger.delete_sent(workload_id)
         outcome = self._delivery.send(request, auth=auth, headers=headers, cleaning=cleaning)
-        if ours and isinstance(outcome, Answer) and 200 <= outcome.status < 300:
+        if isinstance(outcome, Answer) and outcome.earlier and outcome.status in self.contract.deletion.row.gone:
+            outcome = replace(outcome, gone=True)  # the lost answer was the one that agreed
+        if ours and isinstance(outcome, Answer) and (200 <= outcome.status < 300 or outcome.gone):
             self.ledger.delete_taken(workload_id)
             self._creations.release(workload_id)
         return outcome
-
-
-def _name_in(body: Json) -> tuple[str | None, bool]:
-    if not isinstance(body, dict):
-        return None, False
-    name = body.get("name")
-    return (name if isinstance(name, str) and name else None), body.get("useGivenNameAsPrefix") is True

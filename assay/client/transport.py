@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -94,8 +95,8 @@ class HttpTransport:
         """
         outcome, reused = self._once(method, target, headers, content)
         if reused and method in {"GET", "HEAD"} and isinstance(outcome, NoAnswer) and outcome.kind == "reset":
-            outcome, _ = self._once(method, target, headers, content)
-        return outcome
+            outcome, reused = self._once(method, target, headers, content)
+        return replace(outcome, idle=True) if reused and isinstance(outcome, NoAnswer) else outcome
 
     def close(self) -> None:
         self._pool.close()

