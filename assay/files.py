@@ -1,15 +1,55 @@
-"""Writes a file whole or not at all, and reads JSON that an earlier run wrote."""
+"""Reads every file that a user names, whatever it turns out to be; writes a file whole or not at all."""
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import stat
 import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from assay.errors import AssayError, ReportError, SettingsError
+from assay.wording import said
+
+M = TypeVar("M", bound=BaseModel)
+
+LARGEST: Final = 64 * 2**20
+"""Bytes: eight hundred times the shipped contract document."""
+
+DEEPEST: Final = 200
+"""Levels of a JSON document. The shipped contract has 9, and what walks through it may go 1,000 calls deep."""
+
+_KINDS: Final = (
+    (stat.S_ISDIR, "it is a folder"),
+    (stat.S_ISFIFO, "it is a pipe; copy what it gives into a file first"),
+    (stat.S_ISSOCK, "it is a socket"),
+    (stat.S_ISCHR, "it is a device"),
+    (stat.S_ISBLK, "it is a device"),
+)
+_MARKS: Final = (  # UTF-32 is not looked for: its little-endian mark begins as UTF-16's does, and nobody writes it
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+class JsonTextError(ValueError):
+    """A text is no JSON document; ``line`` and ``column`` (from 1) where that is known, else 0."""
+
+    def __init__(self, what: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(what)
+        self.line = line
+        self.column = column
+
+    @property
+    def place(self) -> str:
+        return f":{self.line}:{self.column}" if self.line else ""
 
 
 def write_text(file: Path, text: str, *, error: type[AssayError] = ReportError) -> None:
@@ -19,12 +59,12 @@ def write_text(file: Path, text: str, *, error: type[AssayError] = ReportError) 
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    except OSError as cause:
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:50]}.")
+    except (OSError, ValueError) as cause:
         raise refused(file, cause, error) from cause
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as out:
             out.write(text)
         temporary.chmod(0o644)  # mkstemp makes files that only their owner reads; reports are for others
         temporary.replace(file)
@@ -33,10 +73,69 @@ def write_text(file: Path, text: str, *, error: type[AssayError] = ReportError) 
         raise refused(file, cause, error) from cause
 
 
-def refused(file: Path, cause: OSError, error: type[AssayError] = ReportError) -> AssayError:
+def refused(file: Path, cause: Exception, error: type[AssayError] = ReportError) -> AssayError:
     """The error for a file that the file system refuses to write, with what to do about it."""
     hint = "free space there, or choose another --out" if error is ReportError else None
-    return error(f"{file} could not be written: {cause.strerror or cause}", hint=hint)
+    return error(f"{file} could not be written: {_why(cause)}", hint=hint)
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """A folder that goes away with the block. SettingsError when the system offers none that can be written."""
+    with tempfile.TemporaryDirectory(dir=temporary_place(), prefix=prefix, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def temporary_place() -> str:
+    """Where temporary files go. SettingsError when there is no such folder that can be written."""
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        given = os.environ.get("TMPDIR", "")
+        tried = f"TMPDIR ({given}), /tmp" if given else "/tmp"  # noqa: S108 - named, not used
+        raise SettingsError(
+            f"there is no folder for temporary files: {tried}, /var/tmp and the working folder cannot be written",
+            hint="make room there, or let TMPDIR name a folder that you can write",
+        ) from None
+
+
+def read_bytes(
+    file: Path,
+    *,
+    error: type[AssayError] = SettingsError,
+    hint: str | None = None,
+    called: str | None = None,
+    most: int = LARGEST,
+) -> bytes:
+    """What stands in a regular file of at most ``most`` bytes; never waits for a pipe or a device.
+
+    Raises ``error`` with ``hint``; ``called`` begins the message where the file's name alone would not tell enough.
+    """
+
+    def refuse(why: str) -> NoReturn:
+        raise error(f"{called or _shown(file)} cannot be read: {why}", hint=hint) from None
+
+    try:
+        _refuse_kind(file.stat().st_mode, refuse)
+        # Should it have become a pipe meanwhile, opening it does not wait for a writer.
+        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as opened:
+            _refuse_kind(os.fstat(handle).st_mode, refuse)
+            content = opened.read(most + 1)
+    except FileNotFoundError as cause:
+        dangles = file.is_symlink()
+        refuse(f"it is a link to {file.readlink()}, which does not exist" if dangles else _why(cause))
+    except (OSError, ValueError) as cause:  # ValueError: a name with a NUL in it
+        refuse(_why(cause))
+    if len(content) > most:
+        refuse(f"it is larger than {_size(most)}")
+    return content
+
+
+def _refuse_kind(mode: int, refuse: Any) -> None:
+    for is_kind, why in _KINDS:
+        if is_kind(mode):
+            refuse(why)
 
 
 def read_text(
@@ -45,31 +144,108 @@ def read_text(
     error: type[AssayError] = SettingsError,
     hint: str | None = None,
     called: str | None = None,
-    most: int = 64 * 2**20,
+    most: int = LARGEST,
 ) -> str:
-    """The text of a regular file in UTF-8, or in UTF-16 with a byte order mark."""
-    named = called or str(file)
+    """The text of a file in UTF-8, or in UTF-16 with a byte order mark; line ends as ``\\n``. As ``read_bytes``."""
+    content = read_bytes(file, error=error, hint=hint, called=called, most=most)
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as opened:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise error(f"{named} cannot be read: it is no regular file", hint=hint)
-            content = opened.read(most + 1)
-    except OSError as cause:
-        raise error(f"{named} cannot be read: {cause.strerror}", hint=hint) from None
-    if len(content) > most:
-        raise error(f"{named} cannot be read: it is larger than {most >> 10} kB", hint=hint)
-    try:
-        return content.decode("utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig")
-    except UnicodeDecodeError:
-        raise error(f"{named} cannot be read: not UTF-8 text", hint=hint) from None
+        return decoded(content).replace("\r\n", "\n").replace("\r", "\n")
+    except ValueError as cause:
+        raise error(f"{called or _shown(file)} cannot be read: {cause}", hint=hint) from None
 
 
-def read_json(file: Path, *, hint: str | None = None) -> Any:
-    """The JSON document in ``file``. SettingsError, with ``hint`` when the file cannot be read."""
+def decoded(content: bytes) -> str:
+    """The text in UTF-8, or in what a byte order mark says, without the mark. ValueError names the line."""
+    mark, encoding = next(((mark, name) for mark, name in _MARKS if content.startswith(mark)), (b"", "utf-8"))
+    body = content[len(mark) :]
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except OSError as cause:
-        raise SettingsError(f"{file} cannot be read: {cause.strerror}", hint=hint) from None
-    except ValueError as cause:  # UnicodeDecodeError, too
-        raise SettingsError(f"{file} is not JSON: {cause}") from None
+        return body.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = body[: error.start].decode(encoding, "replace").count("\n") + 1
+        bad = body[error.start : error.start + 1].hex()
+        name = "UTF-8" if encoding == "utf-8" else "UTF-16"
+        raise ValueError(f"not {name} text (byte 0x{bad} in line {line})") from None
+
+
+def read_json(file: Path, *, hint: str | None = None, error: type[AssayError] = SettingsError) -> Any:
+    """The JSON document in ``file``. ``error``, with ``hint`` when the file cannot be read."""
+    text = read_text(file, error=error, hint=hint)
+    try:
+        return json_document(text)
+    except JsonTextError as cause:
+        raise error(f"{file}{cause.place} is not JSON: {cause}", hint=hint) from None
+
+
+def json_document(text: str) -> Any:
+    """The value of a JSON document in which no name stands twice in an object. JsonTextError."""
+    try:
+        document = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)
+    except JsonTextError:
+        raise
+    except json.JSONDecodeError as cause:
+        what = "the file is empty" if not text.strip() else cause.msg
+        raise JsonTextError(what, cause.lineno, cause.colno) from None
+    except RecursionError:
+        raise JsonTextError(f"it is nested too deeply, in more than {DEEPEST} levels") from None
+    if _is_deeper(document, DEEPEST):
+        raise JsonTextError(f"it is nested too deeply, in more than {DEEPEST} levels")
+    return document
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise JsonTextError(f"the name {next(n for n in names if names.count(n) > 1)!r} stands twice in an object")
+    return made
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise JsonTextError(f"{text} is not a number of JSON")
+
+
+def _integer(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:
+        raise JsonTextError(f"it holds a number of {len(digits):,} digits") from None
+
+
+def _is_deeper(document: Any, levels: int) -> bool:
+    """Whether lists and objects stand in each other more than ``levels`` deep; without recursion."""
+    layer = _containers([document])
+    for _ in range(levels):
+        layer = [
+            each for value in layer for each in _containers(value.values() if isinstance(value, dict) else value)
+        ]
+    return bool(layer)
+
+
+def _containers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, dict | list)]
+
+
+def read_model(model: type[M], file: Path, what: str, *, hint: str | None = None) -> M:
+    """The JSON document in ``file`` as ``model``; SettingsError says that it is not ``what``, where and why."""
+    document = read_json(file, hint=hint)
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        place = "/".join(str(step) for step in fault["loc"]) or "its top"
+        raise SettingsError(f"{file} is not {what}: at {place}: {said(fault)}", hint=hint) from None
+
+
+def _why(cause: Exception) -> str:
+    """The system's words without the number and the name that Python puts around them."""
+    return (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
+
+
+def _shown(file: Path) -> str:
+    """The name of a file; of one that no system would take, its two ends."""
+    name = str(file)
+    return name if len(name) <= 200 else f"{name[:80]}...{name[-40:]} ({len(name)} characters)"
+
+
+def _size(number: int) -> str:
+    return f"{number >> 20} MB" if number >= 2**20 else f"{number >> 10} kB"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import os
 import signal
+import site
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -17,6 +20,36 @@ _STARTED_BY: Final = "ASSAY__PARENT"
 
 # Soon enough for `assay cleanup` right after the kill, and no load worth mentioning.
 _LOOK_SECONDS: Final = 0.5
+
+
+# What changes how Python, pytest and the libraries of a part behave: the user's own, and not meant for us.
+_INFLUENCES: Final = (
+    *("PYTHON", "PYTEST_", "PY_COLORS", "COVERAGE_", "COV_", "HYPOTHESIS_", "SCHEMATHESIS_", "ALLURE_"),
+    *("LOCUST_", "UVICORN_", "GEVENT_", "WEB_CONCURRENCY"),
+)
+_HARMLESS: Final = frozenset({"PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"})
+_DEPENDENCIES: Final = ("httpx", "locust", "pydantic", "pytest")
+
+
+def child_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of a Python process that we start: ``env`` without what would change what the process does.
+
+    It imports this very package, and nothing from its working folder or from folders of the user's PYTHONPATH, except
+    those that hold our dependencies.
+    """
+    kept = {name: value for name, value in env.items() if name in _HARMLESS or not name.startswith(_INFLUENCES)}
+    paths = _import_path(env.get("PYTHONPATH", ""))
+    own = {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
+    return {**kept, **own, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+def _import_path(given: str) -> list[str]:
+    """This package's folder, unless it is installed, and folders of ``given`` that hold what we depend on."""
+    homes = {str(Path(spec.origin).parents[1]) for name in _DEPENDENCIES if (spec := find_spec(name)) and spec.origin}
+    own = str(Path(__file__).resolve().parents[1])
+    wanted = [own, *(str(Path(entry).resolve()) for entry in given.split(os.pathsep) if entry)]
+    known = {*site.getsitepackages(), site.getusersitepackages()}
+    return [entry for entry in dict.fromkeys(wanted) if entry not in known and (entry == own or entry in homes)]
 
 
 def started_by_us() -> Mapping[str, str]:

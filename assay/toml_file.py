@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Final, NoReturn, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assay.errors import SettingsError
+from assay.files import read_text
 
 Key = str | int
 """A step of a path in a TOML document: the key of a table, or an index of an array."""
@@ -28,6 +29,8 @@ M = TypeVar("M", bound=BaseModel)
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_LARGEST: Final = 4 * 2**20  # bytes; a thousand waivers take 200 kB
+_HUGE: Final = re.compile(r"(?:\d_?){4301,}")
 _PLACE: Final = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 _EXPECTED: Final = {"bool_type": "true or false", "string_type": "text in quotes"}
 _SHAPES: Final = {
@@ -100,12 +103,7 @@ class TomlFile:
     @classmethod
     def read(cls, file: Path, *, hint: str | None = None) -> Self:
         """Read ``file``; SettingsError with ``hint`` when it cannot be read, and with its line when it is no TOML."""
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise SettingsError(f"{file} cannot be read: {reason}", hint=hint) from None
-        return cls.parse(text, file)
+        return cls.parse(read_text(file, hint=hint, most=_LARGEST), file)
 
     @classmethod
     def parse(cls, text: str, file: Path) -> Self:
@@ -116,9 +114,11 @@ class TomlFile:
             place = _PLACE.search(str(error))
             line = int(place[1]) if place and place[1] else text.count("\n") + 1
             what = _PLACE.sub("", str(error))
-            raise SettingsError(
-                f"{file}:{line}: not valid TOML: {what}", hint="https://toml.io shows the syntax"
-            ) from None
+            raise _no_toml(f"{file}:{line}", what) from None
+        except RecursionError:
+            raise _no_toml(file, "tables or lists stand too deep in each other") from None
+        except ValueError:  # tomllib lets int() say that it takes no more than 4,300 digits
+            raise _no_toml(f"{file}:{_line_of_number(text)}", "a number has too many digits") from None
 
     def line(self, path: tuple[Key, ...]) -> int:
         """The line of ``path``, or of the nearest table around it that is written down."""
@@ -168,6 +168,16 @@ class TomlFile:
             f"{self.file}:{line}: {f'[{table}] ' if table else ''}{what}",
             hint=hint or f"correct line {line} of {self.file}",
         )
+
+
+def _no_toml(place: object, what: str) -> SettingsError:
+    return SettingsError(f"{place}: not valid TOML: {what}", hint="https://toml.io shows the syntax")
+
+
+def _line_of_number(text: str) -> int:
+    """The line of the first number with more digits than Python reads."""
+    found = _HUGE.search(text)
+    return text.count("\n", 0, found.start()) + 1 if found else 1
 
 
 def unknown(key: str, known: Iterable[str]) -> str:

@@ -163,7 +163,8 @@ def test_a_table_is_read_at_its_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(None, "No such file or directory"), (b"\xff\xfe\x00", "not UTF-8 text")]
+    ("content", "reason"),
+    [(None, "No such file or directory"), (b"a = 1\nb = '\xe9'", "not UTF-8 text (byte 0xe9 in line 2)")],
 )
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None, reason: str) -> None:
     file = tmp_path / "f.toml"

@@ -116,6 +116,7 @@ class ContractRun:
         self._futures: dict[pytest.Item, Future[float]] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._parking: FixtureParking | None = None
+        self._planned: list[str] = []
 
     @property
     def session(self) -> ContractSession:
@@ -128,6 +129,7 @@ class ContractRun:
                 raise pytest.exit.Exception(f"{error.message} {error.hint or ''}".strip(), error.exit_code) from error
         return self._session
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         only = tuple(config.option.only)
         if only:
@@ -139,13 +141,15 @@ class ContractRun:
             config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
             items[:] = kept
         items.sort(key=lambda item: item.get_closest_marker("concurrent") is None)
+        # Before others deselect: what they take away is missing from the run, not from the plan.
+        self._planned = [test_id(item) for item in items]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         if session.config.option.collectonly or not session.items:
             return (yield)
         contract = self.session
-        contract.target.journal.write("planned", total=len(session.items), tests=[test_id(i) for i in session.items])
+        contract.target.journal.write("planned", total=len(self._planned), tests=self._planned)
         contract.target.learn()
         self._pool = ThreadPoolExecutor(contract.concurrency, thread_name_prefix="assay")
         self._parking = FixtureParking(session)

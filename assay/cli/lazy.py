@@ -6,6 +6,7 @@ Typer carries its own copy of Click, and exports neither the command class nor t
 
 from __future__ import annotations
 
+import signal
 from importlib import import_module
 from typing import Any, Final
 
@@ -17,6 +18,13 @@ UsageError: Final[Any] = typer.BadParameter.__bases__[0]
 """The base of every mistake on the command line: an unknown command or option, a value of the wrong type."""
 
 _NO_ARGUMENTS: Final = "NoArgsIsHelpError"
+
+
+def _interrupts_from_here() -> None:
+    """From here on Ctrl-C is an exception, so that what a command has begun can be ended in good order."""
+    before = signal.getsignal(signal.SIGINT)
+    if callable(before) and before is not signal.default_int_handler:  # not where a shell has us ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def is_help(error: Exception) -> bool:
@@ -43,6 +51,7 @@ class LazyCommand(TyperCommand):
         """Load the command and let it parse its arguments; the context returned is that of the loaded command."""
         module, _, attribute = self.source.partition(":")
         found = getattr(import_module(module), attribute)
+        _interrupts_from_here()
         loaded = get_command(found if isinstance(found, typer.Typer) else _alone(self.name, found))
         return loaded.make_context(info_name, args, parent=parent, **extra)
 

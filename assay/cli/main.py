@@ -9,7 +9,8 @@ import typer
 
 from assay import __version__
 from assay.cli.lazy import UsageError, command_path, is_help, lazy_command
-from assay.errors import EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE, AssayError
+from assay.cli.streams import refusal, refuse_undecodable
+from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE, AssayError
 
 _HELP: Final = """\
 Contract and load testing for the NVIDIA Run:ai Inferences API.
@@ -76,13 +77,14 @@ def _root(
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """The entry point: ends the process. Never shows a traceback for what a user can correct."""
+    """Run the command line and end the process. Whatever goes wrong is a sentence and a documented exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(arguments, prog_name="assay", standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else EXIT_PASS)
+        refuse_undecodable(given)
+        code = app(given, prog_name="assay", standalone_mode=False)
+        _end(code if isinstance(code, int) else EXIT_PASS)
     except AssayError as error:
-        _complain(error.message, error.hint)
-        sys.exit(error.exit_code)
+        _fail(error)
     except UsageError as error:
         if is_help(error):
             typer.echo(error.format_message())
@@ -98,6 +100,25 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         # The reader of our output (head, less) went away: nothing to tell it, and nothing of ours failed.
         sys.stderr.close()
         sys.exit(EXIT_PASS)
+    except Exception as error:  # noqa: BLE001 - the net below everything
+        from assay.cli.crash import as_error, was_interrupt
+
+        if was_interrupt(error):
+            sys.exit(EXIT_INTERRUPTED)
+        _fail(as_error(error, given))
+
+
+def _end(code: int) -> NoReturn:
+    """End with ``code``; a pass whose words could not be written is none."""
+    refused = refusal()
+    if refused is not None:
+        _complain(f"standard output could not be written: {refused.strerror}", "the exit code and the reports hold")
+    sys.exit(EXIT_INCONCLUSIVE if refused is not None and code == EXIT_PASS else code)
+
+
+def _fail(error: AssayError) -> NoReturn:
+    _complain(error.message, error.hint)
+    sys.exit(error.exit_code)
 
 
 def _complain(message: str, hint: str | None) -> None:

@@ -21,6 +21,7 @@ from assay.findings.model import Class, Finding, LoadResult, NotTested, RunInfo
 from assay.findings.record import Event, Record, TestOutcome
 from assay.findings.slo import missed, unmeasured
 from assay.findings.waivers import Waiver, waive
+from assay.wording import plural
 
 _NAMED: Final = 3
 """Tests named in one sentence; the reports list all of them."""
@@ -43,7 +44,8 @@ def incomplete(record: Record, run: RunInfo) -> Iterator[str]:
 
 def _empty(record: Record, run: RunInfo) -> str:
     if record.tests:
-        return f"no test ran: all {len(record.tests):,} selected tests were skipped"
+        every = "the only selected test was" if len(record.tests) == 1 else f"all {len(record.tests):,} selected were"
+        return f"no test ran: {every} skipped"
     return f"no test ran: nothing matches --only {run.only}" if run.only else "no test ran"
 
 
@@ -59,7 +61,7 @@ def _parts_without_result(record: Record, run: RunInfo, ran: bool) -> Iterator[s
 def _broken(record: Record) -> Iterator[str]:
     broken = [test for test in record.tests.values() if test.outcome is TestOutcome.ERROR]
     if broken:
-        yield f"{_tests(len(broken))} broke before an answer: {_names([test.id for test in broken])}"
+        yield f"{plural(len(broken), 'test')} broke before an answer: {_names([test.id for test in broken])}"
 
 
 def _unexplained(record: Record) -> Iterator[str]:
@@ -69,11 +71,7 @@ def _unexplained(record: Record) -> Iterator[str]:
         test.id for test in record.tests.values() if test.outcome is TestOutcome.FAILED and test.id not in explained
     ]
     if silent:
-        yield f"{_tests(len(silent))} failed without a finding: {_names(silent)}"
-
-
-def _tests(count: int) -> str:
-    return "1 test" if count == 1 else f"{count:,} tests"
+        yield f"{plural(len(silent), 'test')} failed without a finding: {_names(silent)}"
 
 
 def _names(ids: list[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from assay.client.handover import hand_over
 from assay.client.settings import Settings
 from assay.errors import EXIT_INTERRUPTED
 from assay.load.options import RunFile
+from assay.processes import child_environment
 
 STOP_SECONDS: Final = 45.0
 """How long an interrupted load process may take to end: last answers (10 s), then the clean-up (30 s)."""
@@ -41,7 +41,7 @@ class LoadProcess:
     def start(self) -> None:
         """Start it. Secrets go through its environment, everything else through files."""
         command = [sys.executable, "-m", "assay.load", *self._arguments]
-        environment = {**os.environ, **_package_path(), **hand_over(self._settings, self._folder)}
+        environment = {**child_environment(), **hand_over(self._settings, self._folder)}
         log = None if self.log is None else self.log.open("wb")
         try:
             # A group of its own: Ctrl-C in the terminal reaches only us, and we pass it on once.
@@ -95,9 +95,3 @@ def load_run(file: RunFile, settings: Settings, folder: Path) -> LoadProcess:
     path = folder / "load.json"
     file.write(path)
     return LoadProcess(["--run-file", str(path)], settings, folder)
-
-
-def _package_path() -> dict[str, str]:
-    """The child finds this package whatever its working directory."""
-    here = str(Path(__file__).resolve().parents[2])
-    return {"PYTHONPATH": os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])}

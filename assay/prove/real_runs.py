@@ -7,7 +7,6 @@ is no short cut: time is what is looked at, so it must be real, and nothing else
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any, Final
 
 from assay.clock import SYSTEM, Clock
 from assay.errors import InconclusiveError
+from assay.processes import child_environment
 from assay.prove.trial import TrialOutcome
 from assay.reference import embedded
 from assay.reference.embedded import Options
@@ -66,10 +66,10 @@ def run_command(defect: str | None, *, profile: str, seed: int, part: str) -> Ra
         tempfile.TemporaryDirectory(prefix="assay-prove-") as folder,
     ):
         out = Path(folder) / "out"
-        command = [sys.executable, "-m", "assay.cli.main", profile, "--only", part, "--seed", str(seed)]
+        command = [sys.executable, "-m", "assay", profile, "--only", part, "--seed", str(seed)]
         command += ["--base-url", plane.base_url, "--project", plane.projects[0], "--cluster", plane.cluster]
         command += ["--max-gpu-devices", _GPUS, "--out", str(out), "--yes"]
-        environment = {**os.environ, "ASSAY_STATE_DIR": folder, **_credentials(plane)}
+        environment = {**child_environment(), "ASSAY_STATE_DIR": folder, **_credentials(plane)}
         ran = subprocess.run(command, env=environment, capture_output=True, timeout=_LONGEST, check=False)
         file = out / "verdict.json"
         if not file.exists():

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from assay.errors import InconclusiveError, SettingsError, UsageError
+from assay.processes import child_environment
 
 # It takes 0.6 s on two idle cores, and took 12 s on two with a load of 13. One that dies is noticed at once.
 READY_SECONDS: Final = 60.0
@@ -138,19 +139,12 @@ def _started(options: Options) -> Iterator[Embedded]:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=_environment(),
+            env=child_environment(),
         )
         try:
             yield Embedded(process, _await_ready(process, errors), errors)
         finally:
             _stop(process)
-
-
-def _environment() -> dict[str, str]:
-    """Ours, with the place of this package first, so that the child finds it whatever its working directory."""
-    here = str(Path(__file__).resolve().parents[2])
-    paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _await_ready(process: subprocess.Popen[str], errors: IO[bytes]) -> dict[str, Any]:

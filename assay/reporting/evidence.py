@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from assay.findings.model import Finding
-from assay.reporting.words import plural
+from assay.wording import plural
 
 
 def by_test(findings: Iterable[Finding]) -> Mapping[str, list[Finding]]:

@@ -26,6 +26,7 @@ from assay.findings.verdict import Verdict
 from assay.reporting import words
 from assay.reporting.charts import Chart, chart
 from assay.reporting.evidence import pretty
+from assay.wording import plural
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 
@@ -96,7 +97,7 @@ def _environment() -> Environment:
         duration=words.duration,
         visible=words.visible,
     )
-    environment.globals.update(plural=words.plural)
+    environment.globals.update(plural=plural)
     return environment
 
 

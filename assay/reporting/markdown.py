@@ -11,7 +11,8 @@ from assay.files import write_text
 from assay.findings.model import Class, Finding, LoadResult
 from assay.findings.verdict import Decision, Verdict
 from assay.reporting import words
-from assay.reporting.words import duration, milliseconds, number, one_line, plural, share
+from assay.reporting.words import duration, milliseconds, number, one_line, share
+from assay.wording import plural
 
 MOST_FINDINGS: Final = 100
 MOST_REASONS: Final = 10

@@ -12,7 +12,8 @@ from rich.text import Text
 from assay.findings.model import Class, Finding
 from assay.findings.verdict import Decision, Verdict
 from assay.reporting import words
-from assay.reporting.words import duration, one_line, plural
+from assay.reporting.words import duration, one_line
+from assay.wording import plural
 
 MOST_LINES: Final = 40
 """Findings listed; a screen and a half. The reports hold all of them."""

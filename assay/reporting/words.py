@@ -8,6 +8,7 @@ from typing import Final
 
 from assay.findings.model import Class, Finding
 from assay.findings.verdict import Decision, Verdict, fails
+from assay.wording import plural
 
 _HIDDEN: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters: no XML, and terminals obey them
@@ -24,11 +25,6 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """The visible text with every run of white space as one blank."""
     return " ".join(visible(text).split())
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """The count with its noun: ``1 finding``, ``1,024 findings``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def number(value: float | int | None) -> str:

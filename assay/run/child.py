@@ -14,7 +14,7 @@ from typing import Final
 
 from assay.clock import SYSTEM, Clock
 from assay.polling import wait_until
-from assay.processes import started_by_us
+from assay.processes import child_environment, started_by_us
 
 # Enough for a part to delete ten live workloads on a target that takes 2 s for each answer.
 GRACE_SECONDS: Final = 25.0
@@ -53,7 +53,7 @@ def run(
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=folder,
-            env={**os.environ, **env, **started_by_us()},
+            env={**child_environment(), **env, **started_by_us()},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -35,6 +35,9 @@ def contract(run: RunContext) -> None:
         *map(str, modules),
         "-c",
         str(tests / "pytest.ini"),
+        # Plugins that happen to be installed beside us (their loading is switched off) may reorder or repeat tests.
+        "-p",
+        "hypothesispytest",
         "-q",
         "--no-header",
         "--tb=short",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from assay.client.preflight.diagnose import preflight
 from assay.client.preflight.steps import Step, StepState
 from assay.client.session import Session
-from assay.reporting.words import plural
 from assay.run.context import RunContext
+from assay.wording import plural
 
 
 def ask(run: RunContext, session: Session) -> Step | None:

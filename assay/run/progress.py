@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.status import Status
 
 from assay.clock import SYSTEM, Clock
-from assay.reporting.words import plural
+from assay.wording import plural
 
 # In CI a line every 10 s keeps "no output" watchdogs quiet and the log short.
 _PLAIN_SECONDS: Final = 10.0

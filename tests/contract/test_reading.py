@@ -272,8 +272,8 @@ def test_equal_definitions_are_shared() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b'{"openapi": ', "not a JSON document"),
-        (b'"\xe9"', "not a JSON document"),
+        (b'{"openapi": ', "not JSON: Expecting value"),
+        (b'"\xe9"', "not UTF-8 text"),
         (b"[]", "'openapi' is missing"),
         (b'{"swagger": "2.0"}', "'openapi' is missing"),
         (b'{"openapi": "3.0.3", "paths": []}', "'paths'"),

@@ -67,7 +67,7 @@ def test_what_fails_stands_first() -> None:
     ("events", "words"),
     [
         ([], "no test ran"),
-        ([ran(outcome="skipped")], "all 1 selected tests were skipped"),
+        ([ran(outcome="skipped")], "the only selected test was skipped"),
         ([ran(), {"t": "problem", "what": "the target was lost"}], "the target was lost"),
         ([ran(), {"t": "planned", "total": 3}], "2 of 3 planned tests did not run"),
         ([ran(outcome="error")], "1 test broke before an answer: tests/a"),
@@ -96,6 +96,11 @@ def test_a_part_that_gives_no_result_is_missed(events: list[dict[str, object]], 
 def test_a_part_that_said_why_it_gave_no_result_is_not_told_twice() -> None:
     run = run_info(parts=frozenset({"contract", "load"}))
     assert judge(ran(), {"t": "problem", "what": "saturated"}, run=run).problems == ("saturated",)
+
+
+def test_a_run_that_said_why_nothing_ran_does_not_blame_the_selection() -> None:
+    said = judge({"t": "problem", "what": "the control plane ended"}, run=run_info(only="load")).problems
+    assert said == ("the control plane ended",)
 
 
 def test_load_alone_is_a_run() -> None:
