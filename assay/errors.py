@@ -82,3 +82,7 @@ class BudgetExhausted(InconclusiveError):  # noqa: N818 - the field's term, and 
 
 class ReportError(InconclusiveError):
     """A report could not be written."""
+
+
+ENDS_THE_RUN = (TargetLostError, UsageError)
+"""What makes every further request pointless once it is raised in mid-run: the target is gone, or our way to it."""

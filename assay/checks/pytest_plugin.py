@@ -23,7 +23,7 @@ from assay.checks.opening import ContractSession, contract_in_force, open_contra
 from assay.checks.pytest_internals import FixtureParking, shares_parameters
 from assay.checks.target import TargetUnderTest
 from assay.clock import SYSTEM, Clock
-from assay.errors import AnswerLostError, AssayError, BudgetExhausted, TargetLostError, UsageError
+from assay.errors import ENDS_THE_RUN, AnswerLostError, AssayError, BudgetExhausted, UsageError
 from assay.generation.plans import plans
 
 KEY = pytest.StashKey["ContractRun"]()
@@ -193,7 +193,7 @@ class ContractRun:
             return None
         try:
             seconds = future.result()
-        except (AnswerLostError, BudgetExhausted, TargetLostError) as error:
+        except (AnswerLostError, BudgetExhausted, *ENDS_THE_RUN) as error:
             # Told as a skip, whose report shows no source: pytest takes 30 ms to show that of an error, and once the
             # target is lost more than a thousand tests end so.
             pyfuncitem.stash[_NOT_TESTED] = error
@@ -213,7 +213,7 @@ class ContractRun:
         if call.when != "call" and report.passed:
             return report
         self._journal(item, report, error)
-        if isinstance(error, AnswerLostError | BudgetExhausted | TargetLostError):
+        if isinstance(error, (AnswerLostError, BudgetExhausted, *ENDS_THE_RUN)):
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, f"not tested: {error.message}")
         return report
@@ -227,11 +227,11 @@ class ContractRun:
         breaches, others = sort_errors(error)
         for breach in breaches:
             target.recorder.write(*breach.findings)
-        if isinstance(error, AnswerLostError | BudgetExhausted | TargetLostError):
+        if isinstance(error, (AnswerLostError, BudgetExhausted, *ENDS_THE_RUN)):
             target.not_tested(name, error.message)
             outcome = "skipped"
-            if isinstance(error, TargetLostError):
-                target.journal.write("problem", what=f"target lost: {error.message}")
+            if isinstance(error, ENDS_THE_RUN):
+                target.recorder.run_is_over(error)
         elif isinstance(error, pytest.skip.Exception):
             target.not_tested(name, str(error))
         elif others:

@@ -15,6 +15,7 @@ from assay.client.gateway import TOO_LARGE, gateway_of
 from assay.client.session import Session
 from assay.contract.operations import Kind
 from assay.contract.request import Reason, Source
+from assay.errors import AssayError, UsageError
 from assay.findings.journal import Journal
 from assay.findings.model import Class, Evidence, Finding
 
@@ -29,6 +30,14 @@ class RunRecorder:
         self.journal = journal
         self._session = session
         self._state = state
+
+    def run_is_over(self, error: AssayError) -> None:
+        """Journal why no further request makes sense; the same cause counts once, however many tests meet it."""
+        if isinstance(error, UsageError):
+            hint = f" ({error.hint})" if error.hint else ""
+            self.journal.write("problem", what=f"{error.message}{hint}", code=error.exit_code)
+        else:
+            self.journal.write("problem", what=f"target lost: {error.message}")
 
     def note(self, exchange: Exchange, focus: tuple[Reason, ...] = ()) -> None:
         """Journal that an exchange took place, and what it tested."""

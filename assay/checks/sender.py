@@ -19,7 +19,7 @@ from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.client.gateway import TOO_LARGE, gateway_of, made_by
 from assay.client.session import Session
 from assay.contract.request import Expectation, Outcome, Request
-from assay.errors import AnswerLostError, BudgetExhausted, TargetLostError
+from assay.errors import ENDS_THE_RUN, AnswerLostError, BudgetExhausted, TargetLostError
 from assay.polling import look_until
 
 POLL_SECONDS: Final = 0.2
@@ -159,8 +159,8 @@ class Sender:
         """Delete a workload after its test; what the test has found must not be lost with the target."""
         try:
             self.delete(workload_id, test=test, setup=setup)
-        except TargetLostError as error:
-            self._recorder.journal.write("problem", what=f"target lost: {error.message}")
+        except ENDS_THE_RUN as error:
+            self._recorder.run_is_over(error)
 
     def _send_deletion(self, request: Request, workload_id: str) -> Answer | NoAnswer:
         """Send a deletion until it is not 404 or patience is over: 202 says accepted, so a workload may show late."""

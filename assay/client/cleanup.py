@@ -15,7 +15,7 @@ from assay.client.delivery import MAIN, OUTSIDER, Delivery
 from assay.client.exchange import NOT_JSON, Answer, NoAnswer
 from assay.client.ledger import Entry, LedgerWriter, State
 from assay.clock import SYSTEM, Clock
-from assay.errors import AssayError, ReportError
+from assay.errors import AssayError, ReportError, UsageError
 from assay.polling import growing, wait_until
 
 _IN_FLIGHT: Final = 8
@@ -235,7 +235,7 @@ class Remover:
         except ReportError:
             raise
         except AssayError as error:
-            return NoAnswer("refused", error.message)
+            return NoAnswer("refused", error.message, fault=error if isinstance(error, UsageError) else None)
 
     def _is_gone(self, work: _Removal, outcome: Answer | NoAnswer) -> bool:
         if isinstance(outcome, NoAnswer):
@@ -244,7 +244,7 @@ class Remover:
 
     def _heard_nothing(self, work: _Removal, outcome: NoAnswer) -> None:
         work.silences += 1
-        work.why = f"the target does not answer: {outcome.detail}"
+        work.why = outcome.detail if outcome.fault is not None else f"the target does not answer: {outcome.detail}"
         if self._gives_up and (outcome.kind == "refused" or work.silences > 1):
             self._unreachable = work.why
 

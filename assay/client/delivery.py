@@ -15,7 +15,7 @@ from assay.client.confirmation import Confirmation, Disturbances, Settle
 from assay.client.events import NOWHERE, EventLog, tell
 from assay.client.exchange import Answer, NoAnswer, to_wire
 from assay.client.gateway import is_passing
-from assay.client.identity import Identity
+from assay.client.identity import REST, Identity
 from assay.client.patience import LOST_AFTER, Liveness, Patience
 from assay.client.transport import Field, Transport
 from assay.clock import SYSTEM, Clock
@@ -25,6 +25,9 @@ from assay.errors import CredentialsError
 
 _ASK_AGAIN: Final = 5.0
 """Seconds between two looks whether everything is refused with 401: one operation that refuses all stays cheap."""
+
+_SHORT_REST: Final = 1.0
+"""Seconds between two renewals that the load part asks for, which cannot tell whether the last one helped."""
 
 MAIN: Final = "main"
 OUTSIDER: Final = "outsider"
@@ -157,6 +160,17 @@ class Delivery:
         """A valid token of ``"main"`` or ``"outsider"``. Raises CredentialsError and TargetLostError."""
         return str(self._authorize(auth)[1]).removeprefix("Bearer ")
 
+    def renewed(self, refused: str) -> str | None:
+        """Another token of the main identity than one that was answered 401 elsewhere, or None: the answer stands.
+
+        Raises CredentialsError when it is the token that has ended, and TargetLostError.
+        """
+        identity, _ = self._authorize(MAIN)
+        if identity is None:
+            return None
+        self._taken.add(identity.credentials.prefix)
+        return self._other_token(identity, refused, Answer(401), _SHORT_REST)
+
     def close(self) -> None:
         for identity in self._identities.values():
             if identity is not None:
@@ -207,14 +221,17 @@ class Delivery:
             if renewed:
                 identity.renewal_helped()
             return None
-        fresh = None if renewed else identity.renew_after_401(used.removeprefix("Bearer "), answer)
-        if fresh is not None:
-            return f"Bearer {fresh}"
-        if identity.credentials.prefix in self._taken and self._refuses_everything(used):
-            raise identity.end("the target has begun to refuse every request with 401, also with a new token")
-        return None
+        fresh = self._other_token(identity, used.removeprefix("Bearer "), answer, 0.0 if renewed else REST)
+        return None if fresh is None else f"Bearer {fresh}"
 
-    def _refuses_everything(self, authorization: str) -> bool:
+    def _other_token(self, identity: Identity, refused: str, said: Answer, rest: float) -> str | None:
+        """Another token than one that was answered 401, unless one was just had (``rest`` 0): then there is none."""
+        fresh = identity.renew_after_401(refused, said, rest) if rest else None
+        if fresh is None and identity.credentials.prefix in self._taken and self._refuses_everything(refused):
+            raise identity.end("the target has begun to refuse every request with 401, also with a new token")
+        return fresh
+
+    def _refuses_everything(self, token: str) -> bool:
         """Whether a plain read of a workload that does not exist, which was answered before, is answered 401 too."""
         now = self._clock.monotonic()
         if now < self._asked_at + _ASK_AGAIN:
@@ -223,7 +240,7 @@ class Delivery:
         path = self.contract.reading.path
         target = re.sub(r"\{[^}]+\}", lambda _: str(uuid.uuid4()), path).encode()
         self.budget.request()
-        answer = self.transport.exchange("GET", target, [(b"Authorization", _bytes(authorization))])
+        answer = self.transport.exchange("GET", target, [(b"Authorization", _bytes(f"Bearer {token}"))])
         return isinstance(answer, Answer) and answer.status == 401
 
     def _exchange(self, call: _Outgoing, authorization: str | None) -> Answer | NoAnswer:

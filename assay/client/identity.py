@@ -18,7 +18,7 @@ from assay.errors import AssayError, CredentialsError
 _EARLY: Final = 60.0
 
 # A fresh token that is refused at once says that the 401 is not about the token: no more renewing for this long.
-_REST: Final = 60.0
+REST: Final = 60.0
 
 _AGREE: Final = 2.0  # seconds; a Date has whole ones, and an answer takes a while
 
@@ -78,9 +78,10 @@ class Identity:
         """A request that was refused with the last token was answered with the new one: the next 401 may be alike."""
         self._rest_until = 0.0
 
-    def renew_after_401(self, refused: str, said: Answer | None = None) -> str | None:
+    def renew_after_401(self, refused: str, said: Answer | None = None, rest: float = REST) -> str | None:
         """A token to try once more after ``refused`` was answered 401 (by ``said``), or None: that would not help.
 
+        After a renewal that did not help no other one is made for ``rest`` seconds.
         Raises CredentialsError when the token has ended and there is no other one, now and at every later call of
         ``token``; and what asking for a new one raises.
         """
@@ -94,7 +95,7 @@ class Identity:
             if self._wait_for_beginning(refused, there):
                 return refused
             if now >= self._rest_until:
-                self._rest_until = now + _REST
+                self._rest_until = now + rest
                 self._renew_or_end()
                 if self._token.value != refused:
                     return self._token.value

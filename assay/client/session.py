@@ -189,6 +189,10 @@ class Session:
         """A valid token of ``"main"`` or ``"outsider"``. Raises CredentialsError and TargetLostError."""
         return self._delivery.token(auth)
 
+    def renewed(self, refused: str) -> str | None:
+        """Another token of the main identity than one that was answered 401, or None. CredentialsError: it ended."""
+        return self._delivery.renewed(refused)
+
     # --- creations that another hand sends --------------------------------------------------------------------
 
     def begin(self, name: str, *, gpus: int = 0, noted: bool = False) -> Pending:

@@ -89,6 +89,12 @@ class _Said:
         return self.answer.status in _REFUSALS and isinstance(self.answer.json(), dict)
 
     @property
+    def is_the_apis(self) -> bool:
+        """Whether it has the form of a Run:ai API's errors."""
+        body = self.answer.json()
+        return isinstance(body, dict) and type(body.get("code")) is int and isinstance(body.get("message"), str)
+
+    @property
     def is_sick(self) -> bool:
         """A failure of the service, or of the way to it."""
         return self.answer.status in BUSY or (self.answer.status >= 500 and self.answer.status not in _ABSENT)
@@ -256,7 +262,7 @@ class TokenEndpoint:
         found = f"{said.place.url} gave no token: {self._describe(said.answer)}"
         if said.place.chosen:
             return CredentialsError(f"token_url: {found}", hint="give the address of the token endpoint as token_url")
-        if said.answer.status in _ABSENT and isinstance(said.answer.json(), dict):
+        if said.answer.status in _ABSENT and said.is_the_apis:
             other = next(place.target.decode() for place in self.places if place != said.place)
             return CredentialsError(
                 f"{found}, and {other} gave none either",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from assay.errors import EXIT_USAGE
 from assay.findings import clean
 from assay.findings.disturbances import Disturbed
 from assay.findings.model import Finding, LoadResult, NotTested, from_json
@@ -123,6 +124,7 @@ class Record:
     planned: int | None = None
     planned_tests: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    users_side: bool = False  # one of the problems is the user's to solve
     not_tested: list[NotTested] = field(default_factory=list)
     resources: dict[str, tuple[str, set[str]]] = field(default_factory=dict)
     limits: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -200,6 +202,7 @@ class Record:
 
     def _problem(self, event: Event) -> None:
         self.problem(event["what"])
+        self.users_side = self.users_side or event.get("code") == EXIT_USAGE
 
     def _resource(self, event: Event) -> None:
         identity = clean.line(event.get("id") or event.get("name"))

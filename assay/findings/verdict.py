@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
+from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_USAGE
 from assay.findings.disturbances import advisory
 from assay.findings.model import Class, Finding, LoadResult, NotTested, RunInfo
 from assay.findings.record import Event, Record, TestOutcome
@@ -29,14 +29,15 @@ _NAMED: Final = 3
 
 def incomplete(record: Record, run: RunInfo) -> Iterator[str]:
     """Yield every reason, in plain words, for which the events of a run cannot carry a pass."""
+    said = bool(record.problems)  # the run itself said why
     ran = [test for test in record.tests.values() if test.outcome is not TestOutcome.SKIPPED]
-    if not ran and not record.load and not record.problems:  # else the run itself said why
+    if not ran and not record.load and not said:
         yield _empty(record, run)
     planned = run.planned if run.planned is not None else record.planned
     if planned is not None and len(record.tests) < planned and (ran or record.load):
         yield f"{planned - len(record.tests):,} of {planned:,} planned tests did not run"
     yield from _parts_without_result(record, run, bool(ran))
-    for operation, name in unmeasured(record):
+    for operation, name in () if said else unmeasured(record):
         yield f"the SLO {name} of {operation} could not be judged: nothing was measured"
     yield from _broken(record)
     yield from _unexplained(record)
@@ -156,6 +157,7 @@ class Verdict:
     findings: tuple[Finding, ...]
     fail_on: Class = Class.VIOLATION
     problems: tuple[str, ...] = ()
+    users_side: bool = False
     not_tested: tuple[NotTested, ...] = ()
     tests: Mapping[str, int] = field(default_factory=dict)
     coverage: Mapping[str, Any] = field(default_factory=dict)
@@ -169,8 +171,9 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        """0 pass, 1 fail, 3 inconclusive."""
-        return _EXIT[self.decision]
+        """0 pass, 1 fail, 3 inconclusive, 2 inconclusive for a reason that the user must mend."""
+        decision = self.decision
+        return EXIT_USAGE if decision is Decision.INCONCLUSIVE and self.users_side else _EXIT[decision]
 
     @property
     def failing(self) -> tuple[Finding, ...]:
@@ -243,6 +246,7 @@ def build(
         findings=tuple(sorted(findings, key=lambda each: _order(each, fail_on))),
         fail_on=fail_on,
         problems=tuple(record.problems),
+        users_side=record.users_side,
         not_tested=(*untested(record, run), *unjudged),
         tests=_counts(record, run),
         coverage=record.coverage.to_json(run.operations),

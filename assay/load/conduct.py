@@ -135,7 +135,9 @@ class _Conductor:
             reasons += outcome.held_back(found)
         outcome.write(self._journal, run, found, judged=not reasons)
         for reason in reasons:
-            self._journal.write("problem", what=reason)
+            self._journal.write(
+                "problem", what=reason, code=run.code if reason in run.problems else EXIT_INCONCLUSIVE
+            )
         if not reasons:
             self._keep_and_compare(run, found)
         beyond = observations.findings(run.collector, self._objectives, run.measured_seconds)
@@ -171,4 +173,4 @@ class _Conductor:
 
     def _problem(self, error: AssayError) -> None:
         hint = f" ({error.hint})" if error.hint else ""
-        self._journal.write("problem", what=f"{error.message}{hint}")
+        self._journal.write("problem", what=f"{error.message}{hint}", code=error.exit_code)

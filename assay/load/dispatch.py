@@ -86,11 +86,18 @@ def _unlimited() -> Budget:
     return Budget(Limits(live=None, gpu_devices=None))
 
 
+def _no_other(refused: str) -> bool:
+    """There is no other token than the one that was refused."""
+    del refused
+    return False
+
+
 @dataclass(slots=True)
 class Lane:
     """What the requests of one process share: clock, cap, client, recorder.
 
-    ``origin`` is the start of the run of stages on ``clock.monotonic()``.
+    ``origin`` is the start of the run of stages on ``clock.monotonic()``. ``token`` is what its requests carry;
+    ``renew`` gets another one than that which was refused, if there is one, and raises what ends the run.
     """
 
     client: RawTransport
@@ -105,6 +112,8 @@ class Lane:
     halt: Event = field(default_factory=Event)
     idle: Event = field(default_factory=Event)
     budget: Budget = field(default_factory=_unlimited)
+    token: str = ""
+    renew: Callable[[str], bool] = _no_other
     fault: Exception | None = None
     cut_at: float | None = None
     clock: Clock = GEVENT
@@ -188,7 +197,10 @@ class Dispatcher:
         lane.recorder.started(due, begun, waited=waited)
         answer: RawAnswer | None = None
         try:
+            used = lane.token
             answer = lane.client.send(call.line, call.rest)
+            if answer.status == 401 and lane.renew(used) and lane.budget.try_request(0.0) is None:
+                answer = lane.client.send(call.line, call.rest)  # the token had ended, which is nobody's answer
             ended = lane.now() - answer.waited
             error = call.wrong_with(answer)
             lane.pulse.answered(ended + lane.origin)

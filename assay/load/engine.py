@@ -114,6 +114,7 @@ class Engine:
         self.clock = context.session.clock
         self._scenarios: list[Base] = []
         self._background: list[gevent.Greenlet] = []
+        self._token = context.session.token()
         self._reaper = Reaper(context)
 
     def open(self) -> None:
@@ -162,6 +163,8 @@ class Engine:
             self._listener,
             pulse=pulse,
             budget=self.context.budget,
+            token=self._token,
+            renew=self._renew,
             clock=self.clock,
         )
         self._count_connections(recorder)
@@ -219,9 +222,22 @@ class Engine:
     def _keep_token(self) -> None:
         for _ in every(_TOKEN_SECONDS, self.clock):
             try:
-                self.context.transport.authorize(self.context.session.token())
+                self._authorize(self.context.session.token())
             except AssayError as error:
                 logger.warning("the token could not be renewed: %s", error)
+
+    def _renew(self, refused: str) -> bool:
+        """Use another token than the refused one from now on, if there is one. Raises CredentialsError."""
+        fresh = self.context.session.renewed(refused)
+        if fresh is not None:
+            self._authorize(fresh)
+        return fresh is not None
+
+    def _authorize(self, token: str) -> None:
+        self._token = token
+        self.context.transport.authorize(token)
+        if self.lane is not None:
+            self.lane.token = token
 
     def _look_for_pods(self) -> None:
         for _ in every(_POD_SECONDS, self.clock):

@@ -11,7 +11,7 @@ from gevent.queue import Empty, Queue
 
 from assay import __version__
 from assay.clock import Clock
-from assay.errors import AssayError, InconclusiveError
+from assay.errors import EXIT_INCONCLUSIVE, AssayError, InconclusiveError
 from assay.load.clock import GEVENT
 from assay.load.collector import Collector, Meter, Watch, ignore
 from assay.load.engine import READY_SECONDS
@@ -53,6 +53,7 @@ class StageRun:
     profile: Profile
     collector: Collector
     problems: list[str] = field(default_factory=list)
+    code: int = EXIT_INCONCLUSIVE  # 2: one of the problems is the user's to solve
     interrupted: str | None = None
     cut_at: float = math.inf
 
@@ -239,6 +240,7 @@ class Master:
     def _check_complete(self, run: StageRun, source: str, done: Done) -> None:
         if done.problem and done.problem not in run.problems:
             run.problems.append(done.problem)
+            run.code = min(run.code, done.code)
         if done.stopped and not run.interrupted:
             run.problems.append(
                 f"load process {source} was stopped after {done.cut_at:.0f} s: from then on the figures hold only "

@@ -25,7 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from assay.client.budget import Limits
 from assay.client.usage import Usage
-from assay.errors import InconclusiveError
+from assay.errors import EXIT_INCONCLUSIVE, InconclusiveError
 from assay.load.profiles import Profile, Stage
 from assay.load.recorder import Observations
 
@@ -127,7 +127,7 @@ class Done(Message):
     """The stages are over, after ``reports`` reports in all.
 
     ``cut_at``: the second at which no more requests were started, None when the schedule was followed to its end;
-    ``stopped``: neither the master nor a problem did that.
+    ``stopped``: neither the master nor a problem did that. ``code`` is the exit code that the problem asks for.
     """
 
     number: int
@@ -135,6 +135,7 @@ class Done(Message):
     problem: str | None = None
     cut_at: float | None = None
     stopped: bool = False
+    code: int = EXIT_INCONCLUSIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ def problems(run: StageRun, found: Iterable[Result], operations: Iterable[str]) 
         f"the load generator was the bottleneck: {reason}" for reason in run.collector[GeneratorHealth].saturation()
     ]
     by_operation = {result.operation: result for result in found}
-    for operation in operations:
+    for operation in () if run.problems else operations:
         result = by_operation.get(operation)
         if result is None or _too_few(result):
             requests = result.requests if result else 0

@@ -15,7 +15,7 @@ from gevent.event import Event
 
 from assay import __version__
 from assay.clock import Clock
-from assay.errors import AssayError
+from assay.errors import EXIT_INCONCLUSIVE, AssayError
 from assay.load.clock import GEVENT
 from assay.load.context import ScenarioContext
 from assay.load.dispatch import Lane, Listener, follow, no_listener
@@ -126,17 +126,18 @@ class LoadWorker:
         self._told_to_halt = False
         self._cut_at: float | None = None
         problem: str | None = None
+        code = EXIT_INCONCLUSIVE
         try:
             problem = self._run_stages(order)
         except AssayError as error:
-            problem = error.message
+            problem, code = f"{error.message} ({error.hint})" if error.hint else error.message, error.exit_code
         except Exception as error:  # whatever a scenario raises must reach the report
             logger.exception("the load process failed")
             problem = f"a load process failed: {type(error).__name__}: {error}"
         finally:
             self._stages_over.set()
             stopped = self._cut_at is not None and not (self._told_to_halt or problem)
-            self._tell(Done(order.number, self._reports, problem, self._cut_at, stopped))
+            self._tell(Done(order.number, self._reports, problem, self._cut_at, stopped, code))
 
     def halt(self) -> None:
         """Start no more requests; the stages end when the last answers are there."""
