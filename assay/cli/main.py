@@ -50,6 +50,7 @@ _COMMANDS: Final = (
     ("compare", "assay.cli.compare:compare", "Compare two stored benchmark runs."),
     ("manifest", "assay.cli.manifest:manifest", "Print a benchmark for the Kubernetes operator of Locust."),
     ("serve", "assay.cli.serve:serve", "Serve the embedded control plane until SIGTERM."),
+    ("init", "assay.cli.init:init", "Write assay.toml for a control plane, after a look at it."),
     ("doctor", "assay.cli.doctor:doctor", "Check whether a target can be tested, and what is missing."),
     ("replay", "assay.cli.replay:replay", "Run the test behind one finding again."),
     ("cleanup", "assay.cli.cleanup:cleanup", "Remove what earlier runs left behind."),

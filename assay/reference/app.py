@@ -184,6 +184,8 @@ def _routes(plane: Plane) -> list[Route]:
         Route("POST", _template("/api/v1/token"), auxiliary.token, guarded=False),
         Route("GET", _template("/api/v1/workloads"), auxiliary.workloads),
         Route("GET", _template("/api/v1/workloads/{workloadId}/pods"), auxiliary.pods),
+        Route("GET", _template("/api/v1/org-unit/projects"), auxiliary.projects),
+        Route("GET", _template("/api/v1/clusters"), auxiliary.clusters),
         Route("GET", _template("/healthz"), auxiliary.health, guarded=False),
     ]
 

@@ -1,4 +1,4 @@
-"""The endpoints beside the contract that its clients need: token, workload list, pod list, health."""
+"""The endpoints beside the contract that its clients need: token, lists of what there is, health."""
 
 from __future__ import annotations
 
@@ -110,6 +110,47 @@ class AuxiliaryEndpoints:
         ]
         page, following = _page(pods, query)
         return Reply(200, {"pods": [self._pod(workload, pod, now) for pod in page], **following})
+
+    def projects(self, call: IncomingRequest) -> Reply:
+        """The projects in which the caller may work, a page at a time; ``search`` looks into their names."""
+        query = read_query(call.query)
+        search = query.get("search", [""])[-1]
+        found = (
+            self._project(project)
+            for project in tenant.PROJECTS.values()
+            if self.plane.identity.may(call.caller, project.id) and search in project.name
+        )
+        page, following = _page(found, query)
+        return Reply(200, {"projects": page, **following})
+
+    def clusters(self, call: IncomingRequest) -> Reply:
+        """The one cluster, which everybody sees."""
+        del call
+        cluster = {
+            "uuid": tenant.CLUSTER_ID,
+            "tenantId": tenant.TENANT_ID,
+            "name": tenant.CLUSTER_NAME,
+            "createdAt": tenant.FOUNDED,
+            "version": self.plane.contract.version,
+            "status": {"state": "Connected"},
+        }
+        return Reply(200, [cluster])
+
+    def _project(self, project: tenant.Project) -> Json:
+        return {
+            "id": project.id,
+            "name": project.name,
+            "description": "",
+            "clusterId": tenant.CLUSTER_ID,
+            "parentId": project.department_id,
+            "enforceRunaiScheduler": False,
+            "status": {"phase": "Ready", "namespace": project.namespace},
+            "resources": [{"gpu": {"deserved": tenant.GPU_QUOTA}}],
+            "totalResources": {"gpuQuota": tenant.GPU_QUOTA},
+            "effective": {},
+            "createdAt": tenant.FOUNDED,
+            "updatedAt": tenant.FOUNDED,
+        }
 
     def _workload(self, workload: StoredWorkload, now: int) -> Json:
         plane = self.plane

@@ -7,6 +7,10 @@ from typing import Final
 
 TENANT_ID: Final = 1001
 CLUSTER_ID: Final = "8f1c2b7e-52d4-4a53-9c0e-6d2f3b9a4e10"
+CLUSTER_NAME: Final = "simulated"
+FOUNDED: Final = "2025-01-01T00:00:00Z"
+GPU_QUOTA: Final = 1000.0
+"""Devices of a project. Nothing checks it: the simulated cluster has whatever is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

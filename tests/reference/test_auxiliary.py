@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from assay.reference.times import parse
-from tests.reference.harness import NOWHERE, OTHER, OUTSIDER, Harness, assert_error
+from tests.reference.harness import NOWHERE, OTHER, OUTSIDER, RESEARCHER, Harness, assert_error
 
 LIST = "/api/v1/workloads"
 # What the schema `Workload` of the public client's document requires, and `Pod` likewise.
@@ -168,3 +168,23 @@ def test_deleted_workloads_that_stay_readable_are_listed_as_deleted() -> None:
     harness.now += 5
     assert names(harness) == []
     assert names(harness, deleted="true") == ["kept"]
+
+
+def test_projects_are_those_of_the_caller() -> None:
+    harness = Harness()
+    seen = {}
+    for who in (RESEARCHER, OUTSIDER):
+        body = harness.send("GET", "/api/v1/org-unit/projects", token=who).json
+        seen[who] = [(project["id"], project["name"]) for project in body["projects"]]
+    assert seen[RESEARCHER] == [("4501101", "vision"), ("4501102", "speech")]
+    assert seen[OUTSIDER] == [("4501103", "billing")]
+    page = harness.send("GET", "/api/v1/org-unit/projects?limit=1&search=spee").json
+    assert [project["name"] for project in page["projects"]] == ["speech"]
+    assert harness.send("GET", "/api/v1/org-unit/projects", token=None).status == 401
+
+
+def test_the_cluster_is_the_one_that_projects_name() -> None:
+    harness = Harness()
+    (cluster,) = harness.send("GET", "/api/v1/clusters").json
+    project = harness.send("GET", "/api/v1/org-unit/projects").json["projects"][0]
+    assert cluster["uuid"] == project["clusterId"]

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from assay.client.budget import LimitReached
-from assay.errors import EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_USAGE, AssayError, ReportError, UsageError
+from assay.errors import (
+    EXIT_INCONCLUSIVE,
+    EXIT_PASS,
+    EXIT_USAGE,
+    AssayError,
+    InconclusiveError,
+    ReportError,
+    UsageError,
+)
 
 
 class StepState(StrEnum):
@@ -28,6 +36,11 @@ class Step:
     text: str
     todo: str | None = None
     code: int = EXIT_PASS
+
+    def insist(self) -> None:
+        """Raise UsageError or InconclusiveError when it failed."""
+        if self.code:
+            raise (UsageError if self.code == EXIT_USAGE else InconclusiveError)(self.text, hint=self.todo)
 
 
 def ok(name: str, text: str) -> Step:
