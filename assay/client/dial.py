@@ -127,6 +127,9 @@ class NestedTls:
     def pending(self) -> int:
         return self._tls.pending() + self._incoming.pending + self._below.pending()
 
+    def selected_alpn_protocol(self) -> str | None:
+        return self._tls.selected_alpn_protocol()
+
     def version(self) -> str | None:
         return self._tls.version()
 

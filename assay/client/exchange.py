@@ -38,6 +38,8 @@ class Answer:
     (last) attempt to the last byte of its body. ``attempts`` counts how often the request was sent, ``earlier`` are
     the failures after which it was sent again. ``stored``: the creation happened although it was answered so (None:
     nobody can tell); ``gone``: an earlier, lost answer to this deletion was the one that agreed to it.
+    ``undone``: what was taken off the body though nobody had asked for it, such as gzip; ``sealed``: the
+    Content-Encoding that nothing here can undo.
     """
 
     status: int
@@ -48,6 +50,8 @@ class Answer:
     earlier: tuple[Answer | NoAnswer, ...] = ()
     stored: bool | None = False
     gone: bool = False
+    undone: tuple[str, ...] = ()
+    sealed: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.headers, httpx.Headers):
@@ -69,6 +73,20 @@ class Answer:
             return json.loads(self.body.decode("utf-8"), parse_constant=_refuse)
         except (ValueError, RecursionError):
             return NOT_JSON
+
+
+_NO_TEXT: Final = 0.1
+"""The share of characters that cannot be shown, from which on words are taken for no text at all."""
+
+
+def quoted(text: str, most: int = 200) -> str:
+    """Words of an answer as a message may show them: one line, nothing that a terminal obeys, at most ``most``."""
+    line = " ".join(text.split())
+    odd = sum(not letter.isprintable() or letter == "\ufffd" for letter in line)
+    if odd > _NO_TEXT * len(line) and odd > 1:
+        return f"({len(text)} characters that are no text)"
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+    return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
 def _refuse(literal: str) -> None:

@@ -279,6 +279,9 @@ def plain_url(value: str) -> str:
         raise ValueError("a base URL is https://host, https://host:port or either with a path behind it")
     if parts.username is not None or parts.password is not None:
         raise ValueError("a base URL carries no user name or password: set ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET")
+    api = re.search(r"/api/v\d+(?:/.*)?$", parts.path)
+    if api is not None and not parts.query:
+        raise ValueError(f"a base URL ends before {api[0]}: give {value[: value.rindex(api[0])]}")
     if parts.query or parts.fragment:
         raise ValueError("a base URL ends before '?' and '#'")
     return value.rstrip("/")

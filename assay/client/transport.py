@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -15,10 +14,12 @@ import httpcore
 import httpx
 
 from assay import __version__
+from assay.client.encodings import unwrapped
 from assay.client.exchange import Answer, Kind, NoAnswer
+from assay.client.first_words import who_speaks
 from assay.client.network import TransportConfig
 from assay.client.proxy_gate import ProxyGate
-from assay.client.stream import Network
+from assay.client.stream import Network, SocketStream
 from assay.clock import SYSTEM, Clock
 from assay.errors import ProxyError
 
@@ -63,6 +64,23 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
+class _Seen:
+    """Sees whether a request makes a connection of its own, and the first bytes that came over that."""
+
+    def __init__(self) -> None:
+        self.connecting = False
+        self._stream: SocketStream | None = None
+
+    def __call__(self, event: str, told: Any) -> None:
+        self.connecting = self.connecting or event == "connection.connect_tcp.started"
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            self._stream = told["return_value"]
+
+    @property
+    def first(self) -> bytes:
+        return self._stream.first if self._stream is not None else b""
+
+
 class HttpTransport:
     """A ``Transport`` on a pool of keep-alive connections. SettingsError: a file or the proxy cannot be used."""
 
@@ -104,12 +122,7 @@ class HttpTransport:
     def _once(
         self, method: str, target: bytes, headers: Iterable[Field], content: bytes | None
     ) -> tuple[Answer | NoAnswer, bool]:
-        fresh = threading.Event()
-
-        def trace(event: str, _: Any) -> None:
-            if event == "connection.connect_tcp.started":
-                fresh.set()
-
+        seen = _Seen()
         began = self._monotonic()
         try:
             outcome = self._sent(
@@ -117,7 +130,7 @@ class HttpTransport:
                 self._url(target=self._prefix + target),
                 _completed(self._own, list(headers), method, content),
                 content,
-                {"timeout": self._limits, "trace": trace},
+                {"timeout": self._limits, "trace": seen},
                 began,
             )
         except httpcore.LocalProtocolError as error:
@@ -126,8 +139,11 @@ class HttpTransport:
             outcome = self._gate.closed(error, self._since(began))
         except _FAULTS as error:
             kind, detail = diagnose(error)
+            who = who_speaks(seen.first)
+            if who is not None:
+                kind, detail = "protocol", f"what answers {who}"
             outcome = NoAnswer(kind, detail + self._gate.through, self._since(began))
-        return self._gate.judge(outcome), not fresh.is_set()
+        return self._gate.judge(outcome), not seen.connecting
 
     def _sent(
         self, method: str, url: httpcore.URL, headers: list[Field], content: bytes | None, more: Any, began: float
@@ -143,7 +159,8 @@ class HttpTransport:
                 if self._since(began) > self.timeout:
                     late = f"the body was not complete after {self.timeout:g} s"
                     return NoAnswer("timeout", late, self._since(began))
-        return Answer(response.status, httpx.Headers(response.headers), b"".join(chunks), self._since(began))
+        whole = Answer(response.status, httpx.Headers(response.headers), b"".join(chunks), self._since(began))
+        return unwrapped(whole, BODY_CAP)
 
     def _since(self, began: float) -> float:
         return self._monotonic() - began

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import ssl
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,10 +19,11 @@ from geventhttpclient._parser import HTTPParseError
 
 from assay import __version__
 from assay.client.dial import dial, secure
+from assay.client.encodings import unwrapped
 from assay.client.exchange import Answer, Kind, NoAnswer
 from assay.client.network import TransportConfig
 from assay.client.proxy_gate import ProxyGate
-from assay.client.transport import Field, own_fields
+from assay.client.transport import BODY_CAP, Field, own_fields
 from assay.clock import Clock
 from assay.errors import ProxyError, UsageError
 from assay.load.clock import GEVENT
@@ -143,6 +145,8 @@ class RawTransport:
             self.closed += 1
             connection.close()
         answer = RawAnswer(parser.get_code(), parser.fields, parser.body, connection.waited)
+        if "content-encoding" in parser.fields or parser.body[:3] == BOM_UTF8:
+            answer.body = unwrapped(Answer(answer.status, answer.headers, answer.body), BODY_CAP).body
         if self._proxy is not None:
             self._heed_proxy(answer)
         return answer

@@ -187,10 +187,6 @@ def test_a_proxy_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) 
             Reply(404, raw=b"404 page not found", headers={"Content-Type": "text/plain"}),
             "404 with text/plain and no JSON",
         ),
-        (
-            Reply(301, headers={"Location": "https://runai.example.com/"}),
-            "it redirects to https://runai.example.com/",
-        ),
         (Reply(500, raw=b"boom"), "answers 500 to everything: boom"),
         (Reply(502, raw=b"<html>bad gateway"), "HTML page"),
         (error(503, "try later"), "the control plane is unavailable (503): try later"),

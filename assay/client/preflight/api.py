@@ -9,9 +9,11 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from assay.client.delivery import MAIN
-from assay.client.exchange import Answer, NoAnswer
+from assay.client.exchange import Answer, NoAnswer, to_wire
+from assay.client.first_words import HTTP2
 from assay.client.network import TransportConfig
-from assay.client.preflight.network import other_scheme, speaks_tls
+from assay.client.preflight.base_url import redirected, without_api
+from assay.client.preflight.network import judge_tls, offers_http2_alone, other_scheme, speaks_tls
 from assay.client.preflight.recognise import (
     error_message,
     is_error_body,
@@ -32,7 +34,8 @@ _TOO_MUCH: Final = 300.0
 _MISSING: Final = frozenset({400, 403, 404, 422})
 """What an API may answer to a workload that cannot exist."""
 _NOBODY: Final = "assay-no-such-workload"
-_ROOT: Final = "give the root of the control plane, as in https://<company>.run.ai, without /api/v1"
+_ROOT: Final = "give the root of the control plane, as in https://<company>.run.ai"
+_HTTP1: Final = "assay speaks HTTP/1.1: give an address of the control plane that speaks it, too"
 
 
 class Api:
@@ -49,11 +52,14 @@ class Api:
         self._config = TransportConfig.of(session.settings)
         self._any_json = any_json
         self._unsure: Answer | None = None  # what answered, when it may be an API and may be not
+        self._target = ""
         self.date: str | None = None
 
     def check_api(self) -> Iterator[Step]:
         """The step ``api``."""
-        outcome = self.session.send(unknown_workload(), auth=None)
+        asked = unknown_workload()
+        self._target = to_wire(self.session.contract, asked).target
+        outcome = self.session.send(asked, auth=None)
         if isinstance(outcome, Answer) and outcome.status != 503 and not is_error_body(outcome):
             second = self.session.send(unknown_workload("metrics"), auth=None)
             outcome = second if speaks(second) else outcome
@@ -80,11 +86,17 @@ class Api:
         if outcome.status == 503:
             return _unavailable(outcome)
         if outcome.status == 404 and self._is_bare(outcome):
-            todo = "give the root of the control plane, as in https://<company>.run.ai, without a path"
+            root = without_api(self.session.base_url)
+            todo = f"use --base-url {root}" if root else f"{_ROOT}, without a path"
             where = self.session.base_url
             return usage("api", f"there is no inferences API below {where} (404: {error_message(outcome)})", todo)
         if outcome.status == 401:
-            return ok("api", "a Run:ai API answers, and it asks for a token (401)")
+            odd = (
+                f"; its answers come with {', '.join(outcome.undone)}, which nobody asked for"
+                if outcome.undone
+                else ""
+            )
+            return ok("api", f"a Run:ai API answers, and it asks for a token (401){odd}")
         return warn("api", f"an API like Run:ai's answers, but with {outcome.status} where no token should get 401")
 
     def _judge_stranger(self, outcome: Answer | NoAnswer) -> Step:
@@ -93,8 +105,9 @@ class Api:
             text = f"{base_url} speaks TLS, so plain HTTP gets nowhere"
             return usage("api", text, f"use {other_scheme(self._config)}")
         if isinstance(outcome, NoAnswer):
-            todo = "look at the control plane's own health; --request-timeout waits longer"
-            return unusable("api", f"it accepts connections, but no answer came: {outcome.detail}", todo)
+            return self._judge_silence(outcome)
+        if 300 <= outcome.status < 400:
+            return redirected(base_url, self._target, outcome)
         if outcome.status == 503:
             return _unavailable(outcome)
         if self._any_json and is_object(outcome):
@@ -104,8 +117,20 @@ class Api:
             return warn("api", f"it asks for a token, but not as a Run:ai API does: {what_answers(outcome)}")
         return self._not_the_api(outcome)
 
+    def _judge_silence(self, outcome: NoAnswer) -> Step:
+        if HTTP2 in outcome.detail or (self._config.tls and offers_http2_alone(self._config)):
+            return unusable("api", f"{self._config.address} {HTTP2}", _HTTP1)
+        if outcome.kind == "tls":
+            return judge_tls(self._config, outcome.detail)
+        if outcome.kind == "protocol":
+            return unusable("api", f"this is not a Run:ai API: {outcome.detail}", "check host and port")
+        todo = "look at the control plane's own health; --request-timeout waits longer"
+        return unusable("api", f"it accepts connections, but no answer came: {outcome.detail}", todo)
+
     def _not_the_api(self, outcome: Answer | NoAnswer) -> Step:
-        return unusable("api", f"this is not a Run:ai API: {what_answers(outcome)}", _ROOT)
+        root = without_api(self.session.base_url)
+        text = f"this is not a Run:ai API: {what_answers(outcome)}"
+        return usage("api", text, f"use --base-url {root}") if root else unusable("api", text, _ROOT)
 
     def _may_be_one(self, answer: Answer) -> bool:
         """Whether it may still be an API, with errors of its own, or a gateway that wants a token first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Final
 
 from assay.client.dial import dial, plainly, secure
@@ -29,6 +29,22 @@ _CERTIFICATES: Final = {
     62: ("is for another host name", "use the host name that the certificate is for, or have it reissued"),
     64: ("is not for this IP address", "use the host name that the certificate is for"),
 }
+_NO_HTTP1: Final = frozenset({"TLSV1_ALERT_NO_APPLICATION_PROTOCOL", "NO_APPLICATION_PROTOCOL"})
+_OTHER_PROTOCOL: Final = "assay speaks HTTP/1.1, and this port perhaps HTTP/2 alone: give an address that speaks both"
+_WANTS_CERTIFICATE: Final = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED"})
+_DISLIKES_CERTIFICATE: Final = frozenset(
+    {
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "TLSV1_ALERT_ACCESS_DENIED",
+        "TLSV1_ALERT_DECRYPT_ERROR",
+        "TLSV1_ALERT_UNKNOWN_CA",
+    }
+)
 _NOT_TLS: Final = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
 )
@@ -68,6 +84,22 @@ def speaks_tls(config: TransportConfig) -> bool:
                 return True
         except OSError:
             return False
+
+
+def offers_http2_alone(config: TransportConfig) -> bool:
+    """True when the port agrees on HTTP/2 in TLS; asked after it gave no answer to HTTP/1.1."""
+    connection, _ = _connect(config)
+    if connection is None:
+        return False
+    context = tls_context(None, insecure=True)
+    context.set_alpn_protocols(["h2"])
+    with (
+        closing(connection),
+        suppress(OSError),
+        closing(secure(connection, context, config.host, config.timeout)) as line,
+    ):
+        return bool(line.selected_alpn_protocol() == "h2")
+    return False
 
 
 def other_scheme(config: TransportConfig) -> str:
@@ -121,7 +153,7 @@ def _handshake(config: TransportConfig, connection: Any) -> Step:
         )
         return unusable("tls", f"the certificate of {config.address} {wrong} ({error.verify_message})", todo)
     except ssl.SSLError as error:
-        return _no_tls(config, error)
+        return judge_tls(config, error.reason or str(error))
     except OSError as error:
         why = "it said nothing in time" if isinstance(error, TimeoutError) else "it closed the connection"
         todo = f"if the port speaks plain HTTP, use {other_scheme(config)}; else look at the server's TLS settings"
@@ -131,9 +163,18 @@ def _handshake(config: TransportConfig, connection: Any) -> Step:
     return ok("tls", f"{version}, and the certificate is good")
 
 
-def _no_tls(config: TransportConfig, error: ssl.SSLError) -> Step:
-    if error.reason in _NOT_TLS:
+def judge_tls(config: TransportConfig, reason: str) -> Step:
+    """The step for a reason of OpenSSL's why no connection came about."""
+    if reason in _NOT_TLS:
         text = f"{config.address} does not speak TLS; it seems to be plain HTTP"
         return usage("tls", text, f"use {other_scheme(config)}, or the port that speaks TLS")
+    if reason in _NO_HTTP1:
+        return unusable("tls", f"{config.address} agrees on no HTTP/1.1 ({reason})", _OTHER_PROTOCOL)
+    if reason in _WANTS_CERTIFICATE or (config.client_cert is not None and reason in _DISLIKES_CERTIFICATE):
+        if config.client_cert is None:
+            text = f"{config.address} wants a client certificate ({reason})"
+            return usage("tls", text, "give one with --client-cert, and its key with --client-key")
+        text = f"{config.address} does not accept the client certificate {config.client_cert} ({reason})"
+        return usage("tls", text, "ask who runs the control plane which authority must have signed it")
     todo = "the server may want a client certificate, or only know versions of TLS that are given up elsewhere"
-    return unusable("tls", f"the TLS handshake with {config.address} failed: {error.reason or error}", todo)
+    return unusable("tls", f"the TLS handshake with {config.address} failed: {reason}", todo)

@@ -6,7 +6,7 @@ import re
 import uuid
 from typing import Final, TypeGuard
 
-from assay.client.exchange import NOT_JSON, Answer, NoAnswer
+from assay.client.exchange import NOT_JSON, Answer, NoAnswer, quoted
 from assay.contract.request import Request
 
 _RANGE: Final = (
@@ -44,7 +44,7 @@ def error_message(answer: Answer) -> str:
     body = answer.json()
     words = body.get("message") if isinstance(body, dict) else None
     text = words if isinstance(words, str) else answer.text
-    return " ".join(text.split())[:200] or "(no words)"
+    return quoted(text) or "(no words)"
 
 
 def what_answers(outcome: Answer | NoAnswer) -> str:
@@ -52,14 +52,16 @@ def what_answers(outcome: Answer | NoAnswer) -> str:
     if isinstance(outcome, NoAnswer):
         return f"no answer came ({outcome.detail})"
     if 300 <= outcome.status < 400:
-        return f"it redirects to {outcome.headers.get('location', 'nowhere')} (give that address as --base-url)"
+        return f"it redirects ({outcome.status}) to {quoted(outcome.headers.get('location', 'nowhere'))}"
+    if outcome.sealed:
+        return f"it answers {outcome.status} with Content-Encoding {quoted(outcome.sealed)} though identity was asked"
     if outcome.content_type == "text/html" or outcome.text.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
         title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", outcome.text, re.IGNORECASE | re.DOTALL)
-        named = f' titled "{" ".join(title[1].split())[:60]}"' if title else ""
+        named = f' titled "{quoted(title[1], 60)}"' if title else ""
         return f"it answers {outcome.status} with an HTML page{named}: a web site, or a gateway in front of the API"
     if outcome.status >= 500:
         return f"it answers {outcome.status} to everything: {error_message(outcome)}"
     if outcome.json() is NOT_JSON:
-        kind = outcome.content_type or "no content type"
+        kind = quoted(outcome.content_type, 60) or "no content type"
         return f"it answers {outcome.status} with {kind} and no JSON, so it is not a Run:ai API"
     return f"it answers {outcome.status} with JSON, but not as a Run:ai API does ({{code, message}})"
