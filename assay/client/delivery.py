@@ -160,6 +160,11 @@ class Delivery:
         """A valid token of ``"main"`` or ``"outsider"``. Raises CredentialsError and TargetLostError."""
         return str(self._authorize(auth)[1]).removeprefix("Bearer ")
 
+    def describe_token(self, auth: str) -> str:
+        """The token of an identity in words, free of secrets."""
+        identity, _ = self._authorize(auth)
+        return identity.described if identity is not None else "the token"
+
     def renewed(self, refused: str) -> str | None:
         """Another token of the main identity than one that was answered 401 elsewhere, or None: the answer stands.
 

@@ -189,6 +189,10 @@ class Session:
         """A valid token of ``"main"`` or ``"outsider"``. Raises CredentialsError and TargetLostError."""
         return self._delivery.token(auth)
 
+    def describe_token(self, auth: str = MAIN) -> str:
+        """The token of an identity in words: ``a token of 300 s from /api/v1/token``."""
+        return self._delivery.describe_token(auth)
+
     def renewed(self, refused: str) -> str | None:
         """Another token of the main identity than one that was answered 401, or None. CredentialsError: it ended."""
         return self._delivery.renewed(refused)

@@ -182,6 +182,7 @@ def _routes(plane: Plane) -> list[Route]:
     return [
         *documented,
         Route("POST", _template("/api/v1/token"), auxiliary.token, guarded=False),
+        Route("POST", _template("/api/v2/token"), auxiliary.oauth_token, guarded=False),
         Route("GET", _template("/api/v1/workloads"), auxiliary.workloads),
         Route("GET", _template("/api/v1/workloads/{workloadId}/pods"), auxiliary.pods),
         Route("GET", _template("/api/v1/org-unit/projects"), auxiliary.projects),

@@ -63,7 +63,22 @@ class AuxiliaryEndpoints:
 
     def token(self, call: IncomingRequest) -> Reply:
         """200 {"accessToken"}; 400 for bad credentials (the real operation lists no 401)."""
+        self._serves("v1")
         return Reply(200, {"accessToken": self.plane.identity.grant(http.read_json(call))})
+
+    def oauth_token(self, call: IncomingRequest) -> Reply:
+        """The same in the words of OAuth 2.0: form-encoded, with ``expires_in``; bad credentials are 401."""
+        self._serves("v2")
+        identity = self.plane.identity
+        try:
+            token = identity.grant(_form(call))
+        except Refusal as refusal:
+            return Reply(401, {"error": "invalid_client", "error_description": refusal.message})
+        return Reply(200, {"access_token": token, "token_type": "Bearer", "expires_in": int(identity.token_seconds)})
+
+    def _serves(self, version: str) -> None:
+        if version not in self.plane.choices.tokens:
+            raise Refusal(404, f"there is nothing at /api/{version}/token")
 
     def workloads(self, call: IncomingRequest) -> Reply:
         """The workloads of the caller's projects, filtered, sorted, a page at a time."""
@@ -216,6 +231,15 @@ class AuxiliaryEndpoints:
             "k8sPhase": "Succeeded" if ended else "Running" if running else "Pending",
             "k8sPhaseUpdatedAt": began,
         }
+
+
+def _form(call: IncomingRequest) -> Json:
+    """The values of a form-encoded body; refuses (415) any other."""
+    kind = (call.header(b"content-type") or "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise Refusal(415, "the body must be application/x-www-form-urlencoded")
+    values = read_query(call.body)
+    return {name: given[-1] for name, given in values.items()}
 
 
 def _boolean(query: dict[str, list[str]], name: str) -> bool:

@@ -31,7 +31,7 @@ class IdentityProvider:
 
     def __init__(self, clock: Now, token_seconds: float) -> None:
         self._clock = clock
-        self._token_seconds = token_seconds
+        self.token_seconds = token_seconds
         self._key = secrets.token_bytes(32)
         self.clients: Mapping[str, Caller] = {
             name: Caller(name, secrets.token_urlsafe(24), projects)
@@ -67,7 +67,7 @@ class IdentityProvider:
             "iss": ISSUER,
             "sub": client.id,
             "iat": int(now),
-            "exp": int(now + self._token_seconds),
+            "exp": int(now + self.token_seconds),
             "jti": secrets.token_hex(8),
         }
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)

@@ -54,7 +54,7 @@ class Choices:
     begins before the first measurement. ``optional``: whether optional fields of an answer are sent.
     ``zone``: how a timestamp says UTC. ``details``: whether an error has them. ``keep_alive``: seconds that an idle
     connection stays open; generators keep theirs for longer than uvicorn's 5 s, and would meet a reset when they use
-    them again.
+    them again. ``tokens``: the versions of the token endpoint; control planes from 2.24 on have both.
     """
 
     foreign: int = 403
@@ -70,6 +70,7 @@ class Choices:
     zone: str = "Z"
     details: bool = True
     keep_alive: int = 75
+    tokens: tuple[str, ...] = ("v1", "v2")
 
 
 @dataclass(frozen=True, slots=True)

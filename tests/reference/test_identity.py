@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import jwt
 import pytest
@@ -39,6 +40,20 @@ def test_grants_in_every_spelling(names: dict[str, str]) -> None:
     assert harness.send("GET", "/api/v1/workloads", token=reply.json["accessToken"]).status == 200
     claims = jwt.decode(reply.json["accessToken"], options={"verify_signature": False})
     assert claims["exp"] == int(harness.now) + 3600
+
+
+def test_the_second_version_speaks_as_oauth_does() -> None:
+    harness = Harness(token_seconds=300)
+    client = harness.plane.identity.clients[RESEARCHER]
+    asked = {"grant_type": "client_credentials", "client_id": client.id, "client_secret": client.secret}
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    reply = harness.send("POST", "/api/v2/token", token=None, raw=urlencode(asked).encode(), headers=form)
+    assert {**reply.json, "access_token": ""} == {"access_token": "", "token_type": "Bearer", "expires_in": 300}
+    assert harness.send("GET", "/api/v1/workloads", token=reply.json["access_token"]).status == 200
+    wrong = urlencode({**asked, "client_secret": "wrong"}).encode()
+    for raw, kind in ((wrong, form["content-type"]), (json.dumps(asked).encode(), "application/json"), (b"%zz", "")):
+        refused = harness.send("POST", "/api/v2/token", token=None, raw=raw, headers={"content-type": kind})
+        assert (refused.status, refused.json["error"]) == (401, "invalid_client")
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,8 @@ MORE: dict[str, tuple[Probe, Any, Any]] = {
     "known-expectations": (get("", headers={"expect": "assay"}), 200, 417),
     "cross-origin": (call("OPTIONS", COLLECTION), 405, 204),
     "head-answered": (lambda harness: harness.send("HEAD", harness.created()).status, 405, 200),
+    "no-oauth-tokens": (call("POST", "/api/v2/token"), 401, 404),
+    "oauth-tokens-only": (call("POST", "/api/v1/token"), 400, 404),
     "no-neighbours": (call("GET", "/api/v1/workloads"), 200, 404),
     "proxy-unavailable": (after_calls(70), {"application/json"}, {"application/json", "text/html"}),
     "capital-headers": (

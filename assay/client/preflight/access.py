@@ -206,7 +206,8 @@ class Access:
             return usage(name, f"the target refuses the token (401: {says})", todo)
         if outcome.status >= 500 and not self._lists(auth):
             return unusable(name, what_answers(outcome), _HEALTH)
-        return ok(name, f"the token is accepted (an unknown workload is answered {outcome.status})")
+        told = self.session.describe_token(auth)
+        return ok(name, f"{told} is accepted (an unknown workload is answered {outcome.status})")
 
     def _lists(self, auth: str) -> bool:
         return self.session.find_by_name(self.session.name("preflight"), auth=auth) is not None

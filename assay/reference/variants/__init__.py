@@ -213,6 +213,8 @@ _REFUSALS: Final = (
     ),
     Variant("cross-origin", "OPTIONS answers 204 everywhere.", answers.after(answers.cross_origin)),
     Variant("head-answered", "HEAD is answered wherever GET is.", answers.after(answers.head_answered)),
+    _choice("no-oauth-tokens", "There is no token endpoint at /api/v2/token.", tokens=("v1",)),
+    _choice("oauth-tokens-only", "There is no token endpoint at /api/v1/token.", tokens=("v2",)),
     Variant("no-neighbours", "There is no list of workloads and none of pods.", demands.first(demands.no_lists)),
 )
 
