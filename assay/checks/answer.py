@@ -158,7 +158,7 @@ def server_error(operation: Operation, answer: Answer, maker: str | None) -> Dev
     """The deviation of a failure; ``maker`` is the gateway that answered in place of the API, if one did."""
     by = f" (answered by {maker}, not by the API)" if maker else ""
     times = f", {answer.attempts} times in a row" if maker and answer.attempts > 1 else ""
-    created = f" although it created the {operation.subject or 'workload'}" if answer.stored else ""
+    created = " although created" if answer.stored else ""
     return Deviation(
         Class.VIOLATION,
         "server-error",

@@ -150,15 +150,16 @@ def kind_of(outcome: Outcome) -> str | None:
     A connection that was closed while it lay idle is none, nor is a 503 with which the API itself asks to wait.
     """
     if isinstance(outcome, NoAnswer):
-        return None if outcome.idle else _BROKEN.get(outcome.kind)
+        return None if outcome.idle else _MISSING.get(outcome.kind)
     maker = gateway_of(outcome)
     if not is_forgivable(outcome) or (outcome.status == 503 and maker is None):
         return None
     return f"{outcome.status} by {maker}" if maker else str(outcome.status)
 
 
-_BROKEN: Final = {
-    "reset": "broken connection",
+BROKEN: Final = "broken connection"
+_MISSING: Final = {
+    "reset": BROKEN,
     "timeout": "late or missing answer",
     "protocol": "truncated or garbled answer",
 }

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeGuard
 
 import httpcore
 import httpx
@@ -17,6 +17,7 @@ from assay import __version__
 from assay.client.encodings import unwrapped
 from assay.client.exchange import Answer, Kind, NoAnswer
 from assay.client.first_words import who_speaks
+from assay.client.httpcore_internals import drop_when_spoilt
 from assay.client.network import TransportConfig
 from assay.client.proxy_gate import ProxyGate
 from assay.client.stream import Network, SocketStream
@@ -112,9 +113,9 @@ class HttpTransport:
         Raises ValueError when the request itself cannot be framed as HTTP/1.1.
         """
         outcome, reused = self._once(method, target, headers, content)
-        if reused and method in {"GET", "HEAD"} and isinstance(outcome, NoAnswer) and outcome.kind == "reset":
+        if reused and method in {"GET", "HEAD"} and _is_silence(outcome):
             outcome, reused = self._once(method, target, headers, content)
-        return replace(outcome, idle=True) if reused and isinstance(outcome, NoAnswer) else outcome
+        return replace(outcome, idle=True) if reused and _is_silence(outcome) else outcome
 
     def close(self) -> None:
         self._pool.close()
@@ -159,11 +160,20 @@ class HttpTransport:
                 if self._since(began) > self.timeout:
                     late = f"the body was not complete after {self.timeout:g} s"
                     return NoAnswer("timeout", late, self._since(began))
+            drop_when_spoilt(response)
         whole = Answer(response.status, httpx.Headers(response.headers), b"".join(chunks), self._since(began))
         return unwrapped(whole, BODY_CAP)
 
     def _since(self, began: float) -> float:
         return self._monotonic() - began
+
+
+_NOT_WHOLE: Final = "the answer is not whole HTTP/1.1"
+
+
+def _is_silence(outcome: Answer | NoAnswer) -> TypeGuard[NoAnswer]:
+    """Whether a connection was closed before anything of an answer came."""
+    return isinstance(outcome, NoAnswer) and outcome.kind == "reset" and not outcome.detail.startswith(_NOT_WHOLE)
 
 
 def diagnose(error: BaseException) -> tuple[Kind, str]:
@@ -181,7 +191,7 @@ def diagnose(error: BaseException) -> tuple[Kind, str]:
         return "refused", _os_reason(causes) or str(error)
     if isinstance(error, httpcore.RemoteProtocolError) and "disconnected without" not in str(error):
         incomplete = "closed connection" in str(error)
-        return ("reset" if incomplete else "protocol"), f"the answer is not whole HTTP/1.1: {error}"
+        return ("reset" if incomplete else "protocol"), f"{_NOT_WHOLE}: {error}"
     if isinstance(error, httpcore.NetworkError | httpcore.RemoteProtocolError):
         return "reset", _os_reason(causes) or "the connection was closed without an answer"
     return "protocol", f"{type(error).__name__}: {error}"

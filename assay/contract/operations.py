@@ -128,9 +128,14 @@ def _row(name: str, value: Mapping[str, Json]) -> Row:
         kind=Kind(value["kind"]),
         needs=value.get("needs", {}),
         writes=value.get("writes"),
-        also=value.get("also", {}),
-        gone=value.get("gone", {}),
+        also=_by_status(value.get("also", {})),
+        gone=_by_status(value.get("gone", {})),
     )
+
+
+def _by_status(told: Mapping[str, str]) -> dict[int, str]:
+    """A file's keys are texts, whatever they look like."""
+    return {int(status): why for status, why in told.items()}
 
 
 def _below(value: Json, step: str) -> list[Json]:

@@ -131,6 +131,7 @@ class LoadResult:
     latency_ms: Mapping[str, float]
     slo: tuple[Mapping[str, Any], ...] = field(default=())  # {"name", "limit", "value", "ok"}
     judged: bool = True  # False: the run cannot tell the target's doing from the generator's
+    error_kinds: Mapping[str, int] = field(default_factory=dict)  # how many of the errors were what
 
 
 @dataclass(frozen=True, slots=True)

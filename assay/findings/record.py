@@ -225,6 +225,7 @@ class Record:
             latency_ms=latency,
             slo=tuple(clean.value(limit) for limit in event.get("slo") or ()),
             judged=event.get("judged") is not False,
+            error_kinds={clean.line(kind): int(n) for kind, n in (event.get("error_kinds") or {}).items()},
         )
 
     def _disturbances(self, event: Event) -> None:

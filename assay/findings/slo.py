@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from assay.findings.model import Class, Finding
 from assay.findings.record import Record
 
 CHECK: Final = "slo"
+ERROR_RATIO: Final = "error_ratio"
+SERVER_ERROR: Final = "server-error"
 STALLING: Final = 10.0
 """How many times the median a missed percentile is when few answers stall and most are quick. Measured: at most 1.6
 on servers that are slow all over, 600 with one answer in fifty held up for 3 s."""
@@ -25,6 +27,27 @@ def missed(record: Record) -> Iterator[Finding]:
             name = str(limit.get("name"))
             if limit.get("ok") is False and limit.get("value") is not None and (operation, name) not in reported:
                 yield _finding(operation, name, limit, result.latency_ms.get("p50"))
+
+
+def without_echoes(findings: Iterable[Finding], record: Record) -> list[Finding]:
+    """The findings without missed error ratios that another finding explains: one fact is one finding.
+
+    An API that answers 500 to each fiftieth request of an operation does so under load as well. The ratio is left out
+    when the errors that remain without those statuses keep its limit; what is waived explains nothing.
+    """
+    found = list(findings)
+    told = {(each.operation, each.rule) for each in found if each.check == SERVER_ERROR and not each.waived}
+    return [each for each in found if not _is_echo(each, told, record)]
+
+
+def _is_echo(finding: Finding, told: set[tuple[str, str | None]], record: Record) -> bool:
+    result = record.load.get(finding.operation)
+    if finding.check != CHECK or finding.rule != ERROR_RATIO or result is None or not result.requests:
+        return False
+    limits = [limit for limit in result.slo if limit.get("name") == ERROR_RATIO]
+    known = sum(number for kind, number in result.error_kinds.items() if (finding.operation, kind) in told)
+    value = [(limit["value"], limit["limit"]) for limit in limits if limit.get("value") is not None]
+    return bool(known) and all(seen - known / result.requests <= most for seen, most in value)
 
 
 def stalls(value: float, median: float | None) -> str:

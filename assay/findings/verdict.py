@@ -19,7 +19,7 @@ from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_USAGE
 from assay.findings.disturbances import advisory
 from assay.findings.model import Class, Finding, LoadResult, NotTested, RunInfo
 from assay.findings.record import Event, Record, TestOutcome
-from assay.findings.slo import missed, unmeasured
+from assay.findings.slo import missed, unmeasured, without_echoes
 from assay.findings.waivers import Waiver, waive
 from assay.wording import plural
 
@@ -240,7 +240,8 @@ def build(
         record.problem(problem)
     observed = [*record.findings.values(), *missed(record), *advisory(record.disturbed)]
     complete = not record.problems and run.only is None
-    findings, unjudged = waive(observed, waivers, run=run, complete=complete)
+    kept, unjudged = waive(observed, waivers, run=run, complete=complete)
+    findings = without_echoes(kept, record)
     return Verdict(
         run=run,
         findings=tuple(sorted(findings, key=lambda each: _order(each, fail_on))),

@@ -129,22 +129,32 @@ class RawTransport:
         return self._exchange(line + self._common + rest)
 
     def _exchange(self, request: bytes) -> RawAnswer:
-        connection = self._take()
-        asked = self._monotonic()
+        connection, reused = self._take()
         try:
-            connection.exchange(request, asked + self._timeout)
+            return self._exchanged(connection, request)
+        except Failure as failure:
+            # A server may close a connection just as it is used again. Nothing of an answer came, so the request is
+            # sent on a new one; but for a creation, which may have happened.
+            stale = reused and failure.kind in {"reset", "closed"} and not connection.parser.heard
+            if not stale or request.startswith(b"POST "):
+                raise
+        return self._exchanged(self._connect(), request)
+
+    def _exchanged(self, connection: Connection, request: bytes) -> RawAnswer:
+        try:
+            connection.exchange(request, self._monotonic() + self._timeout)
         except BaseException as error:
             connection.close()
             raise _failure(error) from error
         self.answered += 1
         parser = connection.parser
-        if parser.should_keep_alive():
+        if parser.should_keep_alive() and not parser.extra:
             connection.idle_since = self._monotonic()
             self._idle.append(connection)
         else:
             self.closed += 1
             connection.close()
-        answer = RawAnswer(parser.get_code(), parser.fields, parser.body, connection.waited)
+        answer = RawAnswer(parser.status, parser.fields, parser.body, connection.waited)
         if "content-encoding" in parser.fields or parser.body[:3] == BOM_UTF8:
             answer.body = unwrapped(Answer(answer.status, answer.headers, answer.body), BODY_CAP).body
         if self._proxy is not None:
@@ -157,14 +167,15 @@ class RawTransport:
             self._idle.pop().close()
         self._deadlines.close()
 
-    def _take(self) -> Connection:
+    def _take(self) -> tuple[Connection, bool]:
+        """A connection, and whether it was used before."""
         newest = self._monotonic() - IDLE_SECONDS
         while self._idle:
             connection = self._idle.pop()
             if connection.idle_since >= newest and connection.usable():
-                return connection
+                return connection, True
             connection.close()
-        return self._connect()
+        return self._connect(), False
 
     def _connect(self) -> Connection:
         socket: Any = None

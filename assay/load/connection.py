@@ -18,13 +18,30 @@ from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
 
 from assay.clock import Clock
 
-_KEPT: Final = frozenset({"content-encoding", "content-type", "location", "retry-after"})
+# What is looked at: what tells of the body, where to go, how long to wait, and who answered.
+_KEPT: Final = frozenset(
+    {
+        "cf-mitigated",
+        "cf-ray",
+        "content-encoding",
+        "content-type",
+        "location",
+        "proxy-status",
+        "retry-after",
+        "server",
+        "via",
+        "x-amz-cf-id",
+        "x-envoy-upstream-service-time",
+        "x-squid-error",
+    }
+)
 
 
 class Parser(HTTPResponseParser):
     """One answer after another: ``begin``, then ``feed`` until ``done``.
 
-    ``fields`` holds the headers that are looked at, names in lower case; ``body`` is whole when ``done``.
+    ``fields`` holds the headers that are looked at, names in lower case; ``body`` is whole when ``done``. ``heard``:
+    something of the answer came; ``extra``: behind it came what nobody has asked for.
     """
 
     def __init__(self) -> None:
@@ -33,7 +50,8 @@ class Parser(HTTPResponseParser):
 
     def begin(self) -> None:
         """Forget the last answer."""
-        self.done = False
+        self.done = self.heard = self.extra = False
+        self.status = 0
         self.fields: dict[str, str] = {}
         self.body = b""
         self._name = ""
@@ -41,7 +59,9 @@ class Parser(HTTPResponseParser):
 
     def _on_status(self, text: str) -> None: ...
 
-    def _on_message_begin(self) -> None: ...
+    def _on_message_begin(self) -> None:
+        self.heard = True
+        self.extra = self.done
 
     def _on_header_field(self, text: str) -> None:
         if self._value:
@@ -53,7 +73,7 @@ class Parser(HTTPResponseParser):
 
     def _keep(self) -> None:
         name = self._name.lower()
-        if name in _KEPT:
+        if name in _KEPT and not self.extra:
             self.fields[name] = self._value
         self._name = self._value = ""
 
@@ -63,11 +83,15 @@ class Parser(HTTPResponseParser):
 
     def _on_body(self, data: bytes) -> None:
         # Most bodies come in one piece, which is then not copied.
+        if self.extra:
+            return
         self.body = self.body + data if self.body else bytes(data)
 
     def _on_message_complete(self) -> None:
         # An interim answer (1xx) is complete too, and the real one follows.
-        self.done = self.get_code() >= 200
+        if not self.done:
+            self.status = self.get_code()
+            self.done = self.status >= 200
 
 
 BLOCK: Final = 65536
@@ -256,7 +280,12 @@ class Connection:
                 with contextlib.suppress(HTTPParseError):
                     parser.feed(data)
                 return
-            parser.feed(data)
+            try:
+                parser.feed(data)
+            except HTTPParseError:
+                if not parser.done:
+                    raise
+                parser.extra = True  # the answer was whole, and what came behind it is none
 
     def _wake(self, error: Exception | None) -> None:
         if self._greenlet is not None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from assay.client.budget import LimitReached, gpus_asked
 from assay.client.creation import Pending, is_doubtful
 from assay.client.exchange import Answer, NoAnswer, to_wire
+from assay.client.gateway import is_of_the_way
 from assay.client.session import Session
 from assay.contract.request import ABSENT, Request
 from assay.errors import AssayError, InconclusiveError
@@ -24,6 +25,9 @@ LEAVING_PHASES: Final = frozenset({"Deleting", "Terminating"})
 _POLL: Final = 0.1
 _CALM_ANSWERS: Final = 3
 _CALM_SECONDS: Final = 1.0
+_CREATIONS: Final = 4
+"""Creations in a row whose answers are lost on the way, before a workload counts as one that cannot be created."""
+
 _LOST: Final = NoAnswer("reset", "no usable answer came")
 
 
@@ -173,6 +177,26 @@ class ScenarioContext:
         ]
 
     def _create_one(self, spec: Any) -> Workload:
+        """Create one workload; under a fresh name once more when nobody can tell what became of it.
+
+        Whatever a lost creation made is found and deleted as in ``created``.
+        """
+        outcome: Answer | NoAnswer = _LOST
+        for _ in range(_CREATIONS):
+            outcome, workload = self._try_to_create(spec)
+            if workload is not None:
+                return workload
+            if not is_of_the_way(outcome):
+                break
+        said = outcome.text[:300] if isinstance(outcome, Answer) else ""
+        wrong = str(outcome.status) if isinstance(outcome, Answer) else outcome.detail
+        raise InconclusiveError(
+            "the load part could not create the workloads it needs: "
+            f"{self.operation(self._creation)} gave {wrong} {said}".rstrip(),
+            hint="`assay doctor` tells whether the target can be tested at all",
+        )
+
+    def _try_to_create(self, spec: Any) -> tuple[Answer | NoAnswer, Workload | None]:
         made = self.creation(spec)
         if isinstance(made, Skip):
             if made.reason == STOPPED:
@@ -188,15 +212,7 @@ class ScenarioContext:
             outcome = self.session.send(request, begun=True)
         finally:
             workload = self._finished(self._pending.pop(name), outcome)
-        if workload is None:
-            said = outcome.text[:300] if isinstance(outcome, Answer) else ""
-            wrong = str(outcome.status) if isinstance(outcome, Answer) else outcome.detail
-            raise InconclusiveError(
-                "the load part could not create the workloads it needs: "
-                f"{self.operation(request.operation)} gave {wrong} {said}".rstrip(),
-                hint="`assay doctor` tells whether the target can be tested at all",
-            )
-        return workload
+        return outcome, workload
 
     def phase(self, workload: Workload) -> str | None:
         """The workload's actual phase; None when it is gone, "" when nobody knows.

@@ -29,10 +29,11 @@ from assay.load.options import WAITS
 from assay.load.recorder import Recorder
 from assay.load.scaling_laws import POSITION
 from assay.load.scenario import Base
+from assay.load.way import kind_of
 
 _LOST_FAILURES: Final = 20
-"""A target is lost after this many failures in a row without any answer for ``Waits.target_lost`` seconds; one answer
-of any status resets both."""
+"""A target is lost after this many failures in a row without any answer of its API for ``Waits.target_lost`` seconds;
+one answer of any status resets both."""
 
 _HUNG_TIMEOUTS: Final = 2.5
 """One that accepts connections and lets requests time out may be drowning; it is lost after so many timeouts."""
@@ -203,7 +204,12 @@ class Dispatcher:
                 answer = lane.client.send(call.line, call.rest)  # the token had ended, which is nobody's answer
             ended = lane.now() - answer.waited
             error = call.wrong_with(answer)
-            lane.pulse.answered(ended + lane.origin)
+            maker = None if error is None else kind_of(answer)
+            error = maker or error
+            if maker is None:
+                lane.pulse.answered(ended + lane.origin)
+            else:
+                lane.pulse.failed(maker)
         except Failure as failure:
             if failure.fault is not None:
                 raise failure.fault from failure  # the target was not asked, and the next request will fare no better

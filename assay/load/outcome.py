@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from assay.contract.documents import Contract
@@ -16,7 +17,8 @@ from assay.load.latency import Latency
 from assay.load.master import StageRun
 from assay.load.measures import BUDGET, IN_FLIGHT, Errors, NotStarted
 from assay.load.saturation import Crowding
-from assay.load.slo import Kept, Objectives, judge
+from assay.load.slo import DISTURBED, Kept, Objectives, judge
+from assay.load.way import disturbances
 
 FEWEST: Final = 20
 """Fewer measured requests than this say nothing about a percentile: a p95 would be the slowest request."""
@@ -32,7 +34,11 @@ _TEST: Final = "load"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One operation in the measured stages of a run. ``due`` is what the schedule asked for."""
+    """One operation in the measured stages of a run. ``due`` is what the schedule asked for.
+
+    ``errors`` are all that were no right answer, by ``kinds``; ``disturbed`` are those among them that were lost on
+    the way, and not often enough to count.
+    """
 
     operation: str
     name: str
@@ -46,6 +52,7 @@ class Result:
     skipped: dict[str, int]
     slo: tuple[Kept, ...]
     knee: str = ""
+    disturbed: dict[str, int] = field(default_factory=dict)
 
     @property
     def not_started(self) -> int:
@@ -83,11 +90,14 @@ def _result(run: StageRun, operation: str, name: str, objectives: Objectives) ->
     skipped = collector[NotStarted].of(operation, measured)
     ours = sum(number for reason, number in skipped.items() if reason.startswith(BUDGET))
     due = requests + sum(skipped.values())
+    kinds = collector[Errors].of(operation, measured)
+    limits = objectives.by_operation.get(name, {})
+    disturbed = disturbances(kinds, requests, limits.get(DISTURBED, 0.0))
     kept = judge(
-        objectives.by_operation.get(name, {}),
+        limits,
         latency_ms=ok.summary(),
         requests=requests,
-        errors=errors,
+        errors=errors - sum(disturbed.values()),
         due=due - ours,
         started=requests,
     )
@@ -100,10 +110,11 @@ def _result(run: StageRun, operation: str, name: str, objectives: Objectives) ->
         errors=errors,
         latency_ms=ok.summary(),
         service_ms=latency.service_times(operation).summary(),
-        kinds=collector[Errors].of(operation, measured),
+        kinds=kinds,
         skipped=skipped,
         slo=kept,
         knee=collector[Crowding].knee() if errors else "",
+        disturbed=disturbed,
     )
 
 
@@ -190,7 +201,7 @@ def _told(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} x {kind}" for kind, number in sorted(counts.items(), key=lambda item: -item[1]))
 
 
-def write(journal: Journal, run: StageRun, found: Iterable[Result], *, judged: bool) -> None:
+def write(journal: Journal, run: StageRun, found: Sequence[Result], *, judged: bool) -> None:
     """Write results, series, what was not tested, and notes on the generator's health.
 
     Not ``judged``: the run cannot tell the target's doing from its own, so a missed objective accuses nobody.
@@ -206,6 +217,11 @@ def write(journal: Journal, run: StageRun, found: Iterable[Result], *, judged: b
                     what=f"{number} of {result.due} requests of {result.operation} under load",
                     why=_limits([reason]) if reason.startswith(BUDGET) else reason,
                 )
+    lost: Counter[str] = Counter()
+    for result in found:
+        lost.update(result.disturbed)
+    requests = sum(result.requests for result in found)
+    journal.write("disturbances", asked_again=False, requests=requests, kinds=dict(lost))
     journal.write("note", text=generator_note(run.collector[GeneratorHealth]))
 
 

@@ -15,6 +15,9 @@ from assay.load.scaling_laws import UNITS
 from assay.toml_file import Number, TomlFile, TomlTable, unknown
 
 FILE: Final = "slo.toml"
+DISTURBED: Final = "disturbed_ratio"
+"""No limit of its own, but the share of what was lost on the way that ``error_ratio`` does not count."""
+
 LATENCIES: Final = {"p50_ms": "p50", "p90_ms": "p90", "p95_ms": "p95", "p99_ms": "p99", "p99.9_ms": "p99.9"}
 """Key in the file -> key among the measured percentiles."""
 
@@ -53,6 +56,7 @@ class _LimitsTable(TomlTable):
     """Limits of one operation; a key that is not written is not limited."""
 
     error_ratio: _Ratio | None = None
+    disturbed_ratio: _Ratio | None = None
     rate_ratio: _Ratio | None = None
     p50_ms: _Milliseconds | None = None
     p90_ms: _Milliseconds | None = None
@@ -136,9 +140,11 @@ def judge(
     due: float,
     started: int,
 ) -> tuple[Kept, ...]:
-    """Compare what was measured with the limits, in the order of ``limits``."""
+    """Compare what was measured with the limits, in the order of ``limits``; ``errors`` are those that count."""
     return tuple(
-        _kept(key, limit, _measured(key, latency_ms, requests, errors, due, started)) for key, limit in limits.items()
+        _kept(key, limit, _measured(key, latency_ms, requests, errors, due, started))
+        for key, limit in limits.items()
+        if key != DISTURBED
     )
 
 

@@ -233,3 +233,46 @@ def test_a_proxy_of_the_environment_is_not_used_for_loopback(monkeypatch: pytest
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     with serving(always(Reply(200, {}))) as server:
         assert isinstance(get(server.base_url), Answer)
+
+
+UNASKED = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.1], ids=["in one piece", "later"])
+@pytest.mark.parametrize("unasked", [UNASKED, b"\x00"])
+def test_a_connection_with_bytes_that_nobody_asked_for_is_dropped(pause: float, unasked: bytes) -> None:
+    connections: list[socket.socket] = []
+
+    def talk(connection: socket.socket) -> None:
+        connections.append(connection)
+        while read_request(connection):
+            connection.sendall(OK if pause else OK + unasked)
+            if pause:
+                time.sleep(pause)
+                connection.sendall(unasked)
+
+    with raw_serving(talk) as address:
+        transport = HttpTransport(TransportConfig(f"http://{address}", timeout=2.0))
+        for _ in range(3):
+            outcome = transport.exchange("POST", b"/x", content=b"{}")
+            assert isinstance(outcome, Answer)
+            assert (outcome.status, outcome.body) == (200, b"ok")
+            time.sleep(2 * pause)
+        transport.close()
+    assert len(connections) == 3
+
+
+def test_a_connection_that_was_closed_while_it_lay_idle_is_told_from_one_that_broke() -> None:
+    def talk(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(OK)
+        read_request(connection)
+        connection.sendall(OK[:-1] if part else b"")
+
+    for part in (False, True):
+        with raw_serving(talk) as address:
+            transport = HttpTransport(TransportConfig(f"http://{address}", timeout=2.0))
+            transport.exchange("PATCH", b"/x", content=b"{}")
+            outcome = no_answer(transport.exchange("PATCH", b"/x", content=b"{}"))
+            transport.close()
+        assert (outcome.kind, outcome.idle) == ("reset", not part)

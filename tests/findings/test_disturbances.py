@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from assay.findings.disturbances import Disturbed, advisory
-from assay.findings.model import Class
+from assay.findings.model import Class, Finding
 from assay.findings.record import Record
+from assay.findings.slo import missed, without_echoes
 
 
 def seen(*parts: Mapping[str, Any]) -> Disturbed:
@@ -55,3 +56,31 @@ def test_an_undisturbed_run_says_nothing() -> None:
 def test_the_id_does_not_depend_on_what_was_seen() -> None:
     one, two = (next(iter(advisory(seen(given)))) for given in (part(9, n502=1), part(70, broken_connection=3)))
     assert one.id == two.id
+
+
+def load_event(value: float, kinds: dict[str, int]) -> dict[str, Any]:
+    slo = {"name": "error_ratio", "limit": 0.01, "value": value, "ok": False}
+    numbers = {"rate": 10.0, "requests": 1000, "errors": sum(kinds.values()), "latency_ms": {}}
+    return {"t": "load", "operation": "get_inference", **numbers, "slo": [slo], "error_kinds": kinds}
+
+
+def failure(*, waived: bool = False) -> Finding:
+    return Finding(Class.VIOLATION, "server-error", "get_inference", "500", "/l", "s", "w", "t", waived=waived)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "value", "explained", "checks"),
+    [
+        ({"500": 20}, 0.02, [failure()], ["server-error"]),
+        ({"500": 20, "502 by nginx": 10}, 0.02, [failure()], ["server-error"]),  # the 502s did not count
+        ({"500": 20, "timeout": 20}, 0.04, [failure()], ["server-error", "slo"]),
+        ({"500": 20}, 0.02, [failure(waived=True)], ["server-error", "slo"]),
+        ({"500": 20}, 0.02, [], ["slo"]),
+        ({"503": 20}, 0.02, [failure()], ["server-error", "slo"]),
+    ],
+)
+def test_a_missed_error_ratio_is_no_second_finding_of_the_failures_that_are_told(
+    kinds: dict[str, int], value: float, explained: list[Finding], checks: list[str]
+) -> None:
+    record = Record.of([load_event(value, kinds)])
+    assert [each.check for each in without_echoes([*explained, *missed(record)], record)] == checks

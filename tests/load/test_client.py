@@ -273,3 +273,49 @@ def test_an_untrusted_certificate_is_a_failure(tmp_path: Path) -> None:
             assert failing(client) == "tls"
         finally:
             client.close()
+
+
+UNASKED = b"HTTP/1.1 408 Request Timeout\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nno"
+
+
+@pytest.mark.parametrize("unasked", [UNASKED, UNASKED[:20], b"\x00"])
+def test_what_comes_behind_an_answer_is_no_part_of_it_and_ends_the_connection(unasked: bytes) -> None:
+    numbers: list[int] = []
+
+    def behave(connection: socket.socket, number: int) -> None:
+        numbers.append(number)
+        answering(WHOLE + unasked)(connection, number)
+
+    with client_of(behave) as client:
+        answers = [client.send(ASK) for _ in range(3)]
+    assert [(each.status, each.content_type, each.body) for each in answers] == [(200, "application/json", BODY)] * 3
+    assert numbers == [1, 2, 3]
+
+
+def answers_once(connection: socket.socket, number: int) -> None:
+    """Closes instead of a second answer."""
+    receive(connection)
+    connection.sendall(WHOLE)
+    receive(connection)
+
+
+@pytest.mark.parametrize("method", [b"GET", b"PATCH"])
+def test_what_crossed_the_close_of_an_idle_connection_is_sent_again(method: bytes) -> None:
+    with client_of(answers_once) as client:
+        client.send(ASK)
+        assert client.send(method + b" / HTTP/1.1\r\n").body == BODY
+
+
+def test_a_creation_that_crossed_the_close_of_an_idle_connection_is_not() -> None:
+    with client_of(answers_once) as client:
+        client.send(ASK)
+        with pytest.raises(Failure, match="closed"):
+            client.send(b"POST / HTTP/1.1\r\n")
+
+
+def test_a_fresh_connection_that_closes_without_an_answer_is_a_failure() -> None:
+    def behave(connection: socket.socket, number: int) -> None:
+        receive(connection)
+
+    with client_of(behave) as client:
+        assert failing(client) == "closed"

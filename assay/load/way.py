@@ -1,0 +1,41 @@
+"""What was lost on the way to the API: answers that a gateway made in its place, and connections that broke.
+
+Nothing is asked for again under load, since a retry would hide what a load test looks for. So whether the API or
+something before it was at fault is told by who answered, and by how often it happened.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from assay.client.confirmation import BROKEN
+from assay.client.exchange import Answer
+from assay.client.gateway import gateway_of
+from assay.load.client import RawAnswer
+
+FEW: Final = 3
+"""So many disturbances of one operation are forgiven whatever their share: of 40 requests, two may well meet one in a
+hundred."""
+
+_BROKEN: Final = {"reset": BROKEN, "closed": BROKEN}
+_BY: Final = " by "
+
+
+def kind_of(answer: RawAnswer) -> str | None:
+    """ "502 by nginx": who answered in place of the API, and how; None: it is the API's own."""
+    maker = gateway_of(Answer(answer.status, answer.headers, answer.body))
+    return None if maker is None else f"{answer.status}{_BY}{maker}"
+
+
+def disturbances(kinds: Mapping[str, int], requests: int, share: float) -> dict[str, int]:
+    """What among the ``kinds`` of errors of one operation is not held against it, by kind.
+
+    ``share`` of the ``requests`` is what the objectives forgive; nothing is forgiven when more was lost.
+    """
+    lost: Counter[str] = Counter()
+    for kind, number in kinds.items():
+        if kind in _BROKEN or _BY in kind:
+            lost[_BROKEN.get(kind, kind)] += number
+    return dict(lost) if share > 0 and lost.total() <= max(FEW, share * requests) else {}

@@ -1,0 +1,56 @@
+"""Under load: what a gateway answers and what breaks is counted by its kind, and forgiven while it is rare."""
+
+from __future__ import annotations
+
+import pytest
+
+from assay.load.client import RawAnswer
+from assay.load.dispatch import TargetPulse
+from assay.load.slo import judge
+from assay.load.way import disturbances, kind_of
+from tests.client import pages
+
+
+def test_an_answer_is_told_by_who_made_it() -> None:
+    def raw(page: object) -> RawAnswer:
+        return RawAnswer(page.status, dict(page.headers), page.body)  # type: ignore[attr-defined]
+
+    assert kind_of(raw(pages.NGINX_502)) == "502 by nginx"
+    assert kind_of(raw(pages.ENVOY_503)) == "503 by envoy"
+    assert kind_of(raw(pages.LOGIN)) == "200 by a login page"
+    assert kind_of(RawAnswer(500, {"server": "nginx", "content-type": "text/html"}, b"<h1>oops</h1>")) is None
+    assert kind_of(RawAnswer(502, {"content-type": "application/json"}, b'{"code":502,"message":"x"}')) is None
+
+
+@pytest.mark.parametrize(
+    ("kinds", "requests", "share", "forgiven"),
+    [
+        ({"502 by nginx": 9, "500": 4, "body": 1}, 900, 0.05, {"502 by nginx": 9}),
+        ({"reset": 2, "closed": 3, "502 by nginx": 1}, 900, 0.05, {"broken connection": 5, "502 by nginx": 1}),
+        ({"502 by nginx": 50}, 900, 0.05, {}),  # 5.6 %
+        ({"502 by nginx": 3}, 40, 0.05, {"502 by nginx": 3}),  # a few are chance
+        ({"502 by nginx": 4}, 40, 0.05, {}),
+        ({"502 by nginx": 1}, 900, 0.0, {}),  # limits that forgive nothing
+        ({"500": 4, "timeout": 3, "503": 9, "protocol": 2, "content type": 1}, 900, 0.05, {}),
+    ],
+)
+def test_what_is_rare_and_was_lost_on_the_way_is_forgiven(
+    kinds: dict[str, int], requests: int, share: float, forgiven: dict[str, int]
+) -> None:
+    assert disturbances(kinds, requests, share) == forgiven
+
+
+def test_the_share_that_is_forgiven_is_no_limit_of_its_own() -> None:
+    limits = {"error_ratio": 0.01, "disturbed_ratio": 0.05}
+    kept = judge(limits, latency_ms={}, requests=100, errors=1, due=100, started=100)
+    assert [each.name for each in kept] == ["error_ratio"]
+
+
+def test_a_gateway_that_answers_everything_loses_the_target() -> None:
+    pulse = TargetPulse(silence=5.0, last_answer=100.0)
+    for _ in range(30):
+        pulse.failed("502 by nginx")
+    assert pulse.lost(104.0) is None
+    assert "no answer for 6 s, 30 failures in a row, the last one: 502 by nginx" in str(pulse.lost(106.0))
+    pulse.answered(106.0)
+    assert pulse.lost(106.0) is None
