@@ -1,8 +1,10 @@
-"""How messages say things: counts, lists of names, and what pydantic found wrong, in our words."""
+"""How messages say things: counts, lists of names, what an error of an API says, and what pydantic found wrong."""
 
 from __future__ import annotations
 
 import difflib
+import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -78,3 +80,17 @@ def listed(names: Iterable[str], most: int, *, rest: str = "") -> str:
 def nearest(name: str, known: Iterable[str], most: int = 1) -> list[str]:
     """The known names that ``name`` may have been meant to be, the nearest first."""
     return difflib.get_close_matches(name, list(known), n=most, cutoff=0.6)
+
+
+_VARYING: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*")
+"""Quoted values, names with numbers, ids: what differs from request to request in messages that mean the same."""
+
+
+def gist(body: str) -> str:
+    """What an error of the API says, without what differs from request to request; at most 200 characters."""
+    try:
+        error = json.loads(body)
+    except (ValueError, RecursionError):
+        error = None
+    message = error.get("message") if isinstance(error, dict) else None
+    return " ".join(_VARYING.sub("", message if isinstance(message, str) else body).split())[:200]

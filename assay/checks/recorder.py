@@ -35,9 +35,18 @@ class RunRecorder:
         """Journal why no further request makes sense; the same cause counts once, however many tests meet it."""
         if isinstance(error, UsageError):
             hint = f" ({error.hint})" if error.hint else ""
-            self.journal.write("problem", what=f"{error.message}{hint}", code=error.exit_code)
+            self.journal.write("problem", what=f"{error.message}{hint}", code=error.exit_code, over=True)
+        elif error.message == self._session.halted:
+            self.journal.write("problem", what=error.message, over=True)
         else:
             self.journal.write("problem", what=f"target lost: {error.message}")
+
+    def withdraw(self, status: int, operation: str | None, words: str, why: str) -> None:
+        """Take back what was found in answers of this status and these words (of all operations: None).
+
+        They turned out to have one cause that says nothing of the contract; tests that failed of it are not tested.
+        """
+        self.journal.write("withdrawn", status=status, operation=operation, words=words, why=why)
 
     def note(self, exchange: Exchange, focus: tuple[Reason, ...] = ()) -> None:
         """Journal that an exchange took place, and what it tested."""

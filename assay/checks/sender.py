@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from assay.checks.creation_watch import CreationWatch
 from assay.checks.exchange import Exchange
 from assay.checks.judge import ResponseJudge, Sending
 from assay.checks.recorder import RunRecorder
@@ -47,8 +48,16 @@ def _unknown(answer: Answer | NoAnswer) -> AnswerLostError:
 class Sender:
     """The one way a request takes: budget and ledger, then judge and journal. Safe to use from several threads."""
 
-    def __init__(self, session: Session, judge: ResponseJudge, recorder: RunRecorder, state: RunState) -> None:
+    def __init__(
+        self,
+        session: Session,
+        judge: ResponseJudge,
+        recorder: RunRecorder,
+        state: RunState,
+        watch: CreationWatch,
+    ) -> None:
         self._session = session
+        self._watch = watch
         self._judge = judge
         self._recorder = recorder
         self._state = state
@@ -75,6 +84,8 @@ class Sender:
         created = created_id(answer)
         try:
             exchange = self._judge.creation(self._judged(request, answer, sending))
+            if sending.expectation.outcome is Outcome.ACCEPT and sending.auth == MAIN:
+                self._watch.note(answer)
             if created is not None:
                 self._wait_until_seen(exchange, created)
             yield exchange

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from assay.checks.capabilities import Capabilities
+from assay.checks.creation_watch import CreationWatch
 from assay.checks.exchange import Exchange
 from assay.checks.judge import ResponseJudge, Sending
 from assay.checks.recorder import RunRecorder
@@ -66,7 +67,8 @@ class TargetUnderTest:
         self.state = RunState() if state is None else state
         self.recorder = RunRecorder(session, journal, self.state)
         judge = ResponseJudge(oracle.contract, session.mask, self.state, session.clock)
-        self._sender = Sender(session, judge, self.recorder, self.state)
+        watch = CreationWatch(session, self.recorder, self.body)
+        self._sender = Sender(session, judge, self.recorder, self.state, watch)
         self._capabilities = Capabilities(oracle.contract, self._sender, self.recorder, self.state, self.body)
         self._several = threading.Lock()
 

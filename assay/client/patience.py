@@ -100,6 +100,11 @@ class Liveness:
         if lost is not None:
             raise TargetLostError(lost, hint="`assay doctor` tells whether the target can be reached again")
 
+    @property
+    def halted(self) -> str | None:
+        """What ``halt`` was called with."""
+        return self._halted
+
     def halt(self, reason: str) -> None:
         """From now on ``check`` raises, whatever the target does: the run was interrupted."""
         with self._lock:

@@ -312,6 +312,11 @@ class Session:
         """TargetLostError when the target is lost or the run was halted."""
         self._delivery.liveness.check()
 
+    @property
+    def halted(self) -> str | None:
+        """Why the run is being ended, if it is."""
+        return self._delivery.liveness.halted
+
     def halt(self, why: str) -> None:
         """Every further request but those of the clean-up raises TargetLostError: the run is being ended."""
         self._delivery.liveness.halt(why)

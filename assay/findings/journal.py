@@ -8,8 +8,10 @@ Events (``t`` names the kind):
 - ``planned``   {total, tests?}    how many tests were selected, and their ids
 - ``not_tested``{what, why}
 - ``disturbances`` {requests, kinds: {what: how often}, asked_again}   what did not repeat (a gateway's 502, a reset)
-- ``problem``   {what, code?}      makes the run inconclusive (target lost, generator saturated ...); ``code`` 2: the
-                                    user's side is at fault (an ended token), which the exit code then says
+- ``problem``   {what, code?, over?}   makes the run inconclusive (target lost, generator saturated ...); ``code`` 2:
+                                    the user's side is at fault (an ended token), which the exit code then says;
+                                    ``over``: no further part of the run makes sense
+- ``withdrawn`` {status, operation|null, words, why}   findings in such answers had one cause, which ended the run
 - ``resource``  {event: created|deleted|left_behind, id, name?}
 - ``lost``      {name}             the answer to a creation was lost
 - ``wait``      {cause, seconds}   a pause before a request was sent again: 429, 503, refused

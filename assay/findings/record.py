@@ -12,6 +12,7 @@ from assay.errors import EXIT_USAGE
 from assay.findings import clean
 from assay.findings.disturbances import Disturbed
 from assay.findings.model import Finding, LoadResult, NotTested, from_json
+from assay.wording import gist
 
 NO_ANSWER: Final = "none"
 """The status of a request that got no response."""
@@ -114,6 +115,27 @@ class Point:
     p99: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A cause that ended a run: answers of a ``status`` that say ``words``, of one operation or of all (None)."""
+
+    status: int
+    operation: str | None
+    words: str
+    why: str
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether the finding was made of such an answer."""
+        response = finding.evidence.response if finding.evidence else None
+        if response is None or self.operation not in (None, finding.operation):
+            return False
+        return response.get("status") == self.status and gist(str(response.get("body") or "")) == self.words
+
+    def broke(self, test: TestRun) -> bool:
+        """Whether the test could not begin because its workload was refused so."""
+        return test.message.startswith("CannotCreateError") and f": {self.status} " in test.message
+
+
 @dataclass(slots=True)
 class Record:
     """The sum of a journal. ``resources`` maps an id to (name, last event); an unreadable event is a problem."""
@@ -131,6 +153,7 @@ class Record:
     load: dict[str, LoadResult] = field(default_factory=dict)
     series: dict[str, list[Point]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    withdrawals: list[Withdrawal] = field(default_factory=list)
     disturbed: Disturbed = field(default_factory=Disturbed)
 
     @classmethod
@@ -139,6 +162,8 @@ class Record:
         record = cls(coverage=Coverage(dict(rules or {})))
         for event in events:
             record.add(event)
+        for withdrawal in record.withdrawals:
+            record.withdraw(withdrawal)
         return record
 
     def add(self, event: Event) -> None:
@@ -158,6 +183,16 @@ class Record:
         words = clean.line(what)
         if words not in self.problems:
             self.problems.append(words)
+
+    def withdraw(self, withdrawal: Withdrawal) -> None:
+        """Drop the findings of a cause, and let the tests that failed of nothing else count as skipped."""
+        dropped = [name for name, finding in self.findings.items() if withdrawal.covers(finding)]
+        tests = {test for name in dropped for test in self.findings.pop(name).tests}
+        explained = {test for finding in self.findings.values() for test in finding.tests}
+        for test in self.tests.values():
+            failed = test.outcome is TestOutcome.FAILED and test.id in tests - explained
+            if failed or (test.outcome is TestOutcome.ERROR and withdrawal.broke(test)):
+                self.tests[test.id] = replace(test, outcome=TestOutcome.SKIPPED, message=withdrawal.why)
 
     def _exchange(self, event: Event) -> None:
         self.coverage.add(event)
@@ -236,6 +271,17 @@ class Record:
         points = self.series.setdefault(clean.line(event["operation"]), [])
         points.extend(Point(*clean.value(list(point))) for point in event["points"])
 
+    def _withdrawn(self, event: Event) -> None:
+        operation = event.get("operation")
+        self.withdrawals.append(
+            Withdrawal(
+                int(event["status"]),
+                None if operation is None else str(operation),
+                str(event["words"]),
+                clean.line(event["why"]),
+            )
+        )
+
     def _note(self, event: Event) -> None:
         self.notes.append(clean.line(event["text"]))
 
@@ -253,4 +299,5 @@ _ADDERS: Mapping[str, Callable[[Record, Event], None]] = {
     "series": Record._series,
     "note": Record._note,
     "disturbances": Record._disturbances,
+    "withdrawn": Record._withdrawn,
 }

@@ -19,7 +19,7 @@ from assay.client.session import Session
 from assay.client.settings import Settings
 from assay.contract import documents
 from assay.errors import EXIT_USAGE, AssayError, InconclusiveError, UsageError
-from assay.findings.journal import FileJournal
+from assay.findings.journal import FileJournal, read
 from assay.findings.waivers import read_waivers
 from assay.processes import on_signals
 from assay.reference import embedded
@@ -78,10 +78,9 @@ def _execute(run: RunContext, stack: ExitStack) -> None:
         no = ask(run, session)
         run.used = session.budget.usage
         for part in run.plan.parts:
-            if no is not None:
-                run.journal.write("not_tested", what=part, why=no.text)
-            elif run.interrupted:
-                run.journal.write("not_tested", what=part, why="the run was interrupted")
+            why = no.text if no is not None else _over(run)
+            if why is not None:
+                run.journal.write("not_tested", what=part, why=why)
             else:
                 _catch_up(session)
                 parts.PARTS[part](run)
@@ -89,6 +88,14 @@ def _execute(run: RunContext, stack: ExitStack) -> None:
         _clean_up(run, session, refused=no is not None)
     if no is not None and no.code == EXIT_USAGE and not run.interrupted:
         raise _Refused(UsageError(no.text, hint=no.todo))
+
+
+def _over(run: RunContext) -> str | None:
+    """Why no further part makes sense: an interrupt, or a cause for which an earlier part ended early."""
+    if run.interrupted:
+        return "the run was interrupted"
+    ends = (event["what"] for event in read(run.space.journal) if event["t"] == "problem" and event.get("over"))
+    return next(ends, None)
 
 
 def _with_embedded(run: RunContext, stack: ExitStack) -> Settings:
