@@ -132,6 +132,16 @@ def read_bytes(
     return content
 
 
+def unreadable(file: Path) -> str | None:
+    """Why a file cannot be read; None when it can."""
+    try:
+        read_bytes(file, called="it", most=0)
+    except SettingsError as error:
+        why = error.message.removeprefix("it cannot be read: ")
+        return None if why == f"it is larger than {_size(0)}" else why
+    return None
+
+
 def _refuse_kind(mode: int, refuse: Any) -> None:
     for is_kind, why in _KINDS:
         if is_kind(mode):
@@ -173,7 +183,8 @@ def read_json(file: Path, *, hint: str | None = None, error: type[AssayError] = 
     try:
         return json_document(text)
     except JsonTextError as cause:
-        raise error(f"{file}{cause.place} is not JSON: {cause}", hint=hint) from None
+        where = f" (line {cause.line}, column {cause.column})" if cause.line else ""
+        raise error(f"{file} is not JSON: {cause}{where}", hint=hint) from None
 
 
 def json_document(text: str) -> Any:
@@ -227,9 +238,13 @@ def _containers(values: Iterable[Any]) -> list[Any]:
 
 def read_model(model: type[M], file: Path, what: str, *, hint: str | None = None) -> M:
     """The JSON document in ``file`` as ``model``; SettingsError says that it is not ``what``, where and why."""
-    document = read_json(file, hint=hint)
+    return checked(model, read_json(file, hint=hint), file, what, hint=hint)
+
+
+def checked(model: type[M], document: Any, file: Path, what: str, *, hint: str | None = None) -> M:
+    """The same of a document that was read from ``file``; no value is converted from another type."""
     try:
-        return model.model_validate(document)
+        return model.model_validate(document, strict=True)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         place = "/".join(str(step) for step in fault["loc"]) or "its top"

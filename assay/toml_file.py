@@ -27,6 +27,8 @@ Key = str | int
 
 M = TypeVar("M", bound=BaseModel)
 
+_LONGEST: Final = 366 * 86_400.0  # seconds
+_LONGEST_TEXT: Final = 20  # characters: float() makes infinity of 400 digits
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _LARGEST: Final = 4 * 2**20  # bytes; a thousand waivers take 200 kB
@@ -215,9 +217,9 @@ def _resolved(whole: Any, node: Any) -> Any:
 
 def parse_duration(value: object) -> float:
     """Seconds from 90, 1.5, ``"90s"``, ``"1m30s"`` or ``"250ms"``; ValueError says what is allowed."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LONGEST:  # no nan, no inf
         return float(value)
-    if isinstance(value, str):
+    if isinstance(value, str) and len(value) < _LONGEST_TEXT:
         if re.fullmatch(r"\d+(\.\d+)?", value):
             return float(value)
         parts = _DURATION.findall(value)

@@ -31,22 +31,24 @@ _BOUNDS: Final = {
 }
 
 
-def said(fault: Mapping[str, Any]) -> str:
-    """What an error of pydantic found wrong: what was expected, and the value that was given."""
-    kind = str(fault["type"])
+def said(fault: Mapping[str, Any], *, secret: bool = False) -> str:
+    """What an error of pydantic found wrong: what was expected and, unless it is ``secret``, the value given."""
+    kind, given = str(fault["type"]), "***" if secret else shown(fault["input"])
     if kind in {"value_error", "assertion_error"}:
-        return f"{str(fault['msg']).partition(', ')[2]} (given: {shown(fault['input'])})"
+        what = str(fault["msg"]).partition(", ")[2].rstrip(".")
+        return what if secret or given in what else f"{what} (given: {given})"
     if kind == "missing":
         return "it is missing"
     if kind == "extra_forbidden":
         return "nothing of that name is known"
-    return f"expected {_wanted(kind, fault)}, found {shown(fault['input'])}"
+    return f"expected {_wanted(kind, fault)}, found {given}"
 
 
 def _wanted(kind: str, fault: Mapping[str, Any]) -> str:
     name, words = _BOUNDS.get(kind, ("", ""))
     if name:
-        return f"{words} {fault['ctx'][name]}".replace("'", "")
+        bound = fault["ctx"][name]
+        return f"{words} {bound:,g}" if isinstance(bound, int | float) else f"{words} {bound}".replace("'", "")
     if kind == "string_too_short":
         return f"text of {plural(int(fault['ctx']['min_length']), 'character')} or more"
     noun = next((noun for name, noun in _TYPES.items() if kind.startswith(f"{name}_")), None)

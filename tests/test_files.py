@@ -126,7 +126,7 @@ def test_what_is_no_json(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(JsonTextError, match=why):
         json_document(text)
     (tmp_path / "f.json").write_text(text)
-    with pytest.raises(SettingsError, match=rf"f.json(:\d+:\d+)? is not JSON: .*{why}"):
+    with pytest.raises(SettingsError, match=rf"f.json is not JSON: .*{why}"):
         read_json(tmp_path / "f.json")
 
 

@@ -142,10 +142,11 @@ MISTAKES = [
     ("zzz = 1", 1, "unknown key 'zzz'; allowed: count, kind, levels, name, stages"),
     ("name = \n", 1, "not valid TOML: Invalid value"),
     ("stages = [\n", 2, "not valid TOML: "),
+    ("\n\ncount = " + "9" * 5000, 3, "not valid TOML: a number has too many digits"),
 ]
 
 
-@pytest.mark.parametrize(("text", "line", "said"), MISTAKES, ids=[said for _, _, said in MISTAKES])
+@pytest.mark.parametrize(("text", "line", "said"), MISTAKES, ids=[f"{line}-{said}" for _, line, said in MISTAKES])
 def test_a_mistake_is_told_with_line_value_and_what_is_allowed(text: str, line: int, said: str) -> None:
     with pytest.raises(SettingsError) as caught:
         TomlFile.parse(text, Path("f.toml")).table(Shape)
@@ -153,6 +154,11 @@ def test_a_mistake_is_told_with_line_value_and_what_is_allowed(text: str, line: 
     assert said in caught.value.message
     assert caught.value.hint in (f"correct line {line} of f.toml", "https://toml.io shows the syntax")
     assert caught.value.exit_code == EXIT_USAGE
+
+
+def test_a_document_without_bottom_is_told() -> None:
+    with pytest.raises(SettingsError, match=r"f.toml: not valid TOML: tables or lists stand too deep in each other"):
+        TomlFile.parse("a = " + "[" * 100_000, Path("f.toml"))
 
 
 def test_a_table_is_read_at_its_path() -> None:
@@ -182,7 +188,9 @@ def test_durations(given: object, seconds: float) -> None:
     assert parse_duration(given) == seconds
 
 
-@pytest.mark.parametrize("given", ["", "soon", "5 s", "s", "1d", True, None, [], "1.2.3"])
+@pytest.mark.parametrize(
+    "given", ["", "soon", "5 s", "s", "1d", True, None, [], "1.2.3", float("nan"), float("inf"), 1e9, "9" * 400]
+)
 def test_what_is_no_duration(given: object) -> None:
     with pytest.raises(ValueError, match="units ms, s, m, h"):
         parse_duration(given)

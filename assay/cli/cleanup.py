@@ -12,10 +12,11 @@ import typer
 
 from assay.cli import options as opt
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_PASS, UsageError
+from assay.wording import plural
 
 if TYPE_CHECKING:
-    from assay.client.ledger import Unfinished
     from assay.client.settings import Settings
+    from assay.client.unfinished import Unfinished
     from assay.contract.documents import Contract
 
 _SHOWN: Final = 10  # workloads listed by name before the question
@@ -47,25 +48,41 @@ def cleanup(
 
 def run(settings: Settings) -> int:
     """Clean up and return the exit code. Raises UsageError when it would have to ask, or guess the target."""
-    from assay.client.ledger import unfinished_runs
+    from assay.client.unfinished import unfinished_runs
 
     runs = [entry for entry in unfinished_runs(settings.base_url) if not _close_embedded(entry)]
     for entry in runs:
         if entry.active:
-            typer.echo(f"run {entry.run} on {entry.base_url} is still active: not touched")
+            typer.echo(f"run {entry.run} on {entry.base_url or 'its target'} is still active: not touched")
     runs = [entry for entry in runs if not entry.active]
     if not runs:
         typer.echo(f"nothing to clean up{' on ' + settings.base_url if settings.base_url else ''}")
         return EXIT_PASS
+    code = _told_damage(runs)
+    known = [entry for entry in runs if entry.base_url]
+    if not known:
+        return code
     if settings.base_url is None:
-        targets = sorted({entry.base_url for entry in runs})
+        targets = sorted({entry.base_url for entry in known})
         raise UsageError(
             "unfinished runs are known on " + ", ".join(targets),
             hint=f"name the target, so that credentials go to the right one: assay cleanup --base-url {targets[0]}",
         )
-    _announce(runs)
-    _confirm(settings, sum(_size(entry) for entry in runs))
-    return _sweep_all(settings, runs)
+    _announce(known)
+    _confirm(settings, sum(_size(entry) for entry in known))
+    return _sweep_all(settings, known) or code
+
+
+def _told_damage(runs: Sequence[Unfinished]) -> int:
+    """Tell of ledgers that may not list everything, and what to do; inconclusive if there are any."""
+    damaged = [entry for entry in runs if entry.damage]
+    for entry in damaged:
+        typer.echo(f"the ledger {entry.file} is damaged: {entry.damage}")
+        typer.echo(
+            f"  look on {entry.base_url or 'the targets of your runs'} for workloads whose names begin with "
+            f"{entry.mark or 'assay-'}, delete those of that run, then remove the file"
+        )
+    return EXIT_INCONCLUSIVE if damaged else EXIT_PASS
 
 
 def _close_embedded(entry: Unfinished) -> bool:
@@ -82,7 +99,8 @@ def _announce(runs: Sequence[Unfinished]) -> None:
         live, lost = entry.state.live, entry.state.unresolved
         project = entry.state.header.get("project") or "unknown"
         typer.echo(
-            f"run {entry.run} (project {project}): {len(live)} workloads to delete, {len(lost)} names to look for"
+            f"run {entry.run} (project {project}): {plural(len(live), 'workload')} to delete, "
+            f"{plural(len(lost), 'name')} to look for"
         )
         for item in [*live.values(), *lost.values()][:_SHOWN]:
             typer.echo(f"  {item.name}  {item.id or '(id unknown)'}")
@@ -99,7 +117,8 @@ def _confirm(settings: Settings, count: int) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            f"{count} workloads on {settings.base_url} would be deleted, and there is no terminal to ask at",
+            f"{plural(count, 'workload')} on {settings.base_url} would be deleted, "
+            "and there is no terminal to ask at",
             hint="add --yes to delete them without a question",
         )
     if not typer.confirm(f"Delete these {count} from {settings.base_url}?"):

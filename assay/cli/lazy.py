@@ -6,7 +6,9 @@ Typer carries its own copy of Click, and exports neither the command class nor t
 
 from __future__ import annotations
 
+import math
 import signal
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final
 
@@ -32,10 +34,29 @@ def is_help(error: Exception) -> bool:
     return type(error).__name__ == _NO_ARGUMENTS
 
 
-def command_path(error: Any) -> str:
+def command_path(error: Any, arguments: Sequence[str] = ()) -> str:
     """The command at which a usage error arose, such as ``assay contract``."""
     context = getattr(error, "ctx", None)
-    return str(context.command_path) if context else "assay"
+    if context is not None:
+        return str(context.command_path)
+    return " ".join(("assay", *(name for name in arguments[:1] if name.isalpha())))
+
+
+def message_of(error: Any) -> str:
+    """What a usage error says: the value that was given, what is expected, and the one option that may be meant."""
+    faults = getattr(error.__cause__, "errors", None)
+    if callable(faults):
+        from assay.wording import said
+
+        error.message = f"{said(faults(include_url=False)[0])}."
+    possible = getattr(error, "possibilities", None)
+    if possible:
+        from assay.wording import nearest
+
+        # Typer lists whatever is remotely alike, --insecure for --base-ulr, in alphabetical order.
+        error.possibilities = ()
+        error.message += f"; did you mean {' or '.join(nearest(error.option_name, possible) or possible)}?"
+    return str(error.format_message())
 
 
 class LazyCommand(TyperCommand):
@@ -53,7 +74,17 @@ class LazyCommand(TyperCommand):
         found = getattr(import_module(module), attribute)
         _interrupts_from_here()
         loaded = get_command(found if isinstance(found, typer.Typer) else _alone(self.name, found))
-        return loaded.make_context(info_name, args, parent=parent, **extra)
+        context = loaded.make_context(info_name, args, parent=parent, **extra)
+        _refuse_no_numbers(context)
+        return context
+
+
+def _refuse_no_numbers(context: Any) -> None:
+    """typer.BadParameter for nan and inf: they pass every check of a range, since no comparison with nan is true."""
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise typer.BadParameter(f"{value} is not a finite number.", ctx=context, param=parameter)
 
 
 def lazy_command(app: typer.Typer, name: str, source: str, line: str) -> None:

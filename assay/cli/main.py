@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 import typer
 
 from assay import __version__
-from assay.cli.lazy import UsageError, command_path, is_help, lazy_command
+from assay.cli.lazy import UsageError, command_path, is_help, lazy_command, message_of
 from assay.cli.streams import refusal, refuse_undecodable
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE, AssayError
 
@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if is_help(error):
             typer.echo(error.format_message())
         else:
-            _complain(error.format_message(), f"see: {command_path(error)} --help")
+            _complain(message_of(error), f"see: {command_path(error, given)} --help")
         sys.exit(EXIT_USAGE)
     except typer.Abort:
         _complain("stopped", None)

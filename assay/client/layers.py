@@ -17,6 +17,7 @@ from assay.client.settings import COMMANDS, PATHS, SECRETS, SHOWABLE, Settings, 
 from assay.errors import SettingsError
 from assay.files import read_text
 from assay.toml_file import TomlFile
+from assay.wording import said
 
 CONFIG: Final = "assay.toml"
 _FIELDS: Final = tuple(name for name in Settings.model_fields if name not in SECRETS or name in SHOWABLE)
@@ -184,17 +185,16 @@ def _way_out(name: str) -> str:
 
 
 def _explain(error: ValidationError, merged: Layer) -> str:
-    lines = []
-    for fault in error.errors(include_url=False, include_context=False):
-        name = str(fault["loc"][0]) if fault["loc"] else ""
-        message = fault["msg"].removeprefix("Value error, ")
-        value, place = merged.get(name, (None, "settings"))
-        hidden = {*SECRETS, *COMMANDS, "headers"}
-        got = "" if name in hidden or not fault["loc"] else f" (given: {_shown(value)})"
-        named = "" if place in {flag(name), variable(name)} or not name else f" {name}:"
-        lines.append(f"{place}:{named} {message[:1].lower()}{message[1:]}{got}")
-    return "\n".join(lines)
+    return "\n".join(_explained(fault, merged) for fault in error.errors(include_url=False))
 
 
-def _shown(value: Any) -> str:
-    return repr(without_password(value) if isinstance(value, str) else value)
+def _explained(fault: Mapping[str, Any], merged: Layer) -> str:
+    """Where a value was given, what was expected there, and the value, unless it is a secret."""
+    name = str(fault["loc"][0]) if fault["loc"] else ""
+    value, place = merged.get(name, (None, "settings"))
+    named = "" if place in {flag(name), variable(name)} or not name else f" {name}:"
+    if not name:
+        return f"{place}: {str(fault['msg']).partition(', ')[2]}"
+    if name in {*SECRETS, *COMMANDS, "headers"}:
+        return f"{place}:{named} {said(fault, secret=True)}"
+    return f"{place}:{named} {said({**fault, 'input': without_password(value) if isinstance(value, str) else value})}"

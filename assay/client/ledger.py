@@ -64,6 +64,7 @@ class State:
     intended: dict[str, Entry] = field(default_factory=dict)  # by name: all that were ever about to be
     left_behind: dict[str, str] = field(default_factory=dict)  # id or name to why
     finished: bool = False
+    damaged: int = 0  # lines that are no events
 
     @property
     def live(self) -> dict[str, Entry]:
@@ -270,24 +271,39 @@ class Ledger(LedgerWriter):
 
 def read_events(file: Path) -> Iterator[Mapping[str, Any]]:
     """Yield the whole events of a ledger; a line that a full disk or a killed process cut off is passed over."""
-    if not file.exists():
-        return
-    with file.open("rb") as lines:
-        for line in lines:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict) and "e" in event:
-                yield event
+    return (event for event in _lines(file) if event is not None)
 
 
 def read_state(file: Path) -> State:
     """Sum up a ledger."""
     state = State()
-    for event in read_events(file):
-        _take(state, event)
+    for event in _lines(file):
+        if event is None:
+            state.damaged += 1
+        else:
+            _take(state, event)
     return state
+
+
+def _lines(file: Path) -> Iterator[Mapping[str, Any] | None]:
+    """The events of a ledger; None for a line that no process of ours has written so."""
+    if not file.exists():
+        return
+    with file.open("rb") as lines:
+        for line in filter(None, map(bytes.strip, lines)):
+            event = _event(line)
+            if event is not None or not (line.startswith(b'{"e"') and not line.endswith(b"}")):
+                yield event
+
+
+def _event(line: bytes) -> Mapping[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):  # ValueError: also what is no UTF-8
+        return None
+    texts = ("e", "name", "id", "by", "run", "base_url", "mark", "project")
+    sound = isinstance(event, dict) and "e" in event and all(isinstance(event.get(key, ""), str) for key in texts)
+    return event if sound else None
 
 
 def _take(state: State, event: Mapping[str, Any]) -> None:
@@ -329,48 +345,3 @@ def _unwritable(file: Path, error: OSError) -> ReportError:
         hint="without it nothing is created, because it could not be cleaned up after a crash; make room, or let "
         "ASSAY_STATE_DIR name a folder you can write",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Unfinished:
-    """A run whose ledger is not marked complete. ``active``: its process still lives."""
-
-    file: Path
-    state: State
-    active: bool
-
-    @property
-    def run(self) -> str:
-        return str(self.state.header.get("run", self.file.stem))
-
-    @property
-    def base_url(self) -> str:
-        return str(self.state.header.get("base_url", ""))
-
-    @property
-    def embedded(self) -> bool:
-        return bool(self.state.header.get("embedded"))
-
-
-def unfinished_runs(base_url: str | None = None, env: Mapping[str, str] = os.environ) -> list[Unfinished]:
-    """Unfinished runs of one target, or of all, oldest first."""
-    folders = [target_folder(base_url, env)] if base_url else sorted((state_folder(env) / "runs").glob("*"))
-    runs = []
-    for folder in folders:
-        for file in folder.glob("*.jsonl"):
-            state = read_state(file)
-            if not state.finished:
-                runs.append(Unfinished(file, state, is_active(file)))
-    return sorted(runs, key=lambda run: (run.state.header.get("started", 0), run.file.name))
-
-
-def is_active(file: Path) -> bool:
-    """True while a process holds the ledger open."""
-    try:
-        with file.open("rb") as probe:
-            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        pass
-    return False

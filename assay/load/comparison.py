@@ -21,10 +21,13 @@ from assay.findings.model import Class, Finding
 from assay.load.histogram import highest_values
 from assay.load.measurement import COMPARED, BenchmarkResult, TimeBlocks
 from assay.load.options import TOLERANCE
+from assay.wording import plural
 
 DECISIVE: Final[Mapping[str, int]] = {"p50": 80, "p95": 800}
 """A run is judged by these percentiles, each from so many requests on, in both runs: 40 of them lie beyond it then.
 What rests on fewer is shown and decides nothing; the p99 of a short run never does."""
+
+_FEWEST_NEEDED: Final = min(DECISIVE, key=lambda name: DECISIVE[name])
 
 FLOOR_MS: Final = 1.0
 """An absolute difference below this is the same whatever its ratio: timers and schedulers differ by as much.
@@ -83,10 +86,29 @@ class Comparison:
 
     differences: tuple[Difference, ...]
     notes: tuple[str, ...] = ()
+    other_conditions: tuple[str, ...] = ()
+    """Where the runs were made under conditions of which each alone changes the latencies."""
+
+    @property
+    def obstacles(self) -> tuple[str, ...]:
+        """Why the measurements cannot be compared; none where they merely differ too little to tell."""
+        decided = {item.operation for item in self.differences if item.decisive and not math.isnan(item.before)}
+        short = {
+            f"{item.operation}: {item.why}"
+            for item in self.differences
+            if item.percentile == _FEWEST_NEEDED and item.operation not in decided
+        }
+        nothing = () if self.differences else ("no operation was measured in both",)
+        return (*self.other_conditions, *sorted(short), *nothing)
 
     @property
     def trend(self) -> Trend:
-        """Worse if anything is; cannot tell if anything decisive is unknown; else better or the same."""
+        """Worse if anything is; cannot tell if anything decisive is unknown; else better or the same.
+
+        Under other conditions nothing can be told.
+        """
+        if self.other_conditions:
+            return Trend.UNKNOWN
         decisive = [item.trend for item in self.differences if item.decisive]
         for trend in (Trend.WORSE, Trend.UNKNOWN, Trend.BETTER):
             if trend in decisive:
@@ -95,6 +117,8 @@ class Comparison:
 
     @property
     def worse(self) -> tuple[Difference, ...]:
+        if self.other_conditions:
+            return ()
         return tuple(d for d in self.differences if d.trend is Trend.WORSE and d.decisive)
 
 
@@ -109,7 +133,8 @@ def compare(
     """Compare two measurements, operation by operation. Deterministic for a seed."""
     generator = np.random.default_rng(seed)
     differences: list[Difference] = []
-    notes = [*_conditions(before, after)]
+    conditions = dict(_conditions(before, after))
+    notes = list(conditions.values())
     for operation in sorted({*before.operations, *after.operations}):
         old, new = before.operations.get(operation), after.operations.get(operation)
         if old is None or new is None:
@@ -117,14 +142,20 @@ def compare(
             continue
         lateness = {name: max(_lateness(run, name) for run in (before, after)) for name in COMPARED}
         differences += _compare(operation, old, new, tolerance, lateness, resamples, generator)
-    return Comparison(tuple(differences), tuple(notes))
+    other = tuple(text for key, text in conditions.items() if key != _MACHINE)
+    return Comparison(tuple(differences), tuple(notes), other)
 
 
-def _conditions(before: BenchmarkResult, after: BenchmarkResult) -> Iterable[str]:
+_MACHINE: Final = "machine"
+"""A condition that is told and judges nothing: the target may well be what makes the difference."""
+
+
+def _conditions(before: BenchmarkResult, after: BenchmarkResult) -> Iterable[tuple[str, str]]:
+    """The conditions that differ, by their names, in words."""
     for key in sorted({*before.conditions, *after.conditions}):
         old, new = before.conditions.get(key), after.conditions.get(key)
         if old != new:
-            yield f"the conditions differ: {key} was {old}, is {new}"
+            yield key, f"the conditions differ: {key} was {old}, is {new}"
 
 
 def _lateness(run: BenchmarkResult, percentile: str) -> float:
@@ -142,8 +173,9 @@ def _compare(
     resamples: int,
     generator: np.random.Generator,
 ) -> list[Difference]:
-    if min(len(old.blocks), len(new.blocks)) < FEWEST_BLOCKS:
-        why = f"{min(len(old.blocks), len(new.blocks))} time blocks, {FEWEST_BLOCKS} are needed"
+    blocks = min(sum(block.count > 0 for block in measured.blocks) for measured in (old, new))
+    if blocks < FEWEST_BLOCKS:
+        why = f"{plural(blocks, 'time block')}, {FEWEST_BLOCKS} are needed"
         nothing = float("nan")
         return [
             Difference(operation, name, nothing, nothing, nothing, nothing, Trend.UNKNOWN, why, name in DECISIVE)

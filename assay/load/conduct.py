@@ -13,7 +13,7 @@ from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, AssayEr
 from assay.findings.journal import FileJournal, Journal
 from assay.load import observations, outcome
 from assay.load.check import Checked, check
-from assay.load.comparison import compare, comparison_findings, comparison_notes
+from assay.load.comparison import Comparison, compare, comparison_findings, comparison_notes
 from assay.load.master import Interrupted, Master, StageRun
 from assay.load.measurement import measurement_of
 from assay.load.options import RunFile
@@ -167,9 +167,20 @@ class _Conductor:
                 self._journal.write("note", text=note)
             for finding in comparison_findings(comparison, str(self._options.baseline)):
                 self._journal.finding(finding)
+            if not self._options.update_baseline:
+                self._tell_obstacles(comparison)
         if self._options.update_baseline and self._options.baseline is not None:
             measurement.write(self._options.baseline)
             self._journal.write("note", text=f"this run is the baseline now: {self._options.baseline}")
+
+    def _tell_obstacles(self, comparison: Comparison) -> None:
+        """A comparison that was asked for and cannot be made leaves its question open."""
+        if comparison.obstacles:
+            self._journal.write(
+                "problem",
+                what=f"this run cannot be compared with {self._options.baseline}: {'; '.join(comparison.obstacles)} "
+                "(measure as the baseline was measured, or replace it with --update-baseline)",
+            )
 
     def _problem(self, error: AssayError) -> None:
         hint = f" ({error.hint})" if error.hint else ""

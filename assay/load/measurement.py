@@ -8,14 +8,17 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from assay import __version__
 from assay.errors import SettingsError
-from assay.files import read_json, write_text
+from assay.files import checked, read_json, write_text
 from assay.load.health import GeneratorHealth
 from assay.load.histogram import Histogram
 from assay.load.latency import Latency
+from assay.wording import plural
 
 if TYPE_CHECKING:
     from assay.load.collector import Collector
@@ -75,27 +78,68 @@ class BenchmarkResult:
         write_text(file, json.dumps(self.to_json(), indent=1) + "\n")
 
 
+_Count = Annotated[int, Field(ge=0)]
+_Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class OperationForm(BaseModel):
+    """One operation as a file holds it; ``blocks`` are HdrHistograms in their interchange format."""
+
+    rate: _Number
+    requests: _Count
+    errors: _Count
+    blocks: list[str]
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.errors > self.requests:
+            raise ValueError(f"{self.errors} errors of {plural(self.requests, 'request')}")
+        return self
+
+    def read(self, place: str) -> TimeBlocks:
+        """The histograms decoded; SettingsError for one that is none, at ``place``."""
+        blocks = []
+        for number, block in enumerate(self.blocks):
+            try:
+                blocks.append(Histogram.decode(block))
+            except ValueError as error:
+                raise SettingsError(f"{place}/blocks/{number}: {error}", hint=_MAKE) from None
+        return TimeBlocks(self.rate, self.requests, self.errors, tuple(blocks))
+
+
+class _Lags(BaseModel):
+    start_lag_ms: dict[str, _Number] = Field(default_factory=dict)
+
+    model_config = ConfigDict(extra="allow")
+
+
+class MeasurementForm(BaseModel):
+    """A measurement as a file holds it."""
+
+    run: str
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    conditions: dict[str, Any]
+    about: _Lags
+    operations: Annotated[dict[str, OperationForm], Field(min_length=1)]
+
+
+_MAKE: Final = "make it with: assay benchmark --baseline FILE --update-baseline"
+
+
 def read_measurement(file: Path) -> BenchmarkResult:
     """Read a measurement; SettingsError says what is wrong with the file."""
-    data = read_json(file, hint="make it with: assay benchmark --baseline FILE --update-baseline")
+    data = read_json(file, hint=_MAKE)
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         found = data.get("schema") if isinstance(data, dict) else None
-        raise SettingsError(f"{file} is not a measurement of assay: schema is {found!r}, expected {SCHEMA!r}")
-    try:
-        operations = {
-            operation: TimeBlocks(
-                float(value["rate"]),
-                int(value["requests"]),
-                int(value["errors"]),
-                tuple(Histogram.decode(block) for block in value["blocks"]),
-            )
-            for operation, value in data["operations"].items()
-        }
-        return BenchmarkResult(
-            str(data["run"]), float(data["seconds"]), operations, data["conditions"], data["about"]
+        raise SettingsError(
+            f"{file} is not a measurement of assay: schema is {found!r}, expected {SCHEMA!r}", hint=_MAKE
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SettingsError(f"{file} is damaged: {type(error).__name__}: {error}") from error
+    form = checked(MeasurementForm, data, file, "a measurement of assay", hint=_MAKE)
+    place = f"{file} is damaged: at operations"
+    operations = {name: operation.read(f"{place}/{name}") for name, operation in form.operations.items()}
+    return BenchmarkResult(
+        form.run, form.seconds, operations, form.conditions, form.about.model_dump(exclude_unset=True)
+    )
 
 
 def measurement_of(

@@ -190,11 +190,18 @@ def _missed(result: Result, kept: Kept, objectives: Objectives) -> Finding:
         operation=result.operation,
         rule=kept.name,
         location=f"/load/{result.operation}/{kept.name}",
-        summary=f"{kept.name} of {result.operation} is {kept.value:g}, the objective is {relation} {kept.limit:g}"
+        summary=f"{kept.name} of {result.operation} is {_with_unit(kept.value, kept.name)}, "
+        f"the objective is {relation} {_with_unit(kept.limit, kept.name)}"
         f"{detail}, at {result.rate:.1f} requests/s",
         why=f"service level objective {kept.name} = {kept.limit:g} in {objectives.source}",
         test=_TEST,
     )
+
+
+def _with_unit(value: float | None, name: str) -> str:
+    """The value of an objective; a ratio has no unit."""
+    number = f"{value:,.6g}" if value is not None else "nothing"
+    return f"{number} ms" if name.endswith("_ms") else number
 
 
 def _told(counts: dict[str, int]) -> str:

@@ -116,6 +116,11 @@ class Profile:
         Who asks for a rate gets that rate: evenly spaced, one request at a time. A Poisson process or bursts would
         miss 1,000/s over 30 s by 0.6 to 1.6 % (one standard deviation).
         """
+        if duration is not None and self.search is not None:
+            raise SettingsError(
+                f"a duration has no meaning for profile {self.name}, which searches for a rate",
+                hint=f"choose another profile, or set step in [{self.name}.search] of a profiles file of your own",
+            )
         loads = self.loads
         if scenario is not None:
             loads = tuple(load for load in loads if load.scenario == scenario) or (Load(scenario, rate or 10.0),)
@@ -131,7 +136,6 @@ class Profile:
             loads=loads,
             stages=self.stages if duration is None else _stretched(self.stages, duration),
             poisson=self.poisson and rate is None,
-            search=self.search if duration is None else None,
         )
 
 
@@ -180,6 +184,8 @@ class _ProfileTable(TomlTable):
         for name in self.scenarios:
             if name not in known:
                 raise KeyRefusedError("scenarios", unknown(name, known), name)
+        if self.stages and self.search is not None:
+            raise KeyRefusedError("search", "a profile has stages or a search, not both; remove one of them")
         if not self.stages and self.search is None:
             raise ValueError("a profile needs stages or a search")
         if self.search is None and not any(stage.measured for stage in self.stages):

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 from pydantic import ConfigDict, Field, PlainValidator
 
 from assay import folders
+from assay.client.settings import plain_url
 from assay.load.scaling_laws import UNITS
 from assay.toml_file import Number, TomlFile, TomlTable, unknown
 
@@ -106,6 +107,7 @@ def load_objectives(
     _refuse_unknown(toml, general, (), (*names, "targets"))
     layers: list[_LayerTable] = [general]
     for url, layer in general.targets.items():
+        _refuse_no_url(toml, url)
         _refuse_unknown(toml, layer, ("targets", url), names)
         if base_url is not None and url.rstrip("/") == base_url.rstrip("/"):
             layers.append(layer)
@@ -118,6 +120,14 @@ def load_objectives(
         laws |= layer.laws
         share = share if layer.stalls.share is None else layer.stalls.share
     return Objectives(by_operation, str(toml.file), laws, share)
+
+
+def _refuse_no_url(toml: TomlFile, url: str) -> None:
+    """SettingsError for a target that is no base URL: no run would ever be held to its limits."""
+    try:
+        plain_url(url)
+    except ValueError as error:
+        toml.refuse(("targets", url), f"{url!r} is the base URL of no target: {error}")
 
 
 def _refuse_unknown(toml: TomlFile, layer: _LayerTable, path: tuple[str, ...], known: Iterable[str]) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +18,10 @@ from assay.cli import cleanup as command
 from assay.client import cleanup
 from assay.client.exchange import Answer
 from assay.client.layers import load_settings
-from assay.client.ledger import Ledger, unfinished_runs
+from assay.client.ledger import Ledger
 from assay.client.session import Session
 from assay.client.transport import HttpTransport
+from assay.client.unfinished import unfinished_runs
 from assay.clock import VirtualClock
 from assay.contract.request import Request
 from assay.errors import UsageError
@@ -287,6 +291,82 @@ def test_runs_on_the_embedded_control_plane_leave_nothing(capsys: pytest.Capture
     assert command.run(load_settings({}, env={})) == 0
     assert "its embedded control plane has ended, nothing is left" in capsys.readouterr().out
     assert unfinished_runs() == []
+
+
+def only_ledger(state: Path) -> Path:
+    (file,) = state.rglob("*.jsonl")
+    return file
+
+
+def garble(file: Path) -> None:
+    file.write_bytes(b"\x00\xff not ours\n" + file.read_bytes())
+
+
+def misshape(file: Path) -> None:
+    file.write_text(file.read_text() + '{"e": "created", "id": 5}\n')
+
+
+def behead(file: Path) -> None:
+    file.write_text('{"e": "lost", "name": "assay-x"}\n')
+
+
+def replaced(make: Callable[[Path], object]) -> Callable[[Path], None]:
+    def damage(file: Path) -> None:
+        file.unlink()
+        make(file)
+
+    return damage
+
+
+DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "garbled": (garble, "1 line of it cannot be read"),
+    "shape": (misshape, "1 line of it cannot be read"),
+    "header": (behead, "its first line, which names run and target, is missing"),
+    "folder": (replaced(Path.mkdir), "it cannot be read: it is a folder"),
+    "pipe": (replaced(os.mkfifo), "it cannot be read: it is a pipe"),
+}
+
+
+@pytest.mark.parametrize(("damage", "words"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_ledger_is_never_nothing_to_clean_up(
+    crashed: list[str],
+    configure: Configure,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], object],
+    words: str,
+) -> None:
+    file = only_ledger(tmp_path)
+    damage(file)
+    for _ in range(2):  # what is known is removed; that more may be left is said until the user has looked
+        assert run_command(configure, yes=True) == 3
+        told = capsys.readouterr().out
+        assert f"the ledger {file} is damaged: {words}" in told
+        assert "delete those of that run, then remove the file" in told
+
+
+def test_a_line_that_a_full_disk_cut_off_is_no_damage(
+    crashed: list[str], configure: Configure, tmp_path: Path
+) -> None:
+    file = only_ledger(tmp_path)
+    file.write_text(file.read_text() + '\n{"e": "crea')
+    assert run_command(configure, yes=True) == 0
+
+
+def test_without_a_target_an_unreadable_ledger_is_told(configure: Configure, tmp_path: Path) -> None:
+    (tmp_path / "state" / "runs" / "0123" / "run-x.jsonl").mkdir(parents=True)
+    assert run_command(configure, yes=True, base_url=None) == 3
+
+
+@pytest.mark.parametrize("make", [lambda state: state.write_text(""), lambda state: state.symlink_to("nowhere")])
+def test_a_state_folder_that_is_none_is_told(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    make(tmp_path / "elsewhere")
+    monkeypatch.setenv("ASSAY_STATE_DIR", str(tmp_path / "elsewhere"))
+    for base_url in (None, ""):
+        with pytest.raises(UsageError, match=r"the ledgers in .* cannot be read: "):
+            run_command(configure, yes=True, base_url=base_url)
 
 
 KILLED = """

@@ -16,12 +16,12 @@ from pydantic import SecretStr
 
 from assay.cli import doctor as command
 from assay.client.layers import load_settings
-from assay.client.ledger import unfinished_runs
 from assay.client.network import TransportConfig
 from assay.client.preflight import network
 from assay.client.preflight.diagnose import diagnose
 from assay.client.preflight.steps import Step, StepState
 from assay.client.settings import Settings
+from assay.client.unfinished import unfinished_runs
 from assay.contract.documents import Contract
 from assay.errors import SettingsError
 from tests.client.conftest import Configure

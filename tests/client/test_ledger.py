@@ -15,13 +15,12 @@ import pytest
 
 from assay.client.ledger import (
     Ledger,
-    is_active,
     read_events,
     read_state,
     state_folder,
     target_folder,
-    unfinished_runs,
 )
+from assay.client.unfinished import is_active, unfinished_runs
 from assay.errors import ReportError
 
 URL = "https://runai.example.com"

@@ -11,9 +11,10 @@ import pytest
 from assay.client.budget import LimitReached
 from assay.client.creation import Pending
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.ledger import Ledger, unfinished_runs
+from assay.client.ledger import Ledger
 from assay.client.opening import open_session
 from assay.client.session import Session
+from assay.client.unfinished import unfinished_runs
 from assay.contract.documents import Contract
 from assay.contract.request import Request
 from assay.errors import CredentialsError, ReportError, SettingsError, TargetLostError

@@ -137,9 +137,9 @@ def test_variables_of_assays_own_processes_are_let_be() -> None:
 @pytest.mark.parametrize(
     ("flags", "env", "expected"),
     [
-        ({"max_live": 0}, {}, "--max-live: input should be greater than or equal to 1 (given: 0)"),
-        ({}, {"ASSAY_CONCURRENCY": "many"}, "ASSAY_CONCURRENCY: input should be a valid integer"),
-        ({"fail_on": "all"}, {}, "--fail-on: input should be 'violation', 'gap' or 'advisory' (given: 'all')"),
+        ({"max_live": 0}, {}, "--max-live: expected at least 1, found 0"),
+        ({}, {"ASSAY_CONCURRENCY": "many"}, "ASSAY_CONCURRENCY: expected an integer, found 'many'"),
+        ({"fail_on": "all"}, {}, "--fail-on: expected one of violation, gap or advisory, found 'all'"),
         ({"cluster": "prod"}, {}, "--cluster: a cluster is named by its UUID"),
         ({"name_prefix": "Bad_Prefix"}, {}, "--name-prefix: a prefix is 1 to 20 lower-case letters"),
         ({"base_url": "api.example.com"}, {}, "perhaps https://api.example.com"),

@@ -145,7 +145,7 @@ def test_a_stored_measurement_comes_back(tmp_path: Path) -> None:
         ("", "is not JSON"),
         ("[]", "schema is None"),
         ('{"schema": "assay/verdict/1"}', "schema is 'assay/verdict/1', expected 'assay/load/1'"),
-        ('{"schema": "assay/load/1"}', "damaged: KeyError"),
+        ('{"schema": "assay/load/1"}', "is not a measurement of assay: at run: it is missing"),
     ],
 )
 def test_a_wrong_file_is_told(tmp_path: Path, text: str, said: str) -> None:
@@ -160,7 +160,7 @@ def test_a_damaged_histogram_is_told(tmp_path: Path) -> None:
     data = measured(1).to_json()
     data["operations"][OPERATION]["blocks"][3] = "HISTFAAA"
     file.write_text(json.dumps(data))
-    with pytest.raises(SettingsError, match="damaged: ValueError: not an HdrHistogram"):
+    with pytest.raises(SettingsError, match=r"is damaged: at operations/.*/blocks/3: not an HdrHistogram"):
         read_measurement(file)
 
 
@@ -168,3 +168,70 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         read_measurement(tmp_path / "none.json")
     assert "--update-baseline" in str(caught.value.hint)
+
+
+CHANGES: dict[str, tuple[str, object, str]] = {
+    "negative-rate": ("operations/get/rate", -1, "at operations/get/rate: expected at least 0, found -1"),
+    "text-rate": ("operations/get/rate", "40", "at operations/get/rate: expected a number, found '40'"),
+    "negative-errors": ("operations/get/errors", -1, "expected at least 0, found -1"),
+    "errors": ("operations/get/errors", 10**9, "1000000000 errors of 6,000 requests"),
+    "no-seconds": ("seconds", 0, "at seconds: expected more than 0"),
+    "conditions": ("conditions", [], "at conditions: expected an object, found a list with 0 entries"),
+    "about": ("about", {"start_lag_ms": {"p50": "x"}}, "at about/start_lag_ms/p50: expected a number, found 'x'"),
+    "no-operation": ("operations", {}, "at operations"),
+    "blocks": ("operations/get/blocks", [7], "at operations/get/blocks/0: expected text, found 7"),
+}
+
+
+@pytest.mark.parametrize(("place", "value", "said"), CHANGES.values(), ids=CHANGES)
+def test_a_measurement_of_another_shape_is_none(tmp_path: Path, place: str, value: object, said: str) -> None:
+    file = tmp_path / "baseline.json"
+    data = measured(1).to_json()
+    data["operations"]["get"] = data["operations"].pop(OPERATION)
+    *path, last = place.split("/")
+    at = data
+    for step in path:
+        at = at[step]
+    at[last] = value
+    file.write_text(json.dumps(data))
+    with pytest.raises(SettingsError) as refused:
+        read_measurement(file)
+    assert refused.value.message.startswith(f"{file} is not a measurement of assay: ")
+    assert said in refused.value.message
+
+
+def with_conditions(run: BenchmarkResult, **conditions: object) -> BenchmarkResult:
+    return replace(run, conditions={**run.conditions, **conditions})
+
+
+def test_other_conditions_leave_the_question_open() -> None:
+    before, after = measured(1), with_conditions(measured(2, slower=3.0), loads={"read": {"rate": 80.0}})
+    comparison = compare(before, after)
+    assert (comparison.trend, comparison.worse) == (Trend.UNKNOWN, ())
+    (obstacle,) = comparison.obstacles
+    assert obstacle == "the conditions differ: loads was None, is {'read': {'rate': 80.0}}"
+
+
+def test_another_machine_is_told_and_judged_all_the_same() -> None:
+    comparison = compare(measured(1), with_conditions(measured(2, slower=3.0), machine="x, 2 cores"))
+    assert comparison.trend is Trend.WORSE
+    assert comparison.obstacles == ()
+    assert comparison.notes == ("the conditions differ: machine was None, is x, 2 cores",)
+
+
+@pytest.mark.parametrize(
+    ("after", "obstacle"),
+    [
+        (measured(2, blocks=3), "3 time blocks, 8 are needed"),
+        (measured(2, blocks=9, each=5), "decides nothing: 45 requests, 80 are needed"),
+        (measured(2, blocks=9, each=0), "0 time blocks, 8 are needed"),
+    ],
+)
+def test_too_short_to_compare_is_an_obstacle(after: BenchmarkResult, obstacle: str) -> None:
+    assert compare(measured(1), after).obstacles == (f"{OPERATION}: {obstacle}",)
+    assert compare(measured(1), measured(2)).obstacles == ()
+
+
+def test_no_common_operation_is_an_obstacle() -> None:
+    other = replace(measured(2), operations={"other": measured(2).operations[OPERATION]})
+    assert compare(measured(1), other).obstacles == ("no operation was measured in both",)

@@ -96,6 +96,22 @@ MISTAKES = [
         "allowed: constant, poisson",
     ),
     ("[p]\nin_flight = 0\nstages = [{ duration = 1 }]\nscenarios.read.rate = 1", 2, "whole number from 1"),
+    (
+        "[p]\nscenarios.read.rate = 1\nstages = [{ duration = 1 }]\nsearch = { least = 1, most = 2 }",
+        4,
+        "stages or a search, not both",
+    ),
+    (
+        "[p]\nscenarios.read.rate = 1\nstages = [{ duration = nan }]",
+        3,
+        "duration = nan; allowed: seconds as a number",
+    ),
+    (
+        "[p]\nscenarios.read.rate = 1\nstages = [{ duration = inf }]",
+        3,
+        "duration = inf; allowed: seconds as a number",
+    ),
+    ("[p]\nscenarios.read.rate = nan\nstages = [{ duration = 1 }]", 2, "rate = nan; allowed: a number from 0.001"),
     ("[p]\nscenarios.read.rate = 1", 1, "needs stages or a search"),
     ('[p]\nstages = [{ duration = "1s", measured = false }]\nscenarios.read.rate = 1', 2, "no stage is measured"),
     ('[p]\nstages = [{ duration = "1s" }]', 1, "at least one scenario"),

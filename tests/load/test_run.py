@@ -20,8 +20,9 @@ import psutil  # type: ignore[import-untyped] # the stubs are not among the lock
 import pytest
 
 from assay.client.layers import load_settings
-from assay.client.ledger import read_state, unfinished_runs
+from assay.client.ledger import read_state
 from assay.client.settings import Settings
+from assay.client.unfinished import unfinished_runs
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE
 from assay.findings import journal
 from assay.load.launch import load_run

@@ -104,6 +104,7 @@ def test_nothing_measured_keeps_nothing() -> None:
         ("[default]\n\nerror_ratio = 2", 3, "number from 0 to 1"),
         ("[creat]\np95_ms = 3", 1, "'creat'; did you mean 'create'"),
         ('[read]\np95_ms = "3 ms"', 2, "p95_ms = '3 ms'"),
+        ('[targets."runai.example.com".read]\np95_ms = 3', 1, "'runai.example.com' is the base URL of no target"),
         ('[targets."http://x".raed]\np95_ms = 3', 1, "'raed'; did you mean 'read'"),
     ],
 )

@@ -19,8 +19,8 @@ from assay.client import cleanup
 from assay.client.budget import Budget, LimitReached
 from assay.client.handover import from_env, hand_over
 from assay.client.layers import load_settings
-from assay.client.ledger import unfinished_runs
 from assay.client.opening import budget_of, open_session
+from assay.client.unfinished import unfinished_runs
 from assay.client.usage import read_usage
 from assay.contract.request import Request
 from assay.errors import BudgetExhausted, SettingsError, TargetLostError, UsageError
