@@ -99,8 +99,10 @@ def token_in(body: object) -> tuple[str, float | None] | None:
 
 def _seconds(value: object) -> float | None:
     """A number of seconds; some endpoints spell it as a text. What is not above zero says nothing."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
     try:
-        number = float(value) if isinstance(value, int | float | str) else math.nan
+        number = float(value)
     except (ValueError, OverflowError):
         return None
     return number if 0 < number <= _LATEST else None
