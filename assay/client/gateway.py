@@ -23,6 +23,7 @@ _LOOKED_AT: Final = 16_384
 """Bytes of a page that are looked at: a login page of one product was 9 kB long before it named itself."""
 
 SSO: Final = "a login page"
+WELCOME: Final = "a web server's welcome page"
 WAF: Final = "a web application firewall"
 ANONYMOUS: Final = "a gateway"
 
@@ -72,6 +73,11 @@ _LOGIN: Final = re.compile(
 )
 _LOGIN_PLACE: Final = re.compile(
     r"\blogin\b|\blogon\b|sign-?in|\bsso\b|saml|oauth|openid|authorize|/auth\b|cdn-cgi/access", re.IGNORECASE
+)
+
+_WELCOME: Final = re.compile(
+    r"<title>\s*(?:welcome to \w+|apache2? .{0,40}default page|it works|test page for|iis windows|index of /)",
+    re.IGNORECASE,
 )
 
 # The form of the stock pages of nginx and of Amazon's load balancer, whose page does not name itself.
@@ -157,8 +163,10 @@ def _by_words(answer: Answer, text: str) -> str | None:
     if named is not None and (answer.status >= 300 or named == WAF):
         return named
     if answer.status < 300 or answer.status in {401, 403}:
-        asks = answer.content_type == "text/html" and _LOGIN.search(text)
-        return SSO if asks else None
+        is_page = answer.content_type == "text/html"
+        if is_page and answer.status < 300 and _WELCOME.search(text):
+            return WELCOME
+        return SSO if is_page and _LOGIN.search(text) else None
     if answer.status < 400 and _LOGIN_PLACE.search(answer.headers.get("location", "")):
         return SSO
     return None

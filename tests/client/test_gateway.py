@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.gateway import ANONYMOUS, SSO, WAF, gateway_of, is_of_the_way, is_passing, made_by
+from assay.client.gateway import ANONYMOUS, SSO, WAF, WELCOME, gateway_of, is_of_the_way, is_passing, made_by
 from tests.client import pages
 from tests.client.pages import page, plain, stock
 
@@ -38,6 +38,7 @@ _JSON = {"content-type": "application/json"}
         (page(200, "<title>Request blocked</title> Incident ID: 7"), WAF),
         (plain(404, "default backend - 404"), "the ingress's default backend"),
         (pages.LOGIN, SSO),
+        (page(200, "<html><head><title>Welcome to nginx!</title></head></html>", server="nginx"), WELCOME),
         (pages.TO_LOGIN, SSO),
         (Answer(502, _JSON, b'{"message":"An invalid response was received from the upstream server"}'), "Kong"),
         (page(502, "<p>The proxy server received an invalid\r\nresponse</p>"), "Apache httpd"),
