@@ -19,7 +19,7 @@ import assay
 ROOT = Path(assay.__file__).parents[1]
 TOPS = ("assay", "contract_tests", "load_tests")
 # Any part may import them, and they import no part.
-COMMON = {"clock", "errors", "files", "folders", "polling", "processes", "toml_file", "wording"}
+COMMON = {"clock", "errors", "files", "folders", "legible", "polling", "processes", "toml_file", "wording"}
 # Exactly what is used: a permission that nobody needs is taken away.
 ALLOWED: dict[str, set[str]] = {
     "contract": set(),

@@ -10,6 +10,7 @@ import typer
 
 from assay.cli import options as opt
 from assay.errors import EXIT_PASS
+from assay.legible import visible
 
 if TYPE_CHECKING:
     from assay.client.preflight.steps import Step
@@ -91,9 +92,9 @@ def show(steps: Iterable[Step]) -> int:
 
 def _print(step: Step) -> None:
     label = typer.style(f"{step.state.value:>7}", fg=_COLOURS[step.state])
-    typer.echo(f"{label}  {step.name}: {step.text}")
+    typer.echo(f"{label}  {step.name}: {visible(step.text)}")
     if step.todo is not None:
-        typer.echo(f"         -> {step.todo}")
+        typer.echo(f"         -> {visible(step.todo)}")
 
 
 def _with_embedded(settings: Settings, stack: ExitStack) -> Settings:

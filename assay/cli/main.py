@@ -11,6 +11,7 @@ from assay import __version__
 from assay.cli.lazy import UsageError, command_path, is_help, lazy_command, message_of
 from assay.cli.streams import refusal, refuse_undecodable
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE, AssayError
+from assay.legible import visible
 
 _HELP: Final = """\
 Contract and load testing for the NVIDIA Run:ai Inferences API.
@@ -123,9 +124,9 @@ def _fail(error: AssayError) -> NoReturn:
 
 
 def _complain(message: str, hint: str | None) -> None:
-    typer.echo(f"assay: {message}", err=True)
+    typer.echo(f"assay: {visible(message)}", err=True)
     if hint:
-        typer.echo(f"       {hint}", err=True)
+        typer.echo(f"       {visible(hint)}", err=True)
 
 
 if __name__ == "__main__":

@@ -75,20 +75,6 @@ class Answer:
             return NOT_JSON
 
 
-_NO_TEXT: Final = 0.1
-"""The share of characters that cannot be shown, from which on words are taken for no text at all."""
-
-
-def quoted(text: str, most: int = 200) -> str:
-    """Words of an answer as a message may show them: one line, nothing that a terminal obeys, at most ``most``."""
-    line = " ".join(text.split())
-    odd = sum(not letter.isprintable() or letter == "\ufffd" for letter in line)
-    if odd > _NO_TEXT * len(line) and odd > 1:
-        return f"({len(text)} characters that are no text)"
-    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
-    return shown if len(shown) <= most else shown[: most - 3] + "..."
-
-
 def _refuse(literal: str) -> None:
     raise ValueError(f"{literal} is not JSON")
 

@@ -17,6 +17,7 @@ from assay.client.tokens import Token, http_date, token_in
 from assay.client.transport import Field, Transport
 from assay.clock import Clock
 from assay.errors import AssayError, CredentialsError, TargetLostError
+from assay.legible import quoted
 
 V1: Final = "/api/v1/token"
 V2: Final = "/api/v2/token"
@@ -281,7 +282,7 @@ class TokenEndpoint:
         said = f"status {answer.status}, content type {kind}"
         if answer.json() is NOT_JSON and "<html" in answer.text[:2000].lower():
             title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", answer.text[:20_000], re.IGNORECASE | re.DOTALL)
-            named = f' titled "{self._named(title[1])[:60]}"' if title else ""
+            named = f' titled "{self._named(title[1], 60)}"' if title else ""
             return f"{said}, an HTML page{named}: a web site, a login or a gateway, not a token endpoint"
         return f"{said} ({self._says(answer)})"
 
@@ -289,15 +290,15 @@ class TokenEndpoint:
         """The endpoint's own words, masked: it may echo what it was sent."""
         body = answer.json()
         if not isinstance(body, dict):
-            return self._named(answer.text)[:200] or "no words"
+            return self._named(answer.text) or "no words"
         words = [body.get(name) for name in ("error", "error_description", "message")]
         told = ": ".join(word for word in words if isinstance(word, str) and word)
-        return self._named(told or answer.text)[:300]
+        return self._named(told or answer.text, 300)
 
-    def _named(self, text: str) -> str:
+    def _named(self, text: str, most: int = 200) -> str:
         """On one line, without secrets however short."""
         secret = self.credentials.pair[1]
-        return self.mask.text(" ".join(text.split()).replace(secret, "***"))
+        return quoted(self.mask.text(" ".join(text.split()).replace(secret, "***")), most)
 
 
 def _basic(client_id: str, secret: str) -> str:

@@ -21,8 +21,8 @@ from assay.files import refused
 from assay.findings.model import Class, Finding
 from assay.findings.record import Record, TestOutcome, TestRun
 from assay.findings.verdict import Verdict, fails
+from assay.legible import one_line, visible
 from assay.reporting.evidence import as_text, by_test, class_and_name, request_text, response_text
-from assay.reporting.words import one_line, visible
 
 MOST_ATTACHED: Final = 500
 """Findings with attachments (three files each); the rest carry their evidence in verdict.json only."""

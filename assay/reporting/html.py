@@ -1,6 +1,6 @@
 """report.html: the whole run in one file, without any external resource.
 
-Everything that came from a target is escaped by Jinja and made visible by ``words.visible``; a content security
+Everything that came from a target is escaped by Jinja and made visible by ``assay.legible``; a content security
 policy allows only the report's own script, so that even a slip could not run code in a reader's browser.
 """
 
@@ -23,6 +23,7 @@ from assay.findings.detection import Detection
 from assay.findings.model import Finding
 from assay.findings.record import Record
 from assay.findings.verdict import Verdict
+from assay.legible import visible
 from assay.reporting import words
 from assay.reporting.charts import Chart, chart
 from assay.reporting.evidence import pretty
@@ -85,7 +86,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: words.visible(value) if type(value) is str else value,
+        finalize=lambda value: visible(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -95,7 +96,7 @@ def _environment() -> Environment:
         ms=words.milliseconds,
         share=words.share,
         duration=words.duration,
-        visible=words.visible,
+        visible=visible,
     )
     environment.globals.update(plural=plural)
     return environment
@@ -103,7 +104,7 @@ def _environment() -> Environment:
 
 def breakable(name: str) -> Markup:
     """A name escaped, with places where a narrow column may break it; they are not part of what is copied."""
-    return Markup("<wbr>").join(re.split(r"(?<=[_/.:])", words.visible(name)))
+    return Markup("<wbr>").join(re.split(r"(?<=[_/.:])", visible(name)))
 
 
 def tiles(verdict: Verdict) -> list[dict[str, str]]:

@@ -18,8 +18,8 @@ from assay.files import write_text
 from assay.findings.model import Finding
 from assay.findings.record import Record, TestOutcome, TestRun
 from assay.findings.verdict import Verdict, fails
+from assay.legible import one_line, visible
 from assay.reporting.evidence import as_text, by_test, class_and_name
-from assay.reporting.words import one_line, visible
 
 MOST_EVIDENCE: Final = 500
 """Findings with request and response: 5,000 of them made a file of 34 MB, and GitLab refuses more than 30 MB."""

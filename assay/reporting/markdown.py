@@ -10,8 +10,9 @@ from typing import Final
 from assay.files import write_text
 from assay.findings.model import Class, Finding, LoadResult
 from assay.findings.verdict import Decision, Verdict
+from assay.legible import one_line
 from assay.reporting import words
-from assay.reporting.words import duration, milliseconds, number, one_line, share
+from assay.reporting.words import duration, milliseconds, number, share
 from assay.wording import plural
 
 MOST_FINDINGS: Final = 100

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from assay.findings.model import Class, Finding
 from assay.findings.verdict import Decision, Verdict
+from assay.legible import one_line
 from assay.reporting import words
-from assay.reporting.words import duration, one_line
+from assay.reporting.words import duration
 from assay.wording import plural
 
 MOST_LINES: Final = 40

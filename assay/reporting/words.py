@@ -1,30 +1,13 @@
-"""The words of every report: the verdict in sentences; numbers, durations and hostile characters made legible."""
+"""The words of every report: the verdict in sentences; numbers and durations."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Final
 
 from assay.findings.model import Class, Finding
 from assay.findings.verdict import Decision, Verdict, fails
 from assay.wording import plural
-
-_HIDDEN: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters: no XML, and terminals obey them
-    "\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"  # invisible ones, and those that reverse what is read
-    "\ud800-\udfff\ufffe\uffff]"  # no characters at all
-)
-
-
-def visible(text: str) -> str:
-    """The text with control, invisible and reversing characters spelled out, as ``\\x00`` or ``\\u202e``."""
-    return _HIDDEN.sub(_spelled, text.replace("\r\n", "\n").replace("\r", "\\r"))
-
-
-def one_line(text: str) -> str:
-    """The visible text with every run of white space as one blank."""
-    return " ".join(visible(text).split())
 
 
 def number(value: float | int | None) -> str:
@@ -64,11 +47,6 @@ def _three(value: float) -> str:
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
-
-
-def _spelled(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
 
 
 TITLE: Final = {Decision.PASS: "Pass", Decision.FAIL: "Fail", Decision.INCONCLUSIVE: "Inconclusive"}

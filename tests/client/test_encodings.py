@@ -14,10 +14,11 @@ from importlib.util import find_spec
 import pytest
 
 from assay.client.encodings import unwrapped
-from assay.client.exchange import NOT_JSON, Answer, NoAnswer, quoted
+from assay.client.exchange import NOT_JSON, Answer, NoAnswer
 from assay.client.first_words import who_speaks
 from assay.client.network import TransportConfig
 from assay.client.transport import HttpTransport, Transport
+from assay.legible import quoted
 from assay.load.client import RawTransport
 from tests.client.servers import Reply, always, raw_serving, serving
 

@@ -7,8 +7,9 @@ from datetime import date
 import pytest
 
 from assay.findings.model import Class
+from assay.legible import one_line, visible
 from assay.reporting import words
-from assay.reporting.words import duration, milliseconds, number, one_line, share, visible
+from assay.reporting.words import duration, milliseconds, number, share
 from tests.findings.samples import event, exchange, finding, judge, load, ran, waiver
 
 GAP = finding(cls=Class.GAP, rule="gap")

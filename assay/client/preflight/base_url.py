@@ -6,8 +6,9 @@ import re
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
-from assay.client.exchange import Answer, quoted
+from assay.client.exchange import Answer
 from assay.client.preflight.steps import Step, usage
+from assay.legible import quoted
 
 _LOGIN: Final = re.compile(
     r"\b(?:log-?in|log-?on|sign-?in|sso|saml2?|oauth2?|openid|oidc|authorize|auth|realms|adfs)\b|cdn-cgi/access",

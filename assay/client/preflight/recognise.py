@@ -6,8 +6,9 @@ import re
 import uuid
 from typing import Final, TypeGuard
 
-from assay.client.exchange import NOT_JSON, Answer, NoAnswer, quoted
+from assay.client.exchange import NOT_JSON, Answer, NoAnswer
 from assay.contract.request import Request
+from assay.legible import quoted
 
 _RANGE: Final = (
     ("metricType", "THROUGHPUT"),

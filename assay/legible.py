@@ -1,0 +1,38 @@
+"""Makes words that came from somebody else fit to be shown: no terminal obeys them, and nobody misreads them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_HIDDEN: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters: no XML, and terminals obey them
+    "\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"  # invisible ones, and those that reverse what is read
+    "\ud800-\udfff\ufffe\uffff]"  # no characters at all
+)
+_NO_TEXT: Final = 0.1
+"""The share of characters that cannot be shown, from which on words are taken for no text at all."""
+
+
+def visible(text: str) -> str:
+    """The text with control, invisible and reversing characters spelled out, as ``\\x00`` or ``\\u202e``."""
+    return _HIDDEN.sub(_spelled, text.replace("\r\n", "\n").replace("\r", "\\r"))
+
+
+def one_line(text: str) -> str:
+    """The visible text with every run of white space as one blank."""
+    return " ".join(visible(text).split())
+
+
+def quoted(text: str, most: int = 200) -> str:
+    """Words of an answer for a message: one line of at most ``most`` characters; of no text, how much it is."""
+    odd = len(_HIDDEN.findall(text)) + text.count("\ufffd")
+    if odd > max(1.0, _NO_TEXT * len(text)):
+        return f"({len(text)} characters that are no text)"
+    shown = one_line(text)
+    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def _spelled(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
