@@ -134,6 +134,8 @@ class _Conductor:
         if self._options.rate is not None:
             reasons += outcome.held_back(found)
         outcome.write(self._journal, run, found, judged=not reasons)
+        for reason in run.problems:
+            self._journal.write("not_tested", what="the rest of the load part", why=reason)
         for reason in reasons:
             self._journal.write(
                 "problem", what=reason, code=run.code if reason in run.problems else EXIT_INCONCLUSIVE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from assay.client.budget import LimitReached, gpus_asked
@@ -19,6 +20,7 @@ from assay.load.client import RawTransport
 from assay.load.intents import Names
 from assay.load.measures import BUDGET, STOPPED
 from assay.polling import wait_until
+from assay.wording import gist
 
 READY_PHASES: Final = frozenset({"Running"})
 LEAVING_PHASES: Final = frozenset({"Deleting", "Terminating"})
@@ -28,6 +30,8 @@ _CALM_SECONDS: Final = 1.0
 _CREATIONS: Final = 4
 """Creations in a row whose answers are lost on the way, before a workload counts as one that cannot be created."""
 
+_REFUSED_IN_A_ROW: Final = 10
+"""Creations under load, all of them alike: what refuses so many refuses them all. At four a second it takes 2.5 s."""
 _LOST: Final = NoAnswer("reset", "no usable answer came")
 
 
@@ -62,6 +66,7 @@ class ScenarioContext:
         self._pending: dict[str, Pending] = {}
         self._discarded: deque[Workload] = deque()
         self._lost: deque[Pending] = deque()
+        self._refused, self._refused_since = 0, 0.0  # creations in a row
         self._pods: list[tuple[Workload, str]] = []
         self._creation = session.contract.creation.name
         self._expect = {
@@ -118,7 +123,29 @@ class ScenarioContext:
         Without a usable answer the workload may exist: it is looked for, and its slot stays taken until then.
         """
         outcome = _LOST if answer is None else Answer(answer.status, body=answer.body)
-        return self._finished(self._pending.pop(name), outcome)
+        workload = self._finished(self._pending.pop(name), outcome)
+        if isinstance(outcome, Answer):
+            self._see_that_creations_pass(outcome)
+        return workload
+
+    def _see_that_creations_pass(self, answer: Answer) -> None:
+        """Raise InconclusiveError when creations have begun to be refused: figures of refusals measure nothing.
+
+        A failure (5xx) under load is the target's, and 429 a limit that it sets.
+        """
+        if not 400 <= answer.status < 500 or answer.status == 429:
+            self._refused = 0
+            return
+        if self._refused == 0:
+            self._refused_since = self.session.clock.time()
+        self._refused += 1
+        if self._refused == _REFUSED_IN_A_ROW:
+            since = datetime.fromtimestamp(self._refused_since).astimezone().strftime("%H:%M:%S")
+            words = gist(self.session.mask.text(answer.text))
+            raise InconclusiveError(
+                f"since {since} every creation is refused with {answer.status}{f': {words}' if words else ''}",
+                hint="`assay doctor` tells what has changed",
+            )
 
     def _finished(self, pending: Pending, outcome: Answer | NoAnswer) -> Workload | None:
         workload_id = self.session.finish(pending, outcome)

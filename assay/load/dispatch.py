@@ -49,6 +49,11 @@ def no_listener(method: str, name: str, milliseconds: float, length: int, error:
     """A listener that does nothing."""
 
 
+_FORBIDDEN: Final = "403"
+_LOST_FORBIDDEN: Final = 100
+"""So many in a row, and our role there was taken away, which is not the target's doing."""
+
+
 @dataclass(slots=True)
 class TargetPulse:
     """Whether the target is still there. ``timeout`` bounds one answer, in seconds."""
@@ -58,10 +63,13 @@ class TargetPulse:
     failures: int = 0
     last_answer: float = field(default_factory=GEVENT.monotonic)
     last_failure: str = ""
+    forbidden: int = 0  # answers in a row
 
-    def answered(self, now: float) -> None:
+    def answered(self, now: float, error: str | None = None) -> None:
+        """An answer came; ``error`` is what was wrong with it, as ``PreparedCall.wrong_with`` says."""
         self.failures = 0
         self.last_answer = now
+        self.forbidden = self.forbidden + 1 if error == _FORBIDDEN else 0
 
     def failed(self, kind: str) -> None:
         self.failures += 1
@@ -69,6 +77,8 @@ class TargetPulse:
 
     def lost(self, now: float) -> str | None:
         """Why the target counts as lost; None while it does not."""
+        if self.forbidden >= _LOST_FORBIDDEN:
+            return f"each of the last {self.forbidden} requests was answered {_FORBIDDEN}"
         silent = now - self.last_answer
         patience = self.timeout * _HUNG_TIMEOUTS if self.last_failure == "timeout" else self.silence
         if self.failures < _LOST_FAILURES or silent < patience:
@@ -207,7 +217,7 @@ class Dispatcher:
             maker = None if error is None else kind_of(answer)
             error = maker or error
             if maker is None:
-                lane.pulse.answered(ended + lane.origin)
+                lane.pulse.answered(ended + lane.origin, error)
             else:
                 lane.pulse.failed(maker)
         except Failure as failure:

@@ -12,6 +12,7 @@ from assay.client.budget import Budget, Limits
 from assay.client.layers import load_settings
 from assay.client.session import Session
 from assay.contract.documents import load
+from assay.errors import InconclusiveError
 from assay.load.call import PreparedCall, Skip
 from assay.load.context import ScenarioContext
 from assay.load.inputs import EVERY, SWEEPS, swept
@@ -90,3 +91,36 @@ def test_a_sweep_visits_each_value_as_often_in_no_fixed_rhythm(variable: str) ->
     assert set(Counter(values).values()) == {100}
     # In a fixed order every fourth one would be the same.
     assert max(Counter(values[::4]).values()) < 50
+
+
+class Refused:
+    """A creation that was refused."""
+
+    content_type = "application/json"
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.body = b'{"code":%d,"message":"quota exceeded: 8 of 8 used"}' % status
+
+
+def refuse(context: ScenarioContext, scenario: Any, status: int, times: int) -> None:
+    for number in range(times):
+        call = scenario.call(number)
+        assert isinstance(call, PreparedCall)
+        scenario.after(call, Refused(status))
+
+
+def test_creations_that_are_all_refused_end_the_run() -> None:
+    context = a_context()
+    scenario = load_scenario("create")(context, {})
+    refuse(context, scenario, 400, 9)
+    created(scenario, context, 1)  # one that is taken, and all counts anew
+    refuse(context, scenario, 400, 9)
+    with pytest.raises(InconclusiveError, match="every creation is refused with 400: quota exceeded: of used"):
+        refuse(context, scenario, 400, 1)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_failure_under_load_is_the_targets(status: int) -> None:
+    context = a_context()
+    refuse(context, load_scenario("create")(context, {}), status, 40)

@@ -54,3 +54,17 @@ def test_a_gateway_that_answers_everything_loses_the_target() -> None:
     assert "no answer for 6 s, 30 failures in a row, the last one: 502 by nginx" in str(pulse.lost(106.0))
     pulse.answered(106.0)
     assert pulse.lost(106.0) is None
+
+
+def test_a_role_that_was_taken_away_loses_the_target_for_us() -> None:
+    pulse = TargetPulse(last_answer=100.0)
+    for _ in range(99):
+        pulse.answered(101.0, "403")
+    pulse.answered(101.0)  # something is still allowed
+    assert pulse.lost(101.0) is None
+    for _ in range(100):
+        pulse.answered(101.0, "403")
+    assert pulse.lost(101.0) == "each of the last 100 requests was answered 403"
+    for _ in range(200):
+        pulse.answered(101.0, "500")  # a failure under load is the target's
+    assert pulse.lost(101.0) is None

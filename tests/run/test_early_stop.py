@@ -1,0 +1,92 @@
+"""A run whose target turns its back in mid-run: it stops early, with one cause everywhere, and accuses nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from assay.reference.embedded import Embedded
+from tests.client.servers import Reply, Seen, Server, error
+from tests.client.servers import serving as scripted
+from tests.run.whole import assay, serving, verdict
+
+pytestmark = pytest.mark.slow
+
+COLLECTION = "/api/v1/workloads/inferences"
+Turn = Callable[[Seen, int], Reply | None]
+
+
+@contextmanager
+def turning(turn: Turn) -> Iterator[tuple[Embedded, Server]]:
+    """A lawful control plane behind a door: ``turn`` may answer instead, given the number of creations so far."""
+    created = 0
+    with serving() as plane, httpx.Client(base_url=plane.base_url, trust_env=False, timeout=30) as onward:
+
+        def door(seen: Seen) -> Reply:
+            nonlocal created
+            created += seen.method == "POST" and seen.path == COLLECTION
+            instead = turn(seen, created)
+            if instead is not None:
+                return instead
+            headers = {name: value for name, value in seen.headers.items() if name not in ("host", "connection")}
+            answer = onward.request(seen.method, seen.path, headers=headers, content=seen.body)
+            kept = {"Content-Type": answer.headers["content-type"]} if answer.content else {}
+            return Reply(answer.status_code, raw=answer.content, headers=kept)
+
+        with scripted(door) as server:
+            yield plane, server
+
+
+def run(plane: Embedded, server: Server, folder: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
+    place = ["--base-url", server.base_url, "--project", plane.projects[0], "--cluster", plane.cluster]
+    code, said = assay(folder, *arguments, *place, "--out", str(folder / "out"), plane=plane)
+    return code, said, verdict(folder / "out")
+
+
+def check(code: int, said: str, found: dict[str, Any], words: str, folder: Path) -> None:
+    """One cause, on the terminal and in every report; what did not run is listed with it; nobody is accused."""
+    assert (code, found["verdict"]) == (3, "inconclusive"), said
+    (problem,) = found["problems"]
+    assert words in problem
+    assert [finding for finding in found["findings"] if finding["class"] == "violation"] == []
+    assert problem in said
+    assert any(entry["why"] == problem for entry in found["not_tested"])
+    for name in ("summary.md", "report.html"):
+        assert words.split(":")[0] in (folder / "out" / name).read_text()
+
+
+def test_a_role_that_is_taken_away(tmp_path: Path) -> None:
+    def no_more(seen: Seen, created: int) -> Reply | None:
+        if created > 12 and seen.method == "POST" and seen.path == COLLECTION:
+            return error(403, "You do not have sufficient permissions.")
+        return None
+
+    with turning(no_more) as (plane, server):
+        code, said, found = run(plane, server, tmp_path, "gate", "--only", "lifecycle", "--only", "load")
+    check(code, said, found, "every creation is refused, a plain one too, with 403: You do not", tmp_path)
+    assert {"what": "load", "why": found["problems"][0]} in found["not_tested"]
+
+
+def test_a_status_that_answers_everything(tmp_path: Path) -> None:
+    def down(_: Seen, created: int) -> Reply | None:
+        return Reply(500, {"code": 500, "message": "database is gone"}) if created > 12 else None
+
+    with turning(down) as (plane, server):
+        code, said, found = run(plane, server, tmp_path, "gate", "--only", "lifecycle")
+    check(code, said, found, "every request is answered with 500: database is gone", tmp_path)
+
+
+def test_creations_that_are_refused_under_load(tmp_path: Path) -> None:
+    def full(seen: Seen, created: int) -> Reply | None:
+        if created > 15 and seen.method == "POST" and seen.path == COLLECTION:
+            return error(400, f"quota exceeded: {created} of 15 used")
+        return None
+
+    with turning(full) as (plane, server):
+        code, said, found = run(plane, server, tmp_path, "benchmark", "--profile", "smoke")
+    check(code, said, found, "every creation is refused with 400: quota exceeded", tmp_path)
