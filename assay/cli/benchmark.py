@@ -117,6 +117,7 @@ def _target(
     proxy: opt.ProxyUrl = None,
     client_cert: opt.ClientCert = None,
     client_key: opt.ClientKey = None,
+    token_url: opt.TokenUrl = None,
     request_timeout: opt.RequestTimeout = None,
 ) -> None: ...
 

@@ -31,6 +31,7 @@ def cleanup(
     proxy: opt.ProxyUrl = None,
     client_cert: opt.ClientCert = None,
     client_key: opt.ClientKey = None,
+    token_url: opt.TokenUrl = None,
     config: opt.Config = None,
 ) -> None:
     """Remove workloads that earlier runs left behind because they were killed or lost the target.

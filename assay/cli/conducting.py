@@ -22,6 +22,7 @@ def command(name: str, text: str) -> Callable[..., None]:
         proxy: opt.ProxyUrl = None,
         client_cert: opt.ClientCert = None,
         client_key: opt.ClientKey = None,
+        token_url: opt.TokenUrl = None,
         request_timeout: opt.RequestTimeout = None,
         out: opt.Out = None,
         seed: opt.Seed = None,

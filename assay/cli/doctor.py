@@ -29,6 +29,7 @@ def doctor(
     proxy: opt.ProxyUrl = None,
     client_cert: opt.ClientCert = None,
     client_key: opt.ClientKey = None,
+    token_url: opt.TokenUrl = None,
     request_timeout: opt.RequestTimeout = None,
     contract: opt.ContractFile = None,
     corrections: opt.Corrections = None,

@@ -25,7 +25,8 @@ workloads at a time, requests no GPU, and always removes what it created.
   assay gate --base-url URL --project ID --cluster UUID
   assay doctor --base-url URL      Can this target be tested?
 
-Credentials come from the environment: ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET, or ASSAY_TOKEN.
+Credentials come from the environment: ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET, or ASSAY_TOKEN, ASSAY_TOKEN_FILE or
+ASSAY_TOKEN_COMMAND. ASSAY_TOKEN_URL names the token endpoint of an identity provider.
 
 Exit codes: 0 pass, 1 fail, 2 usage or configuration, 3 inconclusive, 130 interrupted (after cleaning up).
 """

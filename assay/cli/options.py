@@ -55,6 +55,14 @@ ClientKey = Annotated[
         metavar="FILE", help="Its private key, if it is in a file of its own (PEM).", rich_help_panel=_TARGET
     ),
 ]
+TokenUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Token endpoint for client credentials, or its path (default: the control plane's own).",
+        rich_help_panel=_TARGET,
+    ),
+]
 RequestTimeout = Annotated[
     float | None,
     typer.Option(

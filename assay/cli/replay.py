@@ -34,6 +34,7 @@ def replay(
     proxy: opt.ProxyUrl = None,
     client_cert: opt.ClientCert = None,
     client_key: opt.ClientKey = None,
+    token_url: opt.TokenUrl = None,
     config: opt.Config = None,
     max_gpu_devices: opt.MaxGpuDevices = None,
 ) -> None:

@@ -232,21 +232,25 @@ class Delivery:
     def _other_token(self, identity: Identity, refused: str, said: Answer, rest: float) -> str | None:
         """Another token than one that was answered 401, unless one was just had (``rest`` 0): then there is none."""
         fresh = identity.renew_after_401(refused, said, rest) if rest else None
-        if fresh is None and identity.credentials.prefix in self._taken and self._refuses_everything(refused):
-            raise identity.end("the target has begun to refuse every request with 401, also with a new token")
+        refusal = self._refusal_of_everything(refused) if fresh is None and self._was_taken(identity) else None
+        if refusal is not None:
+            raise identity.end(_words(refusal))
         return fresh
 
-    def _refuses_everything(self, token: str) -> bool:
-        """Whether a plain read of a workload that does not exist, which was answered before, is answered 401 too."""
+    def _was_taken(self, identity: Identity) -> bool:
+        return identity.credentials.prefix in self._taken
+
+    def _refusal_of_everything(self, token: str) -> Answer | None:
+        """The 401 to a plain read of a workload that does not exist, which was answered otherwise before; or None."""
         now = self._clock.monotonic()
         if now < self._asked_at + _ASK_AGAIN:
-            return False
+            return None
         self._asked_at = now
         path = self.contract.reading.path
         target = re.sub(r"\{[^}]+\}", lambda _: str(uuid.uuid4()), path).encode()
         self.budget.request()
         answer = self.transport.exchange("GET", target, [(b"Authorization", _bytes(f"Bearer {token}"))])
-        return isinstance(answer, Answer) and answer.status == 401
+        return answer if isinstance(answer, Answer) and answer.status == 401 else None
 
     def _exchange(self, call: _Outgoing, authorization: str | None) -> Answer | NoAnswer:
         fields = call.fields
@@ -294,6 +298,13 @@ class Delivery:
             self._clock.sleep(seconds)
         else:
             self.liveness.rest(seconds)
+
+
+def _words(answer: Answer) -> str:
+    """What an answer says, on one line of at most 200 characters."""
+    body = answer.json()
+    words = body.get("message") if isinstance(body, dict) else None
+    return " ".join((words if isinstance(words, str) else answer.text).split())[:200] or "no words"
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -12,7 +12,7 @@ from assay.client.exchange import Answer
 from assay.client.token_sources import TokenSource
 from assay.client.tokens import Token, clock_time, http_date, read_claims
 from assay.clock import SYSTEM, Clock
-from assay.errors import AssayError, CredentialsError
+from assay.errors import AssayError, CredentialsError, TargetLostError
 
 # runapy, the vendor's client, refreshes 60 s early; a token that lives shorter is renewed at half its life.
 _EARLY: Final = 60.0
@@ -46,12 +46,12 @@ class Identity:
         self._renew_at = self._ends = float("inf")
         self._rest_until = 0.0
         self._waited_for = ""
-        self._ended: CredentialsError | None = None
+        self._ended: AssayError | None = None
 
     def token(self) -> str:
         """The current token, fetched or renewed when needed.
 
-        Raises CredentialsError (refused, or at its end) and TargetLostError (no answer).
+        Raises CredentialsError (refused, or at its end) and TargetLostError (none to be had).
         """
         with self._lock:
             if self._ended is not None:
@@ -82,8 +82,8 @@ class Identity:
         """A token to try once more after ``refused`` was answered 401 (by ``said``), or None: that would not help.
 
         After a renewal that did not help no other one is made for ``rest`` seconds.
-        Raises CredentialsError when the token has ended and there is no other one, now and at every later call of
-        ``token``; and what asking for a new one raises.
+        Raises CredentialsError when the token has ended and there is no other one, and what asking for a new one
+        raises: now and at every later call of ``token``.
         """
         with self._lock:
             if self._ended is not None:
@@ -95,17 +95,27 @@ class Identity:
             if self._wait_for_beginning(refused, there):
                 return refused
             if now >= self._rest_until:
-                self._rest_until = now + rest
                 self._renew_or_end()
+                self._rest_until = now + rest
                 if self._token.value != refused:
                     return self._token.value
             self._judge_end(refused, there)
             return None
 
-    def end(self, why: str) -> CredentialsError:
-        """From now on every call of ``token`` raises what this returns: the target takes the token no longer."""
+    def end(self, said: str) -> AssayError:
+        """From now on every call of ``token`` raises what this returns: the target takes no token of ours any more.
+
+        ``said`` is what it answers. CredentialsError for a token that was given; one that is refused although it is
+        new is the target's own matter, and TargetLostError.
+        """
+        every = f"every request is answered 401 ({self.mask.text(said)})"
         with self._lock:
-            self._ended = self._ended or CredentialsError(why, hint=self.credentials.better)
+            if self._ended is None and self.source.renews:
+                why = f"the target takes no token any more: {every}, also with a new one"
+                self._ended = TargetLostError(why, hint="look at the control plane's own health")
+            elif self._ended is None:
+                why = f"the target takes the token in {self.source.described} no longer: {every}"
+                self._ended = CredentialsError(why, hint=self.credentials.better)
             return self._ended
 
     def close(self) -> None:
@@ -133,10 +143,10 @@ class Identity:
             self._renew_at = min(now + _AGAIN, self._ends)
 
     def _renew_or_end(self) -> None:
-        """Renew a token that was refused; when its source refuses too, the run is over."""
+        """Renew a token that was refused; when that fails, the run is over: no later 401 is an answer."""
         try:
             self._renew()
-        except CredentialsError as error:
+        except AssayError as error:
             self._ended = error
             raise
 

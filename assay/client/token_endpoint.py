@@ -132,6 +132,7 @@ class TokenEndpoint:
 
     def __post_init__(self) -> None:
         client_id, secret = self.credentials.pair
+        self._granted = False
         for spelt in (secret, quote_plus(secret), _basic(client_id, secret)):
             self.mask.add(spelt)
 
@@ -157,6 +158,7 @@ class TokenEndpoint:
                 said = _Said(place, self._ask(place, form))
                 found = token_in(said.answer.json()) if 200 <= said.answer.status < 300 else None
                 if found is not None:
+                    self._granted = True
                     self.discovered.way = (place.url, number)
                     there = http_date(said.answer.headers.get("date"))
                     return Token.issued(*found, now=self.clock.time(), there=there)
@@ -248,7 +250,13 @@ class TokenEndpoint:
             )
         return self._no_endpoint(next((said for said in heard if said.answer.status not in _ABSENT), heard[-1]))
 
-    def _refused(self, said: _Said, more: str = "") -> CredentialsError:
+    def _refused(self, said: _Said, more: str = "") -> AssayError:
+        if self._granted:  # whoever was right at the beginning has made no mistake
+            return TargetLostError(
+                f"{said.place.url} has refused the credentials with {said.answer.status}, which it took before: "
+                f"{self._says(said.answer)}",
+                hint="was the control plane restarted, or the application disabled?",
+            )
         prefix = self.credentials.prefix
         usual = (
             "check {prefix}CLIENT_ID and {prefix}CLIENT_SECRET; the application must exist and be enabled "

@@ -360,7 +360,7 @@ def test_a_given_token_that_the_target_takes_no_longer_ends_the_run(
     assert status(sends.send(READ)) == 404
     plane.revoked.add(value)
     for _ in range(2):
-        with pytest.raises(CredentialsError, match="begun to refuse every request with 401"):
+        with pytest.raises(CredentialsError, match=r"takes the token in ASSAY_TOKEN no longer: .*401 \(Issuer"):
             sends.send(READ)
     assert len(server.seen) == 3
 
@@ -388,7 +388,24 @@ def test_credentials_that_the_endpoint_refuses_in_mid_run_end_it(
     plane.revoked.add(ours.token())
     plane.spelling = ("nobody", "knows")
     for _ in range(2):
-        with pytest.raises(CredentialsError, match="refused the credentials with 400"):
+        with pytest.raises(TargetLostError, match="refused the credentials with 400, which it took before"):
+            sends.send(READ)
+
+
+def test_a_target_that_takes_not_even_new_tokens_any_more_is_lost(
+    plane: Plane, server: Server, contract: Contract
+) -> None:
+    env = {"ASSAY_CLIENT_ID": "researcher", "ASSAY_CLIENT_SECRET": "canary-secret-7f3a"}
+    ours = identity(server.base_url, env=env)
+    sends = delivery(ours, server.base_url, contract)
+    assert status(sends.send(READ)) == 404
+
+    def nobody(seen: Seen) -> None:
+        del seen
+
+    plane.caller = nobody  # type: ignore[method-assign]
+    for _ in range(2):
+        with pytest.raises(TargetLostError, match=r"takes no token any more: .*401 \(Issuer.*, also with a new one"):
             sends.send(READ)
 
 
