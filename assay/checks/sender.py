@@ -30,8 +30,8 @@ POLL_SECONDS: Final = 0.2
 _SHOWS_WITHIN: Final = 5.0
 _IN_VAIN: Final = 3
 
-_LOST_IN_A_ROW: Final = 3
-"""Creations in a row whose answers are lost although they happened; what repeats so often is judged."""
+_LOST_AGAIN: Final = 2
+"""So many creations whose answers were lost are followed by one more; what repeats then is judged."""
 
 _NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 _OPEN: Final = Expectation(Outcome.OPEN)
@@ -94,21 +94,36 @@ class Sender:
                 self._delete_at_last(created, sending.test, (exchange,) if exchange is not None else ())
 
     def _created(self, request: Request, sending: Sending) -> tuple[Request, Answer | NoAnswer]:
-        """Send a creation; under a fresh name once more when its answer was lost on the way although it happened.
+        """Send a creation; under a fresh name once more when it happened although no answer said so.
 
         Raises AnswerLostError when nobody can tell what became of it.
         """
         refused = sending.expectation.outcome is Outcome.REJECT
-        for left in reversed(range(_LOST_IN_A_ROW)):
+        before: list[tuple[Request, Answer | NoAnswer]] = []
+        while True:
             answer = self._session.send(request, auth=sending.auth, refused=refused)
-            if not is_lost(answer) or (answer.stored and not left):
+            lost = is_lost(answer)
+            if not (answer.stored or lost) or len(before) == (_LOST_AGAIN if lost else 1):
                 break
             fresh = self._session.renamed(request) if answer.stored else None
-            self._session.disturbances.passed(answer)
-            if fresh is None:
+            if fresh is None and lost:
+                self._session.disturbances.passed(answer)
                 raise _unknown(answer)
+            if fresh is None:
+                break
+            before.append((request, answer))
             request = fresh
+        if not answer.stored:
+            self._tell(before, sending)
         return request, answer
+
+    def _tell(self, before: list[tuple[Request, Answer | NoAnswer]], sending: Sending) -> None:
+        """Journal the failures of the API that did not repeat; what was lost on the way is only counted."""
+        for request, answer in before:
+            if is_lost(answer):
+                self._session.disturbances.passed(answer)
+            else:
+                self._recorder.record(self._judge.judge(request, answer, sending))
 
     def delete(self, workload_id: str, *, test: str, setup: tuple[Exchange, ...] = ()) -> Exchange:
         """Delete a workload of this run. Already gone (404) is as good: a test may have deleted it itself."""

@@ -10,6 +10,7 @@ from typing import Final
 from assay.client.creation import created_id
 from assay.client.delivery import MAIN, OUTSIDER
 from assay.client.exchange import Answer, NoAnswer
+from assay.client.gateway import is_of_the_way
 from assay.client.identities import credentials_of
 from assay.client.preflight.recognise import error_message, unknown_workload, what_answers
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
@@ -46,7 +47,7 @@ class Access:
     def check_place(self) -> Iterator[Step]:
         """The step ``project``: one plain workload can be created in the project, on the cluster."""
         outcome = self._create(self._spec())
-        if isinstance(outcome, NoAnswer):  # one lost connection is not yet the target's doing
+        if is_of_the_way(outcome):  # one lost answer is not yet the target's doing
             outcome = self._create(self._spec())
         self.workload = created_id(outcome)
         yield self._judge_place(outcome)
