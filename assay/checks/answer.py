@@ -9,6 +9,7 @@ from functools import cache
 from typing import Final
 
 from assay.checks.exchange import Deviation
+from assay.client.encodings import MARK
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer
 from assay.client.gateway import TOO_LARGE, gateway_of
@@ -53,6 +54,9 @@ class AnswerChecks:
         operation = self._contract.operations[name]
         yield from self._echo(answer)
         yield from _internals(operation, answer)
+        yield from _wrapping(operation, answer)
+        if answer.sealed:
+            return  # nothing of it can be read
         if (answer.status in BUSY and not answer.stored) or answer.status in TOO_LARGE:
             return
         maker = gateway_of(answer)
@@ -110,6 +114,25 @@ class AnswerChecks:
                 "the answer repeats a credential of the caller",
                 "A token or client secret in an answer ends up in logs and reports of every client.",
             )
+
+
+_OF_MARKS: Final = "not every parser takes it (RFC 8259, 8.1)"
+_OF_CODINGS: Final = "identity was asked for, and not every client knows it"
+
+
+def _wrapping(operation: Operation, answer: Answer) -> Iterator[Deviation]:
+    """What stood around the body though nobody had asked for it: lawful, if unkind to simple clients."""
+    for what in (*answer.undone, *([answer.sealed] if answer.sealed else [])):
+        how, kept = ("behind", _OF_MARKS) if what == MARK else ("with Content-Encoding", _OF_CODINGS)
+        judged = "; assay does not either, so the body is not judged" if answer.sealed else ""
+        yield Deviation(
+            Class.ADVISORY,
+            "body-wrapping",
+            None,
+            "/response",
+            f"{operation.id} answers {how} {what}, which nobody asked for",
+            f"Lawful, but {kept}{judged}.",
+        )
 
 
 def _strict_json(body: bytes) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -219,3 +220,18 @@ def test_the_inside_of_the_server_is_worth_knowing(trace: str) -> None:
 )
 def test_plain_words_are_no_inside(told: str) -> None:
     assert [one.check for one in deviations("read", error(404, details=told))] == []
+
+
+@pytest.mark.parametrize(
+    ("undone", "sealed", "says"),
+    [
+        (("gzip",), "", "answers with Content-Encoding gzip, which nobody asked for"),
+        (("a byte order mark",), "", "answers behind a byte order mark, which nobody asked for"),
+        ((), "zork", "answers with Content-Encoding zork, which nobody asked for"),
+    ],
+)
+def test_what_nobody_asked_for_around_a_body_is_an_advisory(undone: tuple[str, ...], sealed: str, says: str) -> None:
+    given = replace(answer(200, b"\x00" if sealed else WORKLOAD), undone=undone, sealed=sealed)
+    (deviation,) = checks().judge("read", given)
+    assert (deviation.cls, deviation.check) == (Class.ADVISORY, "body-wrapping")
+    assert says in deviation.summary

@@ -81,6 +81,8 @@ class Api:
             yield self._not_the_api(read)
 
     def _judge(self, outcome: Answer | NoAnswer) -> Step:
+        if isinstance(outcome, Answer) and 300 <= outcome.status < 400:
+            return redirected(self.session.base_url, self._target, outcome)
         if isinstance(outcome, NoAnswer) or not is_error_body(outcome):
             return self._judge_stranger(outcome)
         if outcome.status == 503:
@@ -106,8 +108,10 @@ class Api:
             return usage("api", text, f"use {other_scheme(self._config)}")
         if isinstance(outcome, NoAnswer):
             return self._judge_silence(outcome)
-        if 300 <= outcome.status < 400:
-            return redirected(base_url, self._target, outcome)
+        if outcome.sealed:
+            return unusable(
+                "api", what_answers(outcome), "have it answer without that encoding: nothing here can undo it"
+            )
         if outcome.status == 503:
             return _unavailable(outcome)
         if self._any_json and is_object(outcome):
