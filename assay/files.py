@@ -73,6 +73,19 @@ def write_text(file: Path, text: str, *, error: type[AssayError] = ReportError) 
         raise refused(file, cause, error) from cause
 
 
+def refuse_unwritable(file: Path) -> None:
+    """SettingsError when ``write_text`` could not write ``file``: told before a run, not after it."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(file) and not file.is_file():
+            raise SettingsError(f"{file} cannot be written: it is no regular file", hint="name another file")
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+        file.exists()  # a name that is too long
+    except (OSError, ValueError) as cause:
+        raise SettingsError(f"{file} cannot be written: {_why(cause)}", hint="name another file") from None
+
+
 def refused(file: Path, cause: Exception, error: type[AssayError] = ReportError) -> AssayError:
     """The error for a file that the file system refuses to write, with what to do about it."""
     hint = "free space there, or choose another --out" if error is ReportError else None
@@ -177,9 +190,11 @@ def decoded(content: bytes) -> str:
         raise ValueError(f"not {name} text (byte 0x{bad} in line {line})") from None
 
 
-def read_json(file: Path, *, hint: str | None = None, error: type[AssayError] = SettingsError) -> Any:
-    """The JSON document in ``file``. ``error``, with ``hint`` when the file cannot be read."""
-    text = read_text(file, error=error, hint=hint)
+def read_json(
+    file: Path, *, hint: str | None = None, error: type[AssayError] = SettingsError, called: str | None = None
+) -> Any:
+    """The JSON document in ``file``. ``error``, with ``hint``; ``called`` as for ``read_bytes``."""
+    text = read_text(file, error=error, hint=hint, called=called)
     try:
         return json_document(text)
     except JsonTextError as cause:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import tempfile
 from argparse import Namespace
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from assay.client.settings import Settings
 from assay.contract import documents
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
+from assay.files import temporary_folder
 from assay.findings.journal import FileJournal
 from assay.processes import Parent, heed_interrupts, interrupt
 from assay.reference import embedded
@@ -84,8 +84,8 @@ def open_contract_session(option: Namespace) -> ContractSession:
         settings = _start_embedded(settings, stack)
     journal_file = os.environ.get(JOURNAL)
     if journal_file is None:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-"))
-        journal_file = str(Path(folder) / "journal.jsonl")
+        folder = stack.enter_context(temporary_folder("assay-"))
+        journal_file = str(folder / "journal.jsonl")
     contract = contract_in_force()
     run_id = os.environ.get(RUN_ID) or f"pytest-{secrets.token_hex(4)}"
     journal = FileJournal(Path(journal_file))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from assay.errors import UsageError
+from assay.files import read_text, write_text
 
 app = typer.Typer(
     add_completion=False,
@@ -45,17 +46,16 @@ def merge_documents(
     from assay.contract.reading import dump, merge, read_published
 
     folder = documents.version_folder(version or documents.VERSION)
+    if version is not None and version not in documents.shipped():
+        raise UsageError(f"there is no version {version}", hint=f"there are {', '.join(documents.shipped())}")
     source, target = published or folder / "published", out or folder / documents.DOCUMENT
     text = dump(merge(read_published(source)))
     if check:
-        if not target.is_file() or target.read_text(encoding="utf-8") != text:
+        if not target.is_file() or read_text(target) != text:
             raise UsageError(f"{target} is not what {source} merges to", hint="run `assay contract merge`")
         typer.echo(f"{target} is up to date")
         return
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror}") from None
+    write_text(target, text, error=UsageError)
     typer.echo(f"{target} written")
 
 

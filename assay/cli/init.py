@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from contextlib import closing
 from pathlib import Path
 from statistics import median
@@ -14,6 +13,7 @@ import typer
 
 from assay.cli import options as opt
 from assay.errors import EXIT_PASS, SettingsError, UsageError
+from assay.files import temporary_folder
 
 if TYPE_CHECKING:
     from assay.cli.starter import Proposal
@@ -94,8 +94,8 @@ class _Init:
     def _target(self) -> Settings:
         from assay.client.layers import load_settings
 
-        with tempfile.TemporaryDirectory(prefix="assay-init-") as folder:
-            empty = Path(folder) / _CONFIG  # the file that is to be written says nothing about itself
+        with temporary_folder("assay-init-") as folder:
+            empty = folder / _CONFIG  # the file that is to be written says nothing about itself
             empty.touch()
             while True:
                 try:

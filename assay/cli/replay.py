@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assay.cli import options as opt
 from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, UsageError
+from assay.wording import listed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from assay.findings.stored import StoredFinding, StoredVerdict
+
 _LATEST = Path("reports") / "runs" / "latest"
-_SCHEMA = "assay/verdict/1"
+_LISTED = 8  # ids of findings in a hint
 _EMBEDDED = "embedded control plane"
 
 
@@ -34,6 +35,8 @@ def replay(
     proxy: opt.ProxyUrl = None,
     client_cert: opt.ClientCert = None,
     client_key: opt.ClientKey = None,
+    contract: opt.ContractFile = None,
+    corrections: opt.Corrections = None,
     token_url: opt.TokenUrl = None,
     config: opt.Config = None,
     max_gpu_devices: opt.MaxGpuDevices = None,
@@ -43,40 +46,25 @@ def replay(
     The test creates what it needs, sends the failing request and cleans up. Without --base-url the target is that of
     the run. Exit codes: 1 still failing, 0 no longer failing, 3 could not decide.
     """
-    verdict = _read(run or _LATEST)
-    found = _find(verdict, finding)
-    flags = opt.given(locals() | {"finding": None, "run": None, "verdict": None, "found": None})
+    folder = run or _LATEST
+    verdict = _read(folder)
+    found = verdict.finding(finding)
+    if found is None:
+        ids = listed((each.id for each in verdict.findings), _LISTED, rest=f"{folder} has all of them") or "none"
+        raise UsageError(f"the run holds no finding {finding}", hint=f"it holds: {ids}")
+    flags = opt.given(locals() | dict.fromkeys(("finding", "run", "verdict", "found", "folder")))
     raise typer.Exit(_again(verdict, found, flags, config))
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _read(folder: Path) -> StoredVerdict:
+    from assay.findings.stored import read_verdict
+
     file = folder / "verdict.json" if folder.is_dir() else folder
-    try:
-        verdict = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"no run to replay from: {file} cannot be read ({error.strerror})",
-            hint="name the folder of the run's reports with --run, or run `assay gate` first",
-        ) from None
-    except ValueError:
-        verdict = None
-    if not isinstance(verdict, dict) or not isinstance(verdict.get("findings"), list):
-        raise UsageError(f"{file} is not the verdict of a run")
-    if verdict.get("schema") != _SCHEMA:
-        raise UsageError(
-            f"{file} has the schema {str(verdict.get('schema'))[:80]!r}, and replay reads {_SCHEMA}",
-            hint="replay it with the version of assay that wrote it",
-        )
-    return verdict
-
-
-def _find(verdict: dict[str, Any], finding: str) -> dict[str, Any]:
-    known = {entry["id"]: entry for entry in verdict["findings"]}
-    if finding not in known:
-        listed = ", ".join(list(known)[:8]) or "none"
-        raise UsageError(f"the run holds no finding {finding}", hint=f"it holds: {listed}")
-    entry: dict[str, Any] = known[finding]
-    return entry
+    return read_verdict(
+        file,
+        called=f"no run to replay from: {file}",
+        hint="name the folder of the run's reports with --run, or run `assay gate` first",
+    )
 
 
 def selection(test: str) -> str:
@@ -94,61 +82,69 @@ def selection(test: str) -> str:
     return "/".join(steps[: 2 if steps[0] == "combinations" else 3])
 
 
-def _again(verdict: dict[str, Any], found: dict[str, Any], flags: dict[str, object], config: Path | None) -> int:
+def _again(verdict: StoredVerdict, found: StoredFinding, flags: dict[str, object], config: Path | None) -> int:
     from rich.console import Console
 
     from assay.client.layers import load_settings
+    from assay.files import temporary_folder
+    from assay.findings.stored import read_verdict
     from assay.run.conduct import conduct
     from assay.run.plan import plan
 
     if "base_url" not in flags:
         flags |= _target_of(verdict, found)
-    parts = (selection(str(found["test"])),)
-    with tempfile.TemporaryDirectory(prefix="assay-replay-") as folder:
-        out = Path(folder) / "reports"
-        settings = load_settings({**flags, "seed": verdict["seed"], "only": parts, "out": out}, config=config)
+    parts = (selection(found.test),)
+    with temporary_folder("assay-replay-") as folder:
+        out = folder / "reports"
+        settings = load_settings({**flags, "seed": verdict.seed, "only": parts, "out": out}, config=config)
         if "base_url" not in flags and settings.base_url is not None:
             raise UsageError(
                 f"the run tested the {_EMBEDDED}, and {settings.origin('base_url')} names {settings.base_url}",
                 hint="give --base-url to replay there, or take that setting away",
             )
         console = Console(highlight=False)
-        console.print(f"{found['id']} {found['summary']}", markup=False)
-        code = conduct(plan(verdict["command"], settings.only), settings, Console(quiet=True))
-        fresh = json.loads((out / "verdict.json").read_text(encoding="utf-8"))
-    return _tell(console, found, fresh, code)
+        console.print(f"{found.id} {found.summary}", markup=False)
+        code = conduct(plan(verdict.command, settings.only), settings, Console(quiet=True))
+        return _tell(console, found, read_verdict(out / "verdict.json"), code)
 
 
-def _target_of(verdict: dict[str, Any], found: dict[str, Any]) -> dict[str, object]:
+def _target_of(verdict: StoredVerdict, found: StoredFinding) -> dict[str, object]:
     """The flags that name the target of the run; UsageError when the verdict contradicts itself about it."""
-    target = str((verdict.get("target") or {}).get("base_url"))
-    sent = str((((found.get("evidence") or {}).get("request")) or {}).get("url") or target)
+    target = verdict.target.base_url
+    sent = (found.evidence and found.evidence.request.url) or target
     if target == _EMBEDDED and (sent == target or sent.startswith("http://127.0.0.1:")):
         return {}
     if target.startswith(("http://", "https://")) and sent.startswith(target):
         return {"base_url": target}
     raise UsageError(
-        f"the verdict names {target} as its target, and the request of {found['id']} went to {sent}",
+        f"the verdict names {target} as its target, and the request of {found.id} went to {sent}",
         hint="the file was changed: give --base-url to say where to replay it",
     )
 
 
-def _tell(console: Console, found: dict[str, Any], fresh: dict[str, Any], code: int) -> int:
+def _tell(console: Console, found: StoredFinding, fresh: StoredVerdict, code: int) -> int:
     """Print the outcome and return the exit code."""
-    now = next((entry for entry in fresh["findings"] if entry["id"] == found["id"]), None)
+    now = fresh.finding(found.id)
     if now is not None:
-        evidence = now.get("evidence") or {}
-        request, response = evidence.get("request") or {}, evidence.get("response") or {}
-        console.print(f"{request.get('method', '')} {request.get('url', '')}", markup=False)
-        if request.get("body"):
-            console.print(str(request["body"])[:2000], markup=False)
-        console.print(f"-> {response.get('status', 'no answer')} {str(response.get('body', ''))[:600]}", markup=False)
+        _show(console, now)
         console.print("still failing")
         return EXIT_FAIL
-    if fresh["verdict"] == "inconclusive" or code == EXIT_INCONCLUSIVE or not fresh["tests"].get("planned"):
-        for problem in fresh["problems"]:
+    if fresh.verdict == "inconclusive" or code == EXIT_INCONCLUSIVE or not fresh.tests.planned:
+        for problem in fresh.problems:
             console.print(problem, markup=False)
         console.print("could not decide")
         return EXIT_INCONCLUSIVE
     console.print("no longer failing")
     return EXIT_PASS
+
+
+def _show(console: Console, now: StoredFinding) -> None:
+    """The exchange behind a finding, cut to a screen."""
+    if now.evidence is None:
+        return
+    request, response = now.evidence.request, now.evidence.response
+    console.print(f"{request.method} {request.url}", markup=False)
+    if request.body:
+        console.print(request.body[:2000], markup=False)
+    status = response.status if response is not None and response.status is not None else "no answer"
+    console.print(f"-> {status} {(response.body if response is not None else None) or ''}"[:600], markup=False)

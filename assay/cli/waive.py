@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import getpass
-import json
+import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from assay.clock import SYSTEM, Clock, utc
-from assay.errors import SettingsError
-from assay.files import write_text
+from assay.errors import SettingsError, UsageError
+from assay.files import read_text, write_text
+from assay.findings.stored import StoredVerdict, read_verdict
 from assay.findings.waivers import FILE, FINDING_ID, parse, read_waivers
+from assay.wording import nearest, plural
 
 if TYPE_CHECKING:
     import tomlkit
@@ -41,6 +44,9 @@ def waive(
     verdict: Annotated[
         Path, typer.Option("--verdict", metavar="FILE", help="Verdict to take the summary from.")
     ] = _LAST_RUN,
+    force: Annotated[
+        bool, typer.Option("--force", help="Accept it although no run of this folder has found it.")
+    ] = False,
 ) -> None:
     """Accept one finding: add an entry to assay-waivers.toml and keep the rest of the file as it is.
 
@@ -49,8 +55,9 @@ def waive(
     """
     day = _day(until)
     _refuse_known(finding, reason, file)
+    summary = _summary(verdict, finding, force=force)
     accountable = owner or _git_user()
-    text = _added(file, finding, reason, accountable, day, _summary(verdict, finding))
+    text = _added(file, finding, reason, accountable, day, summary)
     parse(text, file)  # what is written must be readable
     if not file.parent.is_dir():
         raise SettingsError(f"{file} cannot be written: there is no folder {file.parent}")
@@ -77,7 +84,7 @@ def _refuse_known(finding: str, reason: str, file: Path) -> None:
         )
     if not reason.strip():
         raise SettingsError("--reason: expected why the finding is accepted, in a sentence")
-    known = read_waivers(file) if file.exists() else ()
+    known = read_waivers(file) if os.path.lexists(file) else ()
     for waiver in known:
         if waiver.finding == finding:
             raise SettingsError(
@@ -111,17 +118,42 @@ def _git(key: str) -> str:
     return found.stdout.strip()
 
 
-def _summary(verdict: Path, finding: str) -> str | None:
-    """The summary of the finding in a stored verdict, None when there is none: it is only a courtesy."""
-    try:
-        findings = json.loads(verdict.read_text(encoding="utf-8"))["findings"]
-        summary = next((str(each["summary"]) for each in findings if each["id"] == finding), None)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if summary is None:
-        return None
-    line = " ".join(part for part in "".join(c if c.isprintable() else " " for c in summary).split())
+def _summary(verdict: Path, finding: str, *, force: bool) -> str | None:
+    """The summary of the finding as a run wrote it. SettingsError when none has found it, unless ``force``."""
+    stored = _stored(verdict, force=force)
+    found = next((each for run in stored if (each := run.finding(finding)) is not None), None)
+    if found is None:
+        if force:
+            return None
+        known = [each.id for run in stored for each in run.findings]
+        near = nearest(finding, known, most=3)
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        raise SettingsError(
+            f"no run has found {finding}: {_where(verdict, len(stored))}",
+            hint=f"{meant}name the verdict that lists it with --verdict, or add --force",
+        )
+    line = " ".join(part for part in "".join(c if c.isprintable() else " " for c in found.summary).split())
     return line if len(line) <= _SUMMARY else f"{line[:_SUMMARY]}…"
+
+
+def _where(verdict: Path, runs: int) -> str:
+    return f"{plural(runs, 'verdict')} looked through, {verdict} first" if runs else f"there is no {verdict}"
+
+
+def _stored(verdict: Path, *, force: bool) -> list[StoredVerdict]:
+    """The verdict that was named; without one, the last and then those of the other runs of this folder."""
+    if verdict != _LAST_RUN:
+        try:
+            return [read_verdict(verdict)]
+        except UsageError:
+            if force:
+                return []
+            raise
+    found = []
+    for file in dict.fromkeys((_LAST_RUN, *sorted(_LAST_RUN.parents[1].glob("*/verdict.json"), reverse=True))):
+        with suppress(UsageError):
+            found.append(read_verdict(file))
+    return found
 
 
 def _added(file: Path, finding: str, reason: str, owner: str, day: dt.date, summary: str | None) -> str:
@@ -162,8 +194,6 @@ def _document(file: Path) -> tomlkit.TOMLDocument:
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        return tomlkit.parse(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return tomlkit.document()
-    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+        return tomlkit.parse(read_text(file)) if os.path.lexists(file) else tomlkit.document()
+    except TOMLKitError as error:
         raise SettingsError(f"{file}: the waivers cannot be read: {error}") from error

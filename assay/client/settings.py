@@ -264,10 +264,16 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def _mended(value: str) -> str:
+    """The base URL that may have been meant: a scheme, two slashes, a host."""
+    scheme = "http" if value.strip().startswith("http:") else "https"
+    return f"{scheme}://{re.sub(r'^(?:https?:)?[/:]*', '', value.strip()) or 'host'}"
+
+
 def plain_url(value: str) -> str:
     """Return the URL without trailing slashes; ValueError when it cannot be the root of an API."""
     if "://" not in value:
-        raise ValueError(f"a base URL begins with https:// (or http://): perhaps https://{value}")
+        raise ValueError(f"a base URL begins with https:// (or http://): perhaps {_mended(value)}")
     try:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port
@@ -276,7 +282,9 @@ def plain_url(value: str) -> str:
     if parts.scheme not in {"http", "https"}:
         raise ValueError(f"a base URL begins with https:// or http://, not with {parts.scheme}://")
     if not host or port == 0 or re.search(r"[\s\x00-\x1f]", value):
-        raise ValueError("a base URL is https://host, https://host:port or either with a path behind it")
+        raise ValueError(
+            f"a base URL is https://host, https://host:port or either with a path: perhaps {_mended(value)}"
+        )
     if parts.username is not None or parts.password is not None:
         raise ValueError("a base URL carries no user name or password: set ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET")
     api = re.search(r"/api/v\d+(?:/.*)?$", parts.path)

@@ -94,6 +94,28 @@ class FileJournal(Journal):
         )
 
 
+class LenientJournal(Journal):
+    """Keeps in memory what another journal does not take, so that a full disk ends no clean-up and loses no event.
+
+    ``unwritten`` are those events, in the form in which ``read`` yields them; the first is why.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.unwritten: list[Mapping[str, Any]] = []
+
+    def write(self, kind: str, /, **event: Any) -> None:
+        try:
+            self._journal.write(kind, **event)
+        except ReportError as error:
+            if not self.unwritten:
+                self.unwritten.append({"t": "problem", "what": error.message})
+            self.unwritten.append({"t": kind, **event})
+
+    def close(self) -> None:
+        self._journal.close()
+
+
 def read(file: Path) -> Iterator[Mapping[str, Any]]:
     """Yield every whole event; a last line that a killed process left half written is passed over.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from assay.client.settings import Settings
 from assay.contract.documents import Contract
 from assay.errors import SettingsError
+from assay.files import refuse_unwritable
 from assay.load.measurement import BenchmarkResult, read_measurement
 from assay.load.options import LoadOptions
 from assay.load.profiles import Profile, load_profile
@@ -31,6 +32,9 @@ def check(options: LoadOptions, settings: Settings, contract: Contract) -> Check
     fresh = options.update_baseline and options.baseline is not None and not options.baseline.exists()
     if options.update_baseline and options.baseline is None:
         raise SettingsError("there is no baseline to update", hint="name it with --baseline FILE")
+    for file in (options.save, options.baseline if options.update_baseline else None):
+        if file is not None:
+            refuse_unwritable(file)
     before = read_measurement(options.baseline) if options.baseline is not None and not fresh else None
     return Checked(profile, load_objectives(contract.operations, options.slo, base_url=settings.base_url), before)
 

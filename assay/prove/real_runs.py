@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from assay.clock import SYSTEM, Clock
 from assay.errors import InconclusiveError
+from assay.files import temporary_folder
 from assay.processes import child_environment
 from assay.prove.trial import TrialOutcome
 from assay.reference import embedded
@@ -63,13 +62,13 @@ def run_command(defect: str | None, *, profile: str, seed: int, part: str) -> Ra
     """
     with (
         embedded.start(Options(defects=(defect,) if defect else ())) as plane,
-        tempfile.TemporaryDirectory(prefix="assay-prove-") as folder,
+        temporary_folder("assay-prove-") as folder,
     ):
-        out = Path(folder) / "out"
+        out = folder / "out"
         command = [sys.executable, "-m", "assay", profile, "--only", part, "--seed", str(seed)]
         command += ["--base-url", plane.base_url, "--project", plane.projects[0], "--cluster", plane.cluster]
         command += ["--max-gpu-devices", _GPUS, "--out", str(out), "--yes"]
-        environment = {**child_environment(), "ASSAY_STATE_DIR": folder, **_credentials(plane)}
+        environment = {**child_environment(), "ASSAY_STATE_DIR": str(folder), **_credentials(plane)}
         ran = subprocess.run(command, env=environment, capture_output=True, timeout=_LONGEST, check=False)
         file = out / "verdict.json"
         if not file.exists():

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from assay.errors import InconclusiveError, SettingsError, UsageError
+from assay.files import temporary_place
 from assay.processes import child_environment
 
 # It takes 0.6 s on two idle cores, and took 12 s on two with a load of 13. One that dies is noticed at once.
@@ -132,7 +133,7 @@ def credentials(plane: Embedded) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _started(options: Options) -> Iterator[Embedded]:
-    with tempfile.TemporaryFile(prefix="assay-control-plane-") as errors:
+    with tempfile.TemporaryFile(dir=temporary_place(), prefix="assay-control-plane-") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "assay.reference", *options.arguments(), "--lifeline"],
             stdin=subprocess.PIPE,  # its end tells the child that we are gone

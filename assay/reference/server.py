@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 import gc
 import json
 import os
@@ -32,6 +31,7 @@ from assay.reference.http import IncomingRequest, Refusal, Reply, error_body
 from assay.reference.plane import Plane
 from assay.reference.times import Now, Sleep
 from assay.reference.uvicorn_private import Protocol, Server
+from assay.wording import listed, nearest
 
 Named = TypeVar("Named")
 
@@ -61,12 +61,17 @@ def assemble(options: Options, clock: Now = SYSTEM.time, sleep: Sleep = asyncio.
     return behaviour.build(contract, clock, sleep=sleep, token_seconds=options.token_seconds, seed=options.seed)
 
 
+_LISTED: Final = 8  # names in a hint
+
+
 def _named(known: Mapping[str, Named], name: str, what: str) -> Named:
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"the {what}s are: {', '.join(sorted(known)[:40])}"
-    raise UsageError(f"there is no {what} '{name}'", hint=hint)
+    near = nearest(name, known, most=3)
+    if near:
+        raise UsageError(f"there is no {what} '{name}'", hint=f"did you mean {' or '.join(near)}?")
+    where = "`assay prove --list` lists them all" if what == "defect" else "docs/serve.md tells of them all"
+    raise UsageError(f"there is no {what} '{name}'", hint=f"there are {listed(sorted(known), _LISTED, rest=where)}")
 
 
 # --faults: a caller can ask for the answers that only a broken server gives

@@ -12,10 +12,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from assay.errors import SettingsError
-from assay.files import read_json, write_text
+from pydantic import BaseModel, ConfigDict, Field
+
+from assay.errors import ReportError, SettingsError
+from assay.files import read_bytes, read_json, read_model, write_text
 from assay.findings import clean
 from assay.findings.detection import Detection, suite_digest
 from assay.findings.verdict import Verdict
@@ -23,6 +25,7 @@ from assay.reporting import words
 
 SCHEMA: Final = "assay/certificate/1"
 NAME: Final = "certificate.json"
+_LARGEST: Final = 2**30  # bytes of one report
 COMMAND: Final = "certify"
 """The command whose runs end with a certificate."""
 
@@ -84,22 +87,25 @@ def digests(out_dir: Path) -> dict[str, str]:
     found = {}
     for entry in sorted(out_dir.iterdir()):
         if entry.name != NAME and not entry.name.startswith("."):
-            found[entry.name] = _of_folder(entry) if entry.is_dir() else _sha256([entry.read_bytes()])
+            found[entry.name] = _of_folder(entry) if entry.is_dir() else _of_file(entry)
     return found
 
 
 def certificate_digest(out_dir: Path) -> str | None:
     """The SHA-256 of the certificate itself, to be kept elsewhere; None when there is none."""
     file = out_dir / NAME
-    return _sha256([file.read_bytes()]) if file.exists() else None
+    return _of_file(file) if file.exists() else None
 
 
 def _of_folder(folder: Path) -> str:
     """The digest of the names and digests of all files below ``folder``, sorted by name."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return _sha256(
-        f"{file.relative_to(folder).as_posix()} {_sha256([file.read_bytes()])}\n".encode() for file in files
-    )
+    files = sorted(file for file in folder.rglob("*") if not file.is_dir())
+    return _sha256(f"{file.relative_to(folder).as_posix()} {_of_file(file)}\n".encode() for file in files)
+
+
+def _of_file(file: Path) -> str:
+    """The digest of a file; ReportError for what cannot be read, a pipe or a device say."""
+    return _sha256([read_bytes(file, error=ReportError, most=_LARGEST)])
 
 
 def _sha256(parts: Iterable[bytes]) -> str:
@@ -109,11 +115,31 @@ def _sha256(parts: Iterable[bytes]) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
+class CertifiedTarget(BaseModel):
+    """The control plane that was certified."""
+
+    model_config = ConfigDict(extra="allow")
+
+    base_url: str
+
+
+class StoredCertificate(BaseModel):
+    """What is read back from a certificate; everything else that stands in it is kept as it is."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    form: Literal["assay/certificate/1"] = Field(alias="schema")
+    verdict: str
+    target: CertifiedTarget
+    finished: str
+    files: dict[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What became of the files of a certificate: {name: "intact", "altered", "missing" or "not certified"}."""
 
-    certificate: Mapping[str, Any]
+    certificate: StoredCertificate
     digest: str
     files: Mapping[str, str]
     contradictions: tuple[str, ...]
@@ -126,7 +152,7 @@ class Verification:
 def verify(out_dir: Path) -> Verification:
     """Hold the files of ``out_dir`` against its certificate. SettingsError when it has none that can be read."""
     certificate = _read(out_dir / NAME)
-    now, then = digests(out_dir), certificate["files"]
+    now, then = digests(out_dir), certificate.files
     states = {name: _state(then.get(name), now.get(name)) for name in sorted({*now, *then})}
     return Verification(
         certificate,
@@ -144,23 +170,19 @@ def _state(then: str | None, now: str | None) -> str:
     return "intact" if then == now else "altered"
 
 
-def _contradictions(certificate: Mapping[str, Any], file: Path) -> Iterable[str]:
+def _contradictions(certificate: StoredCertificate, file: Path) -> Iterable[str]:
     """Where the certificate differs from the verdict next to it."""
     try:
-        verdict = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        verdict = read_json(file)
+    except SettingsError:
         return  # missing or altered: its digest says so
+    own = certificate.model_dump()
     for name in _CARRIED:
-        if isinstance(verdict, dict) and certificate.get(name) != verdict.get(name):
+        if isinstance(verdict, dict) and own.get(name) != verdict.get(name):
             yield f"'{name}' of the certificate is not that of verdict.json"
 
 
-def _read(file: Path) -> Mapping[str, Any]:
-    document = read_json(file, hint="name the folder that `assay certify --out` wrote")
-    if (
-        not isinstance(document, dict)
-        or document.get("schema") != SCHEMA
-        or not isinstance(document.get("files"), dict)
-    ):
-        raise SettingsError(f"{file} is not a certificate ({SCHEMA})")
-    return document
+def _read(file: Path) -> StoredCertificate:
+    return read_model(
+        StoredCertificate, file, f"a certificate ({SCHEMA})", hint="name the folder that `assay certify --out` wrote"
+    )

@@ -19,7 +19,7 @@ from assay.client.session import Session
 from assay.client.settings import Settings
 from assay.contract import documents
 from assay.errors import EXIT_USAGE, AssayError, InconclusiveError, UsageError
-from assay.findings.journal import FileJournal, read
+from assay.findings.journal import FileJournal, LenientJournal, read
 from assay.findings.waivers import read_waivers
 from assay.processes import on_signals
 from assay.reference import embedded
@@ -39,8 +39,9 @@ def conduct(plan: RunPlan, settings: Settings, console: Console) -> int:
         check_embedded(settings)
     waivers = read_waivers(settings.waivers)
     space = open_space(plan.command, settings.out)
+    run: RunContext | None = None
     try:
-        journal = FileJournal(space.journal)
+        journal = LenientJournal(FileJournal(space.journal))
         run = RunContext(plan, settings, contract, space, journal, console, Progress(console, space.journal))
         with on_signals(lambda number: _interrupt(run, number)):
             try:
@@ -51,11 +52,18 @@ def conduct(plan: RunPlan, settings: Settings, console: Console) -> int:
             except _Refused as refused:
                 report(run, waivers, shown=False)
                 raise refused.error from None
+            except UsageError:
+                raise
+            except Exception as error:
+                # The net below all commands says what it was; here it is seen to that what was measured is not lost.
+                journal.write("problem", what=f"assay itself broke: {type(error).__name__}: {error}")
+                report(run, waivers, shown=False)
+                raise
             finally:
                 run.progress.stop()
             return report(run, waivers)
     finally:
-        space.close()
+        space.close(keep=run is not None and run.keeps_work)
 
 
 class _Refused(Exception):  # noqa: N818 - it carries an error, which is for the user

@@ -22,7 +22,8 @@ from assay.client.usage import Usage
 from assay.clock import SYSTEM, Clock, utc
 from assay.contract.documents import Contract
 from assay.errors import SettingsError
-from assay.findings.journal import Journal
+from assay.files import temporary_place
+from assay.findings.journal import LenientJournal
 from assay.run.plan import RunPlan
 from assay.run.progress import Progress
 
@@ -47,9 +48,10 @@ class Space:
     def journal(self) -> Path:
         return self.work / "journal.jsonl"
 
-    def close(self) -> None:
-        """Remove the working files, and the reports' folder if no report came to lie in it."""
-        shutil.rmtree(self.work, ignore_errors=True)
+    def close(self, *, keep: bool = False) -> None:
+        """Remove the working files, unless to ``keep``, and the reports' folder if no report came to lie in it."""
+        if not keep:
+            shutil.rmtree(self.work, ignore_errors=True)
         if self.is_new:
             with suppress(OSError):  # it holds reports, or is gone
                 self.out.rmdir()
@@ -74,7 +76,7 @@ class RunContext:
     settings: Settings
     contract: Contract
     space: Space
-    journal: Journal
+    journal: LenientJournal
     console: Console
     progress: Progress
     clock: Clock = SYSTEM
@@ -86,6 +88,8 @@ class RunContext:
 
     def __post_init__(self) -> None:
         self.started, self.began = utc(self.clock), self.clock.monotonic()
+
+    keeps_work: bool = False  # the reports lie there, because their own folder did not take them
 
     @property
     def deadline(self) -> float | None:
@@ -101,6 +105,7 @@ class RunContext:
 def open_space(command: str, out: Path | None, clock: Clock = SYSTEM) -> Space:
     """Make the folders of a run. SettingsError when the user's folder cannot be written or holds other things."""
     run_id = f"{command}-{utc(clock):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    temporary = temporary_place()
     folder = out if out is not None else RUNS / run_id
     is_new = not folder.exists()
     try:
@@ -108,13 +113,12 @@ def open_space(command: str, out: Path | None, clock: Clock = SYSTEM) -> Space:
         foreign = sorted(entry.name for entry in folder.iterdir() if not _REPORT.fullmatch(entry.name))
         (folder / ".assay-probe").write_text("")
         (folder / ".assay-probe").unlink()
-    except OSError as error:
-        raise SettingsError(
-            f"{folder} cannot be written: {error.strerror}", hint="name another folder with --out"
-        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise SettingsError(f"{folder} cannot be written: {reason}", hint="name another folder with --out") from None
     if foreign:
         raise SettingsError(
             f"{folder} holds other files ({', '.join(foreign[:3])})",
             hint="--out takes a folder of its own, so that a report never mixes with something else",
         )
-    return Space(run_id, folder, Path(tempfile.mkdtemp(prefix="assay-")), out is None, is_new)
+    return Space(run_id, folder, Path(tempfile.mkdtemp(prefix="assay-", dir=temporary)), out is None, is_new)

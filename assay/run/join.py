@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from rich.console import Console
 
 from assay.client.settings import Settings
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS
+from assay.files import temporary_folder
 from assay.load.launch import LoadProcess
 from assay.polling import look_until
 from assay.processes import on_signals
@@ -28,10 +28,9 @@ def join(
     """
     host, port = master
     arguments = ["--worker", f"{host}:{port}", "--join-seconds", f"{seconds:g}", *(["--otel"] if otel else [])]
-    with tempfile.TemporaryDirectory(prefix="assay-worker-") as folder:
+    with temporary_folder("assay-worker-") as folder:
         running = [
-            LoadProcess(arguments, settings, _made(Path(folder) / str(number)), shown=True)
-            for number in range(processes)
+            LoadProcess(arguments, settings, _made(folder / str(number)), shown=True) for number in range(processes)
         ]
         interrupted, codes = _worked(running, console, f"{processes} load processes for the master at {host}:{port}")
     code = EXIT_INTERRUPTED if interrupted else max(codes, key=_weight)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,11 @@ from assay.findings.verdict import Verdict, build
 from assay.findings.waivers import Waiver
 from assay.reporting import certificate, terminal
 from assay.reporting.write_all import write_all
+from assay.run.again import replayable
 from assay.run.context import RunContext
+
+REPORTS: Final = "reports"
+"""The folder among the working files that takes the reports when their own does not."""
 
 _PACKAGES: Final = ("schemathesis", "hypothesis", "locust", "pytest", "httpx", "allure-pytest", "jsonschema-rs")
 
@@ -29,17 +34,21 @@ _PACKAGES: Final = ("schemathesis", "hypothesis", "locust", "pytest", "httpx", "
 def report(run: RunContext, waivers: tuple[Waiver, ...], *, shown: bool = True) -> int:
     """Build the verdict, write the reports, print the end of the run; not ``shown``: only where the report is."""
     run.journal.close()
-    events = list(journals.read(run.space.journal))
+    out = None if run.space.is_default else run.space.out
+    events = replayable(journals.read(run.space.journal), run.settings, out)
+    events += replayable(run.journal.unwritten, run.settings, out)
     info = run_info(run)
     verdict: Verdict = build(events, run=info, waivers=waivers, fail_on=Class(run.settings.fail_on))
     problems = write_all(verdict, events, run.space.out)
     if problems:
         verdict = verdict.with_problems(problems)
+        verdict = verdict.with_problems(list(_elsewhere(run, verdict, events)))
     run.space.point_latest_here()
+    place = run.space.work / REPORTS if run.keeps_work else run.space.out
     if shown:
-        terminal.show(verdict, run.space.out, run.console)
-    else:
-        run.console.print(f"report: {run.space.out / 'report.html'}", highlight=False, soft_wrap=True)
+        terminal.show(verdict, place, run.console)
+    elif (place / "report.html").is_file():
+        run.console.print(f"report: {place / 'report.html'}", highlight=False, soft_wrap=True)
     digest = certificate.certificate_digest(run.space.out) if run.plan.command == certificate.COMMAND else None
     if digest is not None:
         run.console.print(
@@ -49,6 +58,14 @@ def report(run: RunContext, waivers: tuple[Waiver, ...], *, shown: bool = True) 
             soft_wrap=True,
         )
     return EXIT_INTERRUPTED if run.interrupted else verdict.exit_code
+
+
+def _elsewhere(run: RunContext, verdict: Verdict, events: list[Mapping[str, Any]]) -> Iterator[str]:
+    """Write the reports among the temporary files, where their own folder does not take them."""
+    folder = run.space.work / REPORTS
+    if not write_all(verdict, events, folder):
+        run.keeps_work = True
+        yield f"the reports are in {folder} instead"
 
 
 def run_info(run: RunContext) -> RunInfo:

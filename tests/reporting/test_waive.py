@@ -35,6 +35,22 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.org\n")
 
 
+def _stored(where: str, *findings: str, summary: str = "s") -> Path:
+    """A verdict with these findings in ``where``."""
+    file = Path(where)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "schema": "assay/verdict/1",
+        "verdict": "fail",
+        "command": "gate",
+        "target": {"base_url": "https://h"},
+        "seed": 1,
+        "findings": [{"id": finding, "summary": summary, "test": "rules/a"} for finding in findings],
+    }
+    file.write_text(json.dumps(document))
+    return file
+
+
 def _call(*arguments: str) -> None:
     app = typer.Typer()
     app.command()(waive)
@@ -42,7 +58,7 @@ def _call(*arguments: str) -> None:
 
 
 def _good(finding: str = "F-1a2b3c4d", *more: str) -> None:
-    _call(finding, "--reason", "fixed in 2.23", "--until", NEXT_YEAR, *more)
+    _call(finding, "--reason", "fixed in 2.23", "--until", NEXT_YEAR, "--force", *more)
 
 
 def test_the_first_waiver_makes_the_file(capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,16 +80,41 @@ def test_the_rest_of_the_file_stays(tmp_path: Path) -> None:
 
 
 def test_the_summary_of_the_last_run_becomes_a_comment(tmp_path: Path) -> None:
-    stored = tmp_path / "reports/runs/latest/verdict.json"
-    stored.parent.mkdir(parents=True)
     summary = "accepts\n[[waiver]]\x00 a limit " + "x" * 200
-    stored.write_text(json.dumps({"findings": [{"id": "F-1a2b3c4d", "summary": summary}]}))
-    _good()
+    _stored("reports/runs/latest/verdict.json", "F-1a2b3c4d", summary=summary)
+    _call("F-1a2b3c4d", "--reason", "r", "--until", NEXT_YEAR)
     assert "# accepts [[waiver]] a limit xxx" in (tmp_path / FILE).read_text()
     assert len(read_waivers()) == 1
 
 
-def test_a_stored_run_that_cannot_be_read_does_not_matter(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stored", ["reports/runs/gate-1/verdict.json", "elsewhere/verdict.json"])
+def test_a_finding_of_any_run_may_be_waived(stored: str) -> None:
+    _stored("reports/runs/latest/verdict.json", "F-00000001")
+    file = _stored(stored, "F-1a2b3c4d")
+    named = ("--verdict", str(file)) if stored.startswith("elsewhere") else ()
+    _call("F-1a2b3c4d", "--reason", "r", "--until", NEXT_YEAR, *named)
+    assert read_waivers()[0].finding == "F-1a2b3c4d"
+
+
+def test_a_finding_of_no_run_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    arguments = ("F-1a2b3c4d", "--reason", "r", "--until", NEXT_YEAR)
+    with pytest.raises(SettingsError, match="no run has found F-1a2b3c4d: there is no reports/runs/latest") as caught:
+        _call(*arguments)
+    _stored("reports/runs/latest/verdict.json", "F-1a2b3c4e", "F-99999999")
+    with pytest.raises(SettingsError, match="no run has found F-1a2b3c4d: 1 verdict looked through") as caught:
+        _call(*arguments)
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("did you mean F-1a2b3c4e? ")
+    assert not (tmp_path / FILE).exists()
+
+
+def test_a_stored_run_that_was_named_and_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "v.json").write_text("no json")
+    with pytest.raises(SettingsError, match=r"v\.json is not JSON"):
+        _call("F-1a2b3c4d", "--reason", "r", "--until", NEXT_YEAR, "--verdict", "v.json")
+
+
+def test_a_stored_run_that_cannot_be_read_does_not_matter_when_forced(tmp_path: Path) -> None:
     (tmp_path / "v.json").write_text("no json")
     _good("F-1a2b3c4d", "--verdict", "v.json")
     assert len(read_waivers()) == 1

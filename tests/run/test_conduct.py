@@ -6,6 +6,8 @@ import html
 import io
 import json
 import os
+import re
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +25,8 @@ from assay.client.opening import budget_of, open_session
 from assay.client.unfinished import unfinished_runs
 from assay.client.usage import read_usage
 from assay.contract.request import Request
-from assay.errors import BudgetExhausted, SettingsError, TargetLostError, UsageError
+from assay.errors import BudgetExhausted, InconclusiveError, ReportError, SettingsError, TargetLostError, UsageError
+from assay.findings.journal import FileJournal
 from assay.run import parts
 from assay.run.conduct import conduct
 from assay.run.context import RunContext
@@ -228,16 +231,59 @@ def test_a_run_that_cannot_decide(stand: Stand, error: Exception, words: str) ->
     assert stand.verdict["verdict"] == "inconclusive"
 
 
-@pytest.mark.parametrize("error", [SettingsError("wrong"), RuntimeError("a fault of ours")])
-def test_an_error_that_leaves_no_report_still_cleans_up(stand: Stand, error: Exception) -> None:
+def failing(error: Exception) -> Callable[[RunContext], None]:
     def part(run: RunContext) -> None:
         create(run)
         raise error
 
-    with pytest.raises(type(error), match=str(error)):
-        stand.run(part)
+    return part
+
+
+def test_an_error_that_leaves_no_report_still_cleans_up(stand: Stand) -> None:
+    with pytest.raises(SettingsError, match="wrong"):
+        stand.run(failing(SettingsError("wrong")))
     assert stand.plane.workloads == {}
     assert not stand.out.exists()
+
+
+def test_a_fault_of_ours_loses_nothing_that_was_measured(stand: Stand) -> None:
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        stand.run(failing(RuntimeError("a fault of ours")))
+    assert stand.plane.workloads == {}
+    assert stand.verdict["verdict"] == "inconclusive"
+    assert "assay itself broke: RuntimeError: a fault of ours" in stand.verdict["problems"]
+
+
+def full_disk(*_: object, **__: object) -> None:
+    raise ReportError("no space left on device")
+
+
+def test_a_full_disk_under_the_journal_loses_no_report(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    def part(run: RunContext) -> None:
+        create(run)
+        monkeypatch.setattr(FileJournal, "write", full_disk)
+        raise InconclusiveError("the journal cannot be written")
+
+    assert stand.run(part) == 3
+    assert stand.plane.workloads == {}
+    assert stand.verdict["verdict"] == "inconclusive"
+    assert any("no space left on device" in problem for problem in stand.verdict["problems"])
+
+
+def test_a_full_disk_under_the_reports_sends_them_elsewhere(
+    stand: Stand,
+) -> None:
+    def part(run: RunContext) -> None:
+        passed(run)
+        shutil.rmtree(run.space.out)
+        run.space.out.write_text("in the way")
+
+    assert stand.run(part) == 3
+    (kept,) = re.findall(r"the reports are in (\S+) instead", stand.shown.getvalue())
+    assert json.loads((Path(kept) / "verdict.json").read_text())["verdict"] == "inconclusive"
+    assert f"{kept}/report.html\n" in stand.shown.getvalue()
+    assert f"{stand.out}/report.html\n" not in stand.shown.getvalue()
+    shutil.rmtree(Path(kept).parent)
 
 
 def test_what_cannot_be_removed_is_told(stand: Stand) -> None:

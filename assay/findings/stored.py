@@ -1,0 +1,86 @@
+"""What is read back from a verdict.json: of it, what ``assay replay`` and ``assay waive`` need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, Field
+
+from assay.errors import UsageError
+from assay.files import checked, read_json
+
+SCHEMA: Final = "assay/verdict/1"
+
+
+class StoredRequest(BaseModel):
+    """The request of a finding, as it was shown."""
+
+    method: str = ""
+    url: str = ""
+    body: str | None = None
+
+
+class StoredResponse(BaseModel):
+    """Its answer."""
+
+    status: int | None = None
+    body: str | None = None
+
+
+class StoredEvidence(BaseModel):
+    """What a finding rests on."""
+
+    request: StoredRequest = StoredRequest()
+    response: StoredResponse | None = None
+
+
+class StoredFinding(BaseModel):
+    """One finding; ``test`` is the test that observed it."""
+
+    id: str
+    summary: str
+    test: str
+    evidence: StoredEvidence | None = None
+
+
+class StoredTarget(BaseModel):
+    """The control plane that was tested."""
+
+    base_url: str
+
+
+class StoredTests(BaseModel):
+    """How many tests were planned; None where none of them was."""
+
+    planned: int | None = None
+
+
+class StoredVerdict(BaseModel):
+    """A verdict as a run wrote it."""
+
+    verdict: Literal["pass", "fail", "inconclusive"]
+    command: Literal["gate", "certify", "benchmark"]
+    target: StoredTarget
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    findings: list[StoredFinding]
+    problems: list[str] = Field(default_factory=list)
+    tests: StoredTests = StoredTests()
+
+    def finding(self, finding: str) -> StoredFinding | None:
+        """The finding of that id, None when the run has none."""
+        return next((each for each in self.findings if each.id == finding), None)
+
+
+def read_verdict(file: Path, *, called: str | None = None, hint: str | None = None) -> StoredVerdict:
+    """The verdict in ``file``; UsageError when it cannot be read, has another schema or is none.
+
+    ``called`` and ``hint`` as for ``read_bytes``.
+    """
+    document: Any = read_json(file, called=called, hint=hint)
+    if isinstance(document, dict) and "findings" in document and document.get("schema") != SCHEMA:
+        raise UsageError(
+            f"{file} has the schema {str(document.get('schema'))[:80]!r}, and {SCHEMA} is read",
+            hint="use the version of assay that wrote it",
+        )
+    return checked(StoredVerdict, document, file, "the verdict of a run", hint=hint)
