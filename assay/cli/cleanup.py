@@ -130,16 +130,20 @@ def _sweep_all(settings: Settings, runs: Sequence[Unfinished]) -> int:
     from assay.contract import documents
 
     contract = documents.load(settings.contract, settings.corrections)
-    stayed = sum(_sweep_one(settings, contract, entry.file) for entry in runs)
+    stayed = sum(_sweep_one(settings, contract, entry.file, asks=entry is runs[0]) for entry in runs)
     return EXIT_INCONCLUSIVE if stayed else EXIT_PASS
 
 
-def _sweep_one(settings: Settings, contract: Contract, file: Path) -> int:
+def _sweep_one(settings: Settings, contract: Contract, file: Path, *, asks: bool) -> int:
+    """Sweep one run; before the first one the target is asked whether it can be used at all."""
     from assay.client.ledger import Ledger
     from assay.client.opening import reopen_session
+    from assay.client.preflight.diagnose import reach
 
     ledger = Ledger(file)
     with closing(ledger), closing(reopen_session(settings, contract, ledger)) as session:
+        for step in reach(session) if asks else ():
+            step.insist()
         swept = session.sweep()
     typer.echo(f"run {file.stem}: {len(swept.deleted)} deleted, {len(swept.left_behind)} left behind")
     for entry in swept.left_behind:

@@ -10,6 +10,7 @@ import time
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -318,6 +319,40 @@ def test_a_cluster_that_is_not_known(examine: Any, plane: Plane) -> None:
     assert (found.code, found.failed.name) == (2, "project")
     assert f"cluster {unknown} is not known there" in found.failed.text
     assert examine().code == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "ending", "step", "words"),
+    [
+        ("PATCH", "", "rights", "may create workloads in project 4501101, but not change them (403: no role)"),
+        ("GET", "", "rights", "may create workloads in project 4501101, but not read them (403: no role)"),
+        ("GET", "/metrics", "metrics", "may not read metrics of their own workload (403: no role)"),
+        ("DELETE", "", "deletion", "may be created with these credentials, not deleted (403: no role)"),
+    ],
+)
+def test_a_role_that_lacks_something(
+    examine: Any, plane: Plane, method: str, ending: str, step: str, words: str
+) -> None:
+    one = plane.one
+
+    def forbidding(seen: Seen, workload_id: str) -> Reply:
+        path = urlsplit(seen.path).path
+        ours = workload_id in plane.workloads and path.endswith(ending or workload_id)
+        return error(403, "no role") if seen.method == method and ours else one(seen, workload_id)
+
+    plane.one = forbidding  # type: ignore[method-assign]
+    found = examine(delete_deadline=0.2)
+    assert (found.code, found.failed.name) == (2, step)
+    assert words in found.failed.text
+
+
+def test_the_second_identity_is_compared_before_anything_is_created(
+    examine: Any, plane: Plane, server: Server
+) -> None:
+    found = examine(outsider_client_id=SecretStr("researcher"))
+    assert (found.code, found.failed.name) == (2, "outsider")
+    assert "the second identity is the first one again" in found.failed.text
+    assert server.count("POST", "/api/v1/workloads") == 0
 
 
 def test_a_target_that_takes_the_probe_gets_it_deleted(examine: Any, plane: Plane) -> None:

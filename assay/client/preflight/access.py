@@ -16,6 +16,7 @@ from assay.client.preflight.recognise import error_message, unknown_workload, wh
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
 from assay.client.session import Session
 from assay.client.tokens import read_claims
+from assay.contract.operations import Kind
 from assay.contract.request import Json
 from assay.errors import AssayError, UsageError
 
@@ -44,6 +45,14 @@ class Access:
         """The step ``credentials``: a token can be had, and the target takes it."""
         yield self._try_token(MAIN, "credentials", "ASSAY_")
 
+    def check_identities(self) -> Iterator[Step]:
+        """The step ``outsider`` when it can be told without a request that it is nobody else."""
+        main, outsider = credentials_of(self.session.settings)
+        ways = ("token", "client_id", "token_file", "token_command")
+        pairs = ((getattr(main, way), getattr(outsider, way)) for way in ways)
+        if any(one is not None and one == other for one, other in pairs):
+            yield same_identity()
+
     def check_place(self) -> Iterator[Step]:
         """The step ``project``: one plain workload can be created in the project, on the cluster."""
         outcome = self._create(self._spec())
@@ -51,6 +60,22 @@ class Access:
             outcome = self._create(self._spec())
         self.workload = created_id(outcome)
         yield self._judge_place(outcome)
+
+    def check_rights(self) -> Iterator[Step]:
+        """The step ``rights``: what was created may be read and changed. Only a 403 matters: a run judges."""
+        if self.workload is None:
+            return
+        contract, ids = self.session.contract, {self.session.contract.main_resource: self.workload}
+        asked = [("read", contract.reading.request(ids))]
+        asked += [("change", each.request(ids, body=self._spec())) for each in contract.of_kind(Kind.UPDATE)]
+        answers = [(what, self.session.send(request)) for what, request in asked]
+        refused = [(what, answer) for what, answer in answers if isinstance(answer, Answer) and answer.status == 403]
+        if refused:
+            named = " or ".join(what for what, _ in refused)
+            text = f"these credentials may create workloads in project {self.session.project}, but not {named} them"
+            yield usage("rights", f"{text} ({self._says(refused[0][1])})", _PERMIT)
+        else:
+            yield ok("rights", "the plain workload may be read and changed")
 
     def check_deletion(self) -> Iterator[Step]:
         """The step ``deletion``: what was created can be removed again. Whether it is gone is for the clean-up."""
@@ -143,9 +168,6 @@ class Access:
                 "application without a role in the project",
             )
             return
-        if self._same_credentials():
-            yield same_identity()
-            return
         step = self._try_token(OUTSIDER, "outsider", "ASSAY_OUTSIDER_")
         if step.code == 0 and self._same_subject():
             step = same_identity()
@@ -173,12 +195,6 @@ class Access:
         contract = self.session.contract
         request = contract.reading.request({contract.main_resource: self.workload})
         return _status(self.session.send(request, auth=OUTSIDER)) == 200
-
-    def _same_credentials(self) -> bool:
-        main, outsider = credentials_of(self.session.settings)
-        ways = ("token", "client_id", "token_file", "token_command")
-        pairs = ((getattr(main, way), getattr(outsider, way)) for way in ways)
-        return any(one is not None and one == other for one, other in pairs)
 
     def _same_subject(self) -> bool:
         tokens = [self.session.token(auth) for auth in (MAIN, OUTSIDER)]

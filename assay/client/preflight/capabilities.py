@@ -5,14 +5,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-from assay.client.exchange import Answer
+from assay.client.exchange import Answer, NoAnswer
 from assay.client.preflight.recognise import error_message, unknown_workload
-from assay.client.preflight.steps import Step, ok, warn
+from assay.client.preflight.steps import Step, ok, usage, warn
 from assay.client.session import Session
 
 
-def check_capabilities(session: Session) -> Iterator[Step]:
-    """The steps ``workload list``, ``pod list`` and ``metrics``; none of them changes anything."""
+def check_capabilities(session: Session, workload: str | None = None) -> Iterator[Step]:
+    """The steps ``workload list``, ``pod list`` and ``metrics``; none of them changes anything.
+
+    ``workload`` is the id of one of ours, of which metrics are asked.
+    """
     if session.find_by_name(session.name("nobody")) is None:
         yield warn(
             "workload list",
@@ -28,7 +31,7 @@ def check_capabilities(session: Session) -> Iterator[Step]:
             "pod list",
             "GET /api/v1/workloads/{id}/pods does not answer: metrics of existing pods will be listed as not tested",
         )
-    yield _metrics(session)
+    yield _metrics(session, workload)
 
 
 def _has_pods(session: Session) -> bool:
@@ -46,10 +49,16 @@ def _has_pods(session: Session) -> bool:
     return answer.text.replace(path, "") != nothing.text.replace(f"/api/v1/assay-{stranger}", "")
 
 
-def _metrics(session: Session) -> Step:
+def _metrics(session: Session, workload: str | None) -> Step:
     """A cluster without monitoring may answer 503 to every metrics call. Whether values come is for a run to see."""
-    answer = session.send(unknown_workload("metrics"))
-    if isinstance(answer, Answer) and answer.status < 500:
-        return ok("metrics", f"metrics are served (of an unknown workload: {answer.status})")
-    said = f"{answer.status}: {error_message(answer)}" if isinstance(answer, Answer) else answer.detail
-    return warn("metrics", f"metrics are not served ({session.mask.text(said)}): a run will list or report them")
+    answer = session.send(unknown_workload("metrics", workload))
+    if isinstance(answer, NoAnswer):
+        said = answer.detail
+    else:
+        said = f"{answer.status}: {session.mask.text(error_message(answer))}"
+        if workload is not None and answer.status == 403:
+            todo = "have the application granted a role that may read metrics"
+            return usage("metrics", f"these credentials may not read metrics of their own workload ({said})", todo)
+        if answer.status < 500:
+            return ok("metrics", f"metrics are served (now: {answer.status})")
+    return warn("metrics", f"metrics are not served ({said}): a run will list or report them")

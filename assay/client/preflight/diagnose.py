@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 
 from assay.client.delivery import MAIN
 from assay.client.network import TransportConfig
@@ -29,27 +30,35 @@ def preflight(session: Session, *, judged: bool = True) -> Iterator[Step]:
     """Ask all questions in an opened session; one plain workload is created, within its budget, and deleted.
 
     Without ``judged`` (load alone) a stand-in for the API will do, and the second identity is not needed.
-    A target with nothing wrong is sent 13 requests, with a wrong place 4. Raises ReportError (ledger).
+    A target with nothing wrong is sent 15 requests, with a wrong place 4. Raises ReportError (ledger).
     """
     api, access = Api(session, any_json=not judged), Access(session)
-    checks = [*_reach(session, api, access), ("project", access.check_place)]
-    checks += [("outsider", access.check_outsider)] if judged else []
-    checks += [("deletion", access.check_deletion), ("capabilities", lambda: check_capabilities(session))]
-    return follow(checks)
+    return follow([*_reach(session, api, access), *_work(lambda: access, judged=judged)])
 
 
 def reach(session: Session) -> Iterator[Step]:
-    """The questions that need no place: network, API, credentials, clock. Nothing is created."""
-    return follow(_reach(session, Api(session), Access(session)))
+    """The questions that need no place: network, API and credentials. Nothing is created."""
+    return follow(_reach(session, Api(session), Access(session))[:3])
 
 
 def _reach(session: Session, api: Api, access: Access) -> list[tuple[str, Check]]:
     return [
         ("network", lambda: check_network(TransportConfig.of(session.settings))),
         ("api", api.check_api),
-        ("credentials", access.check_credentials),
-        ("api", lambda: api.confirm(session)),
+        ("credentials", lambda: chain(access.check_credentials(), api.confirm(session))),
         ("clock", lambda: api.check_clock(read_claims(session.token(MAIN)))),
+    ]
+
+
+def _work(access: Callable[[], Access], *, judged: bool = True) -> list[tuple[str, Check]]:
+    """What is asked of one plain workload, from its creation to its deletion; ``access`` is known by then."""
+    return [
+        *([("outsider", lambda: access().check_identities())] if judged else []),
+        ("project", lambda: access().check_place()),
+        ("rights", lambda: access().check_rights()),
+        *([("outsider", lambda: access().check_outsider())] if judged else []),
+        ("capabilities", lambda: check_capabilities(access().session, access().workload)),
+        ("deletion", lambda: access().check_deletion()),
     ]
 
 
@@ -68,12 +77,8 @@ def diagnose(
                 ("api", doctor.api.check_api),
                 ("settings", doctor.settings_complete),
                 ("credentials", doctor.credentials),
-                ("api", lambda: doctor.api.confirm(doctor.session)),
                 ("clock", doctor.clock),
-                ("project", lambda: doctor.access.check_place()),
-                ("outsider", lambda: doctor.access.check_outsider()),
-                ("deletion", lambda: doctor.access.check_deletion()),
-                ("capabilities", lambda: check_capabilities(doctor.session)),
+                *_work(lambda: doctor.access),
             ]
         )
         yield from doctor.tidy()
@@ -118,6 +123,7 @@ class _Doctor:
             return
         self.access = Access(self._session, dry=self.dry)
         yield from self.access.check_credentials()
+        yield from self.api.confirm(self._session)
 
     def clock(self) -> Iterator[Step]:
         return self.api.check_clock(read_claims(self.session.token(MAIN)))

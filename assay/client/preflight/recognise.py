@@ -18,10 +18,10 @@ _RANGE: Final = (
 )
 
 
-def unknown_workload(operation: str = "read") -> Request:
-    """A request for a workload that cannot exist; it changes nothing."""
+def unknown_workload(operation: str = "read", workload: str | None = None) -> Request:
+    """A request for a workload that cannot exist, or for ``workload``; it changes nothing."""
     query = _RANGE if operation == "metrics" else ()
-    return Request(operation, path={"workloadId": str(uuid.uuid4())}, query=query)
+    return Request(operation, path={"workloadId": workload or str(uuid.uuid4())}, query=query)
 
 
 def is_error_body(answer: Answer) -> bool:
