@@ -77,8 +77,8 @@ class Identities:
         if given.token_file is not None:
             return TokenFile(f"{given.prefix}TOKEN_FILE", given.token_file, self.clock)
         if given.token_command is not None:
-            variable = f"{given.prefix}TOKEN_COMMAND"
-            return TokenCommand(variable, given.token_command, given.folder, self.mask, self.clock)
+            setting = f"{given.prefix.removeprefix('ASSAY_').lower()}token_command"  # from wherever it came
+            return TokenCommand(setting, given.token_command, given.folder, self.mask, self.clock)
         return self._endpoint(given)
 
     def _endpoint(self, given: Credentials) -> TokenEndpoint:

@@ -12,6 +12,7 @@ from urllib.parse import quote_plus, urlencode
 from assay.client.credentials import Credentials
 from assay.client.evidence import Mask
 from assay.client.exchange import NOT_JSON, Answer, NoAnswer, to_json
+from assay.client.gateway import gateway_of, made_by
 from assay.client.patience import BUSY, Patience, retry_after
 from assay.client.tokens import Token, http_date, token_in
 from assay.client.transport import Field, Transport
@@ -244,8 +245,9 @@ class TokenEndpoint:
             more = f"; {others[0].place.url}: {self._describe(others[0].answer)}" if guarded else ""
             return self._refused(known, more)
         if sick is not None:
+            answered = made_by(sick.answer).removeprefix("a ")
             return TargetLostError(
-                f"{sick.place.url} gave no token: it answers {sick.answer.status} ({self._says(sick.answer)})",
+                f"{sick.place.url} gave no token: it answers {answered} ({self._says(sick.answer)})",
                 hint="wait until the service is healthy, or set a token directly",
             )
         return self._no_endpoint(next((said for said in heard if said.answer.status not in _ABSENT), heard[-1]))
@@ -288,15 +290,17 @@ class TokenEndpoint:
             return f"it answers {answer.status} and points to {there}"
         kind = answer.content_type or "none"
         said = f"status {answer.status}, content type {kind}"
-        if answer.json() is NOT_JSON and "<html" in answer.text[:2000].lower():
-            title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", answer.text[:20_000], re.IGNORECASE | re.DOTALL)
-            named = f' titled "{self._named(title[1], 60)}"' if title else ""
-            return f"{said}, an HTML page{named}: a web site, a login or a gateway, not a token endpoint"
+        if _is_page(answer):
+            maker = gateway_of(answer) or "a web site, a login or a gateway"
+            return f"{said}, {self._says(answer)}: {maker}, not a token endpoint"
         return f"{said} ({self._says(answer)})"
 
     def _says(self, answer: Answer) -> str:
         """The endpoint's own words, masked: it may echo what it was sent."""
         body = answer.json()
+        if _is_page(answer):
+            title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", answer.text[:20_000], re.IGNORECASE | re.DOTALL)
+            return f'an HTML page titled "{self._named(title[1], 60)}"' if title else "an HTML page"
         if not isinstance(body, dict):
             return self._named(answer.text) or "no words"
         words = [body.get(name) for name in ("error", "error_description", "message")]
@@ -307,6 +311,10 @@ class TokenEndpoint:
         """On one line, without secrets however short."""
         secret = self.credentials.pair[1]
         return quoted(self.mask.text(" ".join(text.split()).replace(secret, "***")), most)
+
+
+def _is_page(answer: Answer) -> bool:
+    return answer.json() is NOT_JSON and "<html" in answer.text[:2000].lower()
 
 
 def _basic(client_id: str, secret: str) -> str:

@@ -128,7 +128,7 @@ class TokenCommand:
 
     def __init__(
         self,
-        variable: str,
+        setting: str,
         line: str,
         folder: Path | None,
         mask: Mask,
@@ -139,8 +139,8 @@ class TokenCommand:
         try:
             self._words = split_command(line)
         except ValueError as error:
-            raise CredentialsError(f"{variable}: {error}", hint='for example "runai auth get-token"') from None
-        self.described = f"the program {Path(self._words[0]).name} ({variable})"
+            raise CredentialsError(f"{setting}: {error}", hint='for example "runai auth get-token"') from None
+        self.described = f"the program {Path(self._words[0]).name} ({setting})"
         self._folder = folder
         self._mask = mask
         self._clock = clock

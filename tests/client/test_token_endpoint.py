@@ -220,6 +220,11 @@ def test_patience_ends(outcome: NoAnswer, tries: int) -> None:
     assert len(script.asked) == tries
 
 
+DOWN = Answer(
+    502,
+    {"content-type": "text/html"},
+    b"<html><head><title>502 Bad Gateway</title></head><body><center>nginx/1.25</center></body></html>",
+)
 EMPTY = said(200, '{"token_type": "Bearer"}')
 HTML = Answer(403, {"content-type": "text/html"}, b"<!DOCTYPE html><html><title>Request blocked</title></html>")
 
@@ -234,7 +239,7 @@ HTML = Answer(403, {"content-type": "text/html"}, b"<!DOCTYPE html><html><title>
         ({V2: GUARDED}, {}, CredentialsError, f"Issuer is not familiar.; https://plane{V1}: status 404"),
         ({V1: said(500, '{"message": "boom"}'), V2: GUARDED}, {}, TargetLostError, "it answers 500 (boom)"),
         ({}, {}, CredentialsError, f"{V2} gave no token: status 404"),
-        (dict.fromkeys((V1, V2), PAGE), {}, TargetLostError, 'an HTML page titled "Sign in": a web site, a login'),
+        (dict.fromkeys((V1, V2), PAGE), {}, TargetLostError, 'an HTML page titled "Sign in": a login page, not a'),
         (dict.fromkeys((V1, V2), HTML), {}, TargetLostError, "status 403, content type text/html, an HTML page"),
         ({REALM: OAUTH}, {"token_url": REALM}, CredentialsError, f"{REALM} refused the credentials with 401"),
         ({}, {"token_url": REALM}, CredentialsError, f"token_url: https://plane{REALM} gave no token: status 404"),
@@ -245,6 +250,7 @@ HTML = Answer(403, {"content-type": "text/html"}, b"<!DOCTYPE html><html><title>
             CredentialsError,
             "it answers 302 and points to https://sso/login?***",
         ),
+        (dict.fromkeys((V1, V2), DOWN), {}, TargetLostError, 'it answers 502 by nginx (an HTML page titled "502 Bad'),
         (dict.fromkeys((V1, V2), EMPTY), {}, TargetLostError, "gave no token: status 200"),
     ],
 )  # fmt: skip

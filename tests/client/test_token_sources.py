@@ -310,7 +310,7 @@ def test_a_program_runs_again_before_its_token_ends_and_after_a_401(tmp_path: Pa
     clock.now += 241
     assert ours.token() == "token-2"
     assert ours.renew_after_401("token-2") == "token-3"
-    assert ours.described == f"a token of 659 s from the program {Path(sys.executable).name} (ASSAY_TOKEN_COMMAND)"
+    assert ours.described == f"a token of 659 s from the program {Path(sys.executable).name} (token_command)"
 
 
 # --- one way alone -----------------------------------------------------------------------------------------------
