@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from tests.client.servers import certificate
+from tests.first_contact.listening import Addresses, Link
 
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
@@ -36,19 +38,24 @@ class Certificates:
     @property
     def good(self) -> ssl.SSLContext:
         """A server whose certificate the authority signed."""
-        return _server(*self._server_files)
+        return _server(*self.server)
 
     @property
     def demanding(self) -> ssl.SSLContext:
         """The same, and it wants a certificate of the client too."""
-        context = _server(*self._server_files)
+        context = _server(*self.server)
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(self.authority)
         return context
 
-    @cached_property
+    @property
     def expired(self) -> ssl.SSLContext:
-        return certificate(self._subfolder("expired"), expired=True)[0]
+        """One that would be trusted (``expired_file``), had it not ended."""
+        return self._expired[0]
+
+    @property
+    def expired_file(self) -> Path:
+        return self._expired[1]
 
     @cached_property
     def self_signed(self) -> ssl.SSLContext:
@@ -60,7 +67,12 @@ class Certificates:
         return _server(*self._signed("other", "DNS:other.example.com"))
 
     @cached_property
-    def _server_files(self) -> tuple[Path, Path]:
+    def _expired(self) -> tuple[ssl.SSLContext, Path]:
+        return certificate(self._subfolder("expired"), expired=True)
+
+    @cached_property
+    def server(self) -> tuple[Path, Path]:
+        """The good server's certificate and its key."""
         return self._signed("server", "IP:127.0.0.1,IP:::1,DNS:runai.corp.invalid")
 
     def _signed(self, name: str, names: str) -> tuple[Path, Path]:
@@ -77,6 +89,28 @@ class Certificates:
         folder = self._folder / name
         folder.mkdir()
         return folder
+
+
+@dataclass(frozen=True)
+class Demanding:
+    """Says why it lets nobody in without a certificate, as servers do and asyncio's own do not."""
+
+    async def talk(self, link: Link, addresses: Addresses) -> None:
+        context = _server(Path(addresses["server_cert"]), Path(addresses["server_key"]))
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(addresses["authority"])
+        heard, said = ssl.MemoryBIO(), ssl.MemoryBIO()
+        handshake = context.wrap_bio(heard, said, server_side=True)
+        while True:
+            try:
+                handshake.do_handshake()
+            except ssl.SSLWantReadError:
+                await link.send(said.read())
+                heard.write(await link.reader.read(65536))
+            except ssl.SSLError:
+                await link.send(said.read())
+                await link.reader.read()
+                return
 
 
 def _server(file: Path, key: Path) -> ssl.SSLContext:

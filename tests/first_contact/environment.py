@@ -43,9 +43,14 @@ def passes(says: str = "PASS") -> End:
     return End(0, "pass", says)
 
 
-def refused(says: str) -> End:
-    """Something the user gave is wrong: exit 2."""
+def mistaken(says: str) -> End:
+    """Something the user gave cannot be: the run does not begin."""
     return End(2, None, says)
+
+
+def refused(says: str) -> End:
+    """Something the user gave is wrong, as the preflight finds out."""
+    return End(2, "inconclusive", says)
 
 
 def undecided(says: str) -> End:
@@ -63,8 +68,8 @@ class Environment:
     """``{name}`` in any text stands for the address of a server or another word of ``Words`` (running.py).
 
     ``env`` are variables (None: not set), ``files`` what lies in the working folder; ``prepare`` makes there what is
-    no plain file. ``leaves`` is the greatest number of requests that may arrive at the row's servers. ``benchmark``
-    is how a load run ends, where that differs. ``apart``: only a process of its own shows it.
+    no plain file. ``leaves`` is the greatest number of requests that may arrive at the row's servers if the run
+    fails. ``benchmark`` is how a load run ends, where that differs. ``apart``: only a process of its own shows it.
     """
 
     id: str
@@ -77,7 +82,7 @@ class Environment:
     files: Mapping[str, str | bytes] = field(default_factory=dict)
     prepare: Callable[[Path], None] | None = None
     flags: Sequence[str] = ()
-    only: str = "lifecycle"
+    only: str = "access/read"
     leaves: int | None = None
     benchmark: End | None = None
     apart: bool = False

@@ -191,10 +191,11 @@ def marked(reply: Reply) -> Reply:
     return replace(reply, body=b"\xef\xbb\xbf" + reply.body if reply.body else b"")
 
 
-def server_error(reply: Reply) -> Reply:
-    """The API's own 500."""
-    body = json.dumps({"code": 500, "message": "Internal server error"}).encode()
-    return Reply(500, (("Content-Type", "application/json"),), body)
+def says(status: int, message: str) -> Reply:
+    """An error as the API words it."""
+    return Reply(
+        status, (("Content-Type", "application/json"),), json.dumps({"code": status, "message": message}).encode()
+    )
 
 
 def below(prefix: str) -> Behaviour:

@@ -81,13 +81,13 @@ class Provider:
             return await self._grant(call, onward)
         if call.path in {V1, V2, REALM}:
             return _error(404, f"there is nothing at {call.path}")
-        own = call.field("authorization").partition(" ")[2]
+        scheme, _, own = call.field("authorization").partition(" ")
         if own not in self.tokens:
             return await onward(call)
         self.uses[own] = self.uses.get(own, 0) + 1
         if self.most is not None and self.uses[own] > self.most:
             return _error(401, "Token is expired.")
-        return await onward(call.with_field("Authorization", f"Bearer {self.tokens[own]}"))
+        return await onward(call.with_field("Authorization", f"{scheme} {self.tokens[own]}"))
 
     async def _grant(self, call: Call, onward: Onward) -> Reply:
         values = self._values(call)

@@ -14,6 +14,7 @@ from tests.first_contact.wire import Call, Reply, page, read_call, read_reply
 REFUSED = page(403, "<html><title>Access denied</title>Blocked by policy</html>", ("Server", "squid/6.6"))
 WANTS_LOGIN = page(407, "who are you?", ("Proxy-Authenticate", 'Basic realm="corp"'), kind="text/plain")
 SIGN_IN = page(200, "<html><title>Sign in</title>Wi-Fi terms of use</html>")
+TO_SIGN_IN = Reply(302, (("Location", "http://portal.example.com/login"),))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import os
 import re
@@ -34,6 +35,10 @@ _CROWDED = "the load generator was the bottleneck"
 _OURS = re.compile(r"(ASSAY_|PYTEST_|SSL_CERT_|PYTHONPATH$)|.*_PROXY$", re.IGNORECASE)
 
 
+# Words that are made when a row asks for them.
+_MADE = ("authority", "authority_pem", "expired", "server_cert", "server_key", "client_cert", "client_key", "token")
+
+
 class Words(dict[str, str]):
     """What ``{name}`` in a row stands for; a token is fetched when a row asks for one."""
 
@@ -54,6 +59,10 @@ class Words(dict[str, str]):
     def __missing__(self, name: str) -> str:
         made = {
             "authority": lambda: str(self._certificates.authority),
+            "authority_pem": lambda: self._certificates.authority.read_text(),
+            "server_cert": lambda: str(self._certificates.server[0]),
+            "server_key": lambda: str(self._certificates.server[1]),
+            "expired": lambda: str(self._certificates.expired_file),
             "client_cert": lambda: str(self._certificates.client[0]),
             "client_key": lambda: str(self._certificates.client[1]),
             "token": self._token,
@@ -71,7 +80,7 @@ class Words(dict[str, str]):
 
     def fill(self, text: str) -> str:
         """The text with every name of a word replaced; other braces stay."""
-        known = {*self, "authority", "client_cert", "client_key", "token"}
+        known = {*self, *_MADE}
         return re.sub(r"\{(\w+)\}", lambda found: self[found[1]] if found[1] in known else found[0], text)
 
 
@@ -189,6 +198,7 @@ def judge(end: End, ended: Ended, words: Words, leaves: int | None) -> None:
     said = " ".join(ended.said.split())
     sentence = words.fill(end.says)
     assert "Traceback" not in said, ended.said
+    leaves = leaves if end.code else None
     if end.code == 0 and _was_crowded(ended):
         end = End(3, "inconclusive", _CROWDED)
         sentence = end.says
@@ -214,5 +224,5 @@ def _judge_report(end: End, sentence: str, ended: Ended) -> None:
     assert verdict is not None, ended.said
     violations = [found["summary"] for found in verdict["findings"] if found["class"] == "violation"]
     assert (verdict["verdict"], bool(violations)) == (end.verdict, end.verdict == "fail"), violations or verdict
-    summary = " ".join((ended.report / "summary.md").read_text(encoding="utf-8").split())
+    summary = " ".join(html.unescape((ended.report / "summary.md").read_text(encoding="utf-8")).split())
     assert end.verdict == "pass" or sentence in summary, summary

@@ -161,4 +161,5 @@ def page(status: int, text: str, *fields: tuple[str, str], kind: str = "text/htm
 def joined(fields: Iterable[tuple[str, str]], **more: str) -> Fields:
     """Header fields with some replaced; the names of ``more`` are written with underscores."""
     named = {name.replace("_", "-"): value for name, value in more.items()}
-    return (*((key, value) for key, value in fields if key.lower() not in named), *named.items())
+    dropped = {name.lower() for name in named}
+    return (*((key, value) for key, value in fields if key.lower() not in dropped), *named.items())
