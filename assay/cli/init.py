@@ -33,6 +33,9 @@ def init(
     cluster: opt.Cluster = None,
     ca_file: opt.CaFile = None,
     insecure: opt.Insecure = None,
+    proxy: opt.ProxyUrl = None,
+    client_cert: opt.ClientCert = None,
+    client_key: opt.ClientKey = None,
     ci: Annotated[
         str | None, typer.Option(metavar="SYSTEM", help="Also write a job for a CI system: github or gitlab.")
     ] = None,
@@ -150,7 +153,7 @@ class _Init:
 
     def _proposal(self, settings: Settings, contract: Contract) -> Proposal:
         """What to write, from what the target tells this identity. UsageError, and whatever a failed step says."""
-        from assay.cli.starter import Proposal
+        from assay.cli.starter import Proposal, way_of
         from assay.client.ledger import MemoryLedger
         from assay.client.opening import reopen_session
         from assay.client.preflight.diagnose import reach
@@ -165,9 +168,7 @@ class _Init:
                 named = [place for place in listed or () if place.id == project.cluster]
                 listed = named or [ListedPlace(project.cluster, "")]
             cluster = self._choose("cluster", settings.cluster, listed)
-            return Proposal(
-                str(settings.base_url), project, cluster, _latency(session), settings.ca_file, settings.insecure
-            )
+            return Proposal(str(settings.base_url), project, cluster, _latency(session), way_of(settings))
 
     # --- what is written ------------------------------------------------------------------------------------
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from assay.client.headers import variable_of
 from assay.client.preflight.places import ListedPlace
+from assay.client.proxies import has_password
+from assay.client.settings import Settings
 
 # What `docs/ci.md` explains; `make setup` is that of a clone.
 _GITHUB: Final = """\
@@ -59,7 +62,7 @@ _TOML: Final = """\
 base_url = {base_url}
 project = {project}{project_name}
 cluster = {cluster}{cluster_name}
-{trust}
+{way}
 # What a run may use there; all of it is removed at the end.
 max_live = {live}  # small workloads at a time
 max_rps = {rps}  # requests a second; {pace}
@@ -72,14 +75,16 @@ max_gpu_devices = {gpus}  # {quota}
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What `assay init` found and proposes. ``latency`` is the median of a few answers, in seconds."""
+    """What `assay init` found and proposes. ``latency`` is the median of a few answers, in seconds.
+
+    ``way`` are the lines that say how the target is reached.
+    """
 
     base_url: str
     project: ListedPlace
     cluster: ListedPlace
     latency: float
-    ca_file: Path | None = None
-    insecure: bool = False
+    way: str = ""
     live: int = 10
 
     @property
@@ -97,7 +102,7 @@ class Proposal:
             project_name=_comment(self.project.name),
             cluster=json.dumps(self.cluster.id),
             cluster_name=_comment(self.cluster.name),
-            trust=self._trust(),
+            way=self.way,
             live=self.live,
             rps=self.rps,
             pace=f"answers took {1000 * self.latency:.0f} ms when this was written",
@@ -105,10 +110,24 @@ class Proposal:
             quota=f"the project's quota is {quota:g} devices; {allow}" if quota is not None else allow,
         )
 
-    def _trust(self) -> str:
-        if self.ca_file is not None:
-            return f"ca_file = {json.dumps(str(self.ca_file.resolve()))}\n"
-        return "insecure = true  # certificates are not checked\n" if self.insecure else ""
+
+def way_of(settings: Settings) -> str:
+    """The lines of assay.toml that say how the target is reached; nothing secret is among them."""
+    lines = [
+        f"{name} = {json.dumps(str(file.resolve()))}"
+        for name in ("ca_file", "client_cert", "client_key")
+        if (file := getattr(settings, name)) is not None
+    ]
+    if settings.insecure:
+        lines.append("insecure = true  # certificates are not checked")
+    url = settings.proxy.get_secret_value() if settings.proxy is not None else None
+    if url is not None:
+        secret = has_password(url)
+        lines.append(
+            "# proxy: set ASSAY_PROXY, for its URL holds a password" if secret else f"proxy = {json.dumps(url)}"
+        )
+    lines += [f"# header {name}: set {variable_of(name)}" for name in settings.headers]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _comment(text: str) -> str:

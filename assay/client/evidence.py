@@ -76,21 +76,33 @@ class Mask:
 class Describer:
     """Describes the exchanges with one target. ``insecure``: its certificate is not checked.
 
-    ``extra`` are the names of the user's own headers, which every request carries.
+    ``extra`` are the names of the user's own headers, which every request carries; ``way`` are curl's options for
+    certificates and proxy.
     """
 
-    def __init__(self, base_url: str, mask: Mask, *, insecure: bool = False, extra: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        mask: Mask,
+        *,
+        insecure: bool = False,
+        extra: tuple[str, ...] = (),
+        way: tuple[str, ...] = (),
+    ) -> None:
         self.mask = mask
         self._base_url = base_url
         self._insecure = insecure
         self._extra = extra
+        self._way = way
 
     def curl(self, wire: Wire, auth: str | None, shell: str | None = None, named: Named = NOTHING_NAMED) -> str:
         """The curl line; ``shell`` is the Authorization header as a word for inside double quotes."""
         word = shell
         if word is None and auth is not None:
             word = BEARER.get(auth) or in_double_quotes(self.mask.text(auth))
-        line = curl_line(self._base_url, wire, word, insecure=self._insecure, named=named, extra=self._extra)
+        line = curl_line(
+            self._base_url, wire, word, insecure=self._insecure, named=named, extra=self._extra, way=self._way
+        )
         return self.mask.text(line)
 
     def request(self, wire: Wire, auth: str | None) -> dict[str, Any]:
@@ -126,16 +138,17 @@ def curl_line(
     insecure: bool = False,
     named: Named = NOTHING_NAMED,
     extra: Iterable[str] = (),
+    way: Iterable[str] = (),
 ) -> str:
     """Build the line. ``authorization`` is a shell word for inside double quotes (may hold ``$ASSAY_TOKEN``).
 
     Where a text of ``named`` occurs in the URL, a header or a readable body, its variable stands instead. ``extra``
-    are names of headers whose values stand in ``$ASSAY_HEADER_...``.
+    are names of headers whose values stand in ``$ASSAY_HEADER_...``, ``way`` options for certificates and proxy.
     """
     words = ["curl", "-sS", "-i", "--globoff", "--path-as-is"]
     if insecure:
         words.append("--insecure")
-    words += ["-X", wire.method]
+    words += [*way, "-X", wire.method]
     if authorization is not None:
         words += ["-H", f'"Authorization: {authorization}"']
     for name in extra:

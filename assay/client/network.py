@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from assay.client.proxies import Proxy, find_proxy, join
+from assay.client.proxies import DIRECT, Proxy, find_proxy, has_password, join
 from assay.client.settings import Settings
 from assay.client.trust import present_certificate, tls_context
 from assay.errors import SettingsError
@@ -27,6 +28,19 @@ def secret_words(settings: Settings) -> Iterator[str]:
     proxy = TransportConfig.of(settings).proxy if settings.base_url is not None else None
     if proxy is not None and proxy.authorization is not None:
         yield from (proxy.password, proxy.authorization.removeprefix("Basic "))
+
+
+def curl_options(settings: Settings) -> Iterator[str]:
+    """Words of a shell that let curl go the same way; what the environment says, curl heeds by itself."""
+    files = {"--cacert": settings.ca_file, "--cert": settings.client_cert, "--key": settings.client_key}
+    for option, file in files.items():
+        if file is not None:
+            yield from (option, shlex.quote(str(file)))
+    url = settings.proxy.get_secret_value() if settings.proxy is not None else None
+    if url is not None and url.lower() == DIRECT:
+        yield from ("--noproxy", "'*'")
+    elif url is not None:
+        yield from ("--proxy", '"$ASSAY_PROXY"' if has_password(url) else shlex.quote(url))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +86,6 @@ class TransportConfig:
             settings.origin("proxy"),
             tuple((name, value.get_secret_value()) for name, value in settings.headers.items()),
         )
-
-    def to(self, base_url: str) -> Self:
-        """The same way to another address."""
-        return replace(self, base_url=base_url)
 
     @property
     def tls(self) -> bool:

@@ -63,7 +63,8 @@ class ProxyGate:
             return ProxyError(f"{proxy} gives no answer to {self._what}: {said}", hint=_OTHER, again=True)
         status = outcome.status
         if status == _LOGIN or (not self._open and status in _REFUSALS and not outcome.content_type.endswith("json")):
-            return refused_to_forward(proxy, status, HTTPStatus(status).phrase, self._what)
+            logins = outcome.headers.get("proxy-authenticate", "")
+            return refused_to_forward(proxy, status, HTTPStatus(status).phrase, self._what, logins)
         return None if self._open else self._page(proxy, outcome)
 
     def _page(self, proxy: Proxy, answer: Answer) -> ProxyError | None:

@@ -20,7 +20,7 @@ from assay.client.exchange import Answer, NoAnswer, Wire, to_wire
 from assay.client.identity import Identity
 from assay.client.ledger import Entry, LedgerWriter, MemoryLedger
 from assay.client.naming import RunNames, name_in
-from assay.client.network import secret_words
+from assay.client.network import curl_options, secret_words
 from assay.client.patience import LOST_AFTER, Patience
 from assay.client.settings import Settings
 from assay.client.transport import Transport
@@ -83,7 +83,11 @@ class Session:
         self._creations = Creations(self.budget, self.ledger)
         self._remover = Remover(self._delivery, self.ledger, clock, gives_up=False)
         self._describer = Describer(
-            transport.base_url, self.mask, insecure=settings.insecure, extra=tuple(settings.headers)
+            transport.base_url,
+            self.mask,
+            insecure=settings.insecure,
+            extra=tuple(settings.headers),
+            way=tuple(curl_options(settings)),
         )
         self._names = RunNames(mark)
 

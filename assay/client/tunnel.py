@@ -13,6 +13,7 @@ from socksio import socks4, socks5
 from assay.client.proxies import Proxy, join
 from assay.clock import SYSTEM, Clock
 from assay.errors import ProxyError
+from assay.legible import quoted
 
 _LONGEST_HEAD: Final = 65_536  # bytes of an answer to CONNECT
 _SHOWN: Final = 80  # characters of an answer that a message quotes
@@ -76,11 +77,14 @@ def unreachable(proxy: Proxy, error: OSError, timeout: float) -> ProxyError:
     return ProxyError(f"{proxy} cannot be reached: {why}", hint=todo, again=True)
 
 
-def refused_to_forward(proxy: Proxy, status: int, reason: str, what: str) -> ProxyError:
-    """What the proxy's answer to ``what`` means, with its status and reason."""
+def refused_to_forward(proxy: Proxy, status: int, reason: str, what: str, logins: str = "") -> ProxyError:
+    """What the proxy's answer to ``what`` means, with its status and reason; ``logins`` is its Proxy-Authenticate."""
     said = f"{status} {reason}".strip()
     if status == 407:
         hint = _LOGIN if proxy.user is None else f"user name and password in {proxy.origin} are not accepted"
+        if logins and not re.search(r"(?i)\bbasic\b", logins):
+            wanted = quoted(re.split(r"[\s,]", logins)[0], 20)
+            hint = f"it wants {wanted}, and assay knows Basic alone: go through a local proxy that knows it"
         return ProxyError(f"{proxy} refuses {what}: {said or 'Proxy Authentication Required'}", hint=hint)
     if status >= _BAD_GATEWAY:
         return ProxyError(f"{proxy} cannot do {what}: {said}", hint=_BEYOND, again=True, beyond=True)
@@ -136,7 +140,9 @@ def _connect(talk: _Talk, proxy: Proxy, host: str, port: int) -> None:
         raise ProxyError(f"{proxy} answers CONNECT with something that is no HTTP: {shown}", hint=_NO_PROXY)
     code, reason = int(status[1]), status[2].decode("latin-1").strip()[:_SHOWN]
     if not 200 <= code < 300:
-        raise refused_to_forward(proxy, code, reason, f"CONNECT {address}")
+        offers = re.findall(rb"(?im)^proxy-authenticate:[ \t]*([^\r\n]*)", head)
+        logins = ", ".join(offer.decode("latin-1") for offer in offers)
+        raise refused_to_forward(proxy, code, reason, f"CONNECT {address}", logins)
     _no_page(head, proxy)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from assay.client.layers import CONFIG
 from assay.client.settings import Settings, flag
 
@@ -40,6 +42,8 @@ def _flags(settings: Settings, out: Path | None) -> Iterator[str]:
     for name in _TAKEN:
         if settings.origin(name) == flag(name):
             value = getattr(settings, name)
+            if isinstance(value, SecretStr):  # a proxy in a flag has no password
+                value = value.get_secret_value()
             yield from (flag(name),) if value is True else (flag(name), str(value))
     file = _other_file(settings)
     if file is not None:

@@ -11,7 +11,7 @@ import pytest
 import typer
 import yaml
 
-from assay.cli.starter import Proposal
+from assay.cli.starter import Proposal, way_of
 from assay.client.layers import load_settings
 from assay.client.preflight.places import ListedPlace
 from tests.cli.conftest import Assay
@@ -182,3 +182,16 @@ def test_at_a_terminal(assay: Assay, server: Server, tmp_path: Path, monkeypatch
     assert load_settings({}, env={}).project == PROJECT
     assert assay("init").code == 130
     assert terminal.asked[-1] == "Replace assay.toml?"
+
+
+def test_how_the_target_is_reached_is_written_without_a_secret() -> None:
+    env = {"ASSAY_PROXY": "http://user:canary@p:1", "ASSAY_HEADER_X_ACCESS": "canary"}
+    flags = {"base_url": "https://h", "client_cert": Path("c.pem"), "insecure": True}
+    lines = way_of(load_settings(flags, env=env)).splitlines()
+    assert lines == [
+        f'client_cert = "{Path("c.pem").resolve()}"',
+        "insecure = true  # certificates are not checked",
+        "# proxy: set ASSAY_PROXY, for its URL holds a password",
+        "# header X-Access: set ASSAY_HEADER_X_ACCESS",
+    ]
+    assert way_of(load_settings({"base_url": "https://h", "proxy": "http://p:1"}, env={})) == 'proxy = "http://p:1"\n'

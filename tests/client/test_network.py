@@ -13,7 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.network import TransportConfig
+from assay.client.layers import load_settings
+from assay.client.network import TransportConfig, curl_options
 from assay.client.transport import HttpTransport, Transport
 from assay.errors import ProxyError, SettingsError
 from assay.load.client import RawTransport
@@ -208,6 +209,11 @@ def page(status: str, *fields: str, body: str = "") -> bytes:
             "refuses CONNECT target.example.test:443: 407 Proxy Authentication Required",
             "user name and password",
         ),
+        (
+            page("407 Login", "Proxy-Authenticate: NTLM", "Proxy-Authenticate: Negotiate"),
+            "refuses CONNECT target.example.test:443: 407 Login",
+            "it wants NTLM, and assay knows Basic alone",
+        ),
         (page("502 Bad Gateway"), "cannot do CONNECT target.example.test:443: 502 Bad Gateway", "spelling"),
         (page("200 OK", "Content-Type: text/html", body="<html>log in"), "with an HTML page instead", "login page"),
         (page("200 OK", "Content-Type: text/html"), "with an HTML page instead", "login page"),
@@ -359,6 +365,24 @@ def test_an_https_proxy_that_speaks_plain_http(make: Make, server: Server) -> No
 def test_no_proxy_reaches_the_target_directly(make: Make, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"127.0.0.1:{free_port()}")
     assert answers(make, TransportConfig(server.base_url, timeout=5), 1) == [{"ok": True}]
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "options"),
+    [
+        ({}, {}, ""),
+        ({"ca_file": Path("a b.pem")}, {}, "--cacert 'a b.pem'"),
+        (
+            {"client_cert": Path("c.pem"), "client_key": Path("k.pem"), "proxy": "socks5h://p:1"},
+            {},
+            "--cert c.pem --key k.pem --proxy socks5h://p:1",
+        ),
+        ({}, {"ASSAY_PROXY": "http://user:canary@p:1"}, '--proxy "$ASSAY_PROXY"'),
+        ({"proxy": "none"}, {}, "--noproxy '*'"),
+    ],
+)
+def test_curl_goes_the_same_way(flags: dict[str, object], env: dict[str, str], options: str) -> None:
+    assert " ".join(curl_options(load_settings({"base_url": "http://h", **flags}, env=env))) == options
 
 
 def test_the_user_s_headers_go_with_every_request(make: Make, server: Server) -> None:

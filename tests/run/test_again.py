@@ -27,6 +27,7 @@ def printed(flags: dict[str, Any], out: Path | None = None, config: Path | None 
         ({}, None, ""),
         ({}, Path("my out"), " --run 'my out'"),
         ({"base_url": "https://h", "project": "7", "cluster": CLUSTER}, None, f" --project 7 --cluster {CLUSTER}"),
+        ({"proxy": "socks5h://p:1"}, None, " --proxy socks5h://p:1"),
         ({"ca_file": Path("ca.pem"), "max_gpu_devices": 2}, None, " --ca-file {cwd}/ca.pem --max-gpu-devices 2"),
         ({"insecure": True, "concurrency": 3}, None, " --insecure"),
         (

@@ -29,6 +29,7 @@ _CERTIFICATES: Final = {
     62: ("is for another host name", "use the host name that the certificate is for, or have it reissued"),
     64: ("is not for this IP address", "use the host name that the certificate is for"),
 }
+_OF_AUTHORITIES: Final = frozenset({18, 19, 20, 21})
 _NO_HTTP1: Final = frozenset({"TLSV1_ALERT_NO_APPLICATION_PROTOCOL", "NO_APPLICATION_PROTOCOL"})
 _OTHER_PROTOCOL: Final = "assay speaks HTTP/1.1, and this port perhaps HTTP/2 alone: give an address that speaks both"
 _WANTS_CERTIFICATE: Final = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED"})
@@ -151,6 +152,8 @@ def _handshake(config: TransportConfig, connection: Any) -> Step:
         wrong, todo = _CERTIFICATES.get(
             error.verify_code, (f"is not accepted: {error.verify_message}", "give its authority with --ca-file")
         )
+        if config.proxy is not None and error.verify_code in _OF_AUTHORITIES:
+            todo = f"{todo}; {config.proxy} may put a certificate of its own in place of the target's"
         return unusable("tls", f"the certificate of {config.address} {wrong} ({error.verify_message})", todo)
     except ssl.SSLError as error:
         return judge_tls(config, error.reason or str(error))
