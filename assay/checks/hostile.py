@@ -266,7 +266,7 @@ def send_beside(target: TargetUnderTest, test: str, case: Hostile, wire: Wire, o
 
     ``operation`` is the nearest one, under which a finding is filed. 501 is lawful for a method (RFC 9110, 15.6.2).
     """
-    answer = target.session.raw(wire.method, wire.target, headers=wire.headers, content=wire.content)
+    answer = target.raw(wire)
     called = operation.id
     found: list[Deviation] = []
     if isinstance(answer, NoAnswer):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from assay.checks.creation_watch import CreationWatch
@@ -13,11 +14,11 @@ from assay.checks.exchange import Exchange
 from assay.checks.judge import ResponseJudge, Sending
 from assay.checks.recorder import RunRecorder
 from assay.checks.run_state import LONGEST_WAIT, RunState
-from assay.client.confirmation import is_lost
+from assay.client.confirmation import PAUSES, is_lost
 from assay.client.creation import created_id
 from assay.client.delivery import MAIN
 from assay.client.exchange import Answer, NoAnswer, Wire
-from assay.client.gateway import TOO_LARGE, gateway_of, made_by
+from assay.client.gateway import TOO_LARGE, gateway_of, is_of_the_way, made_by
 from assay.client.session import Session
 from assay.contract.request import Expectation, Outcome, Request
 from assay.errors import ENDS_THE_RUN, AnswerLostError, BudgetExhausted, TargetLostError
@@ -30,11 +31,15 @@ POLL_SECONDS: Final = 0.2
 _SHOWS_WITHIN: Final = 5.0
 _IN_VAIN: Final = 3
 
-_LOST_AGAIN: Final = 2
-"""So many creations whose answers were lost are followed by one more; what repeats then is judged."""
+_LOST_AGAIN: Final = (*PAUSES, PAUSES[-1])
+"""Seconds to wait before each further creation after one whose answer was lost; what repeats then is judged."""
 
 _NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 _OPEN: Final = Expectation(Outcome.OPEN)
+
+
+def _is_slow(answer: Answer | NoAnswer) -> bool:
+    return isinstance(answer, NoAnswer) and answer.kind == "timeout"
 
 
 def _unknown(answer: Answer | NoAnswer) -> AnswerLostError:
@@ -64,14 +69,20 @@ class Sender:
 
     def send(self, request: Request, sending: Sending) -> Exchange:
         """Send anything but a creation. Raises TargetLostError, BudgetExhausted."""
-        return self._judged(request, self._session.send(request, auth=sending.auth), sending)
+        answer = self._confirmed(lambda: self._session.send(request, auth=sending.auth), sending.auth)
+        return self._judged(request, answer, sending)
 
     def send_raw(self, request: Request, wire: Wire, sending: Sending) -> Exchange:
         """Send ``wire`` byte for byte; judge the answer as one to ``request``, which cannot say it (no creation)."""
-        answer = self._session.raw(
-            wire.method, wire.target, headers=wire.headers, content=wire.content, auth=sending.auth
-        )
-        return replace(self._judged(request, answer, sending), wire=wire)
+        return replace(self._judged(request, self.raw(wire, sending.auth), sending), wire=wire)
+
+    def raw(self, wire: Wire, auth: str | None = MAIN) -> Answer | NoAnswer:
+        """Send ``wire`` byte for byte, and judge nothing."""
+
+        def send() -> Answer | NoAnswer:
+            return self._session.raw(wire.method, wire.target, headers=wire.headers, content=wire.content, auth=auth)
+
+        return self._confirmed(send, auth)
 
     @contextmanager
     def creating(self, request: Request, sending: Sending) -> Iterator[Exchange]:
@@ -101,9 +112,11 @@ class Sender:
         refused = sending.expectation.outcome is Outcome.REJECT
         before: list[tuple[Request, Answer | NoAnswer]] = []
         while True:
-            answer = self._session.send(request, auth=sending.auth, refused=refused)
+            send = partial(self._session.send, request, auth=sending.auth, refused=refused)
+            answer = self._confirmed(send, sending.auth)
             lost = is_lost(answer)
-            if not (answer.stored or lost) or len(before) == (_LOST_AGAIN if lost else 1):
+            pauses = _LOST_AGAIN if lost and not _is_slow(answer) else _LOST_AGAIN[:1]
+            if not (answer.stored or lost) or len(before) >= len(pauses):
                 break
             fresh = self._session.renamed(request) if answer.stored else None
             if fresh is None and lost:
@@ -111,11 +124,26 @@ class Sender:
                 raise _unknown(answer)
             if fresh is None:
                 break
+            self._session.clock.sleep(pauses[len(before)])
             before.append((request, answer))
             request = fresh
         if not answer.stored:
             self._tell(before, sending)
         return request, answer
+
+    def _confirmed(self, send: Callable[[], Answer | NoAnswer], auth: str | None) -> Answer | NoAnswer:
+        """What ``send`` gives; once more when it was lost on the way until the API was seen to answer again.
+
+        An outage that is a little longer than the pauses of the client would be the fault of whatever met it last.
+        """
+        answer = send()
+        if _is_slow(answer) or answer.stored is not False or not is_of_the_way(answer):
+            return answer
+        self._see_that_it_answers(answer, auth)
+        second = send()
+        if not is_of_the_way(second):
+            self._session.disturbances.passed(answer)
+        return second
 
     def _tell(self, before: list[tuple[Request, Answer | NoAnswer]], sending: Sending) -> None:
         """Journal the failures of the API that did not repeat; what was lost on the way is only counted."""

@@ -18,7 +18,7 @@ from assay.checks.run_state import RunState
 from assay.checks.sender import Sender
 from assay.client.budget import gpus_asked
 from assay.client.creation import created_id
-from assay.client.exchange import NoAnswer, Wire
+from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.client.session import Session
 from assay.clock import Clock, utc
 from assay.contract.documents import Contract
@@ -176,6 +176,10 @@ class TargetUnderTest:
     ) -> Exchange:
         """Send ``wire`` byte for byte; judge the answer as one to ``request``, which cannot say it (no creation)."""
         return self._sender.send_raw(request, wire, Sending(test, expectation, auth=auth, setup=setup))
+
+    def raw(self, wire: Wire) -> Answer | NoAnswer:
+        """Send ``wire`` byte for byte, and judge nothing."""
+        return self._sender.raw(wire)
 
     def creating(
         self,

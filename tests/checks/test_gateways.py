@@ -72,6 +72,18 @@ def test_what_happens_once_on_the_way_is_no_finding(stage: Make, chosen: Chosen,
 
 
 @pytest.mark.parametrize("answer", [pages.NGINX_502, CUT])
+@pytest.mark.parametrize("chosen", [creates, reads])
+def test_an_outage_a_little_longer_than_the_pauses_is_nobodys_fault(
+    stage: Make, chosen: Chosen, answer: Answer | NoAnswer
+) -> None:
+    on = stage(tamper=spoiling(answer, chosen, 1, 2, 3, 4))
+    with on.target.workload("t") as workload:
+        read = on.target.contract.reading.request(workload=workload.id)
+        on.target.verify(on.target.send(read, test="t", expectation=Expectation(Outcome.ACCEPT)))
+    assert (on.findings(), on.live()) == ([], [])
+
+
+@pytest.mark.parametrize("answer", [pages.NGINX_502, CUT])
 def test_a_creation_whose_answer_is_lost_goes_out_under_a_fresh_name(stage: Make, answer: Answer | NoAnswer) -> None:
     on = stage(tamper=spoiling(answer, creates, 1))
     body = on.target.body()
