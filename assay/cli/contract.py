@@ -46,7 +46,7 @@ def merge_documents(
     from assay.contract.reading import dump, merge, read_published
 
     folder = documents.version_folder(version or documents.VERSION)
-    if version is not None and version not in documents.shipped():
+    if version is not None and not folder.is_dir():
         raise UsageError(f"there is no version {version}", hint=f"there are {', '.join(documents.shipped())}")
     source, target = published or folder / "published", out or folder / documents.DOCUMENT
     text = dump(merge(read_published(source)))

@@ -49,14 +49,14 @@ def rules(
     if not found and not open_questions:
         areas = ", ".join(area.__name__.rsplit(".", 1)[-1] for area in AREAS)
         raise UsageError(f"no rule's id begins with '{pattern}'", hint=f"areas: {areas}")
+    if contract is not None:
+        _check(catalogue, contract)
     if json_:
         typer.echo(json.dumps(_as_json(found, open_questions), indent=2, ensure_ascii=False))
     elif markdown:
         typer.echo(_as_markdown(found, open_questions))
     else:
         _print_tables(found, open_questions)
-    if contract is not None:
-        _check(catalogue, contract)
 
 
 def _check(catalogue: Catalogue, contract: Path) -> None:

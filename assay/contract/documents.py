@@ -274,7 +274,7 @@ def _load(document: Path, corrections: Path | None, folder: Path | None) -> Cont
     published = read_document(document)
     corrected = copy.deepcopy(published)
     if corrections is not None:
-        corrected = apply_overlay(corrected, read_yaml(corrections), corrections)
+        corrected = apply_overlay(corrected, read_yaml(corrections), corrections, document)
     if not trusted:
         check_document(corrected, str(document) if corrections is None else f"{document} with {corrections}")
     folder = folder or version_folder(_edition(corrected))

@@ -12,15 +12,16 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 import yaml
-from jsonpath_ng.exceptions import JsonPathLexerError, JsonPathParserError
 from jsonpath_ng.ext import parse
 
 from assay.contract import yaml_text
 from assay.contract.request import Json
 from assay.errors import ContractError
 from assay.files import JsonTextError, json_document, read_text
+from assay.wording import nearest
 
 
 def read_yaml(file: Path) -> Json:
@@ -39,14 +40,20 @@ def read_yaml(file: Path) -> Json:
         raise ContractError(f"{file}{place}: not YAML: {cause}") from error
 
 
-def apply_overlay(document: dict[str, Json], overlay: Json, source: Path) -> dict[str, Json]:
-    """Apply ``overlay`` to ``document`` in place and return it.
+def apply_overlay(
+    document: dict[str, Json], overlay: Json, source: Path, target: Path | None = None
+) -> dict[str, Json]:
+    """Apply ``overlay`` to ``document``, which was read from ``target``, in place and return it.
 
     Overlay 1.0 lets an action that matches nothing pass silently. Here that is an error: a correction that no
-    longer applies to a new version of the document must be looked at, not lost. Raises ContractError.
+    longer applies to a new version of the document must be looked at, not lost. So is a key that Overlay 1.0 does not
+    have, and an overlay that says it ``extends`` another document. Raises ContractError.
     """
     if not isinstance(overlay, dict) or not str(overlay.get("overlay", "")).startswith("1."):
         raise ContractError(f"{source} is not an OpenAPI Overlay: the key 'overlay: 1.0.0' is missing at its top")
+    _refuse_unknown(overlay, ("overlay", "info", "extends", "actions"), f"{source}: at its top")
+    _check_info(overlay.get("info"), source)
+    _check_extends(overlay.get("extends"), source, target)
     actions = overlay.get("actions")
     if not isinstance(actions, list) or not actions:
         raise ContractError(f"{source} has no 'actions'")
@@ -55,24 +62,64 @@ def apply_overlay(document: dict[str, Json], overlay: Json, source: Path) -> dic
     return document
 
 
+def _refuse_unknown(table: Mapping[str, Json], known: tuple[str, ...], place: str) -> None:
+    """ContractError for a key that Overlay 1.0 does not have; ``x-`` begins those that anybody may add."""
+    for key in table:
+        if key not in known and not str(key).startswith("x-"):
+            near = nearest(str(key), known)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            allowed = ", ".join((*known, "x-..."))
+            raise ContractError(f"{place} stands the unknown key {str(key)!r}{meant}; allowed: {allowed}")
+
+
+def _check_info(info: Json, source: Path) -> None:
+    """``info`` is about the overlay itself: its title and version change nothing in the document."""
+    if info is None:
+        return
+    if not isinstance(info, dict):
+        raise ContractError(f"{source}: 'info' is an object with the title and the version of the overlay")
+    _refuse_unknown(info, ("title", "version"), f"{source}: in 'info'")
+
+
+def _check_extends(extends: Json, source: Path, target: Path | None) -> None:
+    """ContractError when the overlay says that it is meant for a document of another name."""
+    if extends is None or target is None:
+        return
+    named = unquote(urlsplit(str(extends)).path).rpartition("/")[2]
+    if not isinstance(extends, str) or named != target.name:
+        raise ContractError(
+            f"{source} extends {str(extends)[:100]}, and is to be applied to {target.name}",
+            hint="give that document with --contract, or correct 'extends'",
+        )
+
+
 def _apply(document: dict[str, Json], action: Json, number: int, source: Path) -> None:
     place = f"{source}: action {number}"
     if not isinstance(action, dict) or not isinstance(action.get("target"), str):
         raise ContractError(f"{place} has no 'target'")
+    _refuse_unknown(action, ("target", "description", "update", "remove"), f"{place}: there")
     if not str(action.get("description", "")).strip():
         raise ContractError(f"{place} ({action['target']}) gives no reason", hint="say why in its 'description'")
     if ("update" in action) == (action.get("remove") is True):
         raise ContractError(f"{place} ({action['target']}) needs either 'update' or 'remove: true'")
     try:
         matches = parse(action["target"]).find(document)
-    except (JsonPathLexerError, JsonPathParserError) as error:
+    except Exception as error:
+        # Its parser and its filters raise what they like: for `$.a[?(@.b > "x")]` where b is a number, TypeError.
         raise ContractError(f"{place}: '{action['target']}' is not a JSONPath: {error}") from error
     if not matches:
         raise ContractError(
             f"{place}: '{action['target']}' matches nothing in the document",
             hint="the document changed; look at this correction again and change or remove it",
         )
-    _overlay_module().apply_overlay(document, {"actions": [action]})
+    if any(match.context is None for match in matches) and "update" not in action:
+        raise ContractError(f"{place}: '{action['target']}' would remove the whole document")
+    if any(match.context is None for match in matches) and not isinstance(action["update"], dict):
+        raise ContractError(f"{place}: '{action['target']}' is the document, which is updated by an object alone")
+    try:
+        _overlay_module().apply_overlay(document, {"actions": [action]})
+    except Exception as error:
+        raise ContractError(f"{place}: '{action['target']}' cannot be changed so: {error}") from error
 
 
 @cache

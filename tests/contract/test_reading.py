@@ -90,6 +90,10 @@ def test_actions_run_in_order() -> None:
         (action("$.schemas[?(", update={"a": 1}), "is not a JSONPath"),
         (action("$.[", update={"a": 1}), "is not a JSONPath"),
         (action("", update={"a": 1}), "is not a JSONPath"),
+        (action("$", remove=True), "'$' would remove the whole document"),
+        (action("$", update=[1]), "'$' is the document, which is updated by an object alone"),
+        ({**action("$.info", update={"a": 1}), "updaet": {}}, "unknown key 'updaet'; did you mean 'update'?"),
+        ({**action("$.info", update={"a": 1}), "copy": "$.x"}, "unknown key 'copy'; allowed: target, description"),
     ],
 )
 def test_an_action_that_cannot_be_applied(wrong: Any, words: str) -> None:
@@ -97,6 +101,26 @@ def test_an_action_that_cannot_be_applied(wrong: Any, words: str) -> None:
         applied(action("$.info", update={"version": "1"}), wrong)
     assert words in caught.value.message
     assert "fix.yaml: action 2" in caught.value.message
+
+
+@pytest.mark.parametrize("extends", ["base.yaml", "./base.yaml", "https://h/specs/base.yaml?x=1"])
+def test_an_overlay_for_this_document(extends: str) -> None:
+    overlay = {
+        "overlay": "1.0.0",
+        "info": {"title": "t", "version": "9", "x-more": 1},
+        "extends": extends,
+        "x-own": 1,
+        "actions": [action("$", update={"x-new": 1})],
+    }
+    changed = apply_overlay(document(), overlay, SOURCE, Path("there/base.yaml"))
+    assert changed == {**document(), "x-new": 1}  # what it says of itself is not written into the document
+
+
+@pytest.mark.parametrize("extends", ["other.yaml", "https://h/", 7])
+def test_an_overlay_for_another_document_is_refused(extends: Any) -> None:
+    overlay = {"overlay": "1.0.0", "extends": extends, "actions": [action("$.info", update={"a": 1})]}
+    with pytest.raises(ContractError, match=rf"extends {extends}, and is to be applied to base\.yaml"):
+        apply_overlay(document(), overlay, SOURCE, Path("base.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -107,6 +131,9 @@ def test_an_action_that_cannot_be_applied(wrong: Any, words: str) -> None:
         ({"actions": []}, "is not an OpenAPI Overlay"),
         ({"overlay": "2.0.0", "actions": [1]}, "is not an OpenAPI Overlay"),
         ({"overlay": "1.0.0"}, "has no 'actions'"),
+        ({"overlay": "1.0.0", "extend": "a", "actions": [1]}, "unknown key 'extend'; did you mean 'extends'?"),
+        ({"overlay": "1.0.0", "info": "x", "actions": [1]}, "'info' is an object with the title"),
+        ({"overlay": "1.0.0", "info": {"titel": "x"}, "actions": [1]}, "in 'info' stands the unknown key 'titel'"),
         ({"overlay": "1.0.0", "actions": []}, "has no 'actions'"),
         ({"overlay": "1.0.0", "actions": {"target": "$"}}, "has no 'actions'"),
     ],
