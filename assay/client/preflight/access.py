@@ -77,6 +77,20 @@ class Access:
         else:
             yield ok("rights", "the plain workload may be read and changed")
 
+    def check_gpus(self) -> Iterator[Step]:
+        """The step ``gpus``, where the budget lets a run ask for one: does the project take the plainest request?"""
+        if self.workload is None or not self.session.budget.allows_gpus(1):
+            return
+        outcome = self._create({"spec": {**self._plain(), "compute": {"gpuDevicesRequest": 1}}})
+        workload = created_id(outcome)
+        if workload is not None:
+            contract = self.session.contract
+            self.session.send(contract.deletion.request({contract.main_resource: workload}))
+            yield ok("gpus", f"project {self.session.project} takes a request for a GPU")
+        elif isinstance(outcome, Answer) and outcome.status < 500:
+            text = f"project {self.session.project} takes no request for a GPU ({self._says(outcome)})"
+            yield warn("gpus", f"{text}: whatever asks for one will be listed as not tested")
+
     def check_deletion(self) -> Iterator[Step]:
         """The step ``deletion``: what was created can be removed again. Whether it is gone is for the clean-up."""
         if self.workload is None:
@@ -230,7 +244,10 @@ class Access:
         return self.session.find_by_name(self.session.name("preflight"), auth=auth) is not None
 
     def _spec(self) -> dict[str, Json]:
-        return {} if self._dry else {"spec": {"image": self.session.settings.image or _IMAGE}}
+        return {} if self._dry else {"spec": self._plain()}
+
+    def _plain(self) -> dict[str, Json]:
+        return {"image": self.session.settings.image or _IMAGE}
 
     def _create(
         self,

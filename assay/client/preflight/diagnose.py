@@ -58,6 +58,7 @@ def _work(access: Callable[[], Access], *, judged: bool = True) -> list[tuple[st
         ("rights", lambda: access().check_rights()),
         *([("outsider", lambda: access().check_outsider())] if judged else []),
         ("capabilities", lambda: check_capabilities(access().session, access().workload)),
+        ("gpus", lambda: access().check_gpus()),
         ("deletion", lambda: access().check_deletion()),
     ]
 
