@@ -234,3 +234,11 @@ def test_a_password_in_the_address_never_reaches_the_verdict() -> None:
     document = judge(ran(), run=run_info(base_url="https://user:secret@h.example/api")).to_json()
     assert document["target"]["base_url"] == "https://h.example/api"
     assert "secret" not in str(document)
+
+
+def test_a_problem_that_the_user_must_mend_is_inconclusive_with_another_exit_code() -> None:
+    ended = {"t": "problem", "what": "the token ended", "code": 2}
+    verdict = judge(ran(), ended, {"t": "problem", "what": "lost"})
+    assert (verdict.decision, verdict.exit_code) == (Decision.INCONCLUSIVE, 2)
+    assert judge(ran(), {"t": "problem", "what": "lost", "code": 3}).exit_code == 3
+    assert judge(ran(), event(VIOLATION), ended).exit_code == 1

@@ -10,6 +10,7 @@ import gevent
 import pytest
 
 from assay.client.budget import Budget, Limits
+from assay.errors import AssayError, CredentialsError
 from assay.load.call import PreparedCall, Skip
 from assay.load.client import Failure, RawAnswer
 from assay.load.dispatch import Dispatcher, Lane, follow
@@ -136,3 +137,48 @@ def test_what_a_scenario_raises_ends_the_run() -> None:
     lane = Lane(Any, Recorder(TIMELINE), time.monotonic(), cap=1, patience=1.0)  # type: ignore[arg-type] # never asked
     with pytest.raises(RuntimeError, match="a mistake in request 0"):
         follow(lane, [Dispatcher(lane, Wrong(), "get", iter([0.0]))], timeout=1.0)
+
+
+class Expiring:
+    """A client whose token has ended until ``renew`` was called."""
+
+    def __init__(self, fault: AssayError | None = None, *, helps: bool = True) -> None:
+        self.sent = 0
+        self._fault = fault
+        self._helps = helps
+        self._fresh = False
+
+    def send(self, *_: bytes) -> RawAnswer:
+        self.sent += 1
+        return RawAnswer(200 if self._fresh else 401, {"content-type": "application/json"}, b"{}")
+
+    def renew(self, refused: str) -> bool:
+        assert refused == "old"
+        if self._fault is not None:
+            raise self._fault
+        self._fresh = self._helps
+        return self._helps
+
+
+def expire(client: Any) -> Recorder:
+    recorder = Recorder(TIMELINE)
+    lane = Lane(client, recorder, time.monotonic(), 100, 10.0, token="old", renew=client.renew)
+    assert follow(lane, [Dispatcher(lane, Fixed(), "get", iter([0.0, 0.05]))], timeout=5.0) is None
+    return recorder
+
+
+def test_a_request_whose_token_has_ended_goes_out_again_with_a_new_one() -> None:
+    client = Expiring()
+    report = expire(client).drain().sections
+    assert (counted(report), report["errors"], client.sent) == (2, [], 3)
+
+
+def test_a_401_that_is_not_about_the_token_is_an_answer() -> None:
+    client = Expiring(helps=False)
+    assert expire(client).drain().sections["errors"] == [("get", 0, "401", 2)]
+    assert client.sent == 2
+
+
+def test_a_token_that_has_ended_for_good_ends_the_stages() -> None:
+    with pytest.raises(CredentialsError, match="it ended"):
+        expire(Expiring(CredentialsError("it ended")))
