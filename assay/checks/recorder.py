@@ -76,12 +76,11 @@ class RunRecorder:
 
     def _answered_by(self, maker: str, exchange: Exchange, answer: Answer) -> None:
         """Tell, once each, what a gateway keeps from the API: a lawful refusal, or what could not be tested."""
-        operation = self._operation_id(exchange)
         if answer.status in _MAY_REFUSE and exchange.auth != MAIN:
             self.write(self._refuses(maker, exchange, answer))
-        elif self._state.is_new("gateway", f"{operation} {answer.status} {maker}"):
+        elif self._state.is_new("gateway", f"{answer.status} {maker}"):
             self.not_tested(
-                f"{operation}: requests that are answered {answer.status} by {maker}, not by the API",
+                f"requests that are answered {answer.status} by {maker}, not by the API",
                 "they did not reach the API: let them pass there, or test behind it",
             )
 

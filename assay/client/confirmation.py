@@ -47,7 +47,7 @@ def is_forgivable(outcome: Outcome) -> bool:
     """
     if isinstance(outcome, NoAnswer):
         return True
-    return outcome.status in _OF_THE_WAY or (outcome.status >= 500 and gateway_of(outcome) is not None)
+    return outcome.status in _OF_THE_WAY or is_of_the_way(outcome)
 
 
 def is_lost(outcome: Outcome) -> bool:

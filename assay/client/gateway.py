@@ -127,18 +127,25 @@ def made_by(answer: Answer) -> str:
 def is_passing(outcome: Answer | NoAnswer) -> bool:
     """Whether an outcome may be of the moment, or of the way, so that one more request must confirm it.
 
-    A connection that broke, a failure of the server, a page of a gateway's failure. 503 has its own patience.
+    A connection that broke, a failure of the server or of a gateway, a page for people. 503 has its own patience.
     """
     if isinstance(outcome, NoAnswer):
         return outcome.kind in {"reset", "timeout", "protocol"}
-    return outcome.status >= 500 and outcome.status not in {501, 503}
+    return (outcome.status >= 500 and outcome.status not in {501, 503}) or _is_for_people(outcome)
 
 
 def is_of_the_way(outcome: Answer | NoAnswer) -> bool:
-    """Whether an outcome tells of the way to the API, not of the API: no answer, or a gateway's failure."""
+    """Whether an outcome tells of the way to the API, not of the API: no answer, or a gateway's in its place."""
     if isinstance(outcome, NoAnswer):
         return True
-    return outcome.status >= 500 and gateway_of(outcome) is not None
+    return (outcome.status >= 500 and gateway_of(outcome) is not None) or _is_for_people(outcome)
+
+
+def _is_for_people(answer: Answer) -> bool:
+    """Whether an answer that is no refusal leads to a page for people: to log in, or to be welcome."""
+    if answer.status >= 400 or (answer.status < 300 and answer.content_type != "text/html"):
+        return False
+    return gateway_of(answer) in {SSO, WELCOME}
 
 
 def _is_the_apis(answer: Answer, text: str) -> bool:

@@ -58,7 +58,7 @@ def spoiling(answer: Answer | NoAnswer, chosen: Chosen, *numbers: int) -> Tamper
     return tamper
 
 
-@pytest.mark.parametrize("answer", [pages.NGINX_502, CUT, pages.TRAEFIK_504])
+@pytest.mark.parametrize("answer", [pages.NGINX_502, CUT, pages.TRAEFIK_504, pages.LOGIN])
 @pytest.mark.parametrize("chosen", [creates, reads, deletes])
 def test_what_happens_once_on_the_way_is_no_finding(stage: Make, chosen: Chosen, answer: Answer | NoAnswer) -> None:
     on = stage(tamper=spoiling(answer, chosen, 1))

@@ -80,6 +80,10 @@ def test_what_may_be_of_the_moment_is_asked_again() -> None:
     assert is_passing(Answer(504))
     assert is_passing(NoAnswer("reset", "the connection was closed"))
     assert not is_passing(pages.ENVOY_503)  # has its own patience
+    assert is_passing(pages.LOGIN)
+    assert is_passing(pages.TO_LOGIN)
+    assert not is_passing(pages.BLOCKED)
+    assert not is_passing(page(200, "<html>the API's own page</html>"))
     assert not is_passing(Answer(501))
     assert not is_passing(NoAnswer("refused", "connection refused"))
     assert not is_passing(Answer(404))
