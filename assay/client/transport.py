@@ -21,6 +21,7 @@ from assay.client.httpcore_internals import drop_when_spoilt
 from assay.client.network import TransportConfig
 from assay.client.proxy_gate import ProxyGate
 from assay.client.stream import Network, SocketStream
+from assay.client.trust import tls_words
 from assay.clock import SYSTEM, Clock
 from assay.errors import ProxyError
 
@@ -181,7 +182,7 @@ def diagnose(error: BaseException) -> tuple[Kind, str]:
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
-            return "tls", getattr(cause, "verify_message", None) or cause.reason or str(cause)
+            return "tls", getattr(cause, "verify_message", None) or tls_words(cause.reason or str(cause))
         if isinstance(cause, socket.gaierror):
             return "dns", f"the host name does not resolve: {cause.strerror}"
     if isinstance(error, httpcore.TimeoutException):

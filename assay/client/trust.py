@@ -16,6 +16,37 @@ _FORM: Final = "in PEM format, which begins with -----BEGIN CERTIFICATE-----"
 _CA_FILE: Final = f"--ca-file takes the authority's certificate {_FORM}"
 _SET_IT: Final = "set ASSAY_CLIENT_KEY_PASSWORD, or let ASSAY_CLIENT_KEY_PASSWORD_FILE name it"
 
+# Reasons of OpenSSL's why no TLS came about, by what they mean.
+NO_HTTP1: Final = frozenset({"TLSV1_ALERT_NO_APPLICATION_PROTOCOL", "NO_APPLICATION_PROTOCOL"})
+WANTS_CERTIFICATE: Final = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED"})
+DISLIKES_CERTIFICATE: Final = frozenset(
+    {
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "TLSV1_ALERT_ACCESS_DENIED",
+        "TLSV1_ALERT_DECRYPT_ERROR",
+        "TLSV1_ALERT_UNKNOWN_CA",
+    }
+)
+NOT_TLS: Final = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
+)
+
+
+def tls_words(reason: str) -> str:
+    """What a reason of OpenSSL's means, with the reason behind it; of an unknown one the reason alone."""
+    meanings = (
+        (NOT_TLS, "no TLS is spoken there, it seems to be plain HTTP"),
+        (NO_HTTP1, "no HTTP/1.1 is spoken there"),
+        (WANTS_CERTIFICATE, "a client certificate is wanted"),
+    )
+    words = next((words for reasons, words in meanings if reason in reasons), None)
+    return f"{words} ({reason})" if words else reason
+
 
 def tls_context(ca_file: Path | None, insecure: bool, env: Mapping[str, str] = os.environ) -> ssl.SSLContext:
     """Trust the authorities of ``ca_file`` alone, else of ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, else the system's.

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from assay.client.exchange import Answer
+from assay.client.network import TransportConfig
 from assay.client.preflight.base_url import redirected, without_api
 from assay.client.preflight.diagnose import diagnose
+from assay.client.preflight.network import judge_tls
 from assay.client.preflight.steps import Step, StepState
 from assay.client.settings import Settings, plain_url
 from assay.contract.documents import Contract
@@ -187,3 +189,23 @@ def test_a_target_that_wants_a_client_certificate(examine: Examine, tmp_path: Pa
         assert f"does not accept the client certificate {foreign}" in step.text
         step = examine(server.base_url, ca_file=file, client_cert=file, client_key=tmp_path / "key.pem")
         assert step.name != "tls"
+
+
+@pytest.mark.parametrize(
+    ("detail", "code", "text"),
+    [
+        (
+            "no TLS is spoken there (WRONG_VERSION_NUMBER) (through the proxy http://p:1 (HTTP_PROXY))",
+            2,
+            "plain HTTP",
+        ),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", 2, "wants a client certificate"),
+        ("TLSV1_ALERT_NO_APPLICATION_PROTOCOL (through the proxy p (X_Y))", 3, "agrees on no HTTP/1.1"),
+        ("BAD_SIGNATURE", 3, "failed: BAD_SIGNATURE"),
+        ("something odd (through the proxy p (HTTPS_PROXY))", 3, "failed: something odd"),
+    ],
+)
+def test_reasons_of_tls(detail: str, code: int, text: str) -> None:
+    step = judge_tls(TransportConfig("https://h"), detail)
+    assert (step.name, step.code) == ("tls", code)
+    assert text in step.text

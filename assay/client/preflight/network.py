@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from assay.client.dial import dial, plainly, secure
 from assay.client.network import TransportConfig
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
 from assay.client.proxies import is_loopback
-from assay.client.trust import tls_context
+from assay.client.trust import DISLIKES_CERTIFICATE, NO_HTTP1, NOT_TLS, WANTS_CERTIFICATE, tls_context
 from assay.errors import ProxyError
 
 # What OpenSSL says (X509_V_ERR_*) in words, and what to do.
@@ -29,26 +30,9 @@ _CERTIFICATES: Final = {
     62: ("is for another host name", "use the host name that the certificate is for, or have it reissued"),
     64: ("is not for this IP address", "use the host name that the certificate is for"),
 }
+_REASON: Final = re.compile(r"\b[A-Z0-9]+(?:_[A-Z0-9]+)+\b")
 _OF_AUTHORITIES: Final = frozenset({18, 19, 20, 21})
-_NO_HTTP1: Final = frozenset({"TLSV1_ALERT_NO_APPLICATION_PROTOCOL", "NO_APPLICATION_PROTOCOL"})
 _OTHER_PROTOCOL: Final = "assay speaks HTTP/1.1, and this port perhaps HTTP/2 alone: give an address that speaks both"
-_WANTS_CERTIFICATE: Final = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED"})
-_DISLIKES_CERTIFICATE: Final = frozenset(
-    {
-        "SSLV3_ALERT_BAD_CERTIFICATE",
-        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
-        "SSLV3_ALERT_CERTIFICATE_REVOKED",
-        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
-        "SSLV3_ALERT_HANDSHAKE_FAILURE",
-        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
-        "TLSV1_ALERT_ACCESS_DENIED",
-        "TLSV1_ALERT_DECRYPT_ERROR",
-        "TLSV1_ALERT_UNKNOWN_CA",
-    }
-)
-_NOT_TLS: Final = frozenset(
-    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
-)
 
 
 def check_network(config: TransportConfig) -> Iterator[Step]:
@@ -167,13 +151,16 @@ def _handshake(config: TransportConfig, connection: Any) -> Step:
 
 
 def judge_tls(config: TransportConfig, reason: str) -> Step:
-    """The step for a reason of OpenSSL's why no connection came about."""
-    if reason in _NOT_TLS:
+    """The step for a reason of OpenSSL's why no connection came about, whatever words stand around it."""
+    before = reason.partition(" (through ")[0]
+    named = _REASON.search(before)
+    reason = named[0] if named is not None else before
+    if reason in NOT_TLS:
         text = f"{config.address} does not speak TLS; it seems to be plain HTTP"
         return usage("tls", text, f"use {other_scheme(config)}, or the port that speaks TLS")
-    if reason in _NO_HTTP1:
+    if reason in NO_HTTP1:
         return unusable("tls", f"{config.address} agrees on no HTTP/1.1 ({reason})", _OTHER_PROTOCOL)
-    if reason in _WANTS_CERTIFICATE or (config.client_cert is not None and reason in _DISLIKES_CERTIFICATE):
+    if reason in WANTS_CERTIFICATE or (config.client_cert is not None and reason in DISLIKES_CERTIFICATE):
         if config.client_cert is None:
             text = f"{config.address} wants a client certificate ({reason})"
             return usage("tls", text, "give one with --client-cert, and its key with --client-key")
