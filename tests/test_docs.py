@@ -74,13 +74,13 @@ def test_commands_and_flags_exist(page: Path) -> None:
     for code in code_of(page):
         for name, rest in re.findall(r"(?:^|bin/|-m )assay ([a-z]+)\b([^|#]*)", code.strip()):
             assert name in known, code
-            assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", rest)) <= known[name], code
+            assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", rest)) <= known[name], code
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_flag_that_stands_alone_is_one_of_ours(page: Path) -> None:
     every = set().union(*flags().values())
-    alone = {match[1] for code in code_of(page) if (match := re.match(r"(--[a-z][a-z-]+)", code))}
+    alone = {match[1] for code in code_of(page) if (match := re.match(r"(--[a-z][a-z0-9-]+)", code))}
     assert alone <= every | OTHERS
 
 
