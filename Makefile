@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Images for CI like to set it; without a cache each of our processes compiles assay anew, 0.4 s of a core.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup gate test test-fast static lint types unit quick bench bench-comparison bench-day bench-peers prove prove-load prove-certify prove-shortcuts conforming lawful contract lock clean
+.PHONY: first-contact troubleshooting help setup gate test test-fast static lint types unit quick bench bench-comparison bench-day bench-peers prove prove-load prove-certify prove-shortcuts conforming lawful contract lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+)[a-z -]*:.*## /\1\t/' | expand -t 14
@@ -74,6 +74,12 @@ prove-shortcuts: $(STAMP) ## compare 40 of these results with `assay gate` over 
 
 conforming lawful: $(STAMP) ## the gate on every conforming control plane: variants, combinations, seeds, settings (1.5 hours)
 	$(BIN)/python -m tests.conforming
+
+first-contact: $(STAMP) ## every environment of a user's first five minutes, through gate and benchmark (15 minutes)
+	$(BIN)/python -m pytest -n 4 --dist loadfile tests/first_contact --whole
+
+troubleshooting: $(STAMP) ## write docs/troubleshooting.md anew from the sentences in the code
+	$(BIN)/python -m tests.troubleshooting
 
 contract: $(STAMP) ## merge the published documents of openapi/VERSION into one document
 	$(BIN)/assay contract merge $(if $(VERSION),--version $(VERSION))

@@ -107,8 +107,8 @@ def open_space(command: str, out: Path | None, clock: Clock = SYSTEM) -> Space:
     run_id = f"{command}-{utc(clock):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     temporary = temporary_place()
     folder = out if out is not None else RUNS / run_id
-    is_new = not folder.exists()
     try:
+        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         foreign = sorted(entry.name for entry in folder.iterdir() if not _REPORT.fullmatch(entry.name))
         (folder / ".assay-probe").write_text("")

@@ -212,7 +212,7 @@ def judge(end: End, ended: Ended, words: Words, leaves: int | None) -> None:
 def _was_crowded(ended: Ended) -> bool:
     """Whether a load run has nothing to say but that this machine was too busy for it."""
     found = ended.verdict or {"problems": [], "load": {}}
-    right = all(each["errors"] == 0 and each["requests"] for each in found["load"].values())
+    right = all(each["errors"] <= each["requests"] / 10 for each in found["load"].values())
     return bool(found["problems"] and right) and all(_CROWDED in problem for problem in found["problems"])
 
 

@@ -1,0 +1,36 @@
+"""docs/troubleshooting.md explains what the code says, and how the sentences are read from the code."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.sentences import Sentence, Source, sentences_in
+from tests.troubleshooting import PAGE, written
+
+MADE_UP = """
+class TiredError(UsageError): ...
+
+def look(name, more):
+    todo = "wait"
+    if name:
+        text = f"{name} is {more} asleep"
+    else:
+        text = "nobody is " + "awake"
+    if more:
+        return usage("sleep", text, todo)
+    todo = "call"
+    raise TiredError(f"{name} does not answer {more} calls", hint=todo if more else None)
+"""
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == written(), "run: make troubleshooting"
+
+
+def test_sentences_are_found_with_what_to_do() -> None:
+    found = sentences_in(Source("made/up.py", ast.parse(MADE_UP)), {"TiredError"})
+    assert set(found) == {
+        Sentence("… is … asleep", "wait", "made/up.py"),
+        Sentence("nobody is awake", "wait", "made/up.py"),
+        Sentence("… does not answer … calls", "call", "made/up.py"),
+    }
