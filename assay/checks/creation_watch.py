@@ -46,7 +46,7 @@ class CreationWatch:
         if isinstance(answer, NoAnswer) or answer.status in _BUSY:
             return
         with self._lock:
-            if answer.status < 400:
+            if created_id(answer) is not None:
                 self._refused = 0
                 return
             if self._refused == 0:
@@ -72,7 +72,7 @@ class CreationWatch:
                 self._refused, self._enough = 0, self._enough * 2
             return
         everything = self._is_everything(answer)
-        if answer.status < 500 or everything:
+        if 400 <= answer.status < 500 or everything:  # anything else may be a defect of creations
             self._end(answer, everything)
 
     def _is_everything(self, refusal: Answer) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assay.cli import options as opt
-from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, UsageError
+from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_USAGE, UsageError
 from assay.wording import listed
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def _again(verdict: StoredVerdict, found: StoredFinding, flags: dict[str, object
                 hint="give --base-url to replay there, or take that setting away",
             )
         console = Console(highlight=False)
+        console.print(f"target: {settings.base_url or _EMBEDDED}", markup=False)
         console.print(f"{found.id} {found.summary}", markup=False)
         code = conduct(plan(verdict.command, settings.only), settings, Console(quiet=True))
         return _tell(console, found, read_verdict(out / "verdict.json"), code)
@@ -114,7 +115,7 @@ def _target_of(verdict: StoredVerdict, found: StoredFinding) -> dict[str, object
     sent = (found.evidence and found.evidence.request.url) or target
     if target == _EMBEDDED and (sent == target or sent.startswith("http://127.0.0.1:")):
         return {}
-    if target.startswith(("http://", "https://")) and sent.startswith(target):
+    if target.startswith(("http://", "https://")) and f"{sent}/".startswith(f"{target.rstrip('/')}/"):
         return {"base_url": target}
     raise UsageError(
         f"the verdict names {target} as its target, and the request of {found.id} went to {sent}",
@@ -133,7 +134,7 @@ def _tell(console: Console, found: StoredFinding, fresh: StoredVerdict, code: in
         for problem in fresh.problems:
             console.print(problem, markup=False)
         console.print("could not decide")
-        return EXIT_INCONCLUSIVE
+        return EXIT_USAGE if code == EXIT_USAGE else EXIT_INCONCLUSIVE
     console.print("no longer failing")
     return EXIT_PASS
 

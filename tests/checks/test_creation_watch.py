@@ -85,7 +85,7 @@ def test_creations_that_are_all_refused_end_the_run(stage: Make, status: int, me
 
 
 def test_a_status_that_answers_everything_is_named_so(stage: Make) -> None:
-    for status in (403, 500):
+    for status in (200, 302, 403, 500):
         made = stage(tamper=refusing(status, "no", creations_only=False))
         number, why = create_until_the_end(made)
         assert number == 5
@@ -93,7 +93,7 @@ def test_a_status_that_answers_everything_is_named_so(stage: Make) -> None:
         assert record_of(made).findings == {}
 
 
-@pytest.mark.parametrize(("status", "named"), [(500, ""), (400, "assay-t-w-")])
+@pytest.mark.parametrize(("status", "named"), [(204, ""), (500, ""), (400, "assay-t-w-")])
 def test_a_defect_is_judged(stage: Make, status: int, named: str) -> None:
     """A failure of creations alone is the target's, and a plain workload may have another name than ours."""
     made = stage(tamper=refusing(status, "oops", named=named))
@@ -101,7 +101,8 @@ def test_a_defect_is_judged(stage: Make, status: int, named: str) -> None:
         made.target._sender._watch._plain = lambda: made.target.body(name="plain")
     number, why = create_until_the_end(made)
     assert (number, why) == (20, "")
-    assert {finding.check for finding in record_of(made).findings.values()} & {"accepts-valid", "server-error"}
+    judged = {finding.check for finding in record_of(made).findings.values()}
+    assert judged & {"accepts-valid", "server-error", "status-documented"}
 
 
 def test_asking_for_a_plain_workload_becomes_rare(stage: Make) -> None:
