@@ -6,10 +6,17 @@ import os
 import sys
 from typing import Any, NoReturn
 
+_PACKAGES = ("httpx", "locust", "pydantic", "pytest", "typer")
+"""Folders by which one tells where what we depend on is installed."""
+
 
 def main() -> NoReturn:
     """Run the command line and end the process, also when it cannot be imported."""
-    _forget_working_folder()
+    try:
+        _forget_folders_of_the_user()
+    except OSError as error:
+        sys.stderr.write(f"assay: the working folder cannot be used: {error.strerror}\n       change to another\n")
+        sys.exit(2)
     _end_at_interrupt()
     try:
         from assay.cli.main import main as run
@@ -24,11 +31,15 @@ def main() -> NoReturn:
     run()
 
 
-def _forget_working_folder() -> None:
-    """Take the working folder off the import path: a ``secrets.py`` there is not the standard library's."""
-    here, own = os.path.realpath(os.curdir), os.path.realpath(os.path.join(os.path.dirname(__file__), os.pardir))  # noqa: PTH118, PTH120 - pathlib is not imported yet
-    if here != own:
-        sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) != here]
+def _forget_folders_of_the_user() -> None:
+    """Take the working folder and what PYTHONPATH names off the import path, unless our packages lie there.
+
+    A ``secrets.py`` in a folder of the user's is not the standard library's.
+    """
+    own = os.path.realpath(f"{__file__}/../..")
+    theirs = {os.path.realpath(entry) for entry in ("", *os.environ.get("PYTHONPATH", "").split(os.pathsep))} - {own}
+    strangers = {entry for entry in theirs if not any(map(os.path.isdir, (f"{entry}/{name}" for name in _PACKAGES)))}
+    sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry) not in strangers]
 
 
 def _end_at_interrupt() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from assay.processes import Parent, started_by_us
+from assay.processes import Parent, child_environment, started_by_us
 
 CHILD = """
 import os, sys, time
@@ -51,3 +52,40 @@ def test_a_parent_gone_before_the_child_asks_is_noticed(monkeypatch: pytest.Monk
 def test_without_a_word_from_the_parent_it_is_the_present_one() -> None:
     assert not Parent().is_gone
     assert started_by_us() == {"ASSAY__PARENT": str(os.getpid())}
+
+
+ROOT = str(Path(__file__).parents[1])
+
+
+def test_what_a_child_does_is_not_for_the_users_variables_to_say() -> None:
+    given = {
+        "PATH": "/bin",
+        "ASSAY_TOKEN": "t",
+        "HTTPS_PROXY": "http://p",
+        "PYTHONHOME": "/py",
+        "PYTHONPATH": "/home/me/lib",
+        "PYTHONSTARTUP": "/home/me/start.py",
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONWARNINGS": "error",
+        "PYTEST_ADDOPTS": "-k create",
+        "PYTEST_PLUGINS": "mine",
+        "COVERAGE_PROCESS_START": "x",
+        "HYPOTHESIS_STORAGE_DIRECTORY": "x",
+        "ALLURE_TESTPLAN_PATH": "x",
+        "LOCUST_USERS": "9",
+    }
+    made = child_environment(given)
+    assert made.pop("PYTHONPATH", ROOT) == ROOT
+    assert made == {
+        **{name: given[name] for name in ("PATH", "ASSAY_TOKEN", "HTTPS_PROXY", "PYTHONHOME")},
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUTF8": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+
+
+def test_a_folder_that_holds_what_we_depend_on_stays(tmp_path: Path) -> None:
+    home = str(Path(pytest.__file__).parents[1])
+    paths = child_environment({"PYTHONPATH": os.pathsep.join(("", str(tmp_path), ROOT, home))}).get("PYTHONPATH", "")
+    assert set(paths.split(os.pathsep)) <= {ROOT, home}
+    assert str(tmp_path) not in paths

@@ -48,7 +48,8 @@ def as_error(error: Exception, arguments: Sequence[str]) -> AssayError:
         return InconclusiveError(f"the system refused: {_told(error)}", hint=_CURES[error.errno or 0])
     if isinstance(error, MemoryError):
         return InconclusiveError("the machine is out of memory", hint=_CURES[errno.ENOMEM])
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    told = _told(error) if isinstance(error, OSError) and error.strerror else str(error)
+    what = f"{type(error).__name__}: {told}" if told else type(error).__name__
     line = " ".join(_without_secrets(what).split())[:300]
     file = _kept(_without_secrets(_report(error, arguments)))
     hint = f"report it with {file} (CONTRIBUTING.md says how)" if file else "no file could be written: free space"

@@ -33,6 +33,7 @@ from assay.prove.trial import TrialOutcome
 from assay.prove.trials import Trials, caught_by_gate
 from assay.reference.defects import FAMILIES, catalogue
 from assay.reference.defects.base import Defect
+from assay.wording import plural
 
 _TIMED: Final = "it shows under load only; assay prove --family performance tries it, half a minute for each defect"
 _SAYS_EVERY: Final = 250  # outcomes between two lines of progress
@@ -138,7 +139,10 @@ def _tried(
 
 def _worse(request: ProveRequest, score: Score, record: Detection, console: Console) -> bool:
     worse = newly_surviving(score, record)
-    console.print(f"\n{len(worse)} defects were missed that {request.baseline} does not list", soft_wrap=True)
+    console.print(
+        f"\n{plural(len(worse), 'defect was', 'defects were')} missed that {request.baseline} does not list",
+        soft_wrap=True,
+    )
     for name in worse:
         console.print(f"  {name}", soft_wrap=True)
     return bool(worse)

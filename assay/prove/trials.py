@@ -28,6 +28,7 @@ from assay.prove.suite import SuiteTest, collect
 from assay.prove.trial import TrialOutcome, findings_of, outcome_from_json, try_defect
 from assay.reference.defects import catalogue
 from assay.reference.defects.base import Defect
+from assay.wording import plural
 
 
 @dataclass
@@ -150,7 +151,8 @@ class Trials:
                 profile=self.profile,
                 seed=self.seed,
                 begun=lambda known: self.say(
-                    f"{len(known)} findings under load without any defect; {len(under_load)} defects to try"
+                    f"{plural(len(known), 'finding')} under load without any defect; "
+                    f"{plural(len(under_load), 'defect')} to try"
                 ),
             )
 

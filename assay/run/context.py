@@ -26,6 +26,7 @@ from assay.files import temporary_place
 from assay.findings.journal import LenientJournal
 from assay.run.plan import RunPlan
 from assay.run.progress import Progress
+from assay.wording import listed
 
 RUNS: Final = Path("reports") / "runs"
 LATEST: Final = "latest"
@@ -118,7 +119,7 @@ def open_space(command: str, out: Path | None, clock: Clock = SYSTEM) -> Space:
         raise SettingsError(f"{folder} cannot be written: {reason}", hint="name another folder with --out") from None
     if foreign:
         raise SettingsError(
-            f"{folder} holds other files ({', '.join(foreign[:3])})",
+            f"{folder} holds other files ({listed(foreign, 3)})",
             hint="--out takes a folder of its own, so that a report never mixes with something else",
         )
     return Space(run_id, folder, Path(tempfile.mkdtemp(prefix="assay-", dir=temporary)), out is None, is_new)

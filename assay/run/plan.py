@@ -72,6 +72,11 @@ def modules_with(value: str) -> list[Path]:
 
     SettingsError when there is none; whether an id does begin so is known only when the tests are collected.
     """
+    if value.partition("/")[0] in PARTS:
+        raise SettingsError(
+            f"--only {value} selects nothing: {value.partition('/')[0]} is a part as a whole",
+            hint=f"parts: {', '.join(PARTS)}; a test id begins with its area, as in rules/compute",
+        )
     if not value.strip("/"):
         raise SettingsError("--only needs contract, load or a test-id prefix such as rules/compute")
     areas = {

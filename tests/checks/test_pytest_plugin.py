@@ -159,3 +159,12 @@ def test_nobody_parses_source_out_of_turn(tmp_path: Path, broken: Embedded) -> N
     assert " failed" in done.stdout, done.stdout + done.stderr
     assert len(parsed.with_suffix(".count").read_text()) > 10
     assert not parsed.exists(), parsed.read_text()
+
+
+def test_what_others_deselect_is_missing_from_the_run_and_not_from_the_plan(tmp_path: Path, broken: Embedded) -> None:
+    journal = tmp_path / "journal.jsonl"
+    only = ["--only", f"rules/{RULE}[create", "-k", "accept", *place(broken)]
+    done = contract_tests(tmp_path, *only, plane=broken, files=("rules",), ASSAY__JOURNAL=str(journal))
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    (planned,) = (event for event in read(journal) if event["t"] == "planned")
+    assert (planned["total"], len(planned["tests"])) == (2, 2)

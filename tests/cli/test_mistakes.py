@@ -46,6 +46,8 @@ FLAGS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "secret-as-flag": (("gate", "--client-secret", "s"), ("No such option: --client-secret",)),
     "part": (("gate", "--only", "nosuch"), ("--only nosuch selects nothing", "parts: contract, load", "rules")),
     "near-part": (("gate", "--only", "rule/compute"), ("did you mean rules/...?",)),
+    "below-a-part": (("gate", "--only", "load/x"), ("--only load/x selects nothing: load is a part as a whole",)),
+    "long-out": (("gate", "--out", "n" * 300), ("cannot be written: File name too long",)),
     "slash": (("gate", "--only", "/"), ("--only needs contract, load or a test-id prefix",)),
     "scenario": (("benchmark", "--scenario", "nope"), ("there is no scenario 'nope'", "create, lifecycle")),
     "no-finite-rate": (("benchmark", "--rate", "nan"), ("--rate", "found 'nan'")),

@@ -165,6 +165,26 @@ def test_streams_that_cannot_be_written(tmp_path: Path, line: str, code: int, wo
     assert b"Exception" not in ended.stderr
 
 
+def test_a_working_folder_that_is_gone(tmp_path: Path) -> None:
+    ended = shell("mkdir gone && cd gone && rmdir ../gone && $ASSAY gate", tmp_path)
+    assert ended.returncode == EXIT_USAGE
+    assert ended.stderr.startswith(b"assay: the working folder cannot be used: No such file or directory")
+    assert len(ended.stderr.splitlines()) == 2
+
+
+def test_no_folder_for_temporary_files(assay: Assay, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    for command in (("gate", "--out", "out"), ("doctor",)):
+        said = assay(*command)
+        assert said.code == EXIT_USAGE
+        assert "there is no folder for temporary files" in said.err
+        assert "TMPDIR" in said.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_outlet_remembers_the_first_refusal(tmp_path: Path) -> None:
     with Outlet("/dev/full", "w") as outlet:
         assert (outlet.write(b"abc"), outlet.write(b"d")) == (3, 1)

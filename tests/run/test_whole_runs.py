@@ -12,6 +12,7 @@ import pytest
 
 from assay.reference.embedded import Embedded
 from tests.run.whole import (
+    ONE_RULE,
     REPORTS,
     assay,
     begin,
@@ -27,6 +28,7 @@ from tests.run.whole import (
 pytestmark = pytest.mark.slow
 
 # Tests whose workloads live long enough to be caught alive, and that go on for a while.
+ROOT = Path(__file__).parents[2]
 LONG = ["--only", "lifecycle", "--only", "concurrency"]
 # Five tests of a module that is collected in a second (the rules take six), each with a workload.
 FIVE = "lifecycle/gone"
@@ -132,3 +134,32 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_what_lies_in_the_users_folder_and_environment_changes_nothing(tmp_path: Path, plane: Embedded) -> None:
+    """A module of theirs in the place of one of ours or of the standard library's; options of theirs for pytest."""
+    mine = tmp_path / "mine"
+    for folder in (tmp_path, mine):
+        folder.mkdir(exist_ok=True)
+        for name in ("secrets.py", "yaml.py", "conftest.py", "sitecustomize.py"):
+            (folder / name).write_text("raise SystemExit('theirs')\n")
+    (mine / "assay").mkdir()
+    (mine / "assay" / "__init__.py").write_text("raise SystemExit('theirs')\n")
+    (mine / "sitecustomize.py").unlink()  # Python itself imports it before anything of ours
+    (tmp_path / "sitecustomize.py").unlink()
+    more = {
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(mine))),
+        "PYTEST_ADDOPTS": "-k nothing",
+        "PYTEST_PLUGINS": "nosuch",
+        "PYTHONOPTIMIZE": "1",
+        "PYTHONWARNINGS": "error",
+    }
+    code, said = end(begin(tmp_path, "gate", *place(plane), "--only", ONE_RULE, plane=plane, more=more))
+    assert code == 0, said
+    assert verdict(tmp_path / "reports" / "runs" / "latest")["tests"]["passed"] == 4
+
+
+def test_the_embedded_control_plane_starts_in_any_folder(tmp_path: Path) -> None:
+    (tmp_path / "secrets.py").write_text("raise SystemExit('theirs')\n")
+    code, said = end(begin(tmp_path, "doctor"))
+    assert code == 0, said
