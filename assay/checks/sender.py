@@ -19,6 +19,7 @@ from assay.client.creation import created_id
 from assay.client.delivery import MAIN
 from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.client.gateway import TOO_LARGE, gateway_of, is_of_the_way, made_by
+from assay.client.patience import LOST_AFTER
 from assay.client.session import Session
 from assay.contract.request import Expectation, Outcome, Request
 from assay.errors import ENDS_THE_RUN, AnswerLostError, BudgetExhausted, TargetLostError
@@ -42,12 +43,7 @@ def _is_slow(answer: Answer | NoAnswer) -> bool:
     return isinstance(answer, NoAnswer) and answer.kind == "timeout"
 
 
-def _unknown(answer: Answer | NoAnswer) -> AnswerLostError:
-    lost = f"answered {made_by(answer)}" if isinstance(answer, Answer) else f"not answered ({answer.detail})"
-    return AnswerLostError(
-        f"a creation was {lost}, and nobody can tell what became of it",
-        hint="with a list of workloads (GET /api/v1/workloads) it could be looked for by its name",
-    )
+_LIST: Final = "with a list of workloads (GET /api/v1/workloads) it could be looked for by its name"
 
 
 class Sender:
@@ -66,6 +62,7 @@ class Sender:
         self._judge = judge
         self._recorder = recorder
         self._state = state
+        self._unknowns = 0  # creations in a row of which nobody can tell what became of them
 
     def send(self, request: Request, sending: Sending) -> Exchange:
         """Send anything but a creation. Raises TargetLostError, BudgetExhausted."""
@@ -120,16 +117,30 @@ class Sender:
                 break
             fresh = self._session.renamed(request) if answer.stored else None
             if fresh is None and lost:
-                self._session.disturbances.passed(answer)
-                raise _unknown(answer)
+                raise self._unknown(answer, sending.auth)
             if fresh is None:
                 break
             self._session.clock.sleep(pauses[len(before)])
             before.append((request, answer))
             request = fresh
+        self._unknowns = 0
         if not answer.stored:
             self._tell(before, sending)
         return request, answer
+
+    def _unknown(self, answer: Answer | NoAnswer, auth: str | None) -> AnswerLostError:
+        """What is raised when nobody can tell what became of a creation.
+
+        Raises TargetLostError when that has happened to so many in a row that no creation can be tested.
+        """
+        self._see_that_it_answers(answer, auth)
+        self._unknowns += 1
+        lost = f"answered {made_by(answer)}" if isinstance(answer, Answer) else f"not answered ({answer.detail})"
+        if self._unknowns >= LOST_AFTER:
+            why = f"{self._unknowns} creations in a row were {lost}, and nobody can tell what became of them"
+            self._session.halt(why)
+            raise TargetLostError(why, hint=_LIST)
+        return AnswerLostError(f"a creation was {lost}, and nobody can tell what became of it", hint=_LIST)
 
     def _confirmed(self, send: Callable[[], Answer | NoAnswer], auth: str | None) -> Answer | NoAnswer:
         """What ``send`` gives; once more when it was lost on the way until the API was seen to answer again.

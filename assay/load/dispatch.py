@@ -29,7 +29,7 @@ from assay.load.options import WAITS
 from assay.load.recorder import Recorder
 from assay.load.scaling_laws import POSITION
 from assay.load.scenario import Base
-from assay.load.way import kind_of
+from assay.load.way import BY, kind_of
 
 _LOST_FAILURES: Final = 20
 """A target is lost after this many failures in a row without any answer of its API for ``Waits.target_lost`` seconds;
@@ -83,6 +83,9 @@ class TargetPulse:
         patience = self.timeout * _HUNG_TIMEOUTS if self.last_failure == "timeout" else self.silence
         if self.failures < _LOST_FAILURES or silent < patience:
             return None
+        if BY in self.last_failure:
+            told = f"every request was answered {self.last_failure}, not by the API"
+            return f"for {silent:.0f} s {told} ({self.failures} in a row)"
         return f"no answer for {silent:.0f} s, {self.failures} failures in a row, the last one: {self.last_failure}"
 
 

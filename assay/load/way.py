@@ -20,13 +20,13 @@ FEW: Final = 3
 hundred."""
 
 _BROKEN: Final = {"reset": BROKEN, "closed": BROKEN}
-_BY: Final = " by "
+BY: Final = " by "
 
 
 def kind_of(answer: RawAnswer) -> str | None:
     """ "502 by nginx": who answered in place of the API, and how; None: it is the API's own."""
     maker = gateway_of(Answer(answer.status, answer.headers, answer.body))
-    return None if maker is None else f"{answer.status}{_BY}{maker}"
+    return None if maker is None else f"{answer.status}{BY}{maker}"
 
 
 def disturbances(kinds: Mapping[str, int], requests: int, share: float) -> dict[str, int]:
@@ -36,6 +36,6 @@ def disturbances(kinds: Mapping[str, int], requests: int, share: float) -> dict[
     """
     lost: Counter[str] = Counter()
     for kind, number in kinds.items():
-        if kind in _BROKEN or _BY in kind:
+        if kind in _BROKEN or BY in kind:
             lost[_BROKEN.get(kind, kind)] += number
     return dict(lost) if share > 0 and lost.total() <= max(FEW, share * requests) else {}

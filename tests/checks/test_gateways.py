@@ -159,6 +159,19 @@ def test_without_a_list_nobody_can_tell_what_became_of_a_creation(stage: Make) -
     assert on.findings() == []
 
 
+def test_creations_of_which_nobody_can_tell_end_the_run(stage: Make) -> None:
+    def tamper(_: InProcess, method: str, target: str, __: Answer) -> Answer | NoAnswer | None:
+        return pages.NGINX_502 if creates(method, target) or target.startswith("/api/v1/workloads?") else None
+
+    on = stage(tamper=tamper)
+    for _ in range(4):
+        with pytest.raises(AnswerLostError):
+            on.target.workload("t").__enter__()
+    with pytest.raises(TargetLostError, match="5 creations in a row were answered a 502 by nginx"):
+        on.target.workload("t").__enter__()
+    assert on.findings() == []
+
+
 class TestPages:
     """Answers of gateways that are no failures."""
 
