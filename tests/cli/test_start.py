@@ -23,7 +23,15 @@ HEAVY = {
     *("rich", "schemathesis", "scipy", "tomlkit", "uvicorn", "yaml"),
 }
 CHECKED = {"pydantic", "pydantic_core"}  # Typer checks the values of options with it, once there are values
-START = {"assay", "assay.cli", "assay.cli.lazy", "assay.cli.main", "assay.cli.streams", "assay.errors"}
+START = {
+    "assay",
+    "assay.cli",
+    "assay.cli.lazy",
+    "assay.cli.main",
+    "assay.cli.streams",
+    "assay.errors",
+    "assay.legible",
+}
 COMMANDS = [name for name, _, _ in _COMMANDS]
 PROGRAM = """
 import json, sys
