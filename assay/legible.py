@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Final
 
@@ -12,6 +13,32 @@ _HIDDEN: Final = re.compile(
 )
 _NO_TEXT: Final = 0.1
 """The share of characters that cannot be shown, from which on words are taken for no text at all."""
+
+_PAGE: Final = re.compile(
+    r"\s*(?:<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype html|html|head|body|title|center|h[1-3])\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_TITLES: Final = tuple(
+    re.compile(rf"<{name}\b[^>]*>(.*?)</{name}>", re.IGNORECASE | re.DOTALL) for name in ("title", "h1", "h2")
+)
+_NO_WORDS: Final = re.compile(r"<(script|style|head)\b.*?</\1>|<!--.*?-->|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_LOOKED_AT: Final = 20_000
+"""Characters of a page in which its words are looked for."""
+
+
+def is_page(text: str) -> bool:
+    """Whether it is a page of HTML, by how it begins."""
+    return _PAGE.match(text[:_LOOKED_AT]) is not None
+
+
+def without_markup(text: str) -> str:
+    """The title of an HTML page, else the words on it; what is no page stays as it is."""
+    if not is_page(text):
+        return text
+    page = text[:_LOOKED_AT]
+    titles = (match[1] for pattern in _TITLES if (match := pattern.search(page)))
+    words = next((title for title in titles if title.strip()), page)
+    return " ".join(html.unescape(_NO_WORDS.sub(" ", words)).split())
 
 
 def visible(text: str) -> str:
@@ -25,7 +52,11 @@ def one_line(text: str) -> str:
 
 
 def quoted(text: str, most: int = 200) -> str:
-    """Words of an answer for a message: one line of at most ``most`` characters; of no text, how much it is."""
+    """Words of an answer for a message: one line of at most ``most`` characters, of a page its title.
+
+    Of what is no text, how much it is.
+    """
+    text = without_markup(text)
     odd = len(_HIDDEN.findall(text)) + text.count("\ufffd")
     if odd > max(1.0, _NO_TEXT * len(text)):
         return f"({len(text)} characters that are no text)"

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from assay.legible import without_markup
+
 _LONGEST: Final = 60  # characters of a value; more of it would hide the message around it
 
 _TYPES: Final = {
@@ -95,4 +97,5 @@ def gist(body: str) -> str:
     except (ValueError, RecursionError):
         error = None
     message = error.get("message") if isinstance(error, dict) else None
-    return " ".join(_VARYING.sub("", message if isinstance(message, str) else body).split())[:200]
+    words = message if isinstance(message, str) else without_markup(body)
+    return " ".join(_VARYING.sub("", words).split())[:200]

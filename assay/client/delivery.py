@@ -22,6 +22,7 @@ from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
 from assay.contract.request import Request
 from assay.errors import CredentialsError
+from assay.legible import without_markup
 
 _ASK_AGAIN: Final = 5.0
 """Seconds between two looks whether everything is refused with 401: one operation that refuses all stays cheap."""
@@ -304,7 +305,7 @@ def _words(answer: Answer) -> str:
     """What an answer says, on one line of at most 200 characters."""
     body = answer.json()
     words = body.get("message") if isinstance(body, dict) else None
-    return " ".join((words if isinstance(words, str) else answer.text).split())[:200] or "no words"
+    return " ".join((words if isinstance(words, str) else without_markup(answer.text)).split())[:200] or "no words"
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -18,7 +18,7 @@ from assay.client.tokens import Token, http_date, token_in
 from assay.client.transport import Field, Transport
 from assay.clock import Clock
 from assay.errors import AssayError, CredentialsError, TargetLostError
-from assay.legible import quoted
+from assay.legible import quoted, without_markup
 
 V1: Final = "/api/v1/token"
 V2: Final = "/api/v2/token"
@@ -299,8 +299,8 @@ class TokenEndpoint:
         """The endpoint's own words, masked: it may echo what it was sent."""
         body = answer.json()
         if _is_page(answer):
-            title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", answer.text[:20_000], re.IGNORECASE | re.DOTALL)
-            return f'an HTML page titled "{self._named(title[1], 60)}"' if title else "an HTML page"
+            title = self._named(without_markup(answer.text), 60)
+            return f'an HTML page titled "{title}"' if title else "an HTML page"
         if not isinstance(body, dict):
             return self._named(answer.text) or "no words"
         words = [body.get(name) for name in ("error", "error_description", "message")]

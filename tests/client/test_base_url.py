@@ -60,6 +60,9 @@ def looked_up(base_url: str, place: str, status: int = 308) -> Step:
         ("https://id.example/auth/realms/corp?state=canary", "[headers]"),
         ("https://corp.cloudflareaccess.com/cdn-cgi/access/login/x?kid=canary", "[headers]"),
         ("/login?to=/api/v1", "[headers]"),
+        (f"https://sso.example/login?next={TARGET}", "[headers]"),
+        (f"https://sso.example/oauth2/start?rd={TARGET}", "[headers]"),
+        (f"https://new.example/?next={TARGET}", "if the control plane is there, use --base-url https://new.example"),
         ("https://login.microsoftonline.com/common", "[headers]"),
     ],
 )

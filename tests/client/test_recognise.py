@@ -68,10 +68,10 @@ def test_preflight_passes_an_api_all_of_whose_errors_have_another_shape(
 
 @pytest.mark.parametrize("what", ["html", "500", "hang up", "none"])
 def test_preflight_says_what_answers_instead(configure: Configure, contract: Contract, what: str) -> None:
-    html = Reply(200, raw=b"<!DOCTYPE html><title>Login\n page</title>", headers={"Content-Type": "text/html"})
+    html = Reply(200, raw=b"<!DOCTYPE html><title>Shop\n page</title>", headers={"Content-Type": "text/html"})
     replies = {"html": html, "500": Reply(500, {"oops": 1}), "hang up": Reply(hang_up=True), "none": html}
     expected = {
-        "html": 'it answers 200 with an HTML page titled "Login page"',
+        "html": 'it answers 200 with an HTML page titled "Shop page"',
         "500": "it answers 500 to everything",
         "hang up": "no answer came: the connection was closed without an answer",
         "none": "connection: nothing listens at",

@@ -93,10 +93,10 @@ ROWS = [
         files={"conf/ca.pem": "{authority_pem}", "conf/assay.toml": 'ca_file = "ca.pem"\n'},
         flags=("--config", "conf/assay.toml"),
     ),
-    tls("unknown-authority", undecided("comes from an authority that nobody here knows"), "good"),
+    tls("unknown-authority", refused("comes from an authority that nobody here knows"), "good"),
     tls("self-signed", undecided("is self-signed"), "self_signed"),
     tls("expired-certificate", undecided("has expired"), "expired", "--ca-file", "{expired}"),
-    tls("certificate-of-another-host", undecided("is not for this IP address"), "other_host", *TRUSTED),
+    tls("certificate-of-another-host", refused("is not for this IP address"), "other_host", *TRUSTED),
     tls("any-certificate", passes(), "other_host", "--insecure"),
     tls(
         "client-certificate",
@@ -158,12 +158,12 @@ ROWS = [
     ),
     answers(
         "sign-in-page",
-        undecided('an HTML page titled "Sign in to Example Corp"'),
+        refused("a login page answers, not the API (200: Sign in to Example Corp)"),
         Server(lambda: Alone(lambda _: SSO_LOGIN)),
     ),
     answers(
         "gateway-without-api",
-        undecided('an HTML page titled "502 Bad Gateway"'),
+        undecided("answered by nginx, not by the API (502: Bad Gateway)"),
         Server(lambda: Alone(lambda _: NGINX_502)),
         leaves=10,
     ),

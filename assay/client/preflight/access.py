@@ -10,15 +10,17 @@ from typing import Final
 from assay.client.creation import created_id
 from assay.client.delivery import MAIN, OUTSIDER
 from assay.client.exchange import Answer, NoAnswer
-from assay.client.gateway import is_of_the_way
+from assay.client.gateway import gateway_of, is_of_the_way
 from assay.client.identities import credentials_of
-from assay.client.preflight.recognise import error_message, unknown_workload, what_answers
+from assay.client.network import TransportConfig
+from assay.client.preflight.recognise import error_message, is_html, unknown_workload, what_answers
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
+from assay.client.preflight.stranger import in_place_of_the_api
 from assay.client.session import Session
 from assay.client.tokens import read_claims
 from assay.contract.operations import Kind
 from assay.contract.request import Json
-from assay.errors import AssayError, UsageError
+from assay.errors import EXIT_USAGE, AssayError, UsageError
 
 _IMAGE: Final = "registry.example/echo:1.0"  # as in the contract part; nothing needs to run
 _PLACES: Final = re.compile(r"\b(cluster|project)", re.IGNORECASE)
@@ -72,6 +74,9 @@ class Access:
         refused = [(what, answer) for what, answer in answers if isinstance(answer, Answer) and answer.status == 403]
         if refused:
             named = " or ".join(what for what, _ in refused)
+            if stranger := self._stranger("rights", refused[0][1]):
+                yield stranger
+                return
             text = f"these credentials may create workloads in project {self.session.project}, but not {named} them"
             yield usage("rights", f"{text} ({self._says(refused[0][1])})", _PERMIT)
         else:
@@ -101,7 +106,8 @@ class Access:
             yield warn("deletion", f"the deletion of the plain workload got no answer: {outcome.detail}")
         elif outcome.status in {401, 403}:
             text = f"a workload in project {self.session.project} may be created with these credentials, not deleted"
-            yield usage("deletion", f"{text} ({self._says(outcome)})", _PERMIT)
+            refused = usage("deletion", f"{text} ({self._says(outcome)})", _PERMIT)
+            yield self._stranger("deletion", outcome) or refused
         elif outcome.status >= 300:
             yield warn("deletion", f"the plain workload was not deleted at once ({self._says(outcome)})")
         else:
@@ -111,6 +117,9 @@ class Access:
         session = self.session
         if not isinstance(outcome, Answer):
             return warn("project", f"the creation of a plain workload got no answer: {outcome.detail}", _REPORTED)
+        stranger = self._stranger("project", outcome)
+        if stranger is not None and (self._dry or outcome.status < 500):
+            return stranger
         says = self._says(outcome)
         if outcome.status < 300:
             if self.workload is None:
@@ -229,14 +238,17 @@ class Access:
             return make(name, error.message, error.hint or _AGAIN)
         if isinstance(outcome, NoAnswer):
             return unusable(name, f"no answer to a request with a token: {outcome.detail}", _AGAIN)
-        if outcome.status == 401:
+        if outcome.status == 401 and not is_html(outcome):
             todo = (
                 f"check {prefix}TOKEN, or {prefix}CLIENT_ID and {prefix}CLIENT_SECRET: is this their control plane?"
             )
             says = self.session.mask.text(error_message(outcome))
             return usage(name, f"the target refuses the token (401: {says})", todo)
+        stranger = self._stranger(name, outcome)
         if outcome.status >= 500 and not self._lists(auth):
-            return unusable(name, what_answers(outcome), _HEALTH)
+            return stranger or unusable(name, what_answers(outcome), _HEALTH)
+        if stranger is not None and stranger.code == EXIT_USAGE and not self._lists(auth):
+            return stranger
         told = self.session.describe_token(auth)
         return ok(name, f"{told} is accepted (an unknown workload is answered {outcome.status})")
 
@@ -266,7 +278,12 @@ class Access:
         return self.session.send(self.session.contract.creation.request(body=body), auth=auth)
 
     def _says(self, answer: Answer) -> str:
-        return f"{answer.status}: {self.session.mask.text(error_message(answer))}"
+        maker = gateway_of(answer)
+        by = f" by {maker}, not by the API" if maker else ""
+        return f"{answer.status}{by}: {self.session.mask.text(error_message(answer))}"
+
+    def _stranger(self, name: str, answer: Answer) -> Step | None:
+        return in_place_of_the_api(name, answer, TransportConfig.of(self.session.settings))
 
 
 def same_identity() -> Step:

@@ -23,8 +23,10 @@ from assay.client.preflight.recognise import (
     what_answers,
 )
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
+from assay.client.preflight.stranger import HTTP1, in_place_of_the_api
 from assay.client.session import Session
 from assay.client.tokens import Claims
+from assay.errors import EXIT_USAGE
 
 # Verifiers of tokens commonly grant 30 to 60 s; from 5 minutes on Kerberos-like limits and our own time ranges for
 # metrics break.
@@ -35,7 +37,6 @@ _MISSING: Final = frozenset({400, 403, 404, 422})
 """What an API may answer to a workload that cannot exist."""
 _NOBODY: Final = "assay-no-such-workload"
 _ROOT: Final = "give the root of the control plane, as in https://<company>.run.ai"
-_HTTP1: Final = "assay speaks HTTP/1.1: give an address of the control plane that speaks it, too"
 
 
 class Api:
@@ -113,7 +114,7 @@ class Api:
                 "api", what_answers(outcome), "have it answer without that encoding: nothing here can undo it"
             )
         if outcome.status == 503:
-            return _unavailable(outcome)
+            return in_place_of_the_api("api", outcome, self._config) or _unavailable(outcome)
         if self._any_json and is_object(outcome):
             return ok("api", f"what answers is no Run:ai API, but speaks JSON ({outcome.status}): it can be measured")
         if self._may_be_one(outcome):
@@ -123,7 +124,7 @@ class Api:
 
     def _judge_silence(self, outcome: NoAnswer) -> Step:
         if HTTP2 in outcome.detail or (self._config.tls and offers_http2_alone(self._config)):
-            return unusable("api", f"{self._config.address} {HTTP2}", _HTTP1)
+            return unusable("api", f"{self._config.address} {HTTP2}", HTTP1)
         if outcome.kind == "tls":
             return judge_tls(self._config, outcome.detail)
         if outcome.kind == "protocol":
@@ -133,6 +134,9 @@ class Api:
 
     def _not_the_api(self, outcome: Answer | NoAnswer) -> Step:
         root = without_api(self.session.base_url)
+        stranger = in_place_of_the_api("api", outcome, self._config) if isinstance(outcome, Answer) else None
+        if stranger is not None and not (root and stranger.code != EXIT_USAGE):
+            return stranger
         text = f"this is not a Run:ai API: {what_answers(outcome)}"
         return usage("api", text, f"use --base-url {root}") if root else unusable("api", text, _ROOT)
 

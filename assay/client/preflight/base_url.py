@@ -14,7 +14,7 @@ _LOGIN: Final = re.compile(
     r"\b(?:log-?in|log-?on|sign-?in|sso|saml2?|oauth2?|openid|oidc|authorize|auth|realms|adfs)\b|cdn-cgi/access",
     re.IGNORECASE,
 )
-_HEADERS: Final = (
+HEADERS: Final = (
     "give what it wants of a program as [headers] in assay.toml or ASSAY_HEADER_<NAME>, or an address that reaches "
     "the API without a browser"
 )
@@ -40,7 +40,7 @@ def redirected(base_url: str, target: str, answer: Answer) -> Step:
         return usage("api", text, f"use --base-url {quoted(root)}")
     parts = urlsplit(place)
     if _LOGIN.search(f"{parts.netloc}{parts.path}"):
-        return usage("api", f"{text}: an access proxy or single sign-on wants somebody to log in", _HEADERS)
+        return usage("api", f"{text}: an access proxy or single sign-on wants somebody to log in", HEADERS)
     if parts.hostname != urlsplit(base_url).hostname:
         return usage("api", text, f"if the control plane is there, use --base-url {quoted(_origin(place))}")
     return usage("api", text, "give the root of the control plane; what answers here is something else")
@@ -48,9 +48,8 @@ def redirected(base_url: str, target: str, answer: Answer) -> Step:
 
 def _root(place: str, target: str) -> str | None:
     """What stands before the request's own path in the place that it is sent to; None when that path is not kept."""
-    path = target.partition("?")[0]
-    before, found, behind = place.partition(path)
-    return before.rstrip("/") if found and behind[:1] in {"", "?", "/"} else None
+    before, found, behind = urlsplit(place).path.partition(target.partition("?")[0])
+    return f"{_origin(place)}{before}".rstrip("/") if found and behind[:1] in {"", "/"} else None
 
 
 def _origin(place: str) -> str:

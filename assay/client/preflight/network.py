@@ -31,7 +31,9 @@ _CERTIFICATES: Final = {
     64: ("is not for this IP address", "use the host name that the certificate is for"),
 }
 _REASON: Final = re.compile(r"\b[A-Z0-9]+(?:_[A-Z0-9]+)+\b")
+# Whom to trust and which name to ask for are the user's settings; what a certificate says of its time is not.
 _OF_AUTHORITIES: Final = frozenset({18, 19, 20, 21})
+_OF_NAMES: Final = frozenset({62, 63, 64})
 _OTHER_PROTOCOL: Final = "assay speaks HTTP/1.1, and this port perhaps HTTP/2 alone: give an address that speaks both"
 
 
@@ -138,7 +140,8 @@ def _handshake(config: TransportConfig, connection: Any) -> Step:
         )
         if config.proxy is not None and error.verify_code in _OF_AUTHORITIES:
             todo = f"{todo}; {config.proxy} may put a certificate of its own in place of the target's"
-        return unusable("tls", f"the certificate of {config.address} {wrong} ({error.verify_message})", todo)
+        make = usage if error.verify_code in _OF_AUTHORITIES | _OF_NAMES else unusable
+        return make("tls", f"the certificate of {config.address} {wrong} ({error.verify_message})", todo)
     except ssl.SSLError as error:
         return judge_tls(config, error.reason or str(error))
     except OSError as error:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Final, TypeGuard
 
 from assay.client.exchange import NOT_JSON, Answer, NoAnswer
 from assay.contract.request import Request
-from assay.legible import quoted
+from assay.legible import is_page, quoted, without_markup
 
 _RANGE: Final = (
     ("metricType", "THROUGHPUT"),
@@ -40,6 +39,11 @@ def is_object(outcome: Answer | NoAnswer) -> bool:
     return isinstance(outcome, Answer) and outcome.status < 500 and isinstance(outcome.json(), dict)
 
 
+def is_html(answer: Answer) -> bool:
+    """Whether an answer is a page for people, by its media type or by how it begins."""
+    return answer.content_type == "text/html" or is_page(answer.text)
+
+
 def error_message(answer: Answer) -> str:
     """What the target says, on one line of at most 200 characters."""
     body = answer.json()
@@ -56,9 +60,9 @@ def what_answers(outcome: Answer | NoAnswer) -> str:
         return f"it redirects ({outcome.status}) to {quoted(outcome.headers.get('location', 'nowhere'))}"
     if outcome.sealed:
         return f"it answers {outcome.status} with Content-Encoding {quoted(outcome.sealed)} though identity was asked"
-    if outcome.content_type == "text/html" or outcome.text.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
-        title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", outcome.text, re.IGNORECASE | re.DOTALL)
-        named = f' titled "{quoted(title[1], 60)}"' if title else ""
+    if is_html(outcome):
+        title = quoted(without_markup(outcome.text), 60)
+        named = f' titled "{title}"' if title else ""
         return f"it answers {outcome.status} with an HTML page{named}: a web site, or a gateway in front of the API"
     if outcome.status >= 500:
         return f"it answers {outcome.status} to everything: {error_message(outcome)}"
