@@ -61,7 +61,7 @@ class Api:
         asked = unknown_workload()
         self._target = to_wire(self.session.contract, asked).target
         outcome = self.session.send(asked, auth=None)
-        if isinstance(outcome, Answer) and outcome.status != 503 and not is_error_body(outcome):
+        if isinstance(outcome, Answer) and not _is_certain(outcome):
             second = self.session.send(unknown_workload("metrics"), auth=None)
             outcome = second if speaks(second) else outcome
         if isinstance(outcome, Answer):
@@ -170,6 +170,12 @@ class Api:
             yield ok("clock", f"the clocks agree within {max(1, round(abs(skew)))} s")
         else:
             yield _judge_skew(skew)
+
+
+def _is_certain(answer: Answer) -> bool:
+    """Whether a second question would tell no more: the API's own error, a redirect, or a page for people."""
+    page = answer.status < 300 and answer.content_type == "text/html"
+    return is_error_body(answer) or answer.status == 503 or 300 <= answer.status < 400 or page
 
 
 def _unavailable(answer: Answer) -> Step:
