@@ -50,7 +50,7 @@ def _wanted(kind: str, fault: Mapping[str, Any]) -> str:
     name, words = _BOUNDS.get(kind, ("", ""))
     if name:
         bound = fault["ctx"][name]
-        return f"{words} {bound:,g}" if isinstance(bound, int | float) else f"{words} {bound}".replace("'", "")
+        return f"{words} {bound:,.12g}" if isinstance(bound, int | float) else f"{words} {bound}".replace("'", "")
     if kind == "string_too_short":
         return f"text of {plural(int(fault['ctx']['min_length']), 'character')} or more"
     noun = next((noun for name, noun in _TYPES.items() if kind.startswith(f"{name}_")), None)

@@ -84,7 +84,7 @@ def untested(verdict: Verdict) -> list[tuple[str, list[str]]]:
 def limits(verdict: Verdict) -> list[tuple[str, str]]:
     """The limits that the user, or the command, has set: (name as in ``--max-requests``, "3,450 of 6,000")."""
     return [
-        (f"--{limit['name'].replace('_', '-')}", f"{limit['used']:,g} of {limit['allowed']:,g}")
+        (f"--{limit['name'].replace('_', '-')}", f"{limit['used']:,.12g} of {limit['allowed']:,.12g}")
         for limit in verdict.resources.get("limits", ())
         if limit["allowed"] is not None
     ]

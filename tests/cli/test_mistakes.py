@@ -32,6 +32,7 @@ FLAGS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "near-flag": (("gate", "--base-ur", "x"), ("--base-ur", "--base-url")),
     "turned-flag": (("gate", "--base-ulr", "x"), ("No such option: --base-ulr; did you mean --base-url?",)),
     "no-number": (("gate", "--seed", "x"), ("--seed", "expected an integer, found 'x'")),
+    "seed-too-large": (("gate", "--seed", "99999999999"), ("--seed: expected less than 4,294,967,296, found 99999",)),
     "too-little": (("benchmark", "--rate", "-3"), ("--rate", "expected at least 0.01, found '-3'")),
     "no-choice": (("prove", "--profile", "x"), ("--profile", "'x' is not one of 'gate', 'certify'")),
     "value-missing": (("gate", "--only"), ("--only", "argument", "see: assay gate --help")),
