@@ -15,6 +15,7 @@ from typing import Final
 from assay.checks.recorder import RunRecorder
 from assay.client.creation import created_id
 from assay.client.exchange import Answer, NoAnswer
+from assay.client.preflight.recognise import is_full
 from assay.client.session import Session
 from assay.contract.request import Json
 from assay.errors import TargetLostError
@@ -86,7 +87,8 @@ class CreationWatch:
         words = gist(self._session.mask.text(refusal.text))
         told = f"{refusal.status}: {words}" if words else str(refusal.status)
         what = "every request is answered" if everything else "every creation is refused, a plain one too,"
-        why = f"since {since} {what} with {told}"
+        todo = " (lower --max-live, or have the project's quota raised)" if is_full(refusal) else ""
+        why = f"since {since} {what} with {told}{todo}"
         operation = None if everything else self._session.contract.creation.id
         self._recorder.withdraw(refusal.status, operation, words, why)
         self._session.halt(why)

@@ -13,7 +13,7 @@ from assay.client.exchange import Answer, NoAnswer
 from assay.client.gateway import gateway_of, is_of_the_way
 from assay.client.identities import credentials_of
 from assay.client.network import TransportConfig
-from assay.client.preflight.recognise import error_message, is_html, unknown_workload, what_answers
+from assay.client.preflight.recognise import error_message, is_full, is_html, unknown_workload, what_answers
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
 from assay.client.preflight.stranger import in_place_of_the_api
 from assay.client.session import Session
@@ -24,7 +24,6 @@ from assay.errors import EXIT_USAGE, AssayError, UsageError
 
 _IMAGE: Final = "registry.example/echo:1.0"  # as in the contract part; nothing needs to run
 _PLACES: Final = re.compile(r"\b(cluster|project)", re.IGNORECASE)
-_FULL: Final = re.compile(r"quota|exceed|capacity|insufficient resource|too many workloads", re.IGNORECASE)
 _AGAIN: Final = "run `assay doctor` again"
 _REPORTED: Final = "a run will report it"
 _HEALTH: Final = "look at the control plane's own health"
@@ -128,7 +127,7 @@ class Access:
                 text = "the target took a creation without a spec, which its contract refuses; it is deleted again"
                 return warn("project", text, _REPORTED)
             return ok("project", f"project {session.project} may be used: a plain workload was created there")
-        if outcome.status < 500 and outcome.status != 429 and _FULL.search(error_message(outcome)):
+        if is_full(outcome):
             text = f"project {session.project} is full: a plain workload without a GPU was refused ({says})"
             return unusable("project", text, "wait until workloads there have ended, or have its quota raised")
         if outcome.status in {401, 403, 404}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Final, TypeGuard
 
@@ -15,6 +16,9 @@ _RANGE: Final = (
     ("end", "2024-01-01T01:00:00Z"),
     ("numberOfSamples", "1"),
 )
+
+
+_FULL: Final = re.compile(r"quota|exceed|capacity|insufficient resource|too many workloads", re.IGNORECASE)
 
 
 def unknown_workload(operation: str = "read", workload: str | None = None) -> Request:
@@ -42,6 +46,11 @@ def is_object(outcome: Answer | NoAnswer) -> bool:
 def is_html(answer: Answer) -> bool:
     """Whether an answer is a page for people, by its media type or by how it begins."""
     return answer.content_type == "text/html" or is_page(answer.text)
+
+
+def is_full(refusal: Answer) -> bool:
+    """Whether a creation was refused because a quota is used up; a lawful target may do so at any time."""
+    return 400 <= refusal.status < 500 and refusal.status != 429 and bool(_FULL.search(error_message(refusal)))
 
 
 def error_message(answer: Answer) -> str:
