@@ -41,6 +41,8 @@ CLOCK = {"time", "monotonic", "perf_counter", "sleep"}
 # Who asks the machine itself how late it is, or waits on it: the clocks, which everybody else is handed.
 CLOCKS = {"assay.clock": {"time"}, "assay.load.clock": {"gevent.sleep"}}
 MACHINE_TIME = re.compile(r"time(\.\w+)?|gevent\.(sleep|time)|(\w+\.)*(datetime|date)\.(now|utcnow|today)")
+# Styles its own words, and escapes those of the document.
+MARKUP = {"assay.cli.rules"}
 # Load scenarios are plug-ins: the file names them, the class is always called the same.
 PLUG_INS = ("load_tests/scenarios/", "Scenario")
 
@@ -170,6 +172,18 @@ def named(tree: ast.Module, name: str) -> bool:
     return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
 
 
+def readers_of_markup(trees: Mapping[str, ast.Module]) -> set[str]:
+    """Modules with a console that takes words in brackets for styles: half of an IPv6 URL would not be shown."""
+    return {
+        name
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "Console"
+        and "markup=False" not in map(ast.unparse, node.keywords)
+    }
+
+
 def test_imports_are_those_allowed() -> None:
     found = used(imports(modules()))
     assert found.keys() == ALLOWED.keys()
@@ -211,10 +225,19 @@ def test_nothing_process_wide_remembers_a_target() -> None:
     assert not {name for name, tree in modules().items() if named(tree, "WeakKeyDictionary")}
 
 
+def test_no_console_takes_brackets_for_styles() -> None:
+    assert readers_of_markup(modules()) == MARKUP
+
+
 def test_no_file_is_long() -> None:
     lengths = {file: len(file.read_bytes().splitlines()) for top in TOPS for file in (ROOT / top).rglob("*.py")}
     assert len(lengths) > 100
     assert not {file: length for file, length in lengths.items() if length > LONGEST_FILE}
+
+
+def test_a_console_that_reads_markup_is_found() -> None:
+    trees = parsed(assay_a="Console(width=1)", assay_b="Console(markup=False)", assay_c="f(Console())")
+    assert readers_of_markup(trees) == {"assay.a", "assay.c"}
 
 
 def parsed(**sources: str) -> dict[str, ast.Module]:

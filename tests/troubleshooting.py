@@ -43,8 +43,9 @@ def _area(area: Mapping[str, Any], found: Iterable[Sentence], said: Mapping[str,
         rows[each.said] = "; or ".join(dict.fromkeys(filter(None, (rows[each.said], each.todo))))
     lines = [f"\n## {area['name']}\n\n{area['about']}\n\n| sentence | cause | cure |\n| --- | --- | --- |\n"]
     for sentence, todo in rows.items():
-        cause, cure = said["cause"].get(sentence, area["cause"]), todo or said["cure"].get(sentence, area["cure"])
-        lines.append(f"| {_plain(sentence)} | {cause} | {_plain(cure) if todo else cure} |\n")
+        cause = said["cause"].get(sentence, area["cause"])
+        cure = said["cure"].get(sentence) or _plain(todo) or area["cure"]
+        lines.append(f"| {_plain(sentence)} | {cause} | {cure} |\n")
     return "".join(lines)
 
 

@@ -171,7 +171,7 @@ def benchmark(**given: Any) -> None:
     from assay.client.layers import load_settings
 
     check_together(given)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     load = load_options(given)
     chosen_settings = {name: given[name] for name in _SETTINGS if given[name] is not None}
     settings = load_settings(chosen_settings, config=given["config"])

@@ -50,11 +50,11 @@ def compare(
             item.why or item.trend.value,
         )
     # A table cut to a pipe's 80 columns would lose the numbers it is for.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 140)
     console.print(table)
     for note in comparison.notes:
-        console.print(f"note: {note}", markup=False)
-    console.print(f"{second.run} against {first.run}: {comparison.trend.value}", markup=False)
+        console.print(f"note: {note}")
+    console.print(f"{second.run} against {first.run}: {comparison.trend.value}")
     codes = {Trend.WORSE: EXIT_FAIL, Trend.UNKNOWN: EXIT_INCONCLUSIVE}
     raise typer.Exit(codes.get(comparison.trend, EXIT_PASS))
 

@@ -60,7 +60,7 @@ def conduct_command(name: str, flags: Mapping[str, object], config: Path | None)
 
     given = {key: value for key, value in flags.items() if key not in {"name", "text"}}
     settings = load_settings(given, config=config)
-    return conduct(plan(name, settings.only), settings, Console(highlight=False))
+    return conduct(plan(name, settings.only), settings, Console(highlight=False, markup=False, emoji=False))
 
 
 gate = command(

@@ -81,7 +81,7 @@ def show(steps: Iterable[Step]) -> int:
         code = code or step.code
         warnings += step.state is StepState.WARN
     if skipped:
-        _print(Step(", ".join(dict.fromkeys(skipped)), StepState.SKIPPED, "not looked at because of the failure"))
+        _print(Step(", ".join(skipped), StepState.SKIPPED, "not looked at because of the failure"))
     if code:
         typer.echo("This target cannot be tested yet: see the arrow above.")
     elif warnings:

@@ -81,4 +81,4 @@ def prove(
         check_shortcuts=check_shortcuts,
         after=after,
     )
-    raise typer.Exit(conduct(request, Console(highlight=False), list_only=list_))
+    raise typer.Exit(conduct(request, Console(highlight=False, markup=False, emoji=False), list_only=list_))

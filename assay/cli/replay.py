@@ -102,10 +102,10 @@ def _again(verdict: StoredVerdict, found: StoredFinding, flags: dict[str, object
                 f"the run tested the {_EMBEDDED}, and {settings.origin('base_url')} names {settings.base_url}",
                 hint="give --base-url to replay there, or take that setting away",
             )
-        console = Console(highlight=False)
-        console.print(f"target: {settings.base_url or _EMBEDDED}", markup=False)
-        console.print(f"{found.id} {found.summary}", markup=False)
-        code = conduct(plan(verdict.command, settings.only), settings, Console(quiet=True))
+        console = Console(highlight=False, markup=False, emoji=False)
+        console.print(f"target: {settings.base_url or _EMBEDDED}")
+        console.print(f"{found.id} {found.summary}")
+        code = conduct(plan(verdict.command, settings.only), settings, Console(quiet=True, markup=False, emoji=False))
         return _tell(console, found, read_verdict(out / "verdict.json"), code)
 
 
@@ -132,7 +132,7 @@ def _tell(console: Console, found: StoredFinding, fresh: StoredVerdict, code: in
         return EXIT_FAIL
     if fresh.verdict == "inconclusive" or code == EXIT_INCONCLUSIVE or not fresh.tests.planned:
         for problem in fresh.problems:
-            console.print(problem, markup=False)
+            console.print(problem)
         console.print("could not decide")
         return EXIT_USAGE if code == EXIT_USAGE else EXIT_INCONCLUSIVE
     console.print("no longer failing")
@@ -144,8 +144,8 @@ def _show(console: Console, now: StoredFinding) -> None:
     if now.evidence is None:
         return
     request, response = now.evidence.request, now.evidence.response
-    console.print(f"{request.method} {request.url}", markup=False)
+    console.print(f"{request.method} {request.url}")
     if request.body:
-        console.print(request.body[:2000], markup=False)
+        console.print(request.body[:2000])
     status = response.status if response is not None and response.status is not None else "no answer"
-    console.print(f"-> {status} {(response.body if response is not None else None) or ''}"[:600], markup=False)
+    console.print(f"-> {status} {(response.body if response is not None else None) or ''}"[:600])

@@ -119,7 +119,7 @@ def _print_tables(found: Sequence[Rule], open_questions: Sequence[Contradiction]
     from rich.table import Table
 
     # Piped, rich assumes 80 columns; the longest pointer of the catalogue takes 98, the other columns 25.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 124)
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 124)
     if found:
         table = Table(title=f"Rules: {len(found)}", title_justify="left", show_lines=True)
         table.add_column("rule, quote and place", overflow="fold")

@@ -29,7 +29,7 @@ def verify(
 
     wanted = None if sha256 is None else _digest(sha256)
     found = check(folder)
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     for name, state in found.files.items():
         console.print(f"{state:<14} {name}", soft_wrap=True)
     for line in found.contradictions:

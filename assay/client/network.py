@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from assay.client.proxies import DIRECT, Proxy, find_proxy, has_password, join
+from assay.client.proxies import DIRECT, Proxy, find_proxy, has_password, join, why_direct
 from assay.client.settings import Settings
 from assay.client.trust import present_certificate, tls_context
 from assay.errors import SettingsError
@@ -117,8 +117,16 @@ class TransportConfig:
     @property
     def proxy(self) -> Proxy | None:
         """The proxy of the setting, else of the environment. SettingsError when its URL cannot be used."""
-        url = self.proxy_url.get_secret_value() if self.proxy_url is not None else None
-        return find_proxy(self.tls, self.host, self.port, os.environ, url, self.proxy_origin)
+        return find_proxy(self.tls, self.host, self.port, os.environ, self._proxy_setting, self.proxy_origin)
+
+    @property
+    def why_direct(self) -> str | None:
+        """Why a proxy of the environment does not stand before the target; None when there is none to speak of."""
+        return why_direct(self.tls, self.host, self.port, os.environ, self._proxy_setting)
+
+    @property
+    def _proxy_setting(self) -> str | None:
+        return self.proxy_url.get_secret_value() if self.proxy_url is not None else None
 
     def tunnels(self, proxy: Proxy | None) -> bool:
         """Whether the proxy connects us through; else it forwards our requests."""

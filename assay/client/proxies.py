@@ -36,7 +36,10 @@ _FORMS: Final = "a proxy is [http|https|socks5h]://[user:password@]host:port, us
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """``origin`` is the setting or variable that names it; ``password`` is as it is sent, not percent-encoded."""
+    """``origin`` is the setting or variable that names it; ``password`` is as it is sent, not percent-encoded.
+
+    ``is_set``: a setting names it, and not the environment's variables, over which ``NO_PROXY`` has a say.
+    """
 
     scheme: str
     host: str
@@ -44,6 +47,7 @@ class Proxy:
     origin: str
     user: str | None = None
     password: str = field(default="", repr=False)
+    is_set: bool = True
 
     def __str__(self) -> str:
         return f"the proxy {self.scheme}://{self.address} ({self.origin})"
@@ -52,6 +56,18 @@ class Proxy:
     def address(self) -> str:
         """Host and port, an IPv6 address in brackets."""
         return join(self.host, self.port)
+
+    @property
+    def way_round(self) -> str:
+        """What makes requests go to the target directly."""
+        return "use --proxy none" if self.is_set else "name its host in NO_PROXY, or use --proxy none"
+
+    @property
+    def place_of_login(self) -> str:
+        """Where user name and password belong: never in a flag, which everybody sees who lists processes."""
+        named = self.origin if not self.is_set and " " not in self.origin else "ASSAY_PROXY"
+        instead = " in place of --proxy" if self.origin == "--proxy" else ""
+        return f"{named}{instead}, percent-encoded: {self.scheme}://user:password@{self.address}"
 
     @property
     def secure(self) -> bool:
@@ -84,10 +100,23 @@ def find_proxy(
     named = _from_environment(tls, env)
     if named is None or is_loopback(host) or exempts(_value(env, "no_proxy")[1], host, port):
         return None
-    return parse_proxy(named[1], named[0])
+    return parse_proxy(named[1], named[0], is_set=False)
 
 
-def parse_proxy(url: str, origin: str) -> Proxy:
+def why_direct(tls: bool, host: str, port: int, env: Mapping[str, str], setting: str | None = None) -> str | None:
+    """Why no proxy stands before a host although the environment names one; None when it names none, or one does."""
+    named = _from_environment(tls, env)
+    if named is None:
+        return None
+    if setting is not None:
+        return f"the setting is {DIRECT}, in spite of {named[0]}" if setting.strip().lower() == DIRECT else None
+    if is_loopback(host):
+        return f"a loopback target is never asked for through {named[0]}"
+    variable, entries = _value(env, "no_proxy")
+    return f"{variable} names it, so {named[0]} does not count" if exempts(entries, host, port) else None
+
+
+def parse_proxy(url: str, origin: str, *, is_set: bool = True) -> Proxy:
     """Read a proxy's URL; without a scheme it is http. SettingsError, which never shows a password."""
     text = url.strip() if "://" in url else f"http://{url.strip()}"
     try:
@@ -102,7 +131,7 @@ def parse_proxy(url: str, origin: str) -> Proxy:
     user, password = _credentials(parts)
     if parts.scheme.startswith("socks") and max(len(word.encode()) for word in (user or "", password)) > 255:
         raise _unusable(text, origin, f"SOCKS takes no user name or password beyond {_LONGEST_SOCKS_WORD} bytes")
-    return Proxy(parts.scheme, host, port or _PORTS[parts.scheme], origin, user, password)
+    return Proxy(parts.scheme, host, port or _PORTS[parts.scheme], origin, user, password, is_set)
 
 
 def without_password(url: str) -> str:

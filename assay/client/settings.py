@@ -270,6 +270,13 @@ def _mended(value: str) -> str:
     return f"{scheme}://{re.sub(r'^(?:https?:)?[/:]*', '', value.strip()) or 'host'}"
 
 
+def _no_url(error: ValueError) -> str:
+    """What urlsplit found, in words that say what is expected."""
+    if "port" in str(error).lower():
+        return "the port of a URL is a number from 1 to 65535"
+    return "no URL: an IPv6 address stands in brackets, as in https://[fd00::1]:8443"
+
+
 def plain_url(value: str) -> str:
     """Return the URL without trailing slashes; ValueError when it cannot be the root of an API."""
     if "://" not in value:
@@ -278,7 +285,7 @@ def plain_url(value: str) -> str:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"not a URL: {error}") from error
+        raise ValueError(_no_url(error)) from error
     if parts.scheme not in {"http", "https"}:
         raise ValueError(f"a base URL begins with https:// or http://, not with {parts.scheme}://")
     if not host or port == 0 or re.search(r"[\s\x00-\x1f]", value):
@@ -297,7 +304,11 @@ def plain_url(value: str) -> str:
 
 def token_endpoint(value: str) -> str:
     """Return the address of a token endpoint: an http or https URL, or a path below the base URL; else ValueError."""
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(_no_url(error)) from error
     if parts.username is not None or parts.password is not None:
         raise ValueError("a token URL carries no user name or password: set ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET")
     if re.search(r"[^\x21-\x7e]", value) or parts.fragment:

@@ -18,21 +18,25 @@ from assay.legible import quoted
 _LONGEST_HEAD: Final = 65_536  # bytes of an answer to CONNECT
 _SHOWN: Final = 80  # characters of an answer that a message quotes
 
-_LOGIN: Final = "give user name and password in the proxy's URL, percent-encoded: http://user:password@host:port"
-_RULES: Final = "ask who runs the proxy to let this host and port through, or name the host in NO_PROXY"
-_BEYOND: Final = "check the host's spelling; if this machine reaches the target without a proxy, name it in NO_PROXY"
+_RULES: Final = "ask who runs the proxy to let this host and port through"
+_BEYOND: Final = "check host and port"
 _NO_PROXY: Final = "check scheme, host and port of the proxy: something else seems to listen there"
 
+# What a SOCKS5 proxy says (RFC 1928, 6), and what to do.
 _SOCKS5: Final = {
-    1: "general failure",
-    2: "its rules do not allow that",
-    3: "network unreachable",
-    4: "host unreachable",
-    5: "connection refused",
-    6: "time ran out",
-    7: "it does not know that command",
-    8: "it does not know that kind of address",
+    1: ("general failure", "check host and port; the proxy's own log may say more"),
+    2: ("its rules do not allow that", _RULES),
+    3: ("network unreachable", "the proxy has no route there: check the host, or go through another proxy"),
+    4: ("host unreachable", "check the host's spelling, and that it is up"),
+    5: ("connection refused", "check the port; if it is right, the control plane is down or listens elsewhere"),
+    6: ("time ran out", "check host and port; a firewall behind the proxy may drop the packets"),
+    7: ("it does not know that command", "go through another proxy: this one connects nobody through"),
+    8: (
+        "it does not know that kind of address",
+        "let the proxy look the name up (socks5h://), or this machine (socks5://)",
+    ),
 }
+_NO_IPV4: Final = "check the host's spelling, or use socks5h:// if the proxy knows it"
 _FORBIDDEN: Final = 2
 _GRANTED: Final = 0x5A
 _NOBODY: Final = "assay"  # SOCKS 4 asks for some user; proxies that check it are told one in the URL
@@ -73,7 +77,7 @@ def unreachable(proxy: Proxy, error: OSError, timeout: float) -> ProxyError:
         why = f"it accepted no connection within {timeout:g} s"
     else:
         why = (error.strerror or str(error)).lower()
-    todo = f"check {proxy.origin}; if the target needs no proxy, name its host in NO_PROXY, or use --proxy none"
+    todo = f"check {proxy.origin}; if the target needs no proxy, {proxy.way_round}"
     return ProxyError(f"{proxy} cannot be reached: {why}", hint=todo, again=True)
 
 
@@ -81,14 +85,24 @@ def refused_to_forward(proxy: Proxy, status: int, reason: str, what: str, logins
     """What the proxy's answer to ``what`` means, with its status and reason; ``logins`` is its Proxy-Authenticate."""
     said = f"{status} {reason}".strip()
     if status == 407:
-        hint = _LOGIN if proxy.user is None else f"user name and password in {proxy.origin} are not accepted"
+        hint = _login(proxy) if proxy.user is None else f"user name and password in {proxy.origin} are not accepted"
         if logins and not re.search(r"(?i)\bbasic\b", logins):
             wanted = quoted(re.split(r"[\s,]", logins)[0], 20)
             hint = f"it wants {wanted}, and assay knows Basic alone: go through a local proxy that knows it"
         return ProxyError(f"{proxy} refuses {what}: {said or 'Proxy Authentication Required'}", hint=hint)
     if status >= _BAD_GATEWAY:
-        return ProxyError(f"{proxy} cannot do {what}: {said}", hint=_BEYOND, again=True, beyond=True)
-    return ProxyError(f"{proxy} refuses {what}: {said}", hint=_RULES)
+        return ProxyError(
+            f"{proxy} cannot do {what}: {said}", hint=_or_directly(proxy, _BEYOND), again=True, beyond=True
+        )
+    return ProxyError(f"{proxy} refuses {what}: {said}", hint=_or_directly(proxy, _RULES))
+
+
+def _login(proxy: Proxy) -> str:
+    return f"give user name and password in {proxy.place_of_login}"
+
+
+def _or_directly(proxy: Proxy, todo: str) -> str:
+    return f"{todo}; if this machine reaches the target without a proxy, {proxy.way_round}"
 
 
 class _Talk:
@@ -164,7 +178,7 @@ def _socks5(talk: _Talk, proxy: Proxy, host: str, port: int) -> None:
     if version != 5:
         raise socksio.ProtocolError
     if method == 0xFF:
-        hint = _LOGIN.replace("http://", "socks5h://") if proxy.user is None else "another way to log in is wanted"
+        hint = _login(proxy) if proxy.user is None else "another way to log in is wanted"
         raise ProxyError(f"{proxy} refuses this client: no way to log in that both know", hint=hint)
     if method == 2:
         _log_in(talk, proxy)
@@ -172,7 +186,9 @@ def _socks5(talk: _Talk, proxy: Proxy, host: str, port: int) -> None:
     talk.say(socks5.SOCKS5CommandRequest.from_address(socks5.SOCKS5Command.CONNECT, address).dumps())
     _, code, _, kind = talk.hear_exactly(4)
     if code != 0:
-        _refuse_socks(proxy, host, port, code, _SOCKS5.get(code, f"code {code}"), code != _FORBIDDEN)
+        _refuse_socks(
+            proxy, host, port, code, *_SOCKS5.get(code, (f"code {code}", _BEYOND)), beyond=code != _FORBIDDEN
+        )
     talk.hear_exactly({1: 4, 4: 16}.get(kind) or talk.hear_exactly(1)[0])
     talk.hear_exactly(2)
 
@@ -188,18 +204,20 @@ def _socks4(talk: _Talk, proxy: Proxy, host: str, port: int) -> None:
     address = _here(host, only_ipv4=True) if proxy.scheme == "socks4" else host
     named = re.fullmatch(r"[\d.]+", address) is None
     if ":" in address or (named and proxy.scheme == "socks4"):
-        raise ProxyError(f"{proxy} knows IPv4 addresses alone, and {host} has none here", hint=_BEYOND)
+        raise ProxyError(
+            f"{proxy} knows IPv4 addresses alone, and {host} has none here", hint=_or_directly(proxy, _NO_IPV4)
+        )
     form = socks4.SOCKS4ARequest if named else socks4.SOCKS4Request
     talk.say(form.from_address(socks4.SOCKS4Command.CONNECT, (address, port)).dumps((proxy.user or _NOBODY).encode()))
     zero, code = talk.hear_exactly(8)[:2]
     if zero != 0:
         raise socksio.ProtocolError
     if code != _GRANTED:
-        _refuse_socks(proxy, host, port, code, "rejected or failed", True)
+        _refuse_socks(proxy, host, port, code, "rejected or failed", _BEYOND, beyond=True)
 
 
-def _refuse_socks(proxy: Proxy, host: str, port: int, code: int, why: str, beyond: bool) -> None:
-    hint = _BEYOND if beyond else _RULES
+def _refuse_socks(proxy: Proxy, host: str, port: int, code: int, why: str, todo: str, *, beyond: bool) -> None:
+    hint = _or_directly(proxy, todo)
     said = f"{proxy} does not connect to {join(host, port)}: {why} (SOCKS code {code})"
     raise ProxyError(said, hint=hint, again=beyond, beyond=beyond)
 

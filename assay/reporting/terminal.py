@@ -40,7 +40,7 @@ def show(verdict: Verdict, out_dir: Path | None = None, console: Console | None 
 
     Without colours and without wrapping when the output is no terminal.
     """
-    out = console or Console()
+    out = console or Console(markup=False, emoji=False)
     for line in lines(verdict, out_dir / "report.html" if out_dir else None):
         out.print(line, soft_wrap=not out.is_terminal, highlight=False)
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from assay.clock import SYSTEM, Clock
 from assay.wording import plural
@@ -42,7 +43,7 @@ class Progress:
         self.stop()
         self._part, self._began, self._said = part, self._clock.monotonic(), self._clock.monotonic()
         if self._console.is_terminal:
-            self._status = self._console.status(f"[bold]{part}[/bold] {note}")
+            self._status = self._console.status(Text.assemble((part, "bold"), f" {note}"))
             self._status.start()
         else:
             self._console.print(f"{part}: {note}", highlight=False)
@@ -63,7 +64,7 @@ class Progress:
         """Read what the journal has gained and show it."""
         self._read()
         if self._status is not None:
-            self._status.update(f"[bold]{self._part}[/bold] {self._state()}")
+            self._status.update(Text.assemble((self._part, "bold"), f" {self._state()}"))
         elif not self._console.is_terminal and self._clock.monotonic() - self._said > _PLAIN_SECONDS:
             self._said = self._clock.monotonic()
             self._console.print(f"{self._part}: {self._state()}", highlight=False, soft_wrap=True)
@@ -113,7 +114,7 @@ class Progress:
         elif kind == "planned":
             self._planned += int(event.get("total", 0))
         elif kind == "progress" and "text" in event:
-            self._console.print(f"{self._part}: {event['text']}", highlight=False, markup=False, soft_wrap=True)
+            self._console.print(f"{self._part}: {event['text']}", highlight=False, soft_wrap=True)
         elif kind == "progress":
             self._load = event
         elif kind == "load":

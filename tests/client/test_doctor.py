@@ -89,6 +89,22 @@ def test_unknown_host(examine: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert "not looked at because of the failure" in capsys.readouterr().out
 
 
+def test_what_is_not_looked_at_is_listed_once_and_never_what_failed(configure: Configure, contract: Contract) -> None:
+    with serving(always(Reply(401, {"detail": "who?"}))) as other:
+        settings = configure(base_url=other.base_url).model_copy(update={"token": configure().client_secret})
+        steps = list(diagnose(settings, contract))
+    names = [step.name for step in steps if step.state is StepState.SKIPPED]
+    failed = [step.name for step in steps if step.state is StepState.FAIL]
+    assert len(failed) == 1
+    assert len(names) == len({*names, *failed}) - 1
+    assert {"outsider", "deletion"} <= set(names)
+
+
+def test_a_proxy_that_is_not_taken_is_told_with_the_reason(examine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "ftp://broken:99999")
+    assert "(directly: a loopback target is never asked for through HTTP_PROXY)" in examine()["connection"].text
+
+
 def test_connection_refused(examine: Any) -> None:
     port = free_port()
     found = examine(base_url=f"http://127.0.0.1:{port}")

@@ -207,14 +207,18 @@ def page(status: str, *fields: str, body: str = "") -> bytes:
         (
             page("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="x"', body="no"),
             "refuses CONNECT target.example.test:443: 407 Proxy Authentication Required",
-            "user name and password",
+            "user name and password in ASSAY_PROXY in place of --proxy, percent-encoded: http://user:password@127.0.0.1:",
         ),
         (
             page("407 Login", "Proxy-Authenticate: NTLM", "Proxy-Authenticate: Negotiate"),
             "refuses CONNECT target.example.test:443: 407 Login",
             "it wants NTLM, and assay knows Basic alone",
         ),
-        (page("502 Bad Gateway"), "cannot do CONNECT target.example.test:443: 502 Bad Gateway", "spelling"),
+        (
+            page("502 Bad Gateway"),
+            "cannot do CONNECT target.example.test:443: 502 Bad Gateway",
+            "check host and port",
+        ),
         (page("200 OK", "Content-Type: text/html", body="<html>log in"), "with an HTML page instead", "login page"),
         (page("200 OK", "Content-Type: text/html"), "with an HTML page instead", "login page"),
         (b"SSH-2.0-OpenSSH_9\r\n", "something that is no HTTP: 'SSH-2.0-OpenSSH_9", "something else"),
@@ -290,14 +294,22 @@ def test_what_the_target_says_through_a_proxy_is_its_own(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "why"),
-    [(2, "its rules do not allow that"), (4, "host unreachable"), (5, "connection refused"), (99, "code 99")],
+    ("code", "why", "todo"),
+    [
+        (2, "its rules do not allow that", "let this host and port through"),
+        (4, "host unreachable", "spelling"),
+        (5, "connection refused", "check the port"),
+        (6, "time ran out", "firewall"),
+        (99, "code 99", "check host and port"),
+    ],
 )
-def test_a_socks_proxy_that_refuses_is_named(make: Make, code: int, why: str) -> None:
+def test_a_socks_proxy_that_refuses_is_named(make: Make, code: int, why: str, todo: str) -> None:
     with socks_proxying("127.0.0.1:1", code=code) as (proxy, _):
         fault = refusal(make, via(f"socks5h://{proxy}"))
     begins = f"the proxy socks5h://{proxy} (--proxy) does not connect to {HOST}:80: "
     assert fault.message == f"{begins}{why} (SOCKS code {code})"
+    assert todo in str(fault.hint)
+    assert str(fault.hint).endswith("if this machine reaches the target without a proxy, use --proxy none")
 
 
 def test_a_socks_proxy_that_wants_a_login_is_named(make: Make) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assay.client.proxies import Proxy, exempts, find_proxy, parse_proxy
+from assay.client.proxies import Proxy, exempts, find_proxy, parse_proxy, why_direct
 from assay.errors import SettingsError
 
 
@@ -89,6 +89,53 @@ def test_no_proxy_for_addresses(host: str, no_proxy: str, direct: bool) -> None:
 def test_which_variable_is_taken(tls: bool, host: str, env: dict[str, str], origin: str | None) -> None:
     found = find_proxy(tls, host, 443 if tls else 80, env)
     assert (found and found.origin) == origin
+
+
+@pytest.mark.parametrize(
+    ("host", "env", "setting", "why"),
+    [
+        ("h", {}, None, None),
+        ("localhost", {}, None, None),
+        ("h", {"HTTP_PROXY": "http://one:1"}, None, None),
+        ("h", {"HTTP_PROXY": "http://one:1"}, "socks5h://two", None),
+        (
+            "h",
+            {"HTTP_PROXY": "http://one:1", "NO_PROXY": "x, h"},
+            None,
+            "NO_PROXY names it, so HTTP_PROXY does not count",
+        ),
+        ("127.0.0.1", {"all_proxy": "ftp://one"}, None, "a loopback target is never asked for through all_proxy"),
+        ("h", {"HTTP_PROXY": "http://one:1"}, "none", "the setting is none, in spite of HTTP_PROXY"),
+    ],
+)
+def test_why_a_proxy_of_the_environment_is_not_taken(
+    host: str, env: dict[str, str], setting: str | None, why: str | None
+) -> None:
+    assert why_direct(False, host, 80, env, setting) == why
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "is_set", "place", "round_"),
+    [
+        (
+            "p:1",
+            "--proxy",
+            True,
+            "ASSAY_PROXY in place of --proxy, percent-encoded: http://user:password@p:1",
+            "none",
+        ),
+        ("socks5h://p", "a.toml:3", True, "ASSAY_PROXY, percent-encoded: socks5h://user:password@p:1080", "none"),
+        ("p", "HTTP_PROXY", False, "HTTP_PROXY, percent-encoded: http://user:password@p:80", "NO_PROXY"),
+        ("p", "the system's settings", False, "ASSAY_PROXY, percent-encoded: http://user:password@p:80", "NO_PROXY"),
+    ],
+)
+def test_advice_has_effect_where_the_proxy_was_named(
+    url: str, origin: str, is_set: bool, place: str, round_: str
+) -> None:
+    proxy = parse_proxy(url, origin, is_set=is_set)
+    assert proxy.place_of_login == place
+    assert round_ in proxy.way_round
+    assert is_set is ("NO_PROXY" not in proxy.way_round)
 
 
 def test_the_setting_wins_even_for_loopback_and_can_switch_proxies_off() -> None:

@@ -20,7 +20,7 @@ class Stand:
     def __init__(self, folder: Path, *, terminal: bool = False) -> None:
         self.file = folder / "journal.jsonl"
         self.shown = io.StringIO()
-        console = Console(file=self.shown, force_terminal=terminal, width=120, highlight=False)
+        console = Console(file=self.shown, force_terminal=terminal, width=120, highlight=False, markup=False)
         self.clock = VirtualClock()
         self.progress = Progress(console, self.file, self.clock)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from assay.client.creation import created_id
@@ -282,7 +283,8 @@ class Access:
         return f"{answer.status}{by}: {self.session.mask.text(error_message(answer))}"
 
     def _stranger(self, name: str, answer: Answer) -> Step | None:
-        return in_place_of_the_api(name, answer, TransportConfig.of(self.session.settings))
+        step = in_place_of_the_api(name, answer, TransportConfig.of(self.session.settings))
+        return step and replace(step, text=self.session.mask.text(step.text))
 
 
 def same_identity() -> Step:

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from assay.client.dial import dial, plainly, secure
@@ -41,11 +42,11 @@ def check_network(config: TransportConfig) -> Iterator[Step]:
     """The steps ``name`` or ``proxy``, ``connection`` and ``tls``; the first failure is the last step."""
     if config.proxy is None:
         step, found = _resolve(config)
-        yield step
+        yield step if found else _directly(config, step)
         if not found:
             return
     connection, step = _connect(config)
-    yield step
+    yield _directly(config, step)
     if connection is None:
         return
     with closing(connection):
@@ -55,6 +56,12 @@ def check_network(config: TransportConfig) -> Iterator[Step]:
             yield warn(
                 "tls", "http:// sends the token over the network in clear", "use https:// if the target has it"
             )
+
+
+def _directly(config: TransportConfig, step: Step) -> Step:
+    """The step, which also says why a proxy that the environment names was not taken."""
+    why = config.why_direct
+    return replace(step, text=f"{step.text} (directly: {why})") if why else step
 
 
 def speaks_tls(config: TransportConfig) -> bool:
@@ -140,8 +147,9 @@ def _handshake(config: TransportConfig, connection: Any) -> Step:
         )
         if config.proxy is not None and error.verify_code in _OF_AUTHORITIES:
             todo = f"{todo}; {config.proxy} may put a certificate of its own in place of the target's"
-        make = usage if error.verify_code in _OF_AUTHORITIES | _OF_NAMES else unusable
-        return make("tls", f"the certificate of {config.address} {wrong} ({error.verify_message})", todo)
+        text = f"the certificate of {config.address} {wrong} ({error.verify_message})"
+        is_setting = error.verify_code in _OF_AUTHORITIES | _OF_NAMES
+        return usage("tls", text, todo) if is_setting else unusable("tls", text, todo)
     except ssl.SSLError as error:
         return judge_tls(config, error.reason or str(error))
     except OSError as error:

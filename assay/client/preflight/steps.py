@@ -69,12 +69,16 @@ Check = Callable[[], Iterator[Step]]
 def follow(checks: list[tuple[str, Check]]) -> Iterator[Step]:
     """Take the checks in order; after one that failed, the others are skipped, for they would only repeat it."""
     failed: str | None = None
+    told = set[str]()
     for name, check in checks:
         if failed is not None:
-            yield Step(name, StepState.SKIPPED, f"not looked at, because {failed} failed")
+            if name not in told:  # a step may be asked about in two places
+                told.add(name)
+                yield Step(name, StepState.SKIPPED, f"not looked at, because {failed} failed")
             continue
         for step in _answers(name, check):
             yield step
+            told.add(step.name)
             if step.state is StepState.FAIL:
                 failed = step.name
                 break
