@@ -78,9 +78,9 @@ class RunRecorder:
         """Tell, once each, what a gateway keeps from the API: a lawful refusal, or what could not be tested."""
         if answer.status in _MAY_REFUSE and exchange.auth != MAIN:
             self.write(self._refuses(maker, exchange, answer))
-        elif self._state.is_new("gateway", f"{answer.status} {maker}"):
+        elif self._state.is_new("gateway", f"{answer.status} {maker} {exchange.request.operation}"):
             self.not_tested(
-                f"requests that are answered {answer.status} by {maker}, not by the API",
+                f"{self._operation_id(exchange)} where it is answered {answer.status} by {maker}, not by the API",
                 "they did not reach the API: let them pass there, or test behind it",
             )
 

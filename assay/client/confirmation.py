@@ -125,23 +125,25 @@ class Disturbances:
         self._lock = threading.Lock()
         self.sent = 0
         self.kinds: Counter[str] = Counter()
+        self.repeated = 0
 
     def left(self) -> None:
         """A request was sent."""
         with self._lock:
             self.sent += 1
 
-    def passed(self, outcome: Outcome) -> None:
-        """An outcome that was asked about again has turned out not to repeat."""
-        kind = kind_of(outcome)
-        if kind is not None:
-            with self._lock:
-                self.kinds[kind] += 1
+    def passed(self, *outcomes: Outcome) -> None:
+        """What one request met before it was answered otherwise: more than one outcome has repeated."""
+        kinds = [kind for kind in map(kind_of, outcomes) if kind is not None]
+        again = len(kinds) > 1 or any(outcome.attempts > 1 for outcome in outcomes)
+        with self._lock:
+            self.kinds.update(kinds)
+            self.repeated += bool(kinds) and again
 
     def to_json(self) -> dict[str, Any]:
-        """{"requests": all that were sent, "kinds": {what it was: how often}}."""
+        """{"requests": all that were sent, "kinds": {what it was: how often}, "repeated": requests that met two}."""
         with self._lock:
-            return {"requests": self.sent, "kinds": dict(self.kinds)}
+            return {"requests": self.sent, "kinds": dict(self.kinds), "repeated": self.repeated}
 
 
 def kind_of(outcome: Outcome) -> str | None:

@@ -207,8 +207,8 @@ class Delivery:
             raise outcome.fault
         if not call.cleaning:
             self.liveness.note(call.operation, outcome, counts=call.counts)
-        for passed in asked.earlier if not is_passing(outcome) else ():
-            self.disturbances.passed(passed)
+        if not is_passing(outcome):
+            self.disturbances.passed(*asked.earlier)
         return asked.final(outcome, attempt)
 
     def _pause(self, call: _Outgoing, asked: Confirmation, outcome: Answer | NoAnswer, attempt: int) -> float | None:

@@ -11,23 +11,29 @@ from assay.findings.model import Class, Finding
 
 CHECK: Final = "disturbances"
 EVERYTHING: Final = "all operations"
+_BUSY: Final = ("429 by ", "503 by ")
+_LEAST: Final = 20
+_OFTEN: Final = 0.1
+"""From this number and this share on, refusals are no accident: nginx's limit_req of 20/s refused 59 % of a gate."""
 
 
 @dataclass(slots=True)
 class Disturbed:
     """The disturbances of a run: how many requests there were, and how many met what.
 
-    ``confirmed`` were asked about again and did not repeat; ``counted`` were seen under load, where nothing is asked
-    about again.
+    ``confirmed`` were asked about again until they were answered otherwise, of which ``repeated`` requests more than
+    once; ``counted`` were seen under load, where nothing is asked about again.
     """
 
     requests: int = 0
     confirmed: Counter[str] = field(default_factory=Counter)
     counted: Counter[str] = field(default_factory=Counter)
+    repeated: int = 0
 
-    def add(self, requests: int, kinds: dict[str, int], *, asked_again: bool) -> None:
+    def add(self, requests: int, kinds: dict[str, int], *, asked_again: bool, repeated: int = 0) -> None:
         """Add what one part of the run has seen."""
         self.requests += requests
+        self.repeated += repeated
         (self.confirmed if asked_again else self.counted).update(kinds)
 
 
@@ -42,7 +48,7 @@ def advisory(seen: Disturbed) -> Iterator[Finding]:
         operation=EVERYTHING,
         rule=None,
         location="/network",
-        summary=f"{_told(kinds, seen.requests)}; {_confirmed(seen)}",
+        summary=f"{_told(kinds, seen.requests)}; {_confirmed(seen)}{_rate_limit(kinds, seen.requests)}",
         why="What does not repeat is not held against the API: it was on the way to it (a proxy, a load balancer, a "
         "pod that was moved). Callers meet it all the same.",
         test="the whole run",
@@ -66,4 +72,14 @@ def _confirmed(seen: Disturbed) -> str:
     if not seen.confirmed:
         return "all under load, where nothing is asked for again"
     words = "asked for again, none repeated" if seen.confirmed.total() > 1 else "asked for again, it did not repeat"
+    if seen.repeated:
+        words = "asked for again, some more than once, until the API answered"
     return f"{words} (the {under_load:,} under load were only counted)" if under_load else words
+
+
+def _rate_limit(kinds: Counter[str], requests: int) -> str:
+    """What so many refusals of a gateway look like; empty when they are few."""
+    busy = sum(count for kind, count in kinds.items() if kind.startswith(_BUSY))
+    if busy < _LEAST or busy < _OFTEN * requests:
+        return ""
+    return "; so many look like a rate limit: give a lower --max-rps"

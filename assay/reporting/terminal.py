@@ -25,6 +25,9 @@ MOST_ALIKE: Final = 3
 MOST_REASONS: Final = 3
 """Reasons for not testing that are listed; the commonest come first."""
 
+MOST_NAMED: Final = 4
+"""Items that were not tested for one reason are named up to this number, as space allows; more are counted."""
+
 _SUMMARY: Final = 160
 
 _VERDICT_STYLE: Final = {
@@ -60,7 +63,8 @@ def lines(verdict: Verdict, report: Path | None = None) -> Iterator[Text]:
 
 
 def _problems(verdict: Verdict) -> Iterator[Text]:
-    for problem in verdict.problems:
+    told = 1 if verdict.decision is Decision.INCONCLUSIVE else 0  # the first one is then the headline
+    for problem in verdict.problems[told:]:
         yield Text.assemble(("  problem  ", "yellow"), one_line(problem))
 
 
@@ -109,8 +113,10 @@ def _finding(finding: Finding, width: int) -> Text:
 def _not_tested(verdict: Verdict) -> Iterator[Text]:
     groups = words.untested(verdict)
     for why, whats in groups[:MOST_REASONS]:
-        what = one_line(whats[0]) if len(whats) == 1 else plural(len(whats), "item")
-        yield Text(f"  not tested  {_short(what)}: {_short(one_line(why))}", style="dim")
+        what = one_line("; ".join(whats)) if len(whats) <= MOST_NAMED else plural(len(whats), "item")
+        told = bool(why) and any(why in problem for problem in verdict.problems[:1])
+        reason = "for that reason" if told else one_line(why)
+        yield Text(f"  not tested  {_short(what)}: {_short(reason)}", style="dim")
     rest = sum(len(whats) for _, whats in groups[MOST_REASONS:])
     if rest:
         yield Text(f"  not tested  {plural(rest, 'further item')}, listed in the report", style="dim")

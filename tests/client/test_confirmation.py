@@ -91,7 +91,7 @@ def test_what_does_not_repeat_is_only_counted(connect: Connect, request_: Reques
         session.send(request_)
     assert isinstance(outcome, Answer)
     assert (outcome.status, outcome.attempts, len(outcome.earlier)) == (200, 4, 3)
-    assert session.disturbances.to_json() == {"requests": 5, "kinds": {kind: 3}}
+    assert session.disturbances.to_json() == {"requests": 5, "kinds": {kind: 3}, "repeated": 1}
 
 
 @pytest.mark.parametrize("spoilt", [PAGE, CUT])
@@ -99,7 +99,7 @@ def test_what_repeats_stands_and_is_not_counted(connect: Connect, spoilt: Reply)
     with reached(connect, lambda _: spoilt) as (session, _):
         outcome = session.send(UPDATE)
     assert outcome.attempts == 4
-    assert session.disturbances.to_json() == {"requests": 4, "kinds": {}}
+    assert session.disturbances.to_json() == {"requests": 4, "kinds": {}, "repeated": 0}
 
 
 def test_what_fails_again_and_again_is_asked_about_once_without_a_pause(connect: Connect) -> None:

@@ -17,9 +17,9 @@ def seen(*parts: Mapping[str, Any]) -> Disturbed:
     return Record.of({"t": "disturbances", **part} for part in parts).disturbed
 
 
-def part(requests: int, *, asked_again: bool = True, **kinds: int) -> dict[str, Any]:
+def part(requests: int, *, asked_again: bool = True, repeated: int = 0, **kinds: int) -> dict[str, Any]:
     named = {kind.replace("_", " ").lstrip("n"): number for kind, number in kinds.items()}
-    return {"requests": requests, "kinds": named, "asked_again": asked_again}
+    return {"requests": requests, "kinds": named, "asked_again": asked_again, "repeated": repeated}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,15 @@ def part(requests: int, *, asked_again: bool = True, **kinds: int) -> dict[str, 
         (
             [part(1204, n502_by_nginx=12)],
             "12 of 1,204 answers (1.0%) were a 502 by nginx; asked for again, none repeated",
+        ),
+        (
+            [part(415, n503_by_nginx=243, repeated=70)],
+            "243 of 415 answers (58.6%) were a 503 by nginx; asked for again, some more than once, until the API "
+            "answered; so many look like a rate limit: give a lower --max-rps",
+        ),
+        (
+            [part(415, n503_by_nginx=19)],
+            "19 of 415 answers (4.6%) were a 503 by nginx; asked for again, none repeated",
         ),
         (
             [part(500, broken_connection=1)],

@@ -92,3 +92,16 @@ def test_what_was_not_tested_is_told_by_its_reason() -> None:
         "not tested  thing 1: reason 1",
         f"not tested  {len(verdict.not_tested) - 9} further items, listed in the report",
     ]
+
+
+def test_one_cause_is_told_once() -> None:
+    cause = "the target refuses the token"
+    verdict = judge(
+        {"t": "problem", "what": f"{cause} (check ASSAY_TOKEN)"},
+        {"t": "problem", "what": "another"},
+        *({"t": "not_tested", "what": part, "why": cause} for part in ("contract", "load")),
+    )
+    text = "\n".join(line.plain for line in terminal.lines(verdict))
+    assert text.count(cause) == 1
+    assert "problem  another" in text
+    assert "not tested  contract; load: for that reason" in text
