@@ -39,8 +39,9 @@ def incomplete(record: Record, run: RunInfo) -> Iterator[str]:
     yield from _parts_without_result(record, run, bool(ran))
     for operation, name in () if said else unmeasured(record):
         yield f"the SLO {name} of {operation} could not be judged: nothing was measured"
-    yield from _broken(record)
-    yield from _unexplained(record)
+    if not said:
+        yield from _broken(record)
+        yield from _unexplained(record)
 
 
 def _empty(record: Record, run: RunInfo) -> str:
@@ -60,19 +61,32 @@ def _parts_without_result(record: Record, run: RunInfo, ran: bool) -> Iterator[s
 
 
 def _broken(record: Record) -> Iterator[str]:
-    broken = [test for test in record.tests.values() if test.outcome is TestOutcome.ERROR]
-    if broken:
-        yield f"{plural(len(broken), 'test')} broke before an answer: {_names([test.id for test in broken])}"
+    if broken := _broken_tests(record):
+        yield f"{plural(len(broken), 'test')} broke before an answer: {_names(broken)}"
+
+
+def _broken_tests(record: Record) -> list[str]:
+    return [test.id for test in record.tests.values() if test.outcome is TestOutcome.ERROR]
 
 
 def _unexplained(record: Record) -> Iterator[str]:
+    if silent := _silent_tests(record):
+        yield f"{plural(len(silent), 'test')} failed without a finding: {_names(silent)}"
+
+
+def _silent_tests(record: Record) -> list[str]:
     """Tests that failed without a finding: something went wrong, and nothing says what."""
     explained = {test for finding in record.findings.values() for test in finding.tests}
-    silent = [
+    return [
         test.id for test in record.tests.values() if test.outcome is TestOutcome.FAILED and test.id not in explained
     ]
-    if silent:
-        yield f"{plural(len(silent), 'test')} failed without a finding: {_names(silent)}"
+
+
+def _broke_off(record: Record) -> Iterator[NotTested]:
+    """Tests without a result in a run whose own problem explains them: a second problem would be a false one."""
+    if record.problems:
+        yield from (NotTested(test, "it broke before an answer") for test in _broken_tests(record))
+        yield from (NotTested(test, "it ended without a result") for test in _silent_tests(record))
 
 
 def _names(ids: list[str]) -> str:
@@ -87,7 +101,7 @@ def untested(record: Record, run: RunInfo) -> list[NotTested]:
     never began, then operations and sides of rules that were never
     exercised. A selective run (``--only``) names the rest in one entry instead.
     """
-    entries = [*record.not_tested, *_skipped(record), *_never_ran(record)]
+    entries = [*record.not_tested, *_skipped(record), *_never_ran(record), *_broke_off(record)]
     if run.only is not None:
         entries.append(NotTested(f"everything outside {run.only}", f"only {run.only} was selected"))
     else:

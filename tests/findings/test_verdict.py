@@ -103,6 +103,13 @@ def test_a_run_that_said_why_nothing_ran_does_not_blame_the_selection() -> None:
     assert said == ("the control plane ended",)
 
 
+@pytest.mark.parametrize("outcome", ["error", "failed"])
+def test_a_test_that_broke_after_the_run_said_why_is_not_a_second_problem(outcome: str) -> None:
+    verdict = judge(ran(outcome=outcome), {"t": "problem", "what": "every creation is refused"})
+    assert verdict.problems == ("every creation is refused",)
+    assert [entry.what for entry in verdict.not_tested if entry.what == "tests/a"] == ["tests/a"]
+
+
 def test_load_alone_is_a_run() -> None:
     assert judge(load()).decision is Decision.PASS
 

@@ -75,11 +75,15 @@ class Campaign:
         run_scenarios(self.target, test, self.source, self.tally, self.sizes, seed=self.seed)
 
     def reached(self, operation: Operation) -> None:
-        """Note the share of requests that succeeded. Raises NotReachedError when none did."""
+        """Note the share of requests that succeeded.
+
+        Raises NotReachedError when none did, and TargetLostError when the run was ended before any could.
+        """
         name = operation.id
         sent, reached = self.tally.requests[operation.name], self.tally.reached[operation.name]
         self.target.journal.write("note", text=f"Schemathesis: {reached} of {sent} requests to {name} reached a 2xx")
         if reached == 0:
+            self.target.session.check()
             raise NotReachedError(f"none of {sent} generated requests to {name} was answered with success")
 
     def _examples(self, operation: Operation, _test: str, sender: CaseSender) -> None:
