@@ -68,8 +68,10 @@ class Environment:
     """``{name}`` in any text stands for the address of a server or another word of ``Words`` (running.py).
 
     ``env`` are variables (None: not set), ``files`` what lies in the working folder; ``prepare`` makes there what is
-    no plain file. ``leaves`` is the greatest number of requests that may arrive at the row's servers if the run
-    fails. ``benchmark`` is how a load run ends, where that differs. ``apart``: only a process of its own shows it.
+    no plain file. ``only`` is what a gate selects, and ``at_length`` what it selects in its place with ``--whole``.
+    ``leaves`` is the greatest number of requests that may arrive at the row's servers if the run fails.
+    ``load`` are flags for load runs alone, and ``benchmark`` is how they end, where that differs. ``apart``: only a
+    process of its own shows it.
     """
 
     id: str
@@ -83,6 +85,8 @@ class Environment:
     prepare: Callable[[Path], None] | None = None
     flags: Sequence[str] = ()
     only: str = "access/read"
+    at_length: str | None = None
+    load: Sequence[str] = ()
     leaves: int | None = None
     benchmark: End | None = None
     apart: bool = False

@@ -75,6 +75,11 @@ def on(method: str, ending: str = "", within: str = "/inferences") -> Question:
     return lambda call: call.method == method and within in call.path and call.path.endswith(ending)
 
 
+def reading(call: Call) -> bool:
+    """Reads of one workload: one operation, without its metrics and pods."""
+    return on("GET")(call) and call.path.count("/") == 5
+
+
 def api_alone(call: Call) -> bool:
     """All but requests for tokens."""
     return "token" not in call.path

@@ -119,7 +119,8 @@ def play(
             words[name] = running[-1].address
         words.setdefault("front", words["plane"])
         _write(row, words, folder)
-        arguments, env = _arguments(row, command, words), _variables(row, words, folder)
+        only = row.only if inside is not None else row.at_length or row.only
+        arguments, env = _arguments(row, command, words, only), _variables(row, words, folder)
         if inside is not None and not row.apart:
             code, said = _in_this_process(arguments, env, folder, inside)
         else:
@@ -140,10 +141,10 @@ def _write(row: Environment, words: Words, folder: Path) -> None:
         row.prepare(folder)
 
 
-def _arguments(row: Environment, command: Command, words: Words) -> list[str]:
+def _arguments(row: Environment, command: Command, words: Words, only: str) -> list[str]:
     place = {"--base-url": row.base_url, "--project": row.project, "--cluster": row.cluster}
     given = [word for flag, value in place.items() if value is not None for word in (flag, value)]
-    own = ["--only", row.only] if command == "gate" else _LOAD
+    own = ["--only", only] if command == "gate" else [*_LOAD, *row.load]
     return [command, *(words.fill(word) for word in (*given, *own, *_LIMITS, "--out", "out", *row.flags))]
 
 
@@ -223,6 +224,6 @@ def _judge_report(end: End, sentence: str, ended: Ended) -> None:
         return
     assert verdict is not None, ended.said
     violations = [found["summary"] for found in verdict["findings"] if found["class"] == "violation"]
-    assert (verdict["verdict"], bool(violations)) == (end.verdict, end.verdict == "fail"), violations or verdict
+    assert (verdict["verdict"], len(violations)) == (end.verdict, end.verdict == "fail"), violations or verdict
     summary = " ".join(html.unescape((ended.report / "summary.md").read_text(encoding="utf-8")).split())
     assert end.verdict == "pass" or sentence in summary, summary
