@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import ssl
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -12,6 +13,7 @@ import httpcore
 
 from assay.client.dial import dial, plainly, secure
 from assay.client.network import TransportConfig
+from assay.clock import SYSTEM, Clock
 
 _KEPT: Final = 64
 """Bytes of the other side's first words: enough to tell HTTP from what is none."""
@@ -20,8 +22,9 @@ _KEPT: Final = 64
 class Network(httpcore.NetworkBackend):
     """Connects to one target, whatever host it is asked for."""
 
-    def __init__(self, config: TransportConfig) -> None:
+    def __init__(self, config: TransportConfig, clock: Clock = SYSTEM) -> None:
         self._config = config
+        self._quiet = _Quiet(clock)
         self._proxy = config.proxy
         self._trust = config.proxy_context(self._proxy)
 
@@ -37,25 +40,43 @@ class Network(httpcore.NetworkBackend):
         seconds = timeout or self._config.timeout
         with _mapped(httpcore.ConnectTimeout, httpcore.ConnectError):
             line = dial(self._config, self._proxy, self._trust, seconds, plainly(seconds))
-        return SocketStream(line)
+        return SocketStream(line, self._quiet)
+
+    @property
+    def quiet(self) -> float:
+        """Seconds that nothing had been said on the connection to which this thread has sent a request last."""
+        return self._quiet.seconds
+
+
+class _Quiet(threading.local):
+    """What each thread has found of the connection that it was given."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.monotonic = clock.monotonic
+        self.seconds = 0.0
 
 
 class SocketStream(httpcore.NetworkStream):
     """``first`` are the first bytes that were read."""
 
-    def __init__(self, line: Any) -> None:
+    def __init__(self, line: Any, quiet: _Quiet) -> None:
         self._line = line
+        self._quiet = quiet
+        self._heard: float | None = None  # when something was heard last, until something is said
         self.first = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with _mapped(httpcore.ReadTimeout, httpcore.ReadError):
             self._line.settimeout(timeout)
             data: bytes = self._line.recv(max_bytes)
+        self._heard = self._quiet.monotonic()
         if len(self.first) < _KEPT:
             self.first += data[: _KEPT - len(self.first)]
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if self._heard is not None:
+            self._quiet.seconds, self._heard = self._quiet.monotonic() - self._heard, None
         rest = memoryview(buffer)
         with _mapped(httpcore.WriteTimeout, httpcore.WriteError):
             self._line.settimeout(timeout)
@@ -70,10 +91,11 @@ class SocketStream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         with _mapped(httpcore.ConnectTimeout, httpcore.ConnectError):
             try:
-                return SocketStream(secure(self._line, ssl_context, server_hostname or "", timeout or 0.0))
+                line = secure(self._line, ssl_context, server_hostname or "", timeout or 0.0)
             except BaseException:
                 self.close()
                 raise
+            return SocketStream(line, self._quiet)
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":

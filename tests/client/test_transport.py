@@ -14,6 +14,7 @@ from assay.client import transport as module
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.network import TransportConfig
 from assay.client.transport import HttpTransport
+from assay.clock import VirtualClock
 from assay.errors import SettingsError
 from tests.client.servers import Reply, Seen, always, certificate, free_port, raw_serving, serving
 
@@ -168,8 +169,10 @@ def test_only_a_read_that_crossed_an_idle_close_is_sent_again(method: str, expec
         requests.append(read_request(connection))
 
     with raw_serving(talk) as address:
-        transport = HttpTransport(TransportConfig(f"http://{address}", timeout=2))
+        clock = VirtualClock()
+        transport = HttpTransport(TransportConfig(f"http://{address}", timeout=2), clock)
         transport.exchange("GET", b"/first")
+        clock.sleep(1.0)
         outcome = transport.exchange(method, b"/second")
         transport.close()
     assert (outcome.status if isinstance(outcome, Answer) else None) == expected
@@ -269,10 +272,12 @@ def test_a_connection_that_was_closed_while_it_lay_idle_is_told_from_one_that_br
         read_request(connection)
         connection.sendall(OK[:-1] if part else b"")
 
-    for part in (False, True):
+    for part, seconds in ((False, 1.0), (True, 1.0), (False, 0.1)):
         with raw_serving(talk) as address:
-            transport = HttpTransport(TransportConfig(f"http://{address}", timeout=2.0))
+            clock = VirtualClock()
+            transport = HttpTransport(TransportConfig(f"http://{address}", timeout=2.0), clock)
             transport.exchange("PATCH", b"/x", content=b"{}")
+            clock.sleep(seconds)
             outcome = no_answer(transport.exchange("PATCH", b"/x", content=b"{}"))
             transport.close()
-        assert (outcome.kind, outcome.idle) == ("reset", not part)
+        assert (outcome.kind, outcome.idle) == ("reset", not part and seconds == 1.0)
