@@ -278,7 +278,8 @@ def _no_url(error: ValueError) -> str:
 
 
 def plain_url(value: str) -> str:
-    """Return the URL without trailing slashes; ValueError when it cannot be the root of an API."""
+    """Return the URL without trailing slashes and blanks around; ValueError when it cannot be the root of an API."""
+    value = value.strip()  # variables of CI systems often come with a line break
     if "://" not in value:
         raise ValueError(f"a base URL begins with https:// (or http://): perhaps {_mended(value)}")
     try:

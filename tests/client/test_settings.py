@@ -36,6 +36,10 @@ def refused(
     return f"{caught.value.message}\n{caught.value.hint or ''}"
 
 
+def test_blanks_around_a_url_do_not_matter() -> None:
+    assert load_settings({"base_url": " http://127.0.0.1:19201/ \n"}, env={}).base_url == "http://127.0.0.1:19201"
+
+
 def test_defaults() -> None:
     loaded = load_settings({}, env={})
     assert (loaded.base_url, loaded.concurrency, loaded.max_live, loaded.fail_on) == (None, 8, 10, "violation")
