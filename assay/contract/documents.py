@@ -258,7 +258,8 @@ def load(document: Path | None = None, corrections: Path | None = None) -> Contr
     """
     if document is None:
         return load_version(version_folder(), corrections)
-    return _load(document, corrections, None)
+    # Absolute, for what was loaded is kept by its path, and a process may change its folder.
+    return _load(document.absolute(), corrections and corrections.absolute(), None)
 
 
 def load_version(folder: Path, corrections: Path | None = None) -> Contract:

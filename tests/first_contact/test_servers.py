@@ -94,7 +94,7 @@ ROWS = [
         flags=("--config", "conf/assay.toml"),
     ),
     tls("unknown-authority", refused("comes from an authority that nobody here knows"), "good"),
-    tls("self-signed", undecided("is self-signed"), "self_signed"),
+    tls("self-signed", refused("is self-signed"), "self_signed"),
     tls("expired-certificate", undecided("has expired"), "expired", "--ca-file", "{expired}"),
     tls("certificate-of-another-host", refused("is not for this IP address"), "other_host", *TRUSTED),
     tls("any-certificate", passes(), "other_host", "--insecure"),
