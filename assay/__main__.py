@@ -1,10 +1,20 @@
 """The entry point: ``assay`` and ``python -m assay``. Nothing heavy is imported before Ctrl-C has a handler."""
 
-from __future__ import annotations
+import _signal  # type: ignore[import-not-found]  # built in; what `signal` imports takes time
+import os  # there since Python started
 
-import os
-import sys
-from typing import Any, NoReturn
+
+def _end(*_: object) -> None:
+    os._exit(130)
+
+
+# Until a command is loaded nothing is begun, so Ctrl-C just ends the process, without a traceback of imports; the
+# command gives it its usual meaning back. A handler that is set after an import that takes time comes too late.
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _end)
+
+import sys  # noqa: E402
+from typing import NoReturn  # noqa: E402
 
 _PACKAGES = ("httpx", "locust", "pydantic", "pytest", "typer")
 """Folders by which one tells where what we depend on is installed."""
@@ -17,7 +27,6 @@ def main() -> NoReturn:
     except OSError as error:
         sys.stderr.write(f"assay: the working folder cannot be used: {error.strerror}\n       change to another\n")
         sys.exit(2)
-    _end_at_interrupt()
     try:
         from assay.cli.main import main as run
         from assay.cli.streams import open_streams
@@ -40,17 +49,6 @@ def _forget_folders_of_the_user() -> None:
     theirs = {os.path.realpath(entry) for entry in ("", *os.environ.get("PYTHONPATH", "").split(os.pathsep))} - {own}
     strangers = {entry for entry in theirs if not any(map(os.path.isdir, (f"{entry}/{name}" for name in _PACKAGES)))}
     sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry) not in strangers]
-
-
-def _end_at_interrupt() -> None:
-    """Until a command is loaded nothing is begun, so Ctrl-C just ends the process, without a traceback of imports."""
-    import signal
-
-    def end(*_: Any) -> None:
-        os._exit(130)
-
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, end)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from assay.checks.exchange import Deviation
 from assay.client.encodings import MARK
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer
-from assay.client.gateway import TOO_LARGE, gateway_of
+from assay.client.gateway import ANONYMOUS, TOO_LARGE, gateway_of
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Json
@@ -176,10 +176,12 @@ _FAILED: Final = (
 )
 _STORED: Final = "Who is answered so sends the request again, and then has two, or is told that the name is in use."
 
+_UNKNOWN: Final = " (the API's own answer or a gateway's: it does not tell)"
+
 
 def server_error(operation: Operation, answer: Answer, maker: str | None) -> Deviation:
     """The deviation of a failure; ``maker`` is the gateway that answered in place of the API, if one did."""
-    by = f" (answered by {maker}, not by the API)" if maker else ""
+    by = _UNKNOWN if maker == ANONYMOUS else f" (answered by {maker}, not by the API)" if maker else ""
     times = f", {answer.attempts} times in a row" if maker and answer.attempts > 1 else ""
     created = " although created" if answer.stored else ""
     return Deviation(

@@ -71,6 +71,8 @@ def find(run: str) -> Path:
     for file in tried:
         if file.is_file():
             return file
+    if given.is_symlink() or (given.exists() and not given.is_dir()):
+        return given  # a pipe, a device, a link to nothing: reading it names what it is
     raise SettingsError(
         f"no measurement {run}: tried {', '.join(map(str, tried))}",
         hint="assay benchmark saves one next to its reports, or in the file that --save names",

@@ -62,6 +62,8 @@ _COMMANDS: Final = (
     ("contract", "assay.cli.contract:app", "Merge the published documents, or show the contract in force."),
 )
 
+_PRINTING: Final = frozenset({"rules", "manifest", "contract"})
+
 for _command in _COMMANDS:
     lazy_command(app, *_command)
 
@@ -85,7 +87,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     try:
         refuse_undecodable(given)
         code = app(given, prog_name="assay", standalone_mode=False)
-        _end(code if isinstance(code, int) else EXIT_PASS)
+        _end(code if isinstance(code, int) else EXIT_PASS, prints=_prints(given))
     except AssayError as error:
         _fail(error)
     except UsageError as error:
@@ -111,12 +113,20 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _fail(as_error(error, given))
 
 
-def _end(code: int) -> NoReturn:
-    """End with ``code``; a pass whose words could not be written is none."""
+def _prints(arguments: list[str]) -> bool:
+    """Whether what a command prints is all that it does; the others answer by their exit code and their files."""
+    return not {"-h", "--help", "--version"}.isdisjoint(arguments) or arguments[0] in _PRINTING
+
+
+def _end(code: int, *, prints: bool) -> NoReturn:
+    """End with ``code``, which holds although its words could not be written, unless these are all there is."""
     refused = refusal()
-    if refused is not None:
-        _complain(f"standard output could not be written: {refused.strerror}", "the exit code and the reports hold")
-    sys.exit(EXIT_INCONCLUSIVE if refused is not None and code == EXIT_PASS else code)
+    if refused is None:
+        sys.exit(code)
+    lost = prints and code == EXIT_PASS
+    kept = "what it prints is lost: send it elsewhere" if lost else "the exit code and the files it wrote hold"
+    _complain(f"standard output could not be written: {refused.strerror}", kept)
+    sys.exit(EXIT_INCONCLUSIVE if lost else code)
 
 
 def _fail(error: AssayError) -> NoReturn:

@@ -41,27 +41,31 @@ def _let_go(handle: int) -> None:
 
 def open_streams() -> None:
     """Make the three streams usable: a closed one leads nowhere, and no character ends a run."""
-    _occupy()
+    closed = _occupy()
     sys.stdin = sys.stdin or open(0, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
-    sys.stdout = _stream(1, sys.stdout)
+    sys.stdout = _stream(1, sys.stdout, OSError(errno.EBADF, "it is closed") if 1 in closed else None)
     sys.stderr = _stream(2, sys.stderr)
 
 
-def _occupy() -> None:
+def _occupy() -> list[int]:
     """A closed 0, 1 or 2 would be given to the next file that is opened, which prints would then go into."""
+    closed = []
     for handle in (0, 1, 2):
         try:
             os.fstat(handle)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+            closed.append(handle)
+    return closed
 
 
-def _stream(handle: int, before: Any) -> io.TextIOWrapper:
+def _stream(handle: int, before: Any, refused: OSError | None = None) -> io.TextIOWrapper:
     """In the encoding of the locale; a character that it lacks is spelled out."""
     encoding = getattr(before, "encoding", None) or "utf-8"
     if before is not None:
         before.flush()
     outlet = Outlet(handle, "w", closefd=False)
+    outlet.refused = refused
     return io.TextIOWrapper(
         io.BufferedWriter(outlet), encoding, errors="backslashreplace", line_buffering=handle == 2 or outlet.isatty()
     )

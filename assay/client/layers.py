@@ -151,7 +151,7 @@ def _secret_file(key: str, name: str) -> str:
 
 
 def _from_file(file: Path) -> Layer:
-    toml = TomlFile.read(file, hint="--config names an assay.toml")
+    toml = TomlFile.read(file, hint=_cure(file))
     layer: Layer = {}
     for name, value in toml.values.items():
         place = f"{file}:{toml.line((name,))}"
@@ -164,6 +164,15 @@ def _from_file(file: Path) -> Layer:
             value = _checked(value, places, place)
         layer[name] = (_placed(name, value, file.parent), place)
     return layer
+
+
+def _cure(file: Path) -> str:
+    """What helps where a settings file cannot be read. Docker makes a folder of a mount whose source is missing."""
+    if file.is_dir():
+        return "remove that folder, or mount the file itself there"
+    if file.is_symlink() and not file.exists():
+        return "remove the link, or put the file where it leads to"
+    return "--config names an assay.toml"
 
 
 def _placed(name: str, value: Any, folder: Path) -> Any:

@@ -49,7 +49,8 @@ def report(run: RunContext, waivers: tuple[Waiver, ...], *, shown: bool = True) 
         terminal.show(verdict, place, run.console)
     elif (place / "report.html").is_file():
         run.console.print(f"report: {place / 'report.html'}", highlight=False, soft_wrap=True)
-    digest = certificate.certificate_digest(run.space.out) if run.plan.command == certificate.COMMAND else None
+    certifies = run.plan.command == certificate.COMMAND and any(verdict.tests.values())
+    digest = certificate.certificate_digest(run.space.out) if certifies else None
     if digest is not None:
         run.console.print(
             f"certificate: keep its digest elsewhere: {digest}\n"

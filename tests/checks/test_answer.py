@@ -185,6 +185,11 @@ def test_a_failure_that_a_gateway_tells_of_names_it() -> None:
     assert "answers 502 (answered by nginx, not by the API)" in found.summary
 
 
+def test_a_failure_that_may_be_a_gateways_names_none() -> None:
+    (found,) = deviations("read", answer(502, b"", ""))
+    assert found.summary.endswith("answers 502 (the API's own answer or a gateway's: it does not tell)")
+
+
 def test_a_status_documented_elsewhere_is_a_gap_here() -> None:
     """PATCH lists no 400, and DELETE none either."""
     assert [one.cls for one in deviations("update", error(400))] == [Class.GAP]

@@ -107,6 +107,7 @@ class Finder:
         if name == module:
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Finder())
+sys.modules.pop("typing", None)  # as when Python has just started
 from assay.__main__ import main
 main()
 """
@@ -115,6 +116,7 @@ main()
 @pytest.mark.parametrize(
     ("module", "command"),
     [
+        ("typing", "gate"),
         ("typer", "gate"),
         ("assay.cli.main", "serve"),
         ("assay.cli.lazy", "doctor"),
@@ -149,9 +151,23 @@ def shell(line: str, folder: Path, more: Mapping[str, str] | None = None) -> End
 STREAMS: dict[str, tuple[str, int, bytes]] = {
     "reader-gone": ("$ASSAY rules | head -1 >/dev/null; exit ${PIPESTATUS[0]}", 0, b""),
     "reader-gone-at-a-mistake": ("$ASSAY rules nosuch 2>&1 | true; exit ${PIPESTATUS[0]}", EXIT_USAGE, b""),
-    "closed": ("$ASSAY rules >&-", 0, b""),
-    "all-closed": ("$ASSAY rules <&- >&- 2>&-", 0, b""),
+    "closed": (
+        "$ASSAY rules >&-",
+        EXIT_INCONCLUSIVE,
+        b"output could not be written: it is closed\n       what it prints is lost",
+    ),
+    "all-closed": ("$ASSAY rules <&- >&- 2>&-", EXIT_INCONCLUSIVE, b""),
     "full": ("$ASSAY rules >/dev/full", EXIT_INCONCLUSIVE, b"output could not be written: No space left on device"),
+    "full-with-files": (
+        "$ASSAY gate --only access/read --out out >/dev/full; e=$?; [ -f out/verdict.json ] && exit $e",
+        0,
+        b"No space left on device\n       the exit code and the files it wrote hold",
+    ),
+    "closed-with-files": (
+        "$ASSAY gate --only access/read --out out >&-",
+        0,
+        b"it is closed\n       the exit code and the files it wrote hold",
+    ),
     "full-at-a-mistake": ("$ASSAY rules nosuch >/dev/full", EXIT_USAGE, b"no rule's id begins with 'nosuch'"),
 }
 

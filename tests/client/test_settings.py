@@ -40,6 +40,17 @@ def test_blanks_around_a_url_do_not_matter() -> None:
     assert load_settings({"base_url": " http://127.0.0.1:19201/ \n"}, env={}).base_url == "http://127.0.0.1:19201"
 
 
+def test_a_settings_file_that_is_a_folder_or_a_link_to_nothing_is_told_how_to_mend() -> None:
+    Path("assay.toml").mkdir()
+    assert refused() == (
+        "assay.toml cannot be read: it is a folder\nremove that folder, or mount the file itself there"
+    )
+    Path("assay.toml").rmdir()
+    Path("assay.toml").symlink_to("gone.toml")
+    assert refused().endswith("\nremove the link, or put the file where it leads to")
+    assert refused(config=Path("other.toml")).endswith("\n--config names an assay.toml")
+
+
 def test_defaults() -> None:
     loaded = load_settings({}, env={})
     assert (loaded.base_url, loaded.concurrency, loaded.max_live, loaded.fail_on) == (None, 8, 10, "violation")

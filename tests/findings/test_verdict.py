@@ -227,6 +227,15 @@ def test_what_was_not_tested_is_listed_from_every_source() -> None:
     }
 
 
+def test_a_contract_part_that_did_not_begin_is_one_line() -> None:
+    verdict = judge(
+        {"t": "problem", "what": "nobody listens"},
+        {"t": "not_tested", "what": "contract", "why": "nobody listens"},
+        run=run_info(operations=("get_inference", "delete_inference"), rules={"compute/one": True}),
+    )
+    assert verdict.not_tested == (NotTested("contract", "nobody listens"),)
+
+
 def test_a_selective_run_says_that_it_is_one() -> None:
     verdict = judge(ran(), run=run_info(only="rules/compute", rules={"metrics/x": True}))
     assert verdict.not_tested == (NotTested("everything outside rules/compute", "only rules/compute was selected"),)

@@ -43,7 +43,13 @@ TWINS = {
         "token-with-line-break",
     ),
     *("token-file", "command", "one-percent-502-though-done", "cloudflare-520-now-and-then", "resets-though-done"),
-    *("limit-of-targets", "limit-of-heads", "file-from-windows", "package-assay-in-folder"),
+    *(
+        "limit-of-targets",
+        "limit-of-heads",
+        "file-from-windows",
+        "package-assay-in-folder",
+        "502-for-the-last-two-seconds",
+    ),
 }
 
 

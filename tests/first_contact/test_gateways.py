@@ -119,6 +119,14 @@ ROWS = [
         only="lifecycle",
         benchmark=undecided("could not create the workloads it needs: create_inference1 gave 403"),
     ),
+    Environment(
+        "502-for-the-last-two-seconds",
+        passes(),
+        servers={"front": relay(lambda: instead(NGINX_502, after(45)))},
+        only="access/read",
+        load=("--duration", "3s"),
+        benchmark=undecided("was answered 502 by nginx, not by the API"),
+    ),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,6 +82,14 @@ def test_a_run_by_its_id(assay: Assay, first: str) -> None:
     Path(first).rename(folder / "benchmark-1.load.json")
     said = assay("compare", "benchmark-1", "reports/runs/benchmark-1")
     assert said.code == 0
+
+
+def test_what_is_no_file_is_named(assay: Assay, first: str) -> None:
+    os.mkfifo("pipe")
+    for given, words in (("pipe", "pipe cannot be read: it is a pipe"), ("/dev/zero", "it is a device")):
+        said = assay("compare", given, first)
+        assert said.code == 2
+        assert words in said.err
 
 
 @pytest.mark.parametrize(

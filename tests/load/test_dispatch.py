@@ -139,6 +139,19 @@ def test_what_a_scenario_raises_ends_the_run() -> None:
         follow(lane, [Dispatcher(lane, Wrong(), "get", iter([0.0]))], timeout=1.0)
 
 
+class Behind:
+    """A client of a gateway that answers everything."""
+
+    def send(self, *_: bytes) -> RawAnswer:
+        return RawAnswer(502, {"server": "nginx"}, b"")
+
+
+def test_a_gateway_that_answered_everything_is_why_a_short_run_is_lost() -> None:
+    lane = Lane(Behind(), Recorder(TIMELINE), time.monotonic(), cap=9, patience=5.0)  # type: ignore[arg-type]
+    lost = follow(lane, [Dispatcher(lane, Fixed(), "get", iter([0.0] * 5))], timeout=5.0)
+    assert lost == "every request was answered 502 by nginx, not by the API"
+
+
 class Expiring:
     """A client whose token has ended until ``renew`` was called."""
 

@@ -56,6 +56,24 @@ def test_a_gateway_that_answers_everything_loses_the_target() -> None:
     assert pulse.lost(106.0) is None
 
 
+def test_a_run_too_short_for_that_is_lost_at_its_end() -> None:
+    pulse = TargetPulse()
+    for _ in range(3):
+        pulse.failed("502 by nginx")
+    assert pulse.lost_at_the_end() is None  # a few are chance
+    pulse.failed("502 by nginx")
+    assert pulse.lost_at_the_end() == "every request was answered 502 by nginx, not by the API"
+    pulse.answered(1.0)
+    assert pulse.lost_at_the_end() is None
+    for _ in range(4):
+        pulse.failed("502 by nginx")
+    assert pulse.lost_at_the_end() is None  # less than half
+    pulse.failed("502 by nginx")
+    assert pulse.lost_at_the_end() == "each of the last 5 requests was answered 502 by nginx, not by the API"
+    pulse.failed("reset")
+    assert pulse.lost_at_the_end() is None
+
+
 def test_a_role_that_was_taken_away_loses_the_target_for_us() -> None:
     pulse = TargetPulse(last_answer=100.0)
     for _ in range(99):
