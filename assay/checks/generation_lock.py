@@ -16,26 +16,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from assay.errors import ENDS_THE_RUN, AssayError
+
 _TURN: Final = threading.Lock()
 _HOLDER: Final = threading.local()
 
 
+class _RunIsOver(BaseException):
+    """Carries what ends the run past Hypothesis, which takes every Exception for an example that fails."""
+
+    def __init__(self, error: AssayError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 @contextmanager
 def generating() -> Iterator[None]:
-    """Hold the turn for the block. Not to be nested."""
+    """Hold the turn for the block. Not to be nested. Raises what ends the run as it was raised in ``sending()``."""
     _take()
     try:
         yield
+    except _RunIsOver as over:
+        raise over.error from None
     finally:
         _give_away()
 
 
 @contextmanager
 def sending() -> Iterator[None]:
-    """Within ``generating()``: give the turn away for the block, and take it back afterwards."""
+    """Within ``generating()``: give the turn away for the block, and take it back afterwards.
+
+    What ends the run ends the search: Hypothesis would draw hundreds of cases to shrink what it takes for a failure.
+    """
     _give_away()
     try:
         yield
+    except ENDS_THE_RUN as error:
+        raise _RunIsOver(error) from None
     finally:
         _take()
 

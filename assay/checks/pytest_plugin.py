@@ -117,6 +117,7 @@ class ContractRun:
         self._pool: ThreadPoolExecutor | None = None
         self._parking: FixtureParking | None = None
         self._planned: list[str] = []
+        self._over: AssayError | None = None  # what makes every further test pointless
 
     @property
     def session(self) -> ContractSession:
@@ -162,11 +163,38 @@ class ContractRun:
     def _run_ahead(self, items: Iterable[pytest.Item], pool: ThreadPoolExecutor, parking: FixtureParking) -> None:
         """Set up the fixtures of all concurrent items, and let each body begin as soon as its own are."""
         for item in items:
+            if self._over is not None:
+                break
             if isinstance(item, pytest.Function) and _may_run_ahead(item):
                 arguments = parking.set_up(item)
                 if arguments is not None:
-                    self._futures[item] = pool.submit(_timed, item.obj, arguments)
+                    self._futures[item] = pool.submit(self._body, item.obj, arguments)
         parking.pause()
+
+    def _body(self, body: Callable[..., object], arguments: Mapping[str, Any]) -> float:
+        """Run the body of a test in a thread; the seconds that it took. None begins once the run is over."""
+        if self._over is not None:
+            raise self._over
+        try:
+            return _timed(body, arguments)
+        except ENDS_THE_RUN as error:
+            self._end(error)
+            raise
+
+    def _end(self, error: AssayError) -> None:
+        """From now on no further test begins, whatever thread has met the end."""
+        self._over = error
+        self.session.target.recorder.run_is_over(error)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Once the run is over, no further test begins: no fixture is made, and nothing is drawn."""
+        if self._over is None:
+            return None
+        target, name = self.session.target, test_id(item)
+        target.not_tested(name, self._over.message)
+        target.journal.write("test", id=name, outcome="skipped", seconds=0.0, message="")
+        return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -231,7 +259,7 @@ class ContractRun:
             target.not_tested(name, error.message)
             outcome = "skipped"
             if isinstance(error, ENDS_THE_RUN):
-                target.recorder.run_is_over(error)
+                self._end(error)
         elif isinstance(error, pytest.skip.Exception):
             target.not_tested(name, str(error))
         elif others:

@@ -30,6 +30,22 @@ class Pending:
         return not self.name.startswith(UNNAMED)
 
 
+class Trace:
+    """Whether a creation may have reached the target: it was sent, and not every sending was refused."""
+
+    def __init__(self) -> None:
+        self.may_have_happened = False
+        self._before = False
+
+    def leaves(self) -> None:
+        """It is handed to the transport now."""
+        self._before, self.may_have_happened = self.may_have_happened, True
+
+    def answered(self, outcome: Answer | NoAnswer) -> None:
+        """This came of the sending."""
+        self.may_have_happened = self._before or is_doubtful(outcome) or created_id(outcome) is not None
+
+
 class Creations:
     """What this process has created or is about to create. Safe to use from several threads.
 
@@ -87,6 +103,10 @@ class Creations:
         elif workload_id is None:
             self._ledger.refused(pending.name)
         return workload_id
+
+    def withdraw(self, pending: Pending) -> None:
+        """Note that a creation never left, or was refused: there is nothing to look for."""
+        self._ledger.withdrawn(pending.name)
 
     def give_up(self, pending: Pending) -> None:
         """Give the slot of a creation back unless its workload keeps it."""

@@ -12,11 +12,13 @@ from typing import Final
 
 from assay.client.budget import Budget
 from assay.client.confirmation import Confirmation, Disturbances, Settle
+from assay.client.creation import Trace
 from assay.client.events import NOWHERE, EventLog, tell
 from assay.client.exchange import Answer, NoAnswer, to_wire
 from assay.client.gateway import is_passing
 from assay.client.identity import REST, Identity
 from assay.client.patience import LOST_AFTER, Liveness, Patience
+from assay.client.standing import Standing
 from assay.client.transport import Field, Transport
 from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
@@ -25,7 +27,7 @@ from assay.errors import CredentialsError
 from assay.legible import without_markup
 
 _ASK_AGAIN: Final = 5.0
-"""Seconds between two looks whether everything is refused with 401: one operation that refuses all stays cheap."""
+"""Seconds between two looks of the load part whether everything is refused with 401: it sends hundreds a second."""
 
 _SHORT_REST: Final = 1.0
 """Seconds between two renewals that the load part asks for, which cannot tell whether the last one helped."""
@@ -46,6 +48,7 @@ class _Outgoing:
     admitted: bool = False  # its first sending has passed admit()
     counts: bool = True  # whether silence makes the target count as lost
     settle: Settle | None = None  # looks for what this creation made
+    trace: Trace | None = None  # what is known of this creation's way
 
 
 class Delivery:
@@ -79,7 +82,7 @@ class Delivery:
         self._events = events
         self._lock = threading.Lock()
         self._taken: set[str] = set()  # prefixes of the identities whose token the target has taken
-        self._asked_at = -_ASK_AGAIN
+        self._standing = Standing(self._refusal_of_everything, clock)
         self._hold_until = 0.0  # a 429 is meant for the client, so every thread waits
 
     @property
@@ -95,6 +98,7 @@ class Delivery:
         cleaning: bool = False,
         admitted: bool = False,
         settle: Settle | None = None,
+        trace: Trace | None = None,
     ) -> Answer | NoAnswer:
         """Send one request of the operations table.
 
@@ -118,6 +122,7 @@ class Delivery:
                 cleaning=cleaning,
                 admitted=admitted,
                 settle=settle,
+                trace=trace,
             )
         )
 
@@ -131,6 +136,7 @@ class Delivery:
         auth: str | None = MAIN,
         admitted: bool = False,
         settle: Settle | None = None,
+        trace: Trace | None = None,
     ) -> Answer | NoAnswer:
         """Send what no contract knows; ``path`` goes out as it is (below the base URL's own path).
 
@@ -140,7 +146,16 @@ class Delivery:
         fields = [(_bytes(name), _bytes(value)) for name, value in headers]
         return self._deliver(
             _Outgoing(
-                "raw", method, _bytes(path), fields, content, auth, counts=False, admitted=admitted, settle=settle
+                "raw",
+                method,
+                _bytes(path),
+                fields,
+                content,
+                auth,
+                counts=False,
+                admitted=admitted,
+                settle=settle,
+                trace=trace,
             )
         )
 
@@ -156,6 +171,13 @@ class Delivery:
         self._authorize(auth)
         self.liveness.check()
         self.budget.request()
+
+    def check(self) -> None:
+        """Raises TargetLostError when the target is lost or the run was halted, and the end of the main identity."""
+        self.liveness.check()
+        main = self._identities[MAIN]
+        if main is not None:
+            main.check()
 
     def token(self, auth: str = MAIN) -> str:
         """A valid token of ``"main"`` or ``"outsider"``. Raises CredentialsError and TargetLostError."""
@@ -175,7 +197,7 @@ class Delivery:
         if identity is None:
             return None
         self._taken.add(identity.credentials.prefix)
-        return self._other_token(identity, refused, Answer(401), _SHORT_REST)
+        return self._other_token(identity, refused, Answer(401), _SHORT_REST, every=_ASK_AGAIN)
 
     def close(self) -> None:
         for identity in self._identities.values():
@@ -230,28 +252,38 @@ class Delivery:
         fresh = self._other_token(identity, used.removeprefix("Bearer "), answer, 0.0 if renewed else REST)
         return None if fresh is None else f"Bearer {fresh}"
 
-    def _other_token(self, identity: Identity, refused: str, said: Answer, rest: float) -> str | None:
-        """Another token than one that was answered 401, unless one was just had (``rest`` 0): then there is none."""
+    def _other_token(
+        self, identity: Identity, refused: str, said: Answer, rest: float, every: float = 0.0
+    ) -> str | None:
+        """Another token than one that was answered 401, unless one was just had (``rest`` 0): then there is none.
+
+        Where there is none, raises the end of a token that the target takes no longer, for whatever request; it is
+        asked about that once in ``every`` seconds.
+        """
         fresh = identity.renew_after_401(refused, said, rest) if rest else None
-        refusal = self._refusal_of_everything(refused) if fresh is None and self._was_taken(identity) else None
+        refusal = self._standing.refusal(refused, every) if fresh is None and self._was_taken(identity) else None
         if refusal is not None:
             raise identity.end(_words(refusal))
         return fresh
 
     def _was_taken(self, identity: Identity) -> bool:
-        return identity.credentials.prefix in self._taken
+        return identity.was_taken or identity.credentials.prefix in self._taken
 
     def _refusal_of_everything(self, token: str) -> Answer | None:
-        """The 401 to a plain read of a workload that does not exist, which was answered otherwise before; or None."""
-        now = self._clock.monotonic()
-        if now < self._asked_at + _ASK_AGAIN:
-            return None
-        self._asked_at = now
-        path = self.contract.reading.path
-        target = re.sub(r"\{[^}]+\}", lambda _: str(uuid.uuid4()), path).encode()
-        self.budget.request()
-        answer = self.transport.exchange("GET", target, [(b"Authorization", _bytes(f"Bearer {token}"))])
-        return answer if isinstance(answer, Answer) and answer.status == 401 else None
+        """The 401 to a read of a workload that does not exist, when its deletion is answered 401 too; or None.
+
+        Two operations, because one of them may be what refuses everybody.
+        """
+        answer: Answer | NoAnswer | None = None
+        for operation in (self.contract.reading, self.contract.deletion):
+            target = re.sub(r"\{[^}]+\}", lambda _: str(uuid.uuid4()), operation.path).encode()
+            self.budget.request()
+            answer = self.transport.exchange(
+                operation.method, target, [(b"Authorization", _bytes(f"Bearer {token}"))]
+            )
+            if not isinstance(answer, Answer) or answer.status != 401:
+                return None
+        return answer if isinstance(answer, Answer) else None
 
     def _exchange(self, call: _Outgoing, authorization: str | None) -> Answer | NoAnswer:
         fields = call.fields
@@ -259,7 +291,12 @@ class Delivery:
             fields = [*fields, (b"Authorization", _bytes(authorization))]
         if not call.cleaning:
             self.disturbances.left()
-        return self.transport.exchange(call.method, call.target, fields, call.content)
+        if call.trace is not None:
+            call.trace.leaves()
+        outcome = self.transport.exchange(call.method, call.target, fields, call.content)
+        if call.trace is not None:
+            call.trace.answered(outcome)
+        return outcome
 
     def _authorize(self, auth: str | None) -> tuple[Identity | None, str | None]:
         """The identity behind ``auth`` (None: a value given as it is) and the value of the Authorization header."""

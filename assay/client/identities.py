@@ -55,6 +55,8 @@ class Identities:
     mask: Mask
     patience: Patience
     clock: Clock = SYSTEM
+    taken: bool = False
+    """Whether the target has taken the credentials before: a refusal is then the target's change, no mistake."""
     _discovered: dict[str | None, Discovered] = field(default_factory=dict)
 
     def main(self) -> Identity:
@@ -69,7 +71,7 @@ class Identities:
     def make(self, credentials: Credentials) -> Identity:
         """The identity with these credentials; sends nothing yet. CredentialsError when they cannot be right."""
         credentials.check()
-        return Identity(self._source(credentials), credentials, self.mask, self.clock)
+        return Identity(self._source(credentials), credentials, self.mask, self.clock, was_taken=self.taken)
 
     def _source(self, given: Credentials) -> TokenSource:
         if given.token is not None:
@@ -91,7 +93,9 @@ class Identities:
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             is_v1 = parts.path.endswith(V1)
             where = (Place(transport.base_url + target, target.encode(), json=is_v1, chosen=True),)
-        return TokenEndpoint(transport, where, given, self.mask, self.patience, self.clock, discovered, owned)
+        return TokenEndpoint(
+            transport, where, given, self.mask, self.patience, self.clock, discovered, owned, granted=self.taken
+        )
 
     def _open(self, origin: str | None) -> Transport:
         """A transport to the target, or to another server: by the same proxies, with the same trust."""

@@ -39,6 +39,8 @@ class Identity:
     mask: Mask = field(default_factory=Mask, repr=False)
     clock: Clock = field(default=SYSTEM, repr=False)
     refreshes: int = 0
+    was_taken: bool = False
+    """Whether the target has taken these credentials before this process began."""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,13 +59,19 @@ class Identity:
             if self._ended is not None:
                 raise self._ended
             if self._token is None:
-                self._renew()
+                self._renew_or_end()
             elif self.clock.time() >= self._renew_at:
                 self._renew_early()
             elif self.source.changed():
                 self._look_again()
             assert self._token is not None
             return self._token.value
+
+    def check(self) -> None:
+        """Raise what has ended the identity, if anything has; asks nobody."""
+        ended = self._ended
+        if ended is not None:
+            raise ended
 
     @property
     def described(self) -> str:
@@ -143,7 +151,10 @@ class Identity:
             self._renew_at = min(now + _AGAIN, self._ends)
 
     def _renew_or_end(self) -> None:
-        """Renew a token that was refused; when that fails, the run is over: no later 401 is an answer."""
+        """Fetch the first token, or renew one that was refused; when that fails, the run is over.
+
+        No later 401 is an answer then, and no later request asks the endpoint again.
+        """
         try:
             self._renew()
         except AssayError as error:

@@ -8,6 +8,7 @@ else ``$XDG_STATE_HOME/assay``, else ``~/.local/state/assay``. Events (``e``):
 - ``intend``       {name, prefix, by}  about to be created (``prefix``: the target appends to the name)
 - ``created``      {name, id, by}
 - ``refused``      {name}              the target said no
+- ``withdrawn``    {name}              it never left, or was refused for what says nothing of it
 - ``lost``         {name}              no usable answer, or it was sent twice: a workload may live whose id we lack
 - ``searched``     {name}              a lost one was looked for; what was found follows as ``created``
 - ``delete_sent``  {id}
@@ -105,6 +106,9 @@ class LedgerWriter:
 
     def refused(self, name: str) -> None:
         self._write("refused", name=name)
+
+    def withdrawn(self, name: str) -> None:
+        self._write("withdrawn", name=name)
 
     def lost(self, name: str) -> None:
         self._write("lost", name=name)
@@ -319,7 +323,7 @@ def _take(state: State, event: Mapping[str, Any]) -> None:
             if workload_id not in state.workloads or state.workloads[workload_id].gone:
                 state.workloads[workload_id] = entry  # seen again: deleting it starts anew
             _settle(state, name)
-        case "refused" | "searched":
+        case "refused" | "searched" | "withdrawn":
             _settle(state, name)
         case "lost":
             state.intended.setdefault(name, Entry(name)).lost = True

@@ -11,6 +11,7 @@ from typing import Any
 from assay.client.budget import Budget, Limits
 from assay.client.events import NOWHERE, EventLog
 from assay.client.evidence import Mask
+from assay.client.handover import handed_over
 from assay.client.identities import Identities
 from assay.client.ledger import Ledger, LedgerWriter
 from assay.client.network import TransportConfig
@@ -55,6 +56,7 @@ def open_session(
         run_id=run_id,
         mark=mark,
         clock=clock,
+        taken=handed_over(env),  # the command that hands over has asked for a token, and tried it
         events=events,
     )
 
@@ -70,12 +72,18 @@ def reopen_session(settings: Settings, contract: Contract, ledger: LedgerWriter,
 
 
 def _opened(
-    settings: Settings, contract: Contract, ledger: Callable[[], LedgerWriter], *, clock: Clock, **more: Any
+    settings: Settings,
+    contract: Contract,
+    ledger: Callable[[], LedgerWriter],
+    *,
+    clock: Clock,
+    taken: bool = False,
+    **more: Any,
 ) -> Session:
     mask = Mask()
     patience = Patience(cap=settings.retry_cap)
     transport = HttpTransport(TransportConfig.of(settings), clock)
-    main, outsider = Identities(settings, transport, mask, patience, clock).both()
+    main, outsider = Identities(settings, transport, mask, patience, clock, taken=taken).both()
     return Session(
         settings,
         contract,

@@ -12,7 +12,7 @@ from assay.client import auxiliary
 from assay.client.budget import Budget, Limits, gpus_asked
 from assay.client.cleanup import Remover, Swept, sweep
 from assay.client.confirmation import Disturbances, Fate
-from assay.client.creation import Creations, Pending, is_doubtful
+from assay.client.creation import Creations, Pending, Trace, is_doubtful
 from assay.client.delivery import MAIN, OUTSIDER, Delivery
 from assay.client.events import NOWHERE, EventLog, JournaledLedger, tell
 from assay.client.evidence import NOTHING_NAMED, Describer, Mask, Named
@@ -313,8 +313,8 @@ class Session:
     # --- the session's own life -----------------------------------------------------------------------------
 
     def check(self) -> None:
-        """TargetLostError when the target is lost or the run was halted."""
-        self._delivery.liveness.check()
+        """TargetLostError when the target is lost or the run was halted; what has ended the main identity."""
+        self._delivery.check()
 
     @property
     def halted(self) -> str | None:
@@ -346,7 +346,7 @@ class Session:
         self._delivery.admit(auth)
         pending = self._creations.begin(name, prefix=prefix, by=by, gpus=gpus, check=self.check)
         try:
-            outcome = send(settle=lambda _: self._fate(pending))
+            outcome = self._traced(pending, send)
             # An earlier sending may have stored a workload that did not show yet.
             again = isinstance(outcome, Answer) and outcome.attempts > 1
             kept = self._creations.finish(pending, outcome, again=again) is not None
@@ -356,6 +356,16 @@ class Session:
             return outcome
         finally:
             self._creations.give_up(pending)
+
+    def _traced(self, pending: Pending, send: Callable[..., Answer | NoAnswer]) -> Answer | NoAnswer:
+        """Send a creation; its intent is withdrawn when that raises before anything can have come of it."""
+        trace = Trace()
+        try:
+            return send(settle=lambda _: self._fate(pending), trace=trace)
+        except BaseException:
+            if not trace.may_have_happened:
+                self._creations.withdraw(pending)
+            raise
 
     def _fate(self, pending: Pending) -> Fate:
         """What became of a creation whose answer was lost, or says that the target failed."""

@@ -42,7 +42,8 @@ _SPELLINGS: Final = (
 # OAuth's codes (RFC 6749, 5.2 and RFC 8707) that say no to this client, and what to do about each.
 _CODES: Final = {
     "invalid_client": "check {prefix}CLIENT_ID and {prefix}CLIENT_SECRET",
-    "unauthorized_client": "have the client allowed to use client credentials (in Keycloak: service account roles)",
+    "unauthorized_client": "check {prefix}CLIENT_ID and {prefix}CLIENT_SECRET first; if they are right, have the "
+    "client allowed to use client credentials (in Keycloak: service account roles)",
     "access_denied": "check {prefix}CLIENT_ID and {prefix}CLIENT_SECRET, and that the application is enabled",
     "invalid_grant": "check {prefix}CLIENT_ID and {prefix}CLIENT_SECRET",
     "unsupported_grant_type": "this endpoint takes no client credentials: check token_url",
@@ -130,10 +131,11 @@ class TokenEndpoint:
     discovered: Discovered = field(default_factory=Discovered)
     owns_transport: bool = False
     renews: bool = True
+    granted: bool = False
+    """Whether it has given a token for these credentials before."""
 
     def __post_init__(self) -> None:
         client_id, secret = self.credentials.pair
-        self._granted = False
         for spelt in (secret, quote_plus(secret), _basic(client_id, secret)):
             self.mask.add(spelt)
 
@@ -159,7 +161,7 @@ class TokenEndpoint:
                 said = _Said(place, self._ask(place, form))
                 found = token_in(said.answer.json()) if 200 <= said.answer.status < 300 else None
                 if found is not None:
-                    self._granted = True
+                    self.granted = True
                     self.discovered.way = (place.url, number)
                     there = http_date(said.answer.headers.get("date"))
                     return Token.issued(*found, now=self.clock.time(), there=there)
@@ -214,7 +216,8 @@ class TokenEndpoint:
             if outcome.fault is not None:
                 raise outcome.fault
             raise TargetLostError(
-                f"{place.url} gave no token: {outcome.detail}", hint="`assay doctor` tells what is wrong"
+                f"{place.url} gave no token: {outcome.detail}",
+                hint="is the address right, and the service up? Look from this machine with curl",
             )
         return outcome
 
@@ -253,7 +256,7 @@ class TokenEndpoint:
         return self._no_endpoint(next((said for said in heard if said.answer.status not in _ABSENT), heard[-1]))
 
     def _refused(self, said: _Said, more: str = "") -> AssayError:
-        if self._granted:  # whoever was right at the beginning has made no mistake
+        if self.granted:  # whoever was right at the beginning has made no mistake
             return TargetLostError(
                 f"{said.place.url} has refused the credentials with {said.answer.status}, which it took before: "
                 f"{self._says(said.answer)}",
