@@ -34,6 +34,7 @@ def init(
     ca_file: opt.CaFile = None,
     insecure: opt.Insecure = None,
     proxy: opt.ProxyUrl = None,
+    token_url: opt.TokenUrl = None,
     client_cert: opt.ClientCert = None,
     client_key: opt.ClientKey = None,
     ci: Annotated[

@@ -126,6 +126,8 @@ def way_of(settings: Settings) -> str:
         lines.append(
             "# proxy: set ASSAY_PROXY, for its URL holds a password" if secret else f"proxy = {json.dumps(url)}"
         )
+    if settings.token_url is not None:
+        lines.append(f"token_url = {json.dumps(settings.token_url)}")
     lines += [f"# header {name}: set {variable_of(name)}" for name in settings.headers]
     return "".join(f"{line}\n" for line in lines)
 

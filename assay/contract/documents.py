@@ -347,6 +347,11 @@ def _operation(document: dict[str, Json], source: Path, row: Row, path: str, ite
     body = resolved(raw.get("requestBody", {}))
     responses = {}
     for status, entry in raw["responses"].items():
+        if status == "2XX":
+            raise ContractError(
+                f"{source}: {row.name} documents 2XX, a whole range; assay needs the status of a success",
+                hint="name each status there, or let --corrections do so",
+            )
         if str(status).isdigit():
             content = resolved(entry).get("content", {})
             responses[int(status)] = Response(

@@ -194,4 +194,6 @@ def test_how_the_target_is_reached_is_written_without_a_secret() -> None:
         "# proxy: set ASSAY_PROXY, for its URL holds a password",
         "# header X-Access: set ASSAY_HEADER_X_ACCESS",
     ]
+    elsewhere = load_settings({"base_url": "https://h"}, env={"ASSAY_TOKEN_URL": "https://idp/token"})
+    assert way_of(elsewhere) == 'token_url = "https://idp/token"\n'
     assert way_of(load_settings({"base_url": "https://h", "proxy": "http://p:1"}, env={})) == 'proxy = "http://p:1"\n'

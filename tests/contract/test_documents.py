@@ -164,7 +164,13 @@ def schema(name: str, **definition: Any) -> Change:
     return lambda document: document["components"]["schemas"].update({name: definition})
 
 
+def in_ranges(document: dict[str, Any]) -> None:
+    responses = document["paths"]["/api/v1/workloads/inferences"]["post"]["responses"]
+    responses["2XX"] = responses.pop("202", None) or responses.pop(202)
+
+
 BROKEN: dict[str, tuple[Change, str]] = {
+    "range": (in_ranges, "create documents 2XX, a whole range; assay needs the status of a success"),
     "operation-missing": (
         lambda document: document["paths"].pop("/api/v1/workloads/inferences/{workloadId}/metrics"),
         "lacks the inference operations metrics",

@@ -56,6 +56,7 @@ class Stand:
         secret: str = SECRET,
         base_url: str | None = None,
         only: tuple[str, ...] = ("contract",),
+        command: str = "gate",
         **flags: Any,
     ) -> int:
         self._patch.setitem(parts.PARTS, "contract", part)
@@ -64,7 +65,7 @@ class Stand:
             {"base_url": base_url or self.server.base_url, "out": self.out, "delete_deadline": 3.0, **flags},
             env={"ASSAY_CLIENT_ID": "researcher", "ASSAY_CLIENT_SECRET": secret},
         )
-        return conduct(plan("gate", only), settings, Console(file=self.shown, width=200))
+        return conduct(plan(command, only), settings, Console(file=self.shown, width=200))
 
     @property
     def verdict(self) -> dict[str, Any]:
@@ -322,6 +323,15 @@ def test_refused_credentials(stand: Stand) -> None:
         stand.run(passed, secret="wrong-secret-0815")
     assert "refused the credentials with 400" in told(stand, caught.value)
     assert all("wrong-secret-0815" not in file.read_text() for file in stand.out.glob("*.*"))
+
+
+def test_a_certification_that_tested_nothing_has_no_digest_to_keep(stand: Stand) -> None:
+    with pytest.raises(UsageError):
+        stand.run(passed, command="certify", secret="wrong-secret-0815")
+    assert "digest" not in stand.shown.getvalue()
+    shutil.rmtree(stand.out)
+    stand.run(passed, command="certify")
+    assert "certificate: keep its digest elsewhere: sha256:" in stand.shown.getvalue()
 
 
 WRONG_PLACES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
