@@ -36,7 +36,7 @@ class RunRecorder:
         if isinstance(error, UsageError):
             hint = f" ({error.hint})" if error.hint else ""
             self.journal.write("problem", what=f"{error.message}{hint}", code=error.exit_code, over=True)
-        elif error.message == self._session.halted:
+        elif error is self._session.ended or error.message == self._session.halted:
             self.journal.write("problem", what=error.message, over=True)
         else:
             self.journal.write("problem", what=f"target lost: {error.message}")

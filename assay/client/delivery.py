@@ -23,7 +23,7 @@ from assay.client.transport import Field, Transport
 from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
 from assay.contract.request import Request
-from assay.errors import CredentialsError
+from assay.errors import AssayError, CredentialsError
 from assay.legible import without_markup
 
 _ASK_AGAIN: Final = 5.0
@@ -175,9 +175,14 @@ class Delivery:
     def check(self) -> None:
         """Raises TargetLostError when the target is lost or the run was halted, and the end of the main identity."""
         self.liveness.check()
+        if self.ended is not None:
+            raise self.ended
+
+    @property
+    def ended(self) -> AssayError | None:
+        """What has ended the main identity."""
         main = self._identities[MAIN]
-        if main is not None:
-            main.check()
+        return main.ended if main is not None else None
 
     def token(self, auth: str = MAIN) -> str:
         """A valid token of ``"main"`` or ``"outsider"``. Raises CredentialsError and TargetLostError."""

@@ -67,11 +67,10 @@ class Identity:
             assert self._token is not None
             return self._token.value
 
-    def check(self) -> None:
-        """Raise what has ended the identity, if anything has; asks nobody."""
-        ended = self._ended
-        if ended is not None:
-            raise ended
+    @property
+    def ended(self) -> AssayError | None:
+        """What every call of ``token`` raises from now on, if anything."""
+        return self._ended
 
     @property
     def described(self) -> str:

@@ -28,6 +28,7 @@ from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
 from assay.contract.operations import Kind
 from assay.contract.request import Absent, Json, Request
+from assay.errors import AssayError
 
 
 class Session:
@@ -315,6 +316,11 @@ class Session:
     def check(self) -> None:
         """TargetLostError when the target is lost or the run was halted; what has ended the main identity."""
         self._delivery.check()
+
+    @property
+    def ended(self) -> AssayError | None:
+        """What has ended the main identity: the target takes no token of ours any more, or none is to be had."""
+        return self._delivery.ended
 
     @property
     def halted(self) -> str | None:

@@ -10,7 +10,9 @@ import pytest
 
 from assay.client.budget import LimitReached
 from assay.client.creation import Pending
+from assay.client.delivery import Delivery
 from assay.client.exchange import Answer, NoAnswer
+from assay.client.identity import Identity
 from assay.client.ledger import Ledger
 from assay.client.opening import open_session
 from assay.client.session import Session
@@ -144,6 +146,27 @@ def test_a_stopped_creation_leaves_no_intent(reach: Open) -> None:
         target.send(creation(target))
     assert target.ledger.unresolved() == {}
     assert target.budget.live == 1
+
+
+def test_a_creation_whose_token_ends_before_it_leaves_is_withdrawn(
+    reach: Open, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = reach()
+    ended = CredentialsError("it ended")
+
+    def no_token(_: Identity) -> str:
+        raise ended
+
+    def admitted(*_: object, **__: object) -> None:
+        monkeypatch.setattr(Identity, "token", no_token)
+
+    monkeypatch.setattr(Delivery, "admit", admitted)
+    with pytest.raises(CredentialsError, match="it ended"):
+        target.send(creation(target))
+    assert server.count("POST", "/api/v1/workloads/inferences") == 0
+    assert target.ledger.unresolved() == {}
+    monkeypatch.undo()
+    assert target.sweep().clean
 
 
 def test_a_lost_creation_is_found_by_its_name_and_removed(reach: Open, plane: Plane) -> None:

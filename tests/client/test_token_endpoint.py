@@ -268,7 +268,7 @@ def test_what_is_said_when_no_token_comes(
     ("code", "todo"),
     [
         ("invalid_client", "check ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET"),
-        ("unauthorized_client", "service account roles"),
+        ("unauthorized_client", "check ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET first"),
         ("invalid_scope", "check token_scope"),
         ("invalid_target", "check token_audience"),
         ("unsupported_grant_type", "check token_url"),

@@ -380,6 +380,17 @@ def test_one_operation_that_refuses_a_token_is_the_targets_own_fault(contract: C
     )  # each 401 is asked about: a token may end between two
 
 
+def test_the_read_that_is_asked_about_a_401_may_be_what_refuses_everybody(contract: Contract) -> None:
+    def script(seen: Seen) -> Reply:
+        return error(401 if seen.method == "GET" else 404)
+
+    with serving(script) as server:
+        ours = identity(server.base_url, env={"ASSAY_TOKEN": "opaque"})
+        sends = delivery(ours, server.base_url, contract)
+        assert status(sends.send(Request("delete", path=READ.path))) == 404
+        assert [status(sends.send(READ)) for _ in range(2)] == [401, 401]
+
+
 def test_credentials_that_the_endpoint_refuses_in_mid_run_end_it(
     plane: Plane, server: Server, contract: Contract
 ) -> None:

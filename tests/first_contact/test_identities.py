@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.first_contact.conftest import Play
 from tests.first_contact.environment import Command, End, Environment, mistaken, passes, refused, relay, undecided
-from tests.first_contact.gateways import NGINX_502, every, instead, reset, says
+from tests.first_contact.gateways import NGINX_502, after, api_alone, every, instead, reset, says
 from tests.first_contact.providers import (
     REALM,
     V1,
@@ -82,8 +82,15 @@ ROWS = [
     ),
     Environment(
         "refuses-in-mid-run",
-        refused("refused the credentials"),
+        undecided("has refused the credentials"),
         servers={"front": relay(lambda: Provider(most=20, grants=1))},
+        only="lifecycle",
+    ),
+    Environment(
+        "token-ends-in-mid-run",
+        refused("the target takes the token in ASSAY_TOKEN no longer: every request is answered 401"),
+        servers={"front": relay(lambda: instead(ENDED, after(25, api_alone)))},
+        env={**NO_CREDENTIALS, "ASSAY_TOKEN": "{token}"},
         only="lifecycle",
     ),
     provided("nowhere", lambda: Provider(path="/nowhere"), refused("/api/v1/token gave none either")),

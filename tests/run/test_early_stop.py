@@ -81,6 +81,22 @@ def test_a_status_that_answers_everything(tmp_path: Path) -> None:
     check(code, said, found, "every request is answered with 500: database is gone", tmp_path)
 
 
+def test_a_token_service_that_knows_nobody_any_more(tmp_path: Path) -> None:
+    """Every old token is refused, and so is the secret: no test begins after that, and no request leaves."""
+    since: list[int] = []
+
+    def restarted(_: Seen, created: int) -> Reply | None:
+        if created <= 12:
+            return None
+        since.append(1)
+        return error(401, "client refused")
+
+    with turning(restarted) as (plane, server):
+        code, said, found = run(plane, server, tmp_path, "gate", "--only", "lifecycle", "--only", "rules/compute")
+    check(code, said, found, "has refused the credentials with 401, which it took before: client refused", tmp_path)
+    assert len(since) < 100, "what was in flight, and the clean-up"
+
+
 def test_creations_that_are_refused_under_load(tmp_path: Path) -> None:
     def full(seen: Seen, created: int) -> Reply | None:
         if created > 15 and seen.method == "POST" and seen.path == COLLECTION:
