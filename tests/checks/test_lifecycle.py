@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from assay.checks import deletion, lifecycle, specs
+from assay.checks.target import TargetUnderTest
 from assay.findings.model import Class
 from tests.checks.scenes import Scenario, bench, blamed, live
 
@@ -115,6 +116,20 @@ def test_every_bad_change_is_refused(change: specs.SpecChange) -> None:
         refused = lifecycle.patch(stand.target, "t", workload, change.patch)
     assert refused.status == 400
     assert [found.cls for found in refused.deviations] == [Class.GAP]  # the document lists no 400 for updates
+
+
+def test_an_update_that_was_taken_is_not_told_as_a_refused_one_that_changed_something() -> None:
+    change = {change.id: change for change in specs.REFUSED_CHANGES}["bad-section"]
+    seen = []
+
+    def run(target: TargetUnderTest) -> None:
+        with target.workload("t", change.before) as workload:
+            seen.append(lifecycle.patch(target, "t", workload, change.patch).status)
+        lifecycle.refused_update_changes_nothing(target, "t", change.before, change.patch)
+
+    found = blamed(run, "rule-off/autoscaling/metric-supports-scale-to-zero")
+    assert seen == [202]
+    assert "refused-update-changed" not in found
 
 
 @pytest.mark.parametrize("fault", specs.REFUSED_CREATIONS, ids=lambda fault: fault.id)
