@@ -15,6 +15,7 @@ import pytest
 from assay import folders
 from assay.checks import pytest_plugin
 from assay.checks.exchange import ContractBreachError
+from assay.errors import CredentialsError
 from assay.findings.journal import read
 from assay.reference.embedded import Embedded
 from tests.run.whole import environment, place, serving
@@ -87,6 +88,36 @@ def test_errors_are_sorted() -> None:
     group = BaseExceptionGroup("several", [breach, BaseExceptionGroup("inner", [crash, breach])])
     assert pytest_plugin.sort_errors(group) == ([breach, breach], [crash])
     assert pytest_plugin.sort_errors(pytest.skip.Exception("not here")) == ([], [])
+
+
+def test_no_test_begins_once_the_run_is_over() -> None:
+    told: list[tuple[str, ...]] = []
+    begun: list[str] = []
+    run = pytest_plugin.ContractRun(SimpleNamespace())  # type: ignore[arg-type]
+    run._session = SimpleNamespace(  # type: ignore[assignment]
+        target=SimpleNamespace(
+            recorder=SimpleNamespace(run_is_over=lambda error: told.append(("over", error.message))),
+            not_tested=lambda name, why: told.append((name, why)),
+            journal=SimpleNamespace(write=lambda kind, **event: told.append((kind, event["id"], event["outcome"]))),
+        )
+    )
+    later = item("test_lifecycle.py", "test_deletion")
+    assert run.pytest_runtest_protocol(later) is None
+
+    def ends() -> None:
+        raise CredentialsError("it ended")
+
+    with pytest.raises(CredentialsError, match="it ended"):
+        run._body(ends, {})
+    with pytest.raises(CredentialsError, match="it ended"):
+        run._body(lambda: begun.append("another"), {})
+    assert run.pytest_runtest_protocol(later) is True
+    assert begun == []
+    assert told == [
+        ("over", "it ended"),
+        ("lifecycle/deletion", "it ended"),
+        ("test", "lifecycle/deletion", "skipped"),
+    ]
 
 
 def test_from_another_folder(tmp_path: Path, broken: Embedded) -> None:
