@@ -114,7 +114,7 @@ ROWS = [
     behind("unsolicited-bytes", lambda: unsolicited(every(10)), passes()),
     Environment(
         "every-creation-refused",
-        undecided("every creation is refused with 403"),
+        undecided("every creation is refused, a plain one too, with 403"),
         servers={"front": relay(lambda: instead(QUOTA, after(3, on("POST"))))},
         only="lifecycle",
         benchmark=undecided("could not create the workloads it needs: create_inference1 gave 403"),
