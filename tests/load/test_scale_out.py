@@ -351,7 +351,7 @@ def test_a_master_host_without_address(refused: Refused) -> None:
 
 def test_credentials_go_to_no_other_target_than_the_worker_was_told(refused: Refused) -> None:
     field, [(code, said), *_] = refused["elsewhere"]
-    assert code == EXIT_INCONCLUSIVE
+    assert code == EXIT_USAGE
     assert "may test https://elsewhere.invalid" in said
     assert f"the master asks for {field.base_url}" in said
     assert not workloads(field.plane)

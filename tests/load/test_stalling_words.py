@@ -18,7 +18,7 @@ def test_the_summary_tells_stalls_from_slowness(median: float, says: bool) -> No
     result = Result("get_inference", "read", 40.0, 400, 400, 0, {"p50": median, "p99": 3_000.0}, {}, {}, {}, (kept,))
     (finding,) = outcome.findings([result], load_objectives(load().operations))
     assert ("stalls: few answers" in finding.summary) is says
-    assert finding.summary.startswith("p99_ms of get_inference is 3000")
+    assert finding.summary.startswith("p99_ms of get_inference is 3,000 ms")
 
 
 @pytest.mark.parametrize(("median", "says"), [(5.0, True), (2_900.0, False)])
