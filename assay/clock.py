@@ -93,3 +93,9 @@ SYSTEM: Final[Clock] = SystemClock()
 def utc(clock: Clock = SYSTEM) -> datetime:
     """The moment of ``clock``, in UTC."""
     return datetime.fromtimestamp(clock.time(), UTC)
+
+
+def clock_time(moment: float, now: float) -> str:
+    """``09:12:03 UTC``, with the date when that is another one than that of ``now``."""
+    then, today = (datetime.fromtimestamp(each, UTC) for each in (moment, now))
+    return then.strftime("%H:%M:%S UTC" if then.date() == today.date() else "%Y-%m-%d %H:%M:%S UTC")

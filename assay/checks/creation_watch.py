@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime
 from typing import Final
 
 from assay.checks.recorder import RunRecorder
@@ -17,8 +16,10 @@ from assay.client.creation import created_id
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.preflight.recognise import is_full
 from assay.client.session import Session
+from assay.clock import clock_time
 from assay.contract.request import Json
 from assay.errors import TargetLostError
+from assay.generation.cases import NOWHERE
 from assay.wording import gist
 
 _IN_A_ROW: Final = 3
@@ -26,7 +27,6 @@ _IN_A_ROW: Final = 3
 asks a few times on a target that refuses a field; a lost role costs three findings, which are withdrawn."""
 
 _BUSY: Final = frozenset({429, 503})
-_NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 
 
 class CreationWatch:
@@ -78,12 +78,12 @@ class CreationWatch:
 
     def _is_everything(self, refusal: Answer) -> bool:
         """Whether a plain read is answered with the same status as the creation."""
-        read = self._session.contract.reading.request({self._session.contract.main_resource: _NOBODY})
+        read = self._session.contract.reading.request({self._session.contract.main_resource: NOWHERE})
         answer = self._session.send(read)
         return isinstance(answer, Answer) and answer.status == refusal.status and refusal.status != 404
 
     def _end(self, refusal: Answer, everything: bool) -> None:
-        since = datetime.fromtimestamp(self._since).astimezone().strftime("%H:%M:%S")
+        since = clock_time(self._since, self._session.clock.time())
         words = gist(self._session.mask.text(refusal.text))
         told = f"{refusal.status}: {words}" if words else str(refusal.status)
         what = "every request is answered" if everything else "every creation is refused, a plain one too,"

@@ -17,6 +17,7 @@ from assay.client.gateway import gateway_of
 from assay.contract.documents import Contract, Operation
 from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.findings.model import Class
+from assay.generation.cases import NOWHERE
 
 OPEN: Final = Expectation(Outcome.OPEN)
 INJECTED: Final = "x-assay-injected"
@@ -198,7 +199,7 @@ def next_request(
     """
     shared = target.state.keep("plain reads", PlainReads)
     alive = workload_id is not None
-    round_, mine = shared.share(workload_id or _NOBODY, lambda: _plain_read(target, test, after, workload_id))
+    round_, mine = shared.share(workload_id or NOWHERE, lambda: _plain_read(target, test, after, workload_id))
     exchange = round_.read.result()
     broken = _breakage(exchange, alive=alive)
     if broken is None:
@@ -222,11 +223,9 @@ _CONFIRMED: Final = 2
 """How often the harm that a passing failure suggests must show again. With 3 % of connections cut at random, a run of
 250 cases would blame one of them in one run of five after a single repetition."""
 
-_NOBODY: Final = "00000000-0000-4000-8000-000000000000"
-
 
 def _plain_read(target: TargetUnderTest, test: str, after: Exchange, workload_id: str | None) -> Exchange:
-    read = target.contract.reading.request(workload=workload_id or _NOBODY)
+    read = target.contract.reading.request(workload=workload_id or NOWHERE)
     return target.send(read, test=test, expectation=OPEN, setup=(after,), tells_momentary=False)
 
 

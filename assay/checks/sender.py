@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -21,8 +20,10 @@ from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.client.gateway import TOO_LARGE, gateway_of, is_of_the_way, made_by
 from assay.client.patience import LOST_AFTER
 from assay.client.session import Session
+from assay.clock import clock_time
 from assay.contract.request import Expectation, Outcome, Request
 from assay.errors import ENDS_THE_RUN, AnswerLostError, BudgetExhausted, TargetLostError
+from assay.generation.cases import NOWHERE
 from assay.polling import look_until
 
 POLL_SECONDS: Final = 0.2
@@ -35,7 +36,6 @@ _IN_VAIN: Final = 3
 _LOST_AGAIN: Final = (*PAUSES, PAUSES[-1])
 """Seconds to wait before each further creation after one whose answer was lost; what repeats then is judged."""
 
-_NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 _OPEN: Final = Expectation(Outcome.OPEN)
 
 
@@ -204,7 +204,7 @@ class Sender:
             maker = gateway_of(answer)
             if maker is None or answer.status in TOO_LARGE or auth != MAIN:
                 return
-        probe = self._session.send(self._read(_NOBODY))
+        probe = self._session.send(self._read(NOWHERE))
         if isinstance(answer, NoAnswer):
             if isinstance(probe, NoAnswer):
                 raise TargetLostError(
@@ -212,8 +212,8 @@ class Sender:
                     hint="`assay doctor` tells whether the target can be reached again",
                 )
         elif isinstance(probe, Answer) and (probe.status, gateway_of(probe)) == (answer.status, maker):
-            since = datetime.fromtimestamp(self._session.clock.time()).astimezone().strftime("%H:%M:%S")
-            why = f"since {since} every request is answered {probe.status} by {maker}, not by the API"
+            now = self._session.clock.time()
+            why = f"since {clock_time(now, now)} every request is answered {probe.status} by {maker}, not by the API"
             self._session.halt(why)
             raise TargetLostError(why, hint="`assay doctor` tells whether the target can be reached again")
 

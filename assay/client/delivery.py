@@ -14,7 +14,7 @@ from assay.client.budget import Budget
 from assay.client.confirmation import Confirmation, Disturbances, Settle
 from assay.client.creation import Trace
 from assay.client.events import NOWHERE, EventLog, tell
-from assay.client.exchange import Answer, NoAnswer, to_wire
+from assay.client.exchange import Answer, NoAnswer, error_message, to_wire
 from assay.client.gateway import is_passing
 from assay.client.identity import REST, Identity
 from assay.client.patience import LOST_AFTER, Liveness, Patience
@@ -24,7 +24,6 @@ from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
 from assay.contract.request import Request
 from assay.errors import AssayError, CredentialsError
-from assay.legible import without_markup
 
 _ASK_AGAIN: Final = 5.0
 """Seconds between two looks of the load part whether everything is refused with 401: it sends hundreds a second."""
@@ -268,7 +267,7 @@ class Delivery:
         fresh = identity.renew_after_401(refused, said, rest) if rest else None
         refusal = self._standing.refusal(refused, every) if fresh is None and self._was_taken(identity) else None
         if refusal is not None:
-            raise identity.end(_words(refusal))
+            raise identity.end(error_message(refusal))
         return fresh
 
     def _was_taken(self, identity: Identity) -> bool:
@@ -341,13 +340,6 @@ class Delivery:
             self._clock.sleep(seconds)
         else:
             self.liveness.rest(seconds)
-
-
-def _words(answer: Answer) -> str:
-    """What an answer says, on one line of at most 200 characters."""
-    body = answer.json()
-    words = body.get("message") if isinstance(body, dict) else None
-    return " ".join((words if isinstance(words, str) else without_markup(answer.text)).split())[:200] or "no words"
 
 
 def _bytes(value: str | bytes) -> bytes:

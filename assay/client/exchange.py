@@ -14,6 +14,7 @@ import httpx
 from assay.contract.documents import Contract
 from assay.contract.request import Absent, Json, Request
 from assay.errors import UsageError
+from assay.legible import quoted
 
 Kind = Literal["refused", "reset", "timeout", "protocol", "dns", "tls", "proxy"]
 """Why no answer came: ``refused`` also covers hosts without a route, ``protocol`` is an answer that is not HTTP.
@@ -149,3 +150,11 @@ def _content(request: Request) -> bytes | None:
 
 def _encode(value: str, safe: str) -> str:
     return quote(value.encode("utf-8", errors="surrogatepass"), safe=safe)
+
+
+def error_message(answer: Answer) -> str:
+    """What the target says, on one line of at most 200 characters."""
+    body = answer.json()
+    words = body.get("message") if isinstance(body, dict) else None
+    text = words if isinstance(words, str) else answer.text
+    return quoted(text) or "(no words)"

@@ -10,8 +10,8 @@ from assay.client.credentials import Credentials
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer
 from assay.client.token_sources import TokenSource
-from assay.client.tokens import Token, clock_time, http_date, read_claims
-from assay.clock import SYSTEM, Clock
+from assay.client.tokens import Token, http_date, read_claims
+from assay.clock import SYSTEM, Clock, clock_time
 from assay.errors import AssayError, CredentialsError, TargetLostError
 
 # runapy, the vendor's client, refreshes 60 s early; a token that lives shorter is renewed at half its life.

@@ -165,9 +165,3 @@ def http_date(value: str | None) -> float | None:
         return None if value is None else parsedate_to_datetime(value).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-
-
-def clock_time(moment: float, now: float) -> str:
-    """``09:12:03 UTC``, with the date when that is another one than that of ``now``."""
-    then, today = (datetime.fromtimestamp(each, UTC) for each in (moment, now))
-    return then.strftime("%H:%M:%S UTC" if then.date() == today.date() else "%Y-%m-%d %H:%M:%S UTC")

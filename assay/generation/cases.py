@@ -20,7 +20,7 @@ ACCEPT: Final = "accept"
 REJECT: Final = "reject"
 
 NOWHERE: Final = "00000000-0000-4000-8000-000000000000"
-"""The id that stands in a request while it is planned; the caller supplies the real one."""
+"""An id that nothing has: it stands in a request while that is planned, and asks for what does not exist."""
 
 
 @dataclass(frozen=True, slots=True)

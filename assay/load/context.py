@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from assay.client.budget import LimitReached, gpus_asked
@@ -12,6 +11,7 @@ from assay.client.creation import Pending, is_doubtful
 from assay.client.exchange import Answer, NoAnswer, to_wire
 from assay.client.gateway import is_of_the_way
 from assay.client.session import Session
+from assay.clock import clock_time
 from assay.contract.request import ABSENT, Request
 from assay.errors import AssayError, InconclusiveError
 from assay.generation.values import PLAIN_IMAGE
@@ -140,7 +140,7 @@ class ScenarioContext:
             self._refused_since = self.session.clock.time()
         self._refused += 1
         if self._refused == _REFUSED_IN_A_ROW:
-            since = datetime.fromtimestamp(self._refused_since).astimezone().strftime("%H:%M:%S")
+            since = clock_time(self._refused_since, self.session.clock.time())
             words = gist(self.session.mask.text(answer.text))
             raise InconclusiveError(
                 f"since {since} every creation is refused with {answer.status}{f': {words}' if words else ''}",

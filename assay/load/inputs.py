@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from assay.clock import Clock
 from assay.contract.documents import Contract
+from assay.generation.cases import NOWHERE
 from assay.load.call import Level
 from assay.load.scenario import Option, options
 
@@ -33,7 +34,7 @@ def specs(contract: Contract, kind: str, seed: int, *, update: bool = False) -> 
     bodies = (
         update_bodies(oracle, gpu=False, references=False)
         if update
-        else create_bodies(oracle, "project", "00000000-0000-4000-8000-000000000000", gpu=False, references=False)
+        else create_bodies(oracle, "project", NOWHERE, gpu=False, references=False)
     )
     return [dict(body["spec"]) for body in draws(bodies, _DRAWS, seed)]
 

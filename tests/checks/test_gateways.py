@@ -213,7 +213,7 @@ class TestPages:
         self, stage: Make, page: Answer
     ) -> None:
         on = stage(tamper=spoiling(page, lambda _, __: True))
-        cause = rf"since \d\d:\d\d:\d\d every request is answered {page.status} by .+, not by the API"
+        cause = rf"since \d\d:\d\d:\d\d UTC every request is answered {page.status} by .+, not by the API"
         with pytest.raises(TargetLostError, match=cause):
             on.target.send(READ, test="t", expectation=OPEN)
         with pytest.raises(TargetLostError, match=cause):

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from assay.client.exchange import Answer
+from assay.client.exchange import Answer, error_message
 from assay.client.network import TransportConfig
-from assay.client.preflight.recognise import error_message
 from assay.client.preflight.stranger import in_place_of_the_api
 from assay.legible import quoted, without_markup
 from tests.client import pages

@@ -10,11 +10,11 @@ from typing import Final
 
 from assay.client.creation import created_id
 from assay.client.delivery import MAIN, OUTSIDER
-from assay.client.exchange import Answer, NoAnswer
+from assay.client.exchange import Answer, NoAnswer, error_message
 from assay.client.gateway import gateway_of, is_of_the_way
 from assay.client.identities import credentials_of
 from assay.client.network import TransportConfig
-from assay.client.preflight.recognise import error_message, is_full, is_html, unknown_workload, what_answers
+from assay.client.preflight.recognise import is_full, is_html, unknown_workload, what_answers
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
 from assay.client.preflight.stranger import in_place_of_the_api
 from assay.client.session import Session

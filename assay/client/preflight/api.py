@@ -9,13 +9,12 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from assay.client.delivery import MAIN
-from assay.client.exchange import Answer, NoAnswer, to_wire
+from assay.client.exchange import Answer, NoAnswer, error_message, to_wire
 from assay.client.first_words import HTTP2
 from assay.client.network import TransportConfig
 from assay.client.preflight.base_url import redirected, without_api
 from assay.client.preflight.network import judge_tls, offers_http2_alone, other_scheme, speaks_tls
 from assay.client.preflight.recognise import (
-    error_message,
     is_error_body,
     is_object,
     speaks,

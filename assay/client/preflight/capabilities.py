@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-from assay.client.exchange import Answer, NoAnswer
-from assay.client.preflight.recognise import error_message, unknown_workload
+from assay.client.exchange import Answer, NoAnswer, error_message
+from assay.client.preflight.recognise import unknown_workload
 from assay.client.preflight.steps import Step, ok, usage, warn
 from assay.client.session import Session
 

@@ -6,7 +6,7 @@ import re
 import uuid
 from typing import Final, TypeGuard
 
-from assay.client.exchange import NOT_JSON, Answer, NoAnswer
+from assay.client.exchange import NOT_JSON, Answer, NoAnswer, error_message
 from assay.contract.request import Request
 from assay.legible import is_page, quoted, without_markup
 
@@ -51,14 +51,6 @@ def is_html(answer: Answer) -> bool:
 def is_full(refusal: Answer) -> bool:
     """Whether a creation was refused because a quota is used up; a lawful target may do so at any time."""
     return 400 <= refusal.status < 500 and refusal.status != 429 and bool(_FULL.search(error_message(refusal)))
-
-
-def error_message(answer: Answer) -> str:
-    """What the target says, on one line of at most 200 characters."""
-    body = answer.json()
-    words = body.get("message") if isinstance(body, dict) else None
-    text = words if isinstance(words, str) else answer.text
-    return quoted(text) or "(no words)"
 
 
 def what_answers(outcome: Answer | NoAnswer) -> str:
