@@ -26,6 +26,7 @@ from assay.clock import SYSTEM, Clock, VirtualClock
 from assay.contract.documents import Contract, load
 from tests.client.plane import CLUSTER, OUTSIDER_SECRET, PROJECT, SECRET, Plane
 from tests.client.servers import Server, serving
+from tests.client.transports import OPENED
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +39,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     # The plane of these tests has stored a creation before it loses the answer.
     monkeypatch.setattr(cleanup, "_SETTLE", 0.2)
+
+
+@pytest.fixture(autouse=True)
+def close_transports() -> Iterator[None]:
+    """What a test opened by ``tests.client.transports`` is closed after it."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
@@ -18,34 +17,18 @@ from assay.client.exchange import Answer
 from assay.client.identities import Identities
 from assay.client.identity import Identity
 from assay.client.layers import load_settings
-from assay.client.network import TransportConfig
 from assay.client.patience import Patience
 from assay.client.token_endpoint import V1
 from assay.client.tokens import Claims, read_claims
-from assay.client.transport import HttpTransport
 from assay.clock import SYSTEM, Clock, VirtualClock
 from assay.contract.documents import Contract
 from assay.contract.request import Request
 from assay.errors import CredentialsError, TargetLostError
 from tests.client.plane import SECRET, Plane, token
 from tests.client.servers import Reply, Server, always, error, free_port, serving
+from tests.client.transports import OPENED, transport
 
 READ = Request("read", path={"workloadId": "71f69d83-ba66-4822-adf5-55ce55efd210"})
-
-
-_OPEN: list[HttpTransport] = []
-
-
-@pytest.fixture(autouse=True)
-def close_transports() -> Iterator[None]:
-    yield
-    while _OPEN:
-        _OPEN.pop().close()
-
-
-def transport(base_url: str) -> HttpTransport:
-    _OPEN.append(HttpTransport(TransportConfig(base_url, timeout=2)))
-    return _OPEN[-1]
 
 
 def identity(base_url: str, *, secret: str = SECRET, clock: Clock = SYSTEM) -> Identity:
@@ -118,7 +101,7 @@ def test_a_401_renews_the_token_once_and_repeats_the_request(
     plane: Plane, server: Server, contract: Contract
 ) -> None:
     ours = identity(server.base_url)
-    delivery = Delivery(_OPEN[-1], contract, Budget(Limits()), main=ours)
+    delivery = Delivery(OPENED[-1], contract, Budget(Limits()), main=ours)
     plane.revoked.add(ours.token())
     outcome = delivery.send(READ)
     assert isinstance(outcome, Answer)
@@ -129,7 +112,7 @@ def test_a_401_that_stays_is_returned_and_does_not_renew_again(
     plane: Plane, server: Server, contract: Contract
 ) -> None:
     ours = identity(server.base_url)
-    delivery = Delivery(_OPEN[-1], contract, Budget(Limits()), main=ours)
+    delivery = Delivery(OPENED[-1], contract, Budget(Limits()), main=ours)
 
     def refuse_all(seen: object) -> None:
         return None
@@ -143,7 +126,7 @@ def test_a_401_that_stays_is_returned_and_does_not_renew_again(
 
 def test_a_given_token_is_not_renewed_and_a_401_comes_back(plane: Plane, server: Server, contract: Contract) -> None:
     ours = given("opaque", server.base_url)
-    outcome = Delivery(_OPEN[-1], contract, Budget(Limits()), main=ours).send(READ)
+    outcome = Delivery(OPENED[-1], contract, Budget(Limits()), main=ours).send(READ)
     assert isinstance(outcome, Answer)
     assert (outcome.status, len(server.seen)) == (401, 1)
 
@@ -189,7 +172,7 @@ def test_a_given_token_past_its_end_is_used_and_its_end_told_once_it_is_refused(
 ) -> None:
     """Our clock may be wrong, so that the target judges; afterwards nothing more is sent."""
     ours = given(token(life=-90), server.base_url)
-    delivery = Delivery(_OPEN[-1], contract, Budget(Limits()), main=ours)
+    delivery = Delivery(OPENED[-1], contract, Budget(Limits()), main=ours)
     for _ in range(3):
         with pytest.raises(CredentialsError) as caught:
             delivery.send(READ)

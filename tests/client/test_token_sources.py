@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,9 @@ from assay.client.exchange import Answer
 from assay.client.identities import Identities
 from assay.client.identity import Identity
 from assay.client.layers import load_settings
-from assay.client.network import TransportConfig
 from assay.client.patience import Patience
 from assay.client.token_sources import TokenCommand
 from assay.client.tokens import read_token
-from assay.client.transport import HttpTransport
 from assay.clock import SYSTEM, Clock, VirtualClock
 from assay.contract.documents import Contract
 from assay.contract.request import Request
@@ -31,24 +29,10 @@ from assay.errors import AssayError, CredentialsError, TargetLostError
 from assay.polling import wait_until
 from tests.client.plane import Plane, token
 from tests.client.servers import Reply, Seen, Server, error, serving
+from tests.client.transports import transport
 
 READ = Request("read", path={"workloadId": "71f69d83-ba66-4822-adf5-55ce55efd210"})
 NOW = 1_800_000_000.0
-
-
-_OPEN: list[HttpTransport] = []
-
-
-@pytest.fixture(autouse=True)
-def close_transports() -> Iterator[None]:
-    yield
-    while _OPEN:
-        _OPEN.pop().close()
-
-
-def transport(base_url: str) -> HttpTransport:
-    _OPEN.append(HttpTransport(TransportConfig(base_url, timeout=2)))
-    return _OPEN[-1]
 
 
 def away(seen: Seen) -> Reply:
