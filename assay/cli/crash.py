@@ -18,6 +18,7 @@ from assay import __version__
 from assay.clock import SYSTEM
 from assay.errors import AssayError, InconclusiveError
 
+_OURS: Final = Path(__file__).resolve().parents[1]  # the package: what else stands in a traceback is not assay's
 _SECRET: Final = re.compile("TOKEN|SECRET|CLIENT_ID|PASSWORD|HEADER|KEY|PROXY")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CURES: Final[Mapping[int, str]] = {
@@ -63,7 +64,7 @@ def _told(error: OSError) -> str:
 
 def _place(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if f"{os.sep}assay{os.sep}" in frame.filename] or frames
+    own = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(_OURS)] or frames
     return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "an unknown place"
 
 

@@ -14,6 +14,7 @@ import pytest
 from assay.cli import crash
 from assay.cli.streams import Outlet
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_USAGE
+from assay.polling import wait_until
 from tests.cli.conftest import Assay
 
 pytestmark = pytest.mark.slow
@@ -51,6 +52,15 @@ def test_an_unforeseen_error_is_a_sentence_and_a_file(
     assert "command: assay rules" in kept
     for secret in ("hush", "opaque", "me:secret", "eyJ"):
         assert secret not in kept + said.text
+
+
+def test_a_folder_that_is_merely_called_assay_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clone of assay lies in one, with its tests; so may what a user has written."""
+    monkeypatch.setenv("ASSAY_STATE_DIR", str(tmp_path / "state"))
+    theirs = compile("raise KeyError('x')", "/home/user/assay/theirs.py", "exec")
+    with pytest.raises(KeyError) as raised:
+        wait_until(lambda: exec(theirs), within=1.0, every=1.0)  # noqa: S102 - a frame of that file is the point
+    assert "assay broke at polling.py:" in crash.as_error(raised.value, []).message
 
 
 def test_where_no_file_can_be_written_the_sentence_stays(

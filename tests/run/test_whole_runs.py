@@ -79,7 +79,7 @@ def test_two_gates_at_once(tmp_path: Path, plane: Embedded) -> None:
 def test_interrupted_gate(tmp_path: Path, plane: Embedded) -> None:
     """Ctrl-C reaches the whole process group of a terminal."""
     gate = begin(tmp_path, "gate", *place(plane), *LONG, "--out", "out", plane=plane)
-    wait_for(lambda: workloads(plane), gate)
+    wait_for(lambda: of_the_part(plane), gate)
     os.killpg(gate.pid, signal.SIGINT)
     code, said = end(gate)
     assert code == 130, said
@@ -95,7 +95,7 @@ def test_interrupted_gate(tmp_path: Path, plane: Embedded) -> None:
 
 def test_killed_gate_is_mended_by_cleanup(tmp_path: Path, plane: Embedded) -> None:
     gate = begin(tmp_path, "gate", *place(plane), *LONG, "--out", "out", plane=plane)
-    wait_for(lambda: workloads(plane), gate)
+    wait_for(lambda: of_the_part(plane), gate)
     part = children(gate.pid)
     for pid in (gate.pid, *part):  # the machine loses power: no part can clean up either
         os.kill(pid, signal.SIGKILL)
@@ -117,12 +117,17 @@ def test_killed_gate_is_mended_by_cleanup(tmp_path: Path, plane: Embedded) -> No
 def test_the_part_of_a_killed_gate_ends_by_itself(tmp_path: Path, plane: Embedded) -> None:
     """It would go on for a minute; it notices within a second, and cleans up as after Ctrl-C."""
     gate = begin(tmp_path, "gate", *place(plane), "--only", "contract", "--out", "out", plane=plane)
-    wait_for(lambda: workloads(plane), gate)
+    wait_for(lambda: of_the_part(plane), gate)
     (part,) = children(gate.pid)
     gate.kill()
     gate.communicate()
     wait_until(lambda: not alive(part))
     assert workloads(plane) == []
+
+
+def of_the_part(plane: Embedded) -> list[str]:
+    """Names of live workloads that a part of the run created, not the preflight before it."""
+    return [name for each in workloads(plane) if "-preflight-" not in (name := str(each["name"]))]
 
 
 def children(pid: int) -> list[int]:
