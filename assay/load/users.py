@@ -12,6 +12,7 @@ import contextlib
 import logging
 import random
 import secrets
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -193,12 +194,11 @@ class LocustLoad:
 
         Raises AssayError, the same one to every caller, when that is not possible.
         """
-        return self._joined().context
+        return self._joined()[0].context
 
     def dispatcher(self, scenario: str, parameters: Mapping[str, Any]) -> tuple[Lane, Dispatcher]:
         """Where the requests of a scenario are launched, and by what; AssayError as in ``join``."""
-        engine, lane = self._joined(), self._lane
-        assert lane is not None
+        engine, lane = self._joined()
         if scenario not in self._dispatchers:
             made = engine.scenario(load_scenario(scenario), parameters)
             self._dispatchers[scenario] = engine.dispatcher(lane, made)
@@ -209,7 +209,7 @@ class LocustLoad:
         """The header for those who send requests with Locust's own clients."""
         return {"Authorization": f"Bearer {self._engine.context.session.token()}"} if self._engine is not None else {}
 
-    def _joined(self) -> Engine:
+    def _joined(self) -> tuple[Engine, Lane]:
         if self._failed is not None:
             raise self._failed
         if self._opener is None:
@@ -218,8 +218,9 @@ class LocustLoad:
         self._opener.join()
         if self._failed is not None:
             raise self._failed
-        assert self._engine is not None
-        return self._engine
+        if self._engine is None or self._lane is None:
+            raise InconclusiveError("the test ends before its workloads were made", hint="let it run for longer")
+        return self._engine, self._lane
 
     def _try_to_open(self) -> None:
         try:
@@ -261,7 +262,7 @@ class LocustLoad:
             left = engine.close(CLEANUP_SECONDS, own_ledger=True)
             if not engine.concluded:
                 logger.warning("%d workloads are left or in doubt; `assay cleanup` looks after them", max(left, 1))
-            self._engine = None
+            self._engine, self._lane = None, None
             self._dispatchers = {}
             return engine.drain(lane) if lane is not None else None
 
@@ -380,8 +381,14 @@ def _init(environment: Environment, **_: Any) -> None:
     except AssayError as error:
         logger.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")  # noqa: TRY400 - a message, no trace
         raise SystemExit(error.exit_code) from None
+    gevent.signal_handler(signal.SIGINT, _interrupt)
     # Locust sets its --run-time next, and gevent counts from when its loop last looked at the clock: seconds ago.
     gevent.get_hub().loop.update_now()
+
+
+def _interrupt() -> None:
+    """Ctrl-C ends Locust's main greenlet. Python would raise it in whichever runs, perhaps amid a creation."""
+    gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]

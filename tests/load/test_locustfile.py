@@ -134,13 +134,16 @@ def test_closed_users(ended: Ends, plane: Embedded) -> None:
     assert not workloads(plane)
 
 
-def test_ctrl_c_removes_what_was_created(tmp_path: Path, plane: Embedded) -> None:
+@pytest.mark.parametrize("created", [1, 4])
+def test_ctrl_c_removes_what_was_created(tmp_path: Path, plane: Embedded, created: int) -> None:
+    """Also while the processes still make the workloads that the test begins with: no user finds half of that."""
     arguments = ("--headless", "-u", "20", "-r", "20", *two_processes())
     process = begin(tmp_path, OPEN, *target(plane), *arguments, plane=plane)
-    wait_for(lambda: len(workloads(plane)) >= 4, process)
+    wait_for(lambda: len(workloads(plane)) >= created, process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     code, said = end(process)
     assert code == 0, said
+    assert "KeyboardInterrupt" not in said
     assert not workloads(plane)
 
 
