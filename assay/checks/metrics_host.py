@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,19 +14,16 @@ from assay.checks.metrics import TYPES, Asked, count_of, series_of
 from assay.checks.shared_fixture import SharedFixture
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
 from assay.client.exchange import Answer
+from assay.client.preflight.readiness import ENDED, READY_WITHIN
 from assay.clock import Clock
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Expectation, Json, Outcome
 from assay.polling import look_until
 
-# Seconds until a workload must be Running. The embedded control plane takes 0.8 s; a cluster that has the image
-# takes 10 to 60 s, one that must pull it minutes, for which only a certification has the time.
-PATIENCE: Final[Mapping[str, float]] = {"gate": 15.0, "certify": 300.0}
 _POLL: Final = 0.4
 # Seconds of the past that are asked for; with whole seconds the shortest range that has a middle.
 SPAN: Final = 2
-_ENDED: Final = frozenset({"Failed", "Completed", "Stopped", "Deleting", "Terminating"})
 # What is not ready yet may be refused in any sensible way; nothing of it is judged here.
 OPEN: Final = Expectation(Outcome.OPEN)
 
@@ -61,7 +58,8 @@ def measured(target: TargetUnderTest, test: str) -> Iterator[Measured]:
     image = target.session.settings.image
     with target.workload(test, {**PLAIN_SPEC, "image": image} if image else None) as workload:
         clock = _ServerClock(workload, target.clock)
-        problem = _wait(target, test, workload, clock)
+        problem = target.state.unready or _wait(target, test, workload, clock)
+        target.state.waited_for_metrics(problem)
         serving = clock.now()
         start = (serving + timedelta(seconds=1)).replace(microsecond=0)
         if problem is None:
@@ -105,7 +103,7 @@ def _date(exchange: Exchange, clock: Clock) -> datetime:
 
 def _wait(target: TargetUnderTest, test: str, workload: LiveWorkload, clock: _ServerClock) -> str | None:
     """Wait until the workload serves; why it does not, or None."""
-    patience = PATIENCE.get(target.profile, PATIENCE["gate"])
+    patience = READY_WITHIN.get(target.profile, READY_WITHIN["gate"])
     read = target.contract.reading.request(workload=workload.id)
     phase: Json = None
 
@@ -119,7 +117,7 @@ def _wait(target: TargetUnderTest, test: str, workload: LiveWorkload, clock: _Se
         return may_serve and _has_metrics(target, test, workload, clock.now(), has_phase=has_phase)
 
     looked = look_until(
-        serves, lambda served: served or phase in _ENDED, within=patience, every=_POLL, clock=target.clock
+        serves, lambda served: served or phase in ENDED, within=patience, every=_POLL, clock=target.clock
     )
     return None if looked else _problem(phase, patience)
 

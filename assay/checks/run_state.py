@@ -55,6 +55,8 @@ class RunState:
         """What was learned about the time after which an accepted update shows."""
         self.never_shown = 0
         """Created workloads that answered 404 to the end."""
+        self.unready: str | None = None
+        """Why the first workload whose metrics were waited for had none in time; empty once one had them."""
         self._lock = threading.Lock()
         self._seen: set[tuple[str, str]] = set()
         self._kept: dict[Hashable, Any] = {}
@@ -66,6 +68,14 @@ class RunState:
             known = (kind, value) in self._seen
             self._seen.add((kind, value))
             return not known
+
+    def waited_for_metrics(self, problem: str | None) -> None:
+        """Remember why metrics were waited for in vain: where none has any, only the first is waited for."""
+        with self._lock:
+            if problem is None:
+                self.unready = ""
+            elif self.unready is None:
+                self.unready = problem
 
     def keep(self, key: Hashable, make: Callable[[], T]) -> T:
         """What ``make`` made when ``key`` was first asked for. Others that ask meanwhile wait.

@@ -388,6 +388,19 @@ def test_metrics_that_never_come_are_not_tested(stage: Make) -> None:
         stage(tamper=metrics_found_after(10_000)).run(contract.test_samples, "workload", 1)
 
 
+def test_what_no_workload_has_in_time_is_waited_for_once_and_told_in_one_way(stage: Make) -> None:
+    late = stage(tamper=metrics_found_after(10_000))
+    reasons, waited = set[str](), list[float]()
+    for samples in (1, 2):
+        began = late.now
+        with pytest.raises(SkippedError) as skipped:
+            late.run(contract.test_samples, "workload", samples)
+        reasons.add(str(skipped.value))
+        waited.append(late.now - began)
+    assert len(reasons) == 1
+    assert waited[1] < 1 < waited[0]
+
+
 def test_without_a_list_of_pods_they_are_not_tested(stage: Make) -> None:
     def no_pods(_: object, __: str, target: str, ___: object) -> Answer | None:
         return Answer(404) if target.endswith("/pods") else None

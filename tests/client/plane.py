@@ -47,6 +47,7 @@ class Plane:
     project_first: bool = True  # rights before body
     create_anything: bool = False
     terse: bool = False  # names no id in errors
+    phase: str | None = "Running"
     claims: dict[str, Any] = field(default_factory=dict)
     workloads: dict[str, dict[str, Any]] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
@@ -119,6 +120,7 @@ class Plane:
     def store(self, body: dict[str, Any]) -> dict[str, Any]:
         name = body["name"] + ("-x7k2p" if body.get("useGivenNameAsPrefix") else "")
         workload = {"workloadId": str(uuid.uuid4()), "name": name, "requestedName": body["name"], "deletedAt": None}
+        workload |= {"actualPhase": self.phase} if self.phase else {}
         self.workloads[workload["workloadId"]] = workload
         self.most_live = max(self.most_live, len(self.workloads))
         return workload

@@ -5,16 +5,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-from assay.client.exchange import Answer, NoAnswer, error_message
-from assay.client.preflight.recognise import unknown_workload
-from assay.client.preflight.steps import Step, ok, usage, warn
+from assay.client.exchange import Answer
+from assay.client.preflight.readiness import check_metrics
+from assay.client.preflight.steps import Step, ok, warn
 from assay.client.session import Session
 
 
-def check_capabilities(session: Session, workload: str | None = None) -> Iterator[Step]:
+def check_capabilities(
+    session: Session, workload: str | None = None, *, patience: float | None = None
+) -> Iterator[Step]:
     """The steps ``workload list``, ``pod list`` and ``metrics``; none of them changes anything.
 
-    ``workload`` is the id of one of ours, of which metrics are asked.
+    ``workload`` is the id of one of ours, whose metrics are waited for ``patience`` seconds (None: not at all).
     """
     if session.find_by_name(session.name("nobody")) is None:
         yield warn(
@@ -31,7 +33,7 @@ def check_capabilities(session: Session, workload: str | None = None) -> Iterato
             "pod list",
             "GET /api/v1/workloads/{id}/pods does not answer: metrics of existing pods will be listed as not tested",
         )
-    yield _metrics(session, workload)
+    yield from check_metrics(session, workload, patience)
 
 
 def _has_pods(session: Session) -> bool:
@@ -47,18 +49,3 @@ def _has_pods(session: Session) -> bool:
         return True
     path = f"/api/v1/workloads/{workload}/pods"
     return answer.text.replace(path, "") != nothing.text.replace(f"/api/v1/assay-{stranger}", "")
-
-
-def _metrics(session: Session, workload: str | None) -> Step:
-    """A cluster without monitoring may answer 503 to every metrics call. Whether values come is for a run to see."""
-    answer = session.send(unknown_workload("metrics", workload))
-    if isinstance(answer, NoAnswer):
-        said = answer.detail
-    else:
-        said = f"{answer.status}: {session.mask.text(error_message(answer))}"
-        if workload is not None and answer.status == 403:
-            todo = "have the application granted a role that may read metrics"
-            return usage("metrics", f"these credentials may not read metrics of their own workload ({said})", todo)
-        if answer.status < 500:
-            return ok("metrics", f"metrics are served (now: {answer.status})")
-    return warn("metrics", f"metrics are not served ({said}): a run will list or report them")

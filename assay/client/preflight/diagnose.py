@@ -17,6 +17,7 @@ from assay.client.preflight.access import Access
 from assay.client.preflight.api import Api
 from assay.client.preflight.capabilities import check_capabilities
 from assay.client.preflight.network import check_network
+from assay.client.preflight.readiness import BRIEFLY, READY_WITHIN
 from assay.client.preflight.steps import Check, Step, follow, ok, usage, warn
 from assay.client.session import Session
 from assay.client.settings import Settings
@@ -29,11 +30,13 @@ from assay.errors import CredentialsError
 def preflight(session: Session, *, judged: bool = True) -> Iterator[Step]:
     """Ask all questions in an opened session; one plain workload is created, within its budget, and deleted.
 
-    Without ``judged`` (load alone) a stand-in for the API will do, and the second identity is not needed.
-    A target with nothing wrong is sent 15 requests, with a wrong place 4. Raises ReportError (ledger).
+    Without ``judged`` (load alone) a stand-in for the API will do, the second identity is not needed, and metrics are
+    not waited for. A target with nothing wrong is sent 17 requests, one with a wrong place 4. Raises ReportError
+    (ledger).
     """
     api, access = Api(session, any_json=not judged), Access(session)
-    return follow([*_reach(session, api, access), *_work(lambda: access, judged=judged)])
+    work = _work(lambda: access, judged=judged, patience=BRIEFLY if judged else None)
+    return follow([*_reach(session, api, access), *work])
 
 
 def reach(session: Session) -> Iterator[Step]:
@@ -50,15 +53,20 @@ def _reach(session: Session, api: Api, access: Access) -> list[tuple[str, Check]
     ]
 
 
-def _work(access: Callable[[], Access], *, judged: bool = True) -> list[tuple[str, Check]]:
-    """What is asked of one plain workload, from its creation to its deletion; ``access`` is known by then."""
+def _work(
+    access: Callable[[], Access], *, judged: bool = True, patience: float | None = READY_WITHIN["gate"]
+) -> list[tuple[str, Check]]:
+    """What is asked of one plain workload, from its creation to its deletion; ``access`` is known by then.
+
+    ``patience``: seconds that its metrics are waited for; None: not at all.
+    """
     return [
         *([("outsider", lambda: access().check_identities())] if judged else []),
         ("project", lambda: access().check_place()),
         ("rights", lambda: access().check_rights()),
         *([("outsider", lambda: access().check_outsider())] if judged else []),
-        ("capabilities", lambda: check_capabilities(access().session, access().workload)),
         ("gpus", lambda: access().check_gpus()),
+        ("capabilities", lambda: check_capabilities(access().session, access().workload, patience=patience)),
         ("deletion", lambda: access().check_deletion()),
     ]
 
