@@ -51,8 +51,10 @@ class ContractSession:
             end_idle(self.target)
             end_chains(self.target)
             if self._conductor is None or self._conductor.is_gone:
-                for entry in self._session.sweep().left_behind:
-                    print(f"left behind on the target: {entry.name} {entry.id or ''}")
+                swept = self._session.sweep()
+                for entry in (*swept.left_behind, *swept.unconfirmed):
+                    how = "deletion not confirmed" if entry.agreed else "left behind"
+                    print(f"{how} on the target: {entry.name} {entry.id or ''}")
         finally:
             self._stack.close()
 

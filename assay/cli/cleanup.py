@@ -15,6 +15,8 @@ from assay.errors import EXIT_INCONCLUSIVE, EXIT_PASS, UsageError
 from assay.wording import plural
 
 if TYPE_CHECKING:
+    from assay.client.cleanup import Swept
+    from assay.client.evidence import Mask
     from assay.client.settings import Settings
     from assay.client.unfinished import Unfinished
     from assay.contract.documents import Contract
@@ -38,7 +40,7 @@ def cleanup(
 
     Reads the ledgers of all unfinished runs of this user against --base-url, and deletes only what they list. Asks
     before it deletes, unless --yes is given. Does not touch a run that is still active. Exit 0: nothing is left; 3:
-    something could not be removed (it is listed).
+    something could not be removed, or could not be seen to be gone (it is listed).
     """
     given = opt.given(locals())
     from assay.client.layers import load_settings
@@ -97,11 +99,12 @@ def _close_embedded(entry: Unfinished) -> bool:
 
 def _announce(runs: Sequence[Unfinished]) -> None:
     for entry in runs:
-        live, lost = entry.state.live, entry.state.unresolved
+        live, lost, agreed = entry.state.standing, entry.state.unresolved, entry.state.agreed
         project = entry.state.header.get("project") or "unknown"
+        awaited = f", {plural(len(agreed), 'agreed deletion')} to confirm" if agreed else ""
         typer.echo(
             f"run {entry.run} (project {project}): {plural(len(live), 'workload')} to delete, "
-            f"{plural(len(lost), 'name')} to look for"
+            f"{plural(len(lost), 'name')} to look for{awaited}"
         )
         for item in [*live.values(), *lost.values()][:_SHOWN]:
             typer.echo(f"  {item.name}  {item.id or '(id unknown)'}")
@@ -110,7 +113,8 @@ def _announce(runs: Sequence[Unfinished]) -> None:
 
 
 def _size(entry: Unfinished) -> int:
-    return len(entry.state.live) + len(entry.state.unresolved)
+    """How many may have to be deleted; to see that an agreed deletion was done needs nobody's leave."""
+    return len(entry.state.standing) + len(entry.state.unresolved)
 
 
 def _confirm(settings: Settings, count: int) -> None:
@@ -145,9 +149,19 @@ def _sweep_one(settings: Settings, contract: Contract, file: Path, *, asks: bool
         for step in reach(session) if asks else ():
             step.insist()
         swept = session.sweep()
-    typer.echo(f"run {file.stem}: {len(swept.deleted)} deleted, {len(swept.left_behind)} left behind")
-    for entry in swept.left_behind:
-        typer.echo(f"  left behind: {entry.name} {entry.id or '(id unknown)'}: {session.mask.text(entry.why)}")
+    _tell(file, swept, session.mask)
+    return len(swept.left_behind) + len(swept.unconfirmed)
+
+
+def _tell(file: Path, swept: Swept, mask: Mask) -> None:
+    """Say what was found and what became of it."""
+    unconfirmed = f", {len(swept.unconfirmed)} not confirmed" if swept.unconfirmed else ""
+    typer.echo(
+        f"run {file.stem}: looked for {swept.looked_for}: {swept.gone} were gone, {len(swept.deleted)} deleted, "
+        f"{len(swept.left_behind)} left behind{unconfirmed}"
+    )
+    for entry in (*swept.left_behind, *swept.unconfirmed):
+        how = "not confirmed" if entry.agreed else "left behind"
+        typer.echo(f"  {how}: {entry.name} {entry.id or '(id unknown)'}: {mask.text(entry.why)}")
     if any(entry.id is None for entry in swept.left_behind):
         typer.echo(f"  once you have looked for the names yourself, remove {file}")
-    return len(swept.left_behind)

@@ -34,26 +34,50 @@ _LEAVING: Final = ("Deleting", "Terminating")
 
 _ASKS: Final = growing(0.1, 2.0)
 
+_STANDS: Final = frozenset({409, 422, 423})
+"""Refusals of a deletion that only what is there can get."""
+
 
 @dataclass(frozen=True, slots=True)
 class LeftBehind:
-    """A workload that could not be removed, or (``id`` None) that may exist under this name."""
+    """A workload that could not be removed, or (``id`` None) that may exist under this name.
+
+    ``agreed``: the target had agreed to delete it, and whether it did could not be seen any more.
+    """
 
     id: str | None
     name: str
     why: str
+    agreed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What became of one workload: whether it was there at all, and how it stayed if it did."""
+
+    was_there: bool
+    left: LeftBehind | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep did: ids deleted, and what stayed."""
+    """What a sweep did: the ids that it deleted, how many were ``gone`` before it looked, and what stayed.
+
+    ``unconfirmed`` are deletions that the target had agreed to and that nobody saw done.
+    """
 
     deleted: tuple[str, ...]
     left_behind: tuple[LeftBehind, ...]
+    unconfirmed: tuple[LeftBehind, ...] = ()
+    gone: int = 0
 
     @property
     def clean(self) -> bool:
-        return not self.left_behind
+        return not self.left_behind and not self.unconfirmed
+
+    @property
+    def looked_for(self) -> int:
+        return len(self.deleted) + len(self.left_behind) + len(self.unconfirmed) + self.gone
 
 
 def sweep(delivery: Delivery, ledger: LedgerWriter, deadline: float, clock: Clock = SYSTEM) -> Swept:
@@ -73,6 +97,7 @@ class _Sweep:
         self.clock = clock
         self.began = clock.monotonic()
         self.until = self.began + deadline
+        self.unfound = 0  # names that were looked for, and of which nothing lives
 
     def run(self) -> Swept:
         self.delivery.liveness.forgive()
@@ -81,18 +106,20 @@ class _Sweep:
         live = list(self.ledger.live().values())
         remover = Remover(self.delivery, self.ledger, self.clock, self.until)
         with ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="sweep") as pool:
-            reasons = list(pool.map(remover.remove, live))
-        deleted = []
-        for entry, why in zip(live, reasons, strict=True):
-            workload_id = str(entry.id)
-            if why is None:
-                deleted.append(workload_id)
-            else:
-                self.ledger.left_behind(workload_id=workload_id, why=why)
-                stayed.append(LeftBehind(workload_id, entry.name, why))
+            removed = list(pool.map(remover.remove, live))
+        stayed += [each.left for each in removed if each.left is not None]
+        for left in stayed:
+            if not left.agreed:
+                self.ledger.left_behind(workload_id=left.id, name=left.name, why=left.why)
         if not stayed:
             self.ledger.finish()
-        return Swept(tuple(deleted), tuple(stayed))
+        away = [(str(entry.id), each) for entry, each in zip(live, removed, strict=True) if each.left is None]
+        return Swept(
+            deleted=tuple(workload_id for workload_id, each in away if each.was_there),
+            left_behind=tuple(left for left in stayed if not left.agreed),
+            unconfirmed=tuple(left for left in stayed if left.agreed),
+            gone=sum(not each.was_there for _, each in away) + self.unfound,
+        )
 
     def _look_for_lost(self, state: State) -> list[LeftBehind]:
         """Find workloads of the run by its mark and note their ids; returns the names that may stay unfound."""
@@ -105,11 +132,10 @@ class _Sweep:
             if name.startswith(UNNAMED):
                 self.ledger.searched(name)  # its body had no name: there is nothing to look for
             elif listed is None or not name.startswith(mark):
-                why = self._why_unknown(listed, mark)
-                self.ledger.left_behind(name=name, why=why)
-                stayed.append(LeftBehind(None, name, why))
+                stayed.append(LeftBehind(None, name, self._why_unknown(listed, mark)))
             elif not any(_belongs(found, entry) for found in listed.values()):
                 self.ledger.searched(name)
+                self.unfound += 1
         return stayed
 
     def _listed(self, mark: str, state: State) -> dict[str, str] | None:
@@ -184,8 +210,8 @@ class Remover:
         self._until = until
         self._unreachable: str | None = None
 
-    def remove(self, entry: Entry, agreed: Callable[[], None] = lambda: None) -> str | None:
-        """Delete one workload and wait until it is gone; returns why it stayed, or None.
+    def remove(self, entry: Entry, agreed: Callable[[], None] = lambda: None) -> Removed:
+        """Delete one workload, and see it gone.
 
         ``agreed`` is called once, when the target takes the deletion or does not know the workload. The ledger hears
         of every step, of the end too. Raises ReportError when it cannot be written.
@@ -193,16 +219,17 @@ class Remover:
         work = _Removal(entry, self._identities(entry), self._clock.monotonic())
         while self._unreachable is None:
             outcome = self._ask(work)
+            work.note(outcome)
             if self._is_gone(work, outcome):
                 work.tell(agreed)
                 self._ledger.gone(work.id)
-                return None
+                return Removed(work.was_there)
             if isinstance(outcome, NoAnswer):
                 self._heard_nothing(work, outcome)
             elif outcome.status in {401, 403}:
                 work.why = f"deleting it was answered {outcome.status}"
                 if len(work.identities) == 1:
-                    return work.why
+                    return work.stayed(work.why)
                 work.identities.pop(0)
                 continue
             elif not work.taken and 200 <= outcome.status < 300:
@@ -214,9 +241,9 @@ class Remover:
                 doing = "it is still being deleted" if work.taken else "deleting it was refused"
                 work.why = f"{doing} (the last answer was {outcome.status})"
             if self._unreachable is None and not self._waited(work):
-                return work.why
-        why = self._unreachable or work.why
-        return f"the target had agreed to delete it, which was not seen done: {why}" if entry.delete_taken else why
+                return work.stayed(work.why)
+        work.stands = False  # whatever was seen before, it may be gone by now
+        return work.stayed(self._unreachable)
 
     def _identities(self, entry: Entry) -> list[str]:
         """Whose tokens may delete it, its creator's first."""
@@ -270,9 +297,25 @@ class _Removal:
     silences: int = 0
     looks: int = 0
     told: bool = False
+    was_there: bool = False
+    stands: bool = False  # by the last answer
+    ever_taken: bool = False
 
     def __post_init__(self) -> None:
-        self.taken = self.entry.delete_taken
+        self.taken = self.ever_taken = self.entry.delete_taken
+
+    def note(self, outcome: Answer | NoAnswer) -> None:
+        """Take in whether the workload was seen: by a read, or because its deletion is what is answered."""
+        self.stands = False
+        if isinstance(outcome, Answer):
+            found = 200 <= outcome.status < 300
+            self.was_there = self.was_there or (found and not (self.taken and _is_deleted(outcome)))
+            self.stands = (found and self.taken) or outcome.status in _STANDS
+
+    def stayed(self, why: str) -> Removed:
+        agreed = self.ever_taken and not self.stands
+        words = f"the target had agreed to delete it, which was not seen done: {why}" if self.ever_taken else why
+        return Removed(self.was_there, LeftBehind(self.id, self.entry.name, words, agreed))
 
     def tell(self, agreed: Callable[[], None]) -> None:
         """Call ``agreed`` the first time: a deletion that takes long is asked for, and agreed to, again."""
@@ -285,7 +328,8 @@ class _Removal:
         return str(self.entry.id)
 
     def agreed(self, now: float) -> None:
-        self.taken, self.since, self.looks = True, now, 0
+        self.taken = self.ever_taken = True
+        self.since, self.looks = now, 0
 
     def next_pause(self) -> float:
         """A look at a deletion under way comes soon again; a deletion that was refused is not asked for as often."""

@@ -233,7 +233,7 @@ class Delivery:
             raise outcome.fault
         if not call.cleaning:
             self.liveness.note(call.operation, outcome, counts=call.counts)
-        if not is_passing(outcome):
+        if isinstance(outcome, Answer) and not is_passing(outcome):
             self.disturbances.passed(*asked.earlier)
         return asked.final(outcome, attempt)
 

@@ -1,6 +1,6 @@
 """What a session tells of itself: the events that it writes to the journal of a run, if it was given one.
 
-- ``resource`` {event: created|deleted|left_behind, id, name}
+- ``resource`` {event: created|deleted|unconfirmed|left_behind, id, name}
 - ``lost``     {name}             the answer to a creation was lost, so a workload of this name may live
 - ``wait``     {cause, seconds}   a pause before a request was sent again: cause 429, 503 or refused
 """

@@ -73,6 +73,16 @@ class State:
         return {workload_id: entry for workload_id, entry in self.workloads.items() if not entry.gone}
 
     @property
+    def standing(self) -> dict[str, Entry]:
+        """Those of ``live`` that nobody has agreed to delete."""
+        return {workload_id: entry for workload_id, entry in self.live.items() if not entry.delete_taken}
+
+    @property
+    def agreed(self) -> dict[str, Entry]:
+        """Those of ``live`` whose deletion the target agreed to: they are gone, or on their way."""
+        return {workload_id: entry for workload_id, entry in self.live.items() if entry.delete_taken}
+
+    @property
     def unresolved(self) -> dict[str, Entry]:
         """May exist, id unknown, by name."""
         return {name: entry for name, entry in self.intended.items() if entry.lost}

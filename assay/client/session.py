@@ -241,10 +241,10 @@ class Session:
         ``agreed`` is called when the target takes the deletion; the slot is free when the workload is gone. Returns
         why it stayed, or None. Raises ReportError.
         """
-        why = self._remover.remove(Entry(name, by=MAIN, id=workload_id), agreed)
-        if why is None:
+        left = self._remover.remove(Entry(name, by=MAIN, id=workload_id), agreed).left
+        if left is None:
             self._creations.release(workload_id)
-        return why
+        return None if left is None else left.why
 
     # --- workloads ------------------------------------------------------------------------------------------
 
@@ -274,15 +274,16 @@ class Session:
     def sweep(self, deadline: float | None = None, *, last: bool = True) -> Swept:
         """Remove what this run created; ``deadline`` in seconds, by default the setting ``delete_deadline``.
 
-        The ``last`` sweep of a run tells the journal what is left behind.
+        The ``last`` sweep of a run tells the journal what is left behind, and which deletions nobody saw done.
         """
         within = self.settings.delete_deadline if deadline is None else deadline
         for workload_id, entry in self.ledger.live().items():
             # Who created it may have been killed before the journal heard of it; said twice, it counts once.
             tell(self._events, "resource", event="created", id=workload_id, name=entry.name)
         swept = sweep(self._delivery, self.ledger, within, self.clock)
-        for item in swept.left_behind if last else ():
-            tell(self._events, "resource", event="left_behind", id=item.id or item.name, name=item.name)
+        for item in (*swept.left_behind, *swept.unconfirmed) if last else ():
+            event = "unconfirmed" if item.agreed else "left_behind"
+            tell(self._events, "resource", event=event, id=item.id or item.name, name=item.name)
         return swept
 
     # --- evidence -------------------------------------------------------------------------------------------

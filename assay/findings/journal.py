@@ -12,7 +12,8 @@ Events (``t`` names the kind):
                                     the user's side is at fault (an ended token), which the exit code then says;
                                     ``over``: no further part of the run makes sense
 - ``withdrawn`` {status, operation|null, words, why}   findings in such answers had one cause, which ended the run
-- ``resource``  {event: created|deleted|left_behind, id, name?}
+- ``resource``  {event: created|deleted|unconfirmed|left_behind, id, name?}   ``unconfirmed``: its deletion was agreed
+                                    to, and nobody could see it done
 - ``lost``      {name}             the answer to a creation was lost
 - ``wait``      {cause, seconds}   a pause before a request was sent again: 429, 503, refused
 - ``limit``     {name, allowed|null, used}     a limit of the run and how much of it was used

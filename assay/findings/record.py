@@ -73,6 +73,9 @@ class Coverage:
         }
 
 
+_ENDS: Final = frozenset({"deleted", "unconfirmed", "left_behind"})
+"""What may become of a workload, as ``resource`` events say it."""
+
 Event = Mapping[str, Any]
 
 
@@ -243,7 +246,8 @@ class Record:
         identity = clean.line(event.get("id") or event.get("name"))
         name, happened = self.resources.get(identity, ("", set()))
         kind = str(event["event"])
-        happened -= {"deleted": {"left_behind"}, "left_behind": {"deleted"}}.get(kind, set())
+        if kind in _ENDS:
+            happened -= _ENDS  # the last word counts
         self.resources[identity] = (clean.line(event.get("name")) or name, happened | {kind})
 
     def _limit(self, event: Event) -> None:

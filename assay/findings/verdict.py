@@ -287,18 +287,28 @@ def _counts(record: Record, run: RunInfo) -> dict[str, int]:
 
 
 def _resources(record: Record) -> dict[str, Any]:
-    """{"created", "deleted": counts, "left_behind": [{"id", "name"}], "limits": [{"name", "allowed", "used"}]}."""
+    """{"created", "deleted": counts, "unconfirmed", "left_behind": [{"id", "name"}], "limits": [...]}.
+
+    ``deleted`` were seen to be gone; ``unconfirmed`` are deletions that the target agreed to and that nobody saw
+    done; ``limits`` are {"name", "allowed", "used"}.
+    """
     happened = record.resources.values()
     return {
         "created": sum("created" in events for _, events in happened),
         "deleted": sum("deleted" in events for _, events in happened),
-        "left_behind": [
-            {"id": identity, "name": name}
-            for identity, (name, events) in sorted(record.resources.items())
-            if "left_behind" in events
-        ],
+        "unconfirmed": _ended(record, "unconfirmed"),
+        "left_behind": _ended(record, "left_behind"),
         "limits": list(record.limits.values()),
     }
+
+
+def _ended(record: Record, how: str) -> list[dict[str, str]]:
+    """What ended so, by id: {"id", "name"}."""
+    return [
+        {"id": identity, "name": name}
+        for identity, (name, events) in sorted(record.resources.items())
+        if how in events
+    ]
 
 
 def _load(result: LoadResult) -> dict[str, Any]:

@@ -72,6 +72,7 @@ def render(verdict: Verdict, record: Record, detection: Detection | None = None)
             most_untested=MOST_UNTESTED,
             limits=_limits(verdict),
             left_behind=verdict.resources.get("left_behind", []),
+            unconfirmed=words.unconfirmed(verdict),
             # Both are this package's own files.
             style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
             script=Markup(script),  # noqa: S704
@@ -159,6 +160,8 @@ def _resource_tile(verdict: Verdict) -> dict[str, str]:
     left = len(resources.get("left_behind", []))
     created = resources.get("created", 0)
     removed = f"{resources.get('deleted', 0):,} of {created:,} removed" if created else "nothing was created"
+    open_ends = len(resources.get("unconfirmed", []))
+    removed += f", {open_ends:,} unconfirmed" if open_ends else ""
     return _tile(left, "left behind", removed, "bad" if left else "good")
 
 

@@ -43,6 +43,7 @@ def render(verdict: Verdict) -> str:
         _facts(verdict),
         *_problems(verdict),
         *_left_behind(verdict),
+        *_unconfirmed(verdict),
         *_findings(verdict),
         *_load(verdict),
         *_operations(verdict),
@@ -93,6 +94,13 @@ def _left_behind(verdict: Verdict) -> Iterator[str]:
         yield "They may still hold resources. Remove them with `assay cleanup`."
         shown = [f"- {code(entry['name'] or '(no name)')} {code(entry['id'])}" for entry in left[:MOST_LEFT_BEHIND]]
         yield "\n".join([*shown, *_rest(len(left) - len(shown), "- ")])
+
+
+def _unconfirmed(verdict: Verdict) -> Iterator[str]:
+    told = words.unconfirmed(verdict)
+    if told:
+        yield "## Deletions that nobody saw done"
+        yield f"{told}; `assay cleanup` looks after them."
 
 
 def _findings(verdict: Verdict) -> Iterator[str]:

@@ -57,6 +57,7 @@ def lines(verdict: Verdict, report: Path | None = None) -> Iterator[Text]:
     )
     yield from _problems(verdict)
     yield from _left_behind(verdict)
+    yield from _unconfirmed(verdict)
     yield from _findings(verdict)
     yield from _not_tested(verdict)
     yield from _footer(verdict, report)
@@ -76,6 +77,12 @@ def _left_behind(verdict: Verdict) -> Iterator[Text]:
         yield Text.assemble(
             (f"  {plural(len(left), 'workload')} left behind", "bold red"), f": {names}{more}; run: assay cleanup"
         )
+
+
+def _unconfirmed(verdict: Verdict) -> Iterator[Text]:
+    told = words.unconfirmed(verdict)
+    if told:
+        yield Text.assemble((f"  {told}", "yellow"), "; `assay cleanup` looks after them")
 
 
 def _findings(verdict: Verdict) -> Iterator[Text]:

@@ -58,6 +58,9 @@ MEANING: Final = {
 }
 
 
+UNCONFIRMED: Final = "agreed to by the target and could not be confirmed any more"
+
+
 def sentence(verdict: Verdict) -> str:
     """One or two sentences for a reader who has never seen a report."""
     if verdict.decision is Decision.FAIL:
@@ -88,6 +91,12 @@ def limits(verdict: Verdict) -> list[tuple[str, str]]:
         for limit in verdict.resources.get("limits", ())
         if limit["allowed"] is not None
     ]
+
+
+def unconfirmed(verdict: Verdict) -> str:
+    """What is known of deletions that nobody saw done; empty when there are none."""
+    number = len(verdict.resources.get("unconfirmed", ()))
+    return f"{plural(number, 'deletion was', 'deletions were')} {UNCONFIRMED}" if number else ""
 
 
 def weight(finding: Finding, fail_on: Class) -> str:

@@ -169,14 +169,47 @@ def test_a_target_that_is_gone_does_not_hold_up_the_sweep(reach: Open, monkeypat
     assert all("does not answer: connection refused" in entry.why for entry in swept.left_behind)
 
 
-def test_what_a_lost_target_had_agreed_to_delete_is_told_apart(reach: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_lost_target_had_agreed_to_delete_is_not_left_behind(
+    reach: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = reach(retry_cap=0.01)
     agreed, kept = fill(target, 2)
     delete(target, agreed)
     monkeypatch.setattr(HttpTransport, "exchange", refused)
-    why = {entry.id: entry.why for entry in target.sweep(deadline=60).left_behind}
-    assert why[agreed].startswith("the target had agreed to delete it, which was not seen done: the target does not")
-    assert why[kept].startswith("the target does not answer")
+    swept = target.sweep(deadline=60)
+    (unconfirmed,), (left,) = swept.unconfirmed, swept.left_behind
+    assert (unconfirmed.id, left.id) == (agreed, kept)
+    assert unconfirmed.why.startswith(
+        "the target had agreed to delete it, which was not seen done: the target does not"
+    )
+    assert left.why.startswith("the target does not answer")
+    assert not swept.clean
+    assert (swept.looked_for, swept.deleted, swept.gone) == (2, (), 0)
+    state = target.ledger.state()
+    assert (set(state.agreed), set(state.standing), set(state.left_behind)) == ({agreed}, {kept}, {kept})
+    assert not state.finished
+
+
+def test_a_sweep_tells_what_was_gone_from_what_it_deleted(reach: Open, plane: Plane) -> None:
+    target = reach()
+    gone, agreed, kept = fill(target, 3)
+    del plane.workloads[gone]
+    delete(target, agreed)
+    swept = target.sweep()
+    assert (swept.looked_for, swept.gone, swept.deleted) == (3, 2, (kept,))
+
+
+def test_a_workload_that_is_seen_to_stand_is_left_behind_until_nobody_can_see_it(
+    reach: Open, plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane.forget_delete = True
+    target = reach(retry_cap=0.01)
+    (workload,) = fill(target, 1)
+    delete(target, workload)
+    swept = target.sweep(deadline=0.3)
+    assert [entry.id for entry in swept.left_behind] == [workload]
+    monkeypatch.setattr(HttpTransport, "exchange", refused)
+    assert [entry.id for entry in target.sweep(deadline=0.3).unconfirmed] == [workload]
 
 
 def refused(*_: Any) -> Any:
@@ -219,9 +252,35 @@ def test_the_command_removes_what_a_crashed_run_left(
     assert unfinished_runs() == []
     told = capsys.readouterr().out
     assert f"run run-crashed (project {PROJECT}): 3 workloads to delete, 0 names to look for" in told
-    assert "run run-crashed: 3 deleted, 0 left behind" in told
+    assert "run run-crashed: looked for 3: 0 were gone, 3 deleted, 0 left behind\n" in told
     assert run_command(configure, yes=True) == 0
     assert "nothing to clean up" in capsys.readouterr().out
+
+
+def test_agreed_deletions_are_looked_after_and_not_announced_as_deletions(
+    reach: Open,
+    configure: Configure,
+    plane: Plane,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    target = reach("run-killed")
+    ours = fill(target)
+    for workload in ours:
+        delete(target, workload)
+    target.close()
+    asked = server.count("DELETE")
+    with monkeypatch.context() as lost:
+        lost.setattr(cleanup.Remover, "_ask", refused)
+        assert run_command(configure) == 3
+    told = capsys.readouterr().out
+    assert f"(project {PROJECT}): 0 workloads to delete, 0 names to look for, 3 agreed deletions to confirm" in told
+    assert "looked for 3: 0 were gone, 0 deleted, 0 left behind, 3 not confirmed\n" in told
+    assert told.count("not confirmed: assay-") == 3
+    assert run_command(configure) == 0
+    assert "looked for 3: 3 were gone, 0 deleted, 0 left behind\n" in capsys.readouterr().out
+    assert server.count("DELETE") == asked
 
 
 def test_without_a_terminal_it_does_not_delete_unasked(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain, repeat
 
 import pytest
 
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.ledger import MemoryLedger
 from assay.client.session import Session
+from assay.client.transport import HttpTransport
 from assay.clock import VirtualClock
 from assay.contract.request import Request
 from tests.client.conftest import Connect
@@ -100,6 +102,15 @@ def test_what_repeats_stands_and_is_not_counted(connect: Connect, spoilt: Reply)
         outcome = session.send(UPDATE)
     assert outcome.attempts == 4
     assert session.disturbances.to_json() == {"requests": 4, "kinds": {}, "repeated": 0}
+
+
+def test_a_target_that_went_away_has_not_been_disturbed(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last connection breaks, and whoever asks again meets nobody."""
+    outcomes = chain([NoAnswer("reset", "cut off")], repeat(NoAnswer("refused", "connection refused")))
+    with reached(connect, lambda _: CUT) as (session, _):
+        monkeypatch.setattr(HttpTransport, "exchange", lambda *_: next(outcomes))
+        assert session.send(READ).attempts == 5
+        assert session.disturbances.kinds == {}
 
 
 def test_what_fails_again_and_again_is_asked_about_once_without_a_pause(connect: Connect) -> None:

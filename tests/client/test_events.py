@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from assay.client.exchange import NoAnswer
+from assay.client.transport import HttpTransport
 from assay.contract.request import Request
 from assay.errors import ReportError
 from tests.client.conftest import Connect, Open
@@ -61,6 +64,17 @@ def test_only_the_last_sweep_tells_what_is_left_behind(reach: Open, plane: Plane
     assert {event["event"] for event in log} == {"created"}
     target.sweep()
     assert log[-1] == {"t": "resource", "event": "left_behind", "id": workload, "name": name}
+
+
+def test_a_deletion_that_nobody_saw_done_is_told_as_that(reach: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log()
+    target = reach(events=log, retry_cap=0.01)
+    name = target.name()
+    workload = create(target, name)
+    delete(target, workload)
+    monkeypatch.setattr(HttpTransport, "exchange", lambda *_: NoAnswer("refused", "connection refused"))
+    target.sweep()
+    assert log[-1] == {"t": "resource", "event": "unconfirmed", "id": workload, "name": name}
 
 
 def test_a_lost_creation_is_told_and_left_behind_under_its_name(reach: Open, plane: Plane) -> None:

@@ -18,10 +18,15 @@ def test_resources_are_counted_and_a_late_deletion_clears_what_was_left_behind()
         {"t": "resource", "event": "left_behind", "id": "2", "name": "two"},
         {"t": "resource", "event": "left_behind", "id": "3", "name": "three"},
         {"t": "resource", "event": "deleted", "id": "3", "name": "three"},
+        {"t": "resource", "event": "left_behind", "id": "4", "name": "four"},
+        {"t": "resource", "event": "unconfirmed", "id": "4", "name": "four"},
+        {"t": "resource", "event": "unconfirmed", "id": "5", "name": "five"},
+        {"t": "resource", "event": "deleted", "id": "5"},
     ]
     assert judge(ran(), *events).resources == {
         "created": 2,
-        "deleted": 2,
+        "deleted": 3,
+        "unconfirmed": [{"id": "4", "name": "four"}],
         "left_behind": [{"id": "2", "name": "two"}],
         "limits": [],
     }

@@ -28,6 +28,9 @@ Run = tuple[Verdict, Sequence[Mapping[str, Any]], Record]
 WAIVED = finding(rule="compute/waived", test="tests/waived", cls=Class.VIOLATION)
 
 
+UNCONFIRMED = "1 deletion was agreed to by the target and could not be confirmed any more"
+
+
 @pytest.fixture
 def full() -> Run:
     """A failing run with every kind of event."""
@@ -50,6 +53,7 @@ def full() -> Run:
         },
         {"t": "resource", "event": "created", "id": "1", "name": "one"},
         {"t": "resource", "event": "left_behind", "id": "1", "name": "one"},
+        {"t": "resource", "event": "unconfirmed", "id": "2", "name": "two"},
         {"t": "limit", "name": "max_requests", "allowed": 6000, "used": 3450},
         {"t": "limit", "name": "max_rps", "allowed": None, "used": 199.0},
         {"t": "not_tested", "what": "access", "why": "no second identity"},

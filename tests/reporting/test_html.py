@@ -12,7 +12,7 @@ import pytest
 from assay.findings.record import Record
 from assay.reporting import html
 from tests.findings.samples import event, evidence, finding, judge, load, ran
-from tests.reporting.conftest import Run
+from tests.reporting.conftest import UNCONFIRMED, Run
 
 _VOID = {"meta", "input", "br", "wbr", "link", "img", "line", "path", "circle", "polyline", "polygon", "rect"}
 
@@ -61,6 +61,8 @@ def test_the_page_tells_the_whole_run(full: Run) -> None:
         "The target breaks its contract in 1 way",
         "the target was lost",
         "1 workload left behind",
+        UNCONFIRMED,
+        "0 of 1 removed, 1 unconfirmed",
         "accepts a limit below the request",
         "“The limit must be no less than the request.”",
         "curl -X POST http://h/x",

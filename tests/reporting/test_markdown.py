@@ -7,7 +7,7 @@ import re
 from assay.findings.record import Record
 from assay.reporting import markdown
 from tests.findings.samples import event, finding, judge, load, ran
-from tests.reporting.conftest import Run
+from tests.reporting.conftest import UNCONFIRMED, Run
 
 
 def _tables(text: str) -> list[list[str]]:
@@ -23,7 +23,13 @@ def test_the_verdict_comes_first(full: Run) -> None:
 
 def test_everything_that_matters_is_named(full: Run) -> None:
     text = markdown.render(full[0])
-    for words in ("the target was lost", "1 workload left behind", "assay cleanup", "waived until 2027-03-31"):
+    for words in (
+        "the target was lost",
+        "1 workload left behind",
+        UNCONFIRMED,
+        "assay cleanup",
+        "waived until 2027-03-31",
+    ):
         assert words in text
     assert "no second identity" in text
     assert "❌ p99" in text

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from assay.reporting import terminal
 from tests.findings.samples import event, finding, judge, ran
-from tests.reporting.conftest import Run
+from tests.reporting.conftest import UNCONFIRMED, Run
 
 
 def _printed(run: Run, *, colours: bool = False) -> str:
@@ -35,6 +35,7 @@ def test_problems_and_left_overs_are_told(full: Run) -> None:
     text = _printed(full)
     assert "problem  the target was lost" in text
     assert "1 workload left behind: one; run: assay cleanup" in text
+    assert f"{UNCONFIRMED}; `assay cleanup` looks after them" in text
     assert "waived" in text
 
 

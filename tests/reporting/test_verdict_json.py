@@ -45,6 +45,7 @@ def test_every_field_of_the_interface_is_there(full: Run, tmp_path: Path) -> Non
     assert document["resources"] == {
         "created": 1,
         "deleted": 0,
+        "unconfirmed": [{"id": "2", "name": "two"}],
         "left_behind": [{"id": "1", "name": "one"}],
         "limits": [
             {"name": "max_requests", "allowed": 6000, "used": 3450},

@@ -139,7 +139,8 @@ class _Doctor:
 
     def tidy(self) -> Iterator[Step]:
         """See the plain workload gone, and what else a probe may have created; a step only when that failed."""
-        for entry in self._session.sweep().left_behind if self._session else ():
+        swept = self._session.sweep() if self._session else None
+        for entry in (*swept.left_behind, *swept.unconfirmed) if swept else ():
             named = f"{entry.name} ({entry.id or 'id unknown'})"
             yield warn("clean-up", f"{named} was created by a probe and stayed: {entry.why}", "run `assay cleanup`")
 
