@@ -125,7 +125,7 @@ def _summary(verdict: Path, finding: str, *, force: bool) -> str | None:
     if found is None:
         if force:
             return None
-        known = [each.id for run in stored for each in run.findings]
+        known = [each.id for run in stored for each in run.observed()]
         near = nearest(finding, known, most=3)
         meant = f"did you mean {' or '.join(near)}? " if near else ""
         raise SettingsError(

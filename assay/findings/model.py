@@ -36,13 +36,41 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Symptom:
+    """A finding that another one, its cause, explains; the fields are those of ``Finding``."""
+
+    id: str
+    cls: Class
+    check: str
+    operation: str
+    rule: str | None
+    location: str
+    summary: str
+    test: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of ``findings[].symptoms[]`` in verdict.json."""
+        return {
+            "id": self.id,
+            "class": self.cls.value,
+            "kind": self.check,
+            "operation": self.operation,
+            "rule": self.rule,
+            "location": self.location,
+            "summary": self.summary,
+            "test": self.test,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One deviation.
 
     ``check`` is the check that judged; ``rule`` a rule id or schema keyword (None: the check itself);
     ``location`` a templated pointer. Values drawn at random are never part of these four, so the id is stable.
-    ``why`` quotes the sentence or keyword that makes it a deviation. ``tests`` are all tests that observed it and
-    ``waiver`` is {"reason", "owner", "until"} of the waiver that covers it; both are filled in by the verdict.
+    ``why`` quotes the sentence or keyword that makes it a deviation. ``tests`` are all tests that observed it,
+    ``symptoms`` what else it explains, and ``waiver`` is {"reason", "owner", "until"} of the waiver that covers it;
+    all three are filled in by the verdict.
     """
 
     cls: Class
@@ -58,6 +86,7 @@ class Finding:
     waived: bool = False
     tests: tuple[str, ...] = ()
     waiver: Mapping[str, str] | None = None
+    symptoms: tuple[Symptom, ...] = ()
 
     @property
     def id(self) -> str:
@@ -82,6 +111,7 @@ class Finding:
             "occurrences": self.occurrences,
             "waived": self.waived,
             "waiver": dict(self.waiver) if self.waiver else None,
+            "symptoms": [symptom.to_json() for symptom in self.symptoms],
             "evidence": evidence,
         }
 
@@ -109,8 +139,14 @@ def from_json(data: Mapping[str, Any]) -> Finding:
         waived=data["waived"],
         tests=tuple(data.get("tests") or ()),
         waiver=data.get("waiver"),
+        symptoms=tuple(_symptom(each) for each in data.get("symptoms") or ()),
         evidence=Evidence(**{**evidence, "setup": tuple(evidence["setup"])}) if evidence else None,
     )
+
+
+def _symptom(data: Mapping[str, Any]) -> Symptom:
+    own = {name: data[name] for name in ("id", "operation", "rule", "location", "summary", "test")}
+    return Symptom(cls=Class(data["class"]), check=data["kind"], **own)
 
 
 @dataclass(frozen=True, slots=True)

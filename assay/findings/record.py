@@ -33,6 +33,7 @@ class Coverage:
     statuses: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     rules: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     keywords: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    rejected: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # rules by operation
 
     def add(self, exchange: Mapping[str, Any]) -> None:
         """Count one ``exchange`` event of the journal."""
@@ -42,6 +43,8 @@ class Coverage:
             return
         for name, side in exchange.get("rules") or ():
             self.rules[str(name)][str(side)] += 1
+            if side == "reject":
+                self.rejected[str(exchange["operation"])].add(str(name))
         for place, side in exchange.get("keywords") or ():
             self.keywords[str(place)][str(side)] += 1
 

@@ -11,6 +11,9 @@ from assay.findings.record import Record
 CHECK: Final = "slo"
 ERROR_RATIO: Final = "error_ratio"
 SERVER_ERROR: Final = "server-error"
+STALLS: Final = "(stalls: "
+"""How the remark of a percentile begins that was missed because few responses stall."""
+
 STALLING: Final = 10.0
 """How many times the median a missed percentile is when few answers stall and most are quick. Measured: at most 1.6
 on servers that are slow all over, 600 with one answer in fifty held up for 3 s."""
@@ -54,7 +57,7 @@ def stalls(value: float, median: float | None) -> str:
     """A remark for a percentile (ms) that was missed because few responses stall while most are fast; else empty."""
     if median is None or value < STALLING * median:
         return ""
-    return f" (stalls: few answers are that late, half of them take at most {median:.3g} ms)"
+    return f" {STALLS}few answers are that late, half of them take at most {median:.3g} ms)"
 
 
 def unmeasured(record: Record) -> Iterator[tuple[str, str]]:

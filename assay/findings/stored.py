@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -36,12 +37,13 @@ class StoredEvidence(BaseModel):
 
 
 class StoredFinding(BaseModel):
-    """One finding; ``test`` is the test that observed it."""
+    """One finding, or a symptom, which has no evidence of its own; ``test`` is the test that observed it."""
 
     id: str
     summary: str
     test: str
     evidence: StoredEvidence | None = None
+    symptoms: list[StoredFinding] = Field(default_factory=list)
 
 
 class StoredTarget(BaseModel):
@@ -68,8 +70,14 @@ class StoredVerdict(BaseModel):
     tests: StoredTests = StoredTests()
 
     def finding(self, finding: str) -> StoredFinding | None:
-        """The finding of that id, None when the run has none."""
-        return next((each for each in self.findings if each.id == finding), None)
+        """The finding or symptom of that id, None when the run has none."""
+        return next((each for each in self.observed() if each.id == finding), None)
+
+    def observed(self) -> Iterator[StoredFinding]:
+        """Every finding, each followed by what it explains."""
+        for finding in self.findings:
+            yield finding
+            yield from finding.symptoms
 
 
 def read_verdict(file: Path, *, called: str | None = None, hint: str | None = None) -> StoredVerdict:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from assay.errors import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_USAGE
+from assay.findings.causes import join
 from assay.findings.disturbances import advisory
 from assay.findings.model import Class, Finding, LoadResult, NotTested, RunInfo
 from assay.findings.record import Event, Record, TestOutcome
@@ -254,7 +255,7 @@ def build(
         record.problem(problem)
     observed = [*record.findings.values(), *missed(record), *advisory(record.disturbed)]
     complete = not record.problems and run.only is None
-    kept, unjudged = waive(observed, waivers, run=run, complete=complete)
+    kept, unjudged = waive(causes(observed, waivers, record), waivers, run=run, complete=complete)
     findings = without_echoes(kept, record)
     return Verdict(
         run=run,
@@ -269,6 +270,17 @@ def build(
         resources=_resources(record),
         notes=tuple(record.notes),
     )
+
+
+def causes(observed: Iterable[Finding], waivers: Sequence[Waiver], record: Record) -> list[Finding]:
+    """One finding for each cause. What was waived by an id of its own stays by itself: the rest is to be seen."""
+    found = list(observed)
+    joined = join(found, record.coverage.rejected)
+    apart = {waiver.finding for waiver in waivers} - {each.id for each in joined}
+    if not apart & {each.id for each in found}:
+        return joined
+    rest = join((each for each in found if each.id not in apart), record.coverage.rejected)
+    return [*rest, *(each for each in found if each.id in apart)]
 
 
 def _order(finding: Finding, fail_on: Class) -> tuple[bool, int, str, str]:

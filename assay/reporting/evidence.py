@@ -44,6 +44,7 @@ def as_text(finding: Finding, *, complete: bool = True) -> str:
         f"seen {plural(finding.occurrences, 'time')}",
         f"why: {finding.why}",
     ]
+    parts += [f"explains {symptom.id}: {symptom.summary} ({symptom.operation})" for symptom in finding.symptoms]
     if finding.waiver:
         parts.append(
             f"waived until {finding.waiver['until']} by {finding.waiver['owner']}: {finding.waiver['reason']}"

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from assay.files import write_text
 from assay.findings.detection import Detection
-from assay.findings.model import Finding
+from assay.findings.model import Finding, Symptom
 from assay.findings.record import Record
 from assay.findings.verdict import Verdict
 from assay.legible import visible
@@ -39,6 +39,9 @@ MOST_UNTESTED: Final = 500
 """Items listed for one reason why they were not tested."""
 
 _SETUP_BODY: Final = 1_000
+
+_TERMS: Final = 1_500
+"""Characters of a finding that the search box looks through; 60 symptoms of one cause, the most seen, are 660."""
 
 
 def write(verdict: Verdict, record: Record, file: Path, detection: Detection | None = None) -> None:
@@ -178,7 +181,7 @@ def head(finding: Finding, verdict: Verdict) -> dict[str, Any]:
         "f": finding,
         "tone": tone,
         "weight": words.weight(finding, verdict.fail_on),
-        "terms": " ".join(terms).lower()[:600],
+        "terms": " ".join((*terms, *(symptom.id for symptom in finding.symptoms))).lower()[:_TERMS],
     }
 
 
@@ -195,7 +198,7 @@ def card(finding: Finding, verdict: Verdict) -> dict[str, Any]:
 
 def operations(verdict: Verdict) -> list[dict[str, Any]]:
     """One row per operation: counts, statuses with the tone of their class, findings."""
-    findings = Counter(finding.operation for finding in verdict.findings if not finding.waived)
+    findings = Counter(each.operation for each in _observed(verdict))
     statuses = verdict.coverage.get("statuses", {})
     return [
         {
@@ -211,11 +214,19 @@ def operations(verdict: Verdict) -> list[dict[str, Any]]:
 
 def rules(verdict: Verdict) -> list[dict[str, Any]]:
     """One row per rule: how often each side was exercised, and whether a finding names it."""
-    findings = Counter(finding.rule for finding in verdict.findings if not finding.waived)
+    findings = Counter(each.rule for each in _observed(verdict))
     return [
         {"id": name, "area": name.partition("/")[0], **sides, "state": _state(sides), "findings": findings[name]}
         for name, sides in verdict.coverage.get("rules", {}).items()
     ]
+
+
+def _observed(verdict: Verdict) -> Iterator[Finding | Symptom]:
+    """What was observed and is not waived, what a cause explains included."""
+    for finding in verdict.findings:
+        if not finding.waived:
+            yield finding
+            yield from finding.symptoms
 
 
 def charts(verdict: Verdict, record: Record) -> Sequence[Chart]:

@@ -129,7 +129,9 @@ def _finding(finding: Finding) -> Sequence[str]:
         f"{_DOT[finding.cls]} {finding.cls.value}{waived}",
         code(finding.id),
         code(finding.operation, _CELL),
-        escape(finding.summary, _CELL) + (f"<br>{code(finding.rule, _CELL)}" if finding.rule else ""),
+        escape(finding.summary, _CELL)
+        + words.explains(finding)
+        + (f"<br>{code(finding.rule, _CELL)}" if finding.rule else ""),
         f"{finding.occurrences:,}×",
     )
 

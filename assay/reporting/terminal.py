@@ -114,7 +114,12 @@ def _finding(finding: Finding, width: int) -> Text:
     short = _short(one_line(finding.summary))
     times = f" (×{finding.occurrences:,})" if finding.occurrences > 1 else ""
     operation = one_line(finding.operation).ljust(width)
-    return Text.assemble((f"  {label:<9}", style), f"  {finding.id}  ", (operation, "bold"), f"  {short}{times}")
+    return Text.assemble(
+        (f"  {label:<9}", style),
+        f"  {finding.id}  ",
+        (operation, "bold"),
+        f"  {short}{times}{words.explains(finding)}",
+    )
 
 
 def _not_tested(verdict: Verdict) -> Iterator[Text]:

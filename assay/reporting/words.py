@@ -108,8 +108,8 @@ def weight(finding: Finding, fail_on: Class) -> str:
 
 def _fail(verdict: Verdict) -> str:
     failing = verdict.failing
-    broken = [finding for finding in failing if finding.check not in ("waiver", "slo")]
-    slow = sum(finding.check == "slo" for finding in failing)
+    slow = sum(map(_limits_missed, failing))
+    broken = [finding for finding in failing if finding.check != "waiver" and not _limits_missed(finding)]
     stale = sum(finding.check == "waiver" for finding in failing)
     parts = []
     if broken:
@@ -123,6 +123,16 @@ def _fail(verdict: Verdict) -> str:
         parts.append(f"{plural(stale, 'waiver is', 'waivers are')} no longer valid")
     text = ", and ".join(parts)
     return f"{text[0].upper()}{text[1:]}.{_undecided(verdict)}"
+
+
+def _limits_missed(finding: Finding) -> int:
+    """How many limits under load a finding says were missed, itself or by what it explains."""
+    return (finding.check == "slo") + sum(symptom.check == "slo" for symptom in finding.symptoms)
+
+
+def explains(finding: Finding) -> str:
+    """How much else a finding explains, to be put behind its summary; else empty."""
+    return f" (and explains {len(finding.symptoms):,} more)" if finding.symptoms else ""
 
 
 def _misses(slow: int) -> str:

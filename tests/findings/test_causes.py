@@ -1,0 +1,187 @@
+"""One cause is one finding: what is joined, what stays apart, and what becomes of ids, classes and waivers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from assay.findings.causes import join
+from assay.findings.model import Class, Finding, from_json
+from tests.findings.samples import event, evidence, exchange, finding, judge, ran, waiver
+
+CREATE, UPDATE, READ, DELETE = "create_inference1", "update_inference_spec", "get_inference", "delete_inference"
+METRICS, PODS = "get_inference_workload_metrics", "get_inference_workload_pod_metrics"
+PARTS = ("args", "command", "image", "labels", "probes")
+
+
+def seen(check: str, operation: str = CREATE, location: str = "/response/status", **more: Any) -> Finding:
+    return finding(check=check, operation=operation, location=location, **{"rule": None, "evidence": None, **more})
+
+
+def refused(operation: str, location: str, said: str, rule: str = "maximum", status: int = 400) -> Finding:
+    answer = evidence(response={"status": status, "headers": {}, "body": f'{{"message": "{said}"}}'})
+    return seen("accepts-valid", operation, location, rule=rule, evidence=answer)
+
+
+ONE_CAUSE = {
+    "a limit of a field, in both operations": [
+        refused(CREATE, "/body/spec/args", "too long"),
+        refused(UPDATE, "/body/spec/args", "too much"),
+    ],
+    "a value that is taken and then told": [
+        seen("schema-enforced", CREATE, "/body/spec/imagePullPolicy", rule="enum"),
+        seen("body-schema", READ, "/response/200/body/spec/imagePullPolicy", rule="enum"),
+    ],
+    "a value that nobody keeps": [
+        seen("create-echo", CREATE, "/response/body/spec/workingDir"),
+        seen("read-echo", READ, "/response/body/spec/workingDir"),
+        seen("update-echo", UPDATE, "/response/body/spec/workingDir"),
+    ],
+    "a list that is lost, and its texts": [
+        seen("update-echo", UPDATE, "/response/body/spec/environmentVariables"),
+        seen("text-updated", READ, "/response/body/spec/environmentVariables/*/value/accents"),
+        seen("text-updated", READ, "/response/body/spec/environmentVariables/*/value/a-tab"),
+    ],
+    "updates that are not stored": [
+        *(seen("update-stored", READ, f"/response/body/spec/{part}") for part in PARTS),
+        seen("parallel-update-lost", READ, "/response/body/spec/priorityClass"),
+    ],
+    "updates that lose the rest": [seen("update-bystander", READ, f"/response/body/spec/{part}") for part in PARTS],
+    "one error for one section": [
+        refused(CREATE, "/body/spec/environmentVariables/*/name", "value of 'A1' is missing", "minLength"),
+        refused(CREATE, "/body/spec/environmentVariables/*/description", "value of 'B2' is missing", "type"),
+    ],
+    "measured for all alike": [
+        seen("metrics-outside-range", METRICS, "/response/body"),
+        seen("metrics-outside-range", PODS, "/response/body/measurements/*/values/*/timestamp"),
+        seen("metrics-outside-range", METRICS, "/response/body", rule="csv"),
+    ],
+    "credentials that nobody looks at": [
+        seen(f"access-{kind}", operation)
+        for kind in ("no-token", "garbage", "wrong-key")
+        for operation in (METRICS, PODS)
+    ]
+    + [seen("access-foreign", METRICS), seen("access-foreign", PODS)],
+    "a stranger's rights": [seen("access-foreign", each) for each in (READ, UPDATE, DELETE)],
+    "a status that the document forgot": [
+        seen("status-documented", each, rule="415", cls=Class.GAP) for each in (CREATE, UPDATE)
+    ],
+    "an answer that is something else": [
+        seen("body-schema", READ, f"/response/200/body/{name}", rule="required")
+        for name in ("name", "createdAt", "clusterId", "projectId")
+    ],
+    "a pod that is not looked at": [
+        seen("metrics-unknown-pod", PODS, "/path/podId"),
+        seen("schema-enforced", PODS, "/path/podId", rule="format"),
+    ],
+    "a target that stands still": [
+        seen("stall", "all operations", "/load/stalls", cls=Class.ADVISORY),
+        seen("slo", READ, "load", rule="p99_ms", summary="misses p99_ms (stalls: few answers are that late)"),
+        seen("slo", CREATE, "load", rule="p99_ms", summary="misses p99_ms (stalls: few answers are that late)"),
+    ],
+    "an operation that grows slow": [
+        seen("growth", READ, "/load/get/live", rule="live"),
+        seen("slo", READ, "load", rule="p95_ms"),
+        seen("slo", READ, "load", rule="p99_ms"),
+    ],
+}
+
+APART = {
+    "two fields": [
+        refused(CREATE, "/body/spec/args", "bad request"),
+        refused(CREATE, "/body/spec/image", "bad request"),
+    ],
+    "two keywords of one field": [
+        seen("schema-enforced", CREATE, "/body/spec/image", rule="maxLength"),
+        seen("schema-enforced", CREATE, "/body/spec/image", rule="type"),
+    ],
+    "two rules": [seen("rule-enforced", CREATE, f"/body/spec/{name}", rule=name) for name in ("args", "image")],
+    "two values that are lost": [seen("read-echo", READ, f"/response/body/spec/{name}") for name in PARTS[:3]],
+    "different credentials": [seen("access-no-token", DELETE), seen("access-expired", METRICS)],
+    "two checks of samples": [seen("metrics-outside-range", METRICS), seen("metrics-out-of-order", METRICS)],
+    "two missing properties": [
+        seen("body-schema", READ, f"/response/200/body/{name}", rule="required") for name in ("name", "createdAt")
+    ],
+    "slow beside standing still": [
+        seen("stall", "all operations", "/load/stalls"),
+        seen("slo", READ, "load", rule="p50_ms", summary="misses p50_ms"),
+    ],
+    "failed beside growing": [
+        seen("growth", READ, "/load/get/live", rule="live"),
+        seen("slo", READ, "load", rule="error_ratio"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ONE_CAUSE)
+def test_one_cause_is_one_finding(name: str) -> None:
+    found = ONE_CAUSE[name]
+    (one,) = join(found)
+    assert {one.id, *(symptom.id for symptom in one.symptoms)} == {each.id for each in found}
+    assert one.occurrences == sum(each.occurrences for each in found)
+    assert join(reversed(found))[0].id == one.id  # whichever was seen first
+
+
+@pytest.mark.parametrize("name", APART)
+def test_other_causes_stay_apart(name: str) -> None:
+    assert join(APART[name]) == APART[name]
+
+
+def test_rules_are_one_cause_when_most_of_those_tried_are_broken() -> None:
+    rules = [f"area/rule-{number}" for number in range(6)]
+    broken = [seen("rule-enforced", UPDATE, f"/body/spec/{rule}", rule=rule) for rule in rules]
+    (one,) = join(broken, {UPDATE: {*rules, "area/kept"}})
+    assert (
+        one.summary
+        == "update_inference_spec does not check 6 rules: area/rule-0, area/rule-1, area/rule-2 and 3 more"
+    )
+    assert join(broken, {UPDATE: {*rules, *(f"area/kept-{number}" for number in range(6))}}) == broken
+
+
+def test_what_is_nearest_to_the_mistake_speaks_for_all() -> None:
+    (told,) = join(ONE_CAUSE["a value that is taken and then told"])
+    assert (told.check, told.operation) == ("schema-enforced", CREATE)
+    (wide,) = join(ONE_CAUSE["updates that are not stored"])
+    assert (
+        wide.summary
+        == "what an update sets is not what is told afterwards, in 6 parts: args, command, image and 3 more"
+    )
+    (open_door,) = join(ONE_CAUSE["credentials that nobody looks at"])
+    assert open_door.summary.endswith(", and to 2 other kinds of bad credentials")
+
+
+def test_a_cause_weighs_as_much_as_the_heaviest_of_its_symptoms() -> None:
+    (still,) = join(ONE_CAUSE["a target that stands still"])
+    assert (still.check, still.cls) == ("stall", Class.VIOLATION)
+
+
+def test_the_verdict_counts_causes_and_keeps_what_they_explain() -> None:
+    found = [
+        finding_of(each, name) for name, each in zip(("a", "b"), APART["two values that are lost"][:2], strict=True)
+    ]
+    verdict = judge(ran("tests/a", "failed"), ran("tests/b", "failed"), *map(event, found))
+    assert len(verdict.findings) == 2
+    one = ONE_CAUSE["a value that nobody keeps"]
+    verdict = judge(ran("tests/a", "failed"), exchange(), *map(event, one))
+    (cause,) = verdict.findings
+    assert [symptom["kind"] for symptom in verdict.to_json()["findings"][0]["symptoms"]] == [
+        "update-echo",
+        "read-echo",
+    ]
+    assert from_json(verdict.to_json()["findings"][0]).symptoms == cause.symptoms
+
+
+def finding_of(each: Finding, test: str) -> Finding:
+    return Finding(**{**{name: getattr(each, name) for name in each.__slots__}, "test": f"tests/{test}"})
+
+
+def test_a_waiver_of_the_cause_covers_what_it_explains_and_one_of_a_symptom_only_that() -> None:
+    found = ONE_CAUSE["a value that nobody keeps"]
+    first, *_ = join(found)
+    tests = [ran("tests/a", "failed")]
+    assert [each.waived for each in judge(*tests, *map(event, found), waivers=[waiver(first)]).findings] == [True]
+    symptom = next(each for each in found if each.check == "read-echo")
+    rest, waived = judge(*tests, *map(event, found), waivers=[waiver(symptom)]).findings
+    assert (rest.id, rest.waived, len(rest.symptoms)) == (first.id, False, 1)
+    assert (waived.id, waived.waived) == (symptom.id, True)
