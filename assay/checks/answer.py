@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final
 
+from assay.checks import claims
 from assay.checks.exchange import Deviation
 from assay.client.encodings import MARK
 from assay.client.evidence import Mask
@@ -86,6 +87,7 @@ class AnswerChecks:
                 f"/response/{answer.status}",
                 f"{operation.id} answers {answer.status} with a body that is not JSON",
                 f"The content type says application/json, but the body is not: {str(error)[:120]}",
+                (claims.JSON,),
             )
             return
         validator = self._validators.get((operation.name, answer.status, "application/json"))
@@ -99,6 +101,9 @@ class AnswerChecks:
                 f"/response/{answer.status}{reason.location.removeprefix('/response')}",
                 f"{operation.id} answers {answer.status} with a body that breaks '{reason.id}' at {place}",
                 f"Schema of the {answer.status} response: {reason.text}",
+                claims.of_schema(reason.id, reason.location.removeprefix("/response/body"), validator.node)
+                if validator is not None
+                else (),
             )
         if not errors and isinstance(body, Mapping):
             yield from _code(operation, answer, body)
@@ -191,6 +196,7 @@ def server_error(operation: Operation, answer: Answer, maker: str | None) -> Dev
         "/response/status",
         f"{operation.id} answers {answer.status}{created}{by}{times}",
         _STORED if answer.stored else _FAILED,
+        (claims.SERVED,),
     )
 
 
@@ -205,6 +211,7 @@ def _undocumented(operation: Operation, answer: Answer) -> Deviation:
         "/response/status",
         f"{operation.id} answers {answer.status}, which the document does not list",
         f"{why}; {answer.status} is a sensible answer that it forgot." if sensible else f"{why}.",
+        (claims.status_among(operation.responses),),
     )
 
 
@@ -217,6 +224,7 @@ def _content_type(operation: Operation, answer: Answer, documented: tuple[str, .
         f"/response/{answer.status}/content-type",
         f"{operation.id} answers {answer.status} with {kind}",
         f"The document offers {', '.join(documented) or 'no body'} for {answer.status}.",
+        (claims.content_type_among(documented),),
     )
 
 
@@ -231,4 +239,5 @@ def _code(operation: Operation, answer: Answer, body: Mapping[str, Json]) -> Ite
             f"/response/{answer.status}/body/code",
             f"{operation.id} answers {answer.status}, but the body's code is another one",
             "The code of an error body is the status it is sent with; clients branch on either.",
+            (claims.CODED,),
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+from assay.checks.claims import Claim
 from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.contract.request import Expectation, Json, Request
 from assay.findings.model import Class, Evidence, Finding
@@ -17,7 +19,8 @@ class Deviation:
     """One way in which an answer differs from the contract, before it becomes a finding with evidence.
 
     ``rule`` is a rule id or schema keyword, ``location`` a templated pointer (``/response/body/createdAt``,
-    ``/body/spec/compute/gpuPortionLimit``); neither may hold a value drawn at random.
+    ``/body/spec/compute/gpuPortionLimit``); neither may hold a value drawn at random. ``claims`` are what a sound
+    answer says: by them a script tells whether it still shows.
     """
 
     cls: Class
@@ -26,21 +29,30 @@ class Deviation:
     location: str
     summary: str
     why: str
+    claims: tuple[Claim, ...] = ()
 
 
-def violation(check: str, location: str, summary: str, why: str, rule: str | None = None) -> Deviation:
+def violation(
+    check: str, location: str, summary: str, why: str, rule: str | None = None, *, claims: tuple[Claim, ...] = ()
+) -> Deviation:
     """A deviation that the contract forbids."""
-    return Deviation(Class.VIOLATION, check, rule, location, summary, why)
+    return Deviation(Class.VIOLATION, check, rule, location, summary, why, claims)
 
 
-def gap(check: str, location: str, summary: str, why: str, rule: str | None = None) -> Deviation:
+def gap(
+    check: str, location: str, summary: str, why: str, rule: str | None = None, *, claims: tuple[Claim, ...] = ()
+) -> Deviation:
     """A deviation about which the contract is silent, or contradicts itself."""
-    return Deviation(Class.GAP, check, rule, location, summary, why)
+    return Deviation(Class.GAP, check, rule, location, summary, why, claims)
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """What was sent, what was expected, what came back, what deviates."""
+    """What was sent, what was expected, what came back, what deviates.
+
+    ``after`` are the exchanges that show what it has done, ``serving`` the moment since when the workload that it
+    asks about had to serve.
+    """
 
     request: Request
     expectation: Expectation
@@ -51,6 +63,8 @@ class Exchange:
     auth: str | None = "main"
     wire: Wire | None = None  # what really left, where no Request of the contract can say it (odd paths and methods)
     shell: str | None = None  # a forged Authorization as a shell word with the token in $ASSAY_TOKEN, for curl
+    after: tuple[Exchange, ...] = field(default=())
+    serving: datetime | None = None
 
     @property
     def sent(self) -> Request | Wire:
@@ -100,8 +114,13 @@ def as_findings(
     curl: str,
     describe: Callable[[Exchange], dict[str, Any]],
     describe_answer: Callable[[Answer | NoAnswer], dict[str, Any] | None],
+    reproduce: Callable[[Exchange, Deviation], dict[str, Any] | None],
 ) -> tuple[Finding, ...]:
-    """Turn the deviations of ``exchange`` into findings; the two functions give masked evidence."""
+    """Turn the deviations of ``exchange`` into findings; the functions give masked evidence."""
+
+    def described(items: tuple[Exchange, ...]) -> tuple[Mapping[str, Any], ...]:
+        return tuple({"request": describe(item), "response": describe_answer(item.answer)} for item in items)
+
     findings = []
     for deviation in exchange.deviations:
         finding = Finding(
@@ -119,9 +138,9 @@ def as_findings(
             response=describe_answer(exchange.answer),
             curl=curl,
             replay=f"assay replay {finding.id}",
-            setup=tuple(
-                {"request": describe(item), "response": describe_answer(item.answer)} for item in exchange.setup
-            ),
+            setup=described(exchange.setup),
+            after=described(exchange.after),
+            reproduction=reproduce(exchange, deviation),
         )
         findings.append(replace(finding, evidence=evidence))
     return tuple(findings)

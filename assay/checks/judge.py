@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from assay.checks.answer import BUSY, AnswerChecks, server_error
+from assay.checks.claims import ACCEPTED, ANSWERED, REFUSED, Claim, status
 from assay.checks.echo import CreatedChecks
 from assay.checks.exchange import Deviation, Exchange, violation
 from assay.checks.run_state import RunState
@@ -94,6 +95,7 @@ def _no_answer(operation: Operation, answer: NoAnswer) -> Deviation:
         f"Every request must be answered, if only with an error: {answer.detail[:200]}"
         f"{f', {answer.attempts} times in a row' if answer.attempts > 1 else ''}",
         answer.kind,
+        claims=(ANSWERED,),
     )
 
 
@@ -112,9 +114,15 @@ def against(
         return
     accepted = 200 <= answer.status < 300
     if expectation.outcome is Outcome.ACCEPT and not accepted:
-        yield _refused(operation, answer, expectation, focus or _NO_FOCUS)
+        refused = _refused(operation, answer, expectation, focus or _NO_FOCUS)
+        yield replace(refused, claims=(_accepting(also),))
     elif expectation.outcome is Outcome.REJECT and not 400 <= answer.status < 500:
         yield _accepted(operation, answer, expectation)
+
+
+def _accepting(also: frozenset[int]) -> Claim:
+    """A success, or one of the other answers that are lawful to this request."""
+    return status("|".join(["2", *map(str, sorted(also))]), ACCEPTED.says) if also else ACCEPTED
 
 
 def _refused(operation: Operation, answer: Answer, expectation: Expectation, focus: Reason) -> Deviation:
@@ -184,4 +192,5 @@ def _accepted(operation: Operation, answer: Answer, expectation: Expectation) ->
         reason.location,
         f"{operation.id} answers {answer.status} to a request that breaks '{reason.id}' at {reason.location}",
         why,
+        (REFUSED,),
     )

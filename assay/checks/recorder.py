@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from assay.checks.answer import BUSY
-from assay.checks.exchange import ContractBreachError, Exchange, as_findings, violations
+from assay.checks.exchange import ContractBreachError, Deviation, Exchange, as_findings, violations
+from assay.checks.reproduction import PODS, reproduction
 from assay.checks.run_state import RunState
 from assay.client.creation import created_id
 from assay.client.delivery import MAIN
@@ -110,8 +111,16 @@ class RunRecorder:
             return ()
         lines = script(self._session, exchange)
         return as_findings(
-            exchange, self._operation_id(exchange), lines, self._describe, self._session.describe_answer
+            exchange,
+            self._operation_id(exchange),
+            lines,
+            self._describe,
+            self._session.describe_answer,
+            self._reproduce,
         )
+
+    def _reproduce(self, exchange: Exchange, deviation: Deviation) -> dict[str, Any] | None:
+        return reproduction(self._session, exchange, deviation, self._state.keep(PODS, dict))
 
     def verify(self, *exchanges: Exchange) -> None:
         """Journal gaps and advisories; raise ContractBreachError with the violations, if there are any."""

@@ -68,8 +68,8 @@ gate = command(
     """CI quality gate: test every operation against the contract and run a short load test. Takes about 2 minutes.
 
     The verdict is pass (exit 0), fail (1: the target violates its contract or misses a limit) or inconclusive (3: the
-    run could not decide; the reports say why). Writes verdict.json, report.html, junit.xml, allure-results/ and
-    summary.md to --out (default: reports/runs/<run id>; reports/runs/latest points to the newest run).
+    run could not decide; the reports say why). Writes verdict.json, report.html, junit.xml, allure-results/,
+    summary.md and reproduce/ to --out (default: reports/runs/<run id>; reports/runs/latest points to the newest run).
 
     To test a real target, give --base-url, --project and --cluster, and set ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET
     (or ASSAY_TOKEN). `assay doctor` says what is missing. At most --max-live small workloads exist at a time, none

@@ -155,14 +155,14 @@ def curl_line(
         words += ["-H", f'"{in_double_quotes(name)}: ${variable_of(name)}"']
     for name, value in wire.headers:
         # curl drops a header without a value unless it ends in a semicolon
-        words += ["-H", _word(f"{name}: {value}" if value else f"{name};", named)]
+        words += ["-H", shell_word(f"{name}: {value}" if value else f"{name};", named)]
     feed = ""
     if wire.content is not None:
         feed, body = _feed(wire.content, named)
         words += ["--data-binary", body]
         if not any(name.lower() == "content-type" for name, _ in wire.headers):
             words += ["-H", "'Content-Type:'"]  # or curl would add its own
-    words.append(_word(base_url + wire.target, named))
+    words.append(shell_word(base_url + wire.target, named))
     return feed + " ".join(words)
 
 
@@ -171,7 +171,7 @@ def in_double_quotes(value: str) -> str:
     return "".join("\\" + letter if letter in '\\"$`' else letter for letter in value)
 
 
-def _word(text: str, named: Named) -> str:
+def shell_word(text: str, named: Named) -> str:
     """The text as one word of a shell, with variables where it holds what is named."""
     if not named:
         return shlex.quote(text)
@@ -181,12 +181,22 @@ def _word(text: str, named: Named) -> str:
 
 def _feed(content: bytes, named: Named) -> tuple[str, str]:
     """What must be piped into curl (or nothing), and the argument of --data-binary."""
+    text = readable(content)
+    # An @ in front would make curl read a file.
+    if text is not None and not text.startswith("@"):
+        return "", shell_word(text, named) if text else "''"
+    return f"{packed(content)} | ", "@-"
+
+
+def readable(content: bytes) -> str | None:
+    """The content as a text that can stand in a script; None when it is binary or long."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        text = ""
-    # An @ in front would make curl read a file.
-    if len(content) <= _READABLE and "\x00" not in text and not text.startswith("@") and (text or not content):
-        return "", _word(text, named) if text else "''"
-    packed = base64.b64encode(gzip.compress(content, mtime=0)).decode()
-    return f"printf %s {packed} | base64 -d | gunzip | ", "@-"
+        return None
+    return text if len(content) <= _READABLE and "\x00" not in text else None
+
+
+def packed(content: bytes) -> str:
+    """A shell command that prints the content, byte for byte."""
+    return f"printf %s {base64.b64encode(gzip.compress(content, mtime=0)).decode()} | base64 -d | gunzip"

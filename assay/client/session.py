@@ -302,11 +302,11 @@ class Session:
         ``Bearer ${ASSAY_TOKEN%?}x``; without it an explicit header value is written out, its secrets masked.
         Texts of ``named`` are replaced by their shell variables.
         """
-        return self._describer.curl(self._wire(request), auth, shell, named)
+        return self._describer.curl(self.wire(request), auth, shell, named)
 
     def describe(self, request: Request | Wire, *, auth: str | None = MAIN) -> dict[str, Any]:
         """A request as evidence: {"method", "url", "headers", "body"}, masked, the body cut to 4,000 characters."""
-        return self._describer.request(self._wire(request), auth)
+        return self._describer.request(self.wire(request), auth)
 
     def describe_answer(self, answer: Answer | NoAnswer) -> dict[str, Any] | None:
         """An answer as evidence: {"status", "headers", "body"}, masked and cut; None when no answer came."""
@@ -341,7 +341,8 @@ class Session:
         self._delivery.close()
         self.ledger.close()
 
-    def _wire(self, request: Request | Wire) -> Wire:
+    def wire(self, request: Request | Wire) -> Wire:
+        """What is sent for a request."""
         return request if isinstance(request, Wire) else to_wire(self.contract, request)
 
     def _create(

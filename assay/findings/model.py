@@ -25,7 +25,9 @@ class Evidence:
 
     ``request``: {"method", "url", "headers", "body"}; ``response``: {"status", "headers", "body"} or None when no
     answer came. Bodies are text, cut to 4,000 characters. ``setup`` lists the exchanges that must come first
-    (create the workload), each {"request", "response"}. ``curl`` works as pasted with the token in $ASSAY_TOKEN.
+    (create the workload), ``after`` those that show what the request has done, each {"request", "response"}. ``curl``
+    works as pasted with the token in $ASSAY_TOKEN. ``reproduction`` is what a script needs to tell whether the
+    deviation still shows (checks/reproduction.py); None where a script cannot.
     """
 
     request: Mapping[str, Any]
@@ -33,6 +35,8 @@ class Evidence:
     curl: str
     replay: str
     setup: tuple[Mapping[str, Any], ...] = ()
+    after: tuple[Mapping[str, Any], ...] = ()
+    reproduction: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Finding:
         """The shape of ``findings[]`` in verdict.json."""
         evidence = asdict(self.evidence) if self.evidence else None
         if evidence is not None:
-            evidence["setup"] = list(evidence["setup"])
+            evidence |= {name: list(evidence[name]) for name in ("setup", "after")}
         return {
             "id": self.id,
             "class": self.cls.value,
@@ -140,8 +144,13 @@ def from_json(data: Mapping[str, Any]) -> Finding:
         tests=tuple(data.get("tests") or ()),
         waiver=data.get("waiver"),
         symptoms=tuple(_symptom(each) for each in data.get("symptoms") or ()),
-        evidence=Evidence(**{**evidence, "setup": tuple(evidence["setup"])}) if evidence else None,
+        evidence=_evidence(evidence) if evidence else None,
     )
+
+
+def _evidence(data: Mapping[str, Any]) -> Evidence:
+    lists = {name: tuple(data.get(name, ())) for name in ("setup", "after")}
+    return Evidence(**{**data, **lists})
 
 
 def _symptom(data: Mapping[str, Any]) -> Symptom:

@@ -24,7 +24,7 @@ from assay.findings.model import Finding, Symptom
 from assay.findings.record import Record
 from assay.findings.verdict import Verdict
 from assay.legible import visible
-from assay.reporting import words
+from assay.reporting import reproduce, words
 from assay.reporting.charts import Chart, chart
 from assay.reporting.evidence import pretty
 from assay.wording import plural
@@ -74,6 +74,8 @@ def render(verdict: Verdict, record: Record, detection: Detection | None = None)
             untested=words.untested(verdict),
             most_untested=MOST_UNTESTED,
             limits=_limits(verdict),
+            reproduce_folder=reproduce.FOLDER,
+            common_script=reproduce.common(),
             left_behind=verdict.resources.get("left_behind", []),
             unconfirmed=words.unconfirmed(verdict),
             # Both are this package's own files.
@@ -193,6 +195,7 @@ def card(finding: Finding, verdict: Verdict) -> dict[str, Any]:
         "request": _message(evidence.request) if evidence else None,
         "response": _message(evidence.response) if evidence and evidence.response else None,
         "setup": [_setup(step) for step in evidence.setup] if evidence else [],
+        "script": reproduce.own_part(finding, verdict.run) if reproduce.can_show(finding) else "",
     }
 
 

@@ -9,11 +9,11 @@ from assay.errors import ReportError
 from assay.findings.detection import shipped
 from assay.findings.record import Event, Record
 from assay.findings.verdict import Verdict
-from assay.reporting import allure, certificate, html, junit, markdown, verdict_json
+from assay.reporting import allure, certificate, html, junit, markdown, reproduce, verdict_json
 
 
 def write_all(verdict: Verdict, events: Iterable[Event], out_dir: Path) -> list[str]:
-    """Write verdict.json, report.html, junit.xml, allure-results/ and summary.md into ``out_dir``.
+    """Write verdict.json, report.html, junit.xml, allure-results/, reproduce/ and summary.md into ``out_dir``.
 
     For a certification it also writes certificate.json, last of all, because it holds the digests of the others.
 
@@ -32,6 +32,7 @@ def _write(verdict: Verdict, record: Record, out_dir: Path) -> list[str]:
         "report.html": lambda: html.write(verdict, record, out_dir / "report.html", shipped(verdict.run.command)),
         "junit.xml": lambda: junit.write(verdict, record, out_dir / "junit.xml"),
         "allure-results": lambda: allure.write(verdict, record, out_dir / "allure-results"),
+        reproduce.FOLDER: lambda: reproduce.write(verdict, out_dir / reproduce.FOLDER),
         "summary.md": lambda: markdown.write(verdict, out_dir / "summary.md"),
         # After the others: a program that waits for verdict.json finds them next to it.
         "verdict.json": lambda: verdict_json.write(verdict, out_dir / "verdict.json"),

@@ -31,7 +31,7 @@ from assay.wording import listed
 RUNS: Final = Path("reports") / "runs"
 LATEST: Final = "latest"
 _REPORT: Final = re.compile(
-    r"verdict\.json|report\.html|junit\.xml|summary\.md|allure-results|certificate\.json|report\.sarif|\.assay-probe"
+    r"verdict\.json|report\.html|junit\.xml|summary\.md|allure-results|reproduce|certificate\.json|report\.sarif|\.assay-probe"
 )
 
 

@@ -31,6 +31,7 @@ def findings(each: Exchange) -> tuple[Any, ...]:
         "curl x",
         lambda one: {"of": one.request.operation},
         lambda one: {"kind": type(one).__name__},
+        lambda one, deviation: {"part": f"{one.request.operation} {deviation.check}"},
     )
 
 

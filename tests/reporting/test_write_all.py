@@ -13,7 +13,7 @@ from assay.reporting.write_all import write_all
 from tests.findings.samples import judge, ran
 from tests.reporting.conftest import Run
 
-FILES = {"verdict.json", "report.html", "junit.xml", "allure-results", "summary.md"}
+FILES = {"verdict.json", "report.html", "junit.xml", "allure-results", "reproduce", "summary.md"}
 
 
 def test_exactly_the_promised_files(full: Run, tmp_path: Path) -> None:
@@ -26,14 +26,14 @@ def test_hostile_runs_are_written_whole(hostile: Run, tmp_path: Path) -> None:
     assert {entry.name for entry in tmp_path.iterdir()} == FILES
 
 
-@pytest.mark.parametrize("name", sorted(FILES - {"allure-results"}))
+@pytest.mark.parametrize("name", sorted(FILES - {"allure-results", "reproduce"}))
 def test_one_that_cannot_be_written_costs_no_other(name: str, tmp_path: Path) -> None:
     (tmp_path / name / "in the way").mkdir(parents=True)
     verdict = judge(ran())
     problems = write_all(verdict, [ran()], tmp_path)
     assert len(problems) == 1
     assert f"{name} could not be written" in problems[0]
-    assert {entry.name for entry in tmp_path.iterdir()} == FILES
+    assert {entry.name for entry in tmp_path.iterdir()} == FILES - {"reproduce"}  # without findings there is none
     assert verdict.with_problems(problems).decision is Decision.INCONCLUSIVE
     told = tmp_path / ("summary.md" if name != "summary.md" else "junit.xml")
     assert "could not be written" in told.read_text(encoding="utf-8")

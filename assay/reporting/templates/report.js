@@ -54,8 +54,9 @@ reveal();
 for (const button of all("button.copy")) {
   button.addEventListener("click", async () => {
     const code = button.closest(".snippet").querySelector("code");
+    const more = button.dataset.more ? document.getElementById(button.dataset.more).textContent : "";
     try {
-      await navigator.clipboard.writeText(code.textContent);
+      await navigator.clipboard.writeText(code.textContent + more);
       button.textContent = "Copied";
     } catch {
       getSelection().selectAllChildren(code);

@@ -1,0 +1,247 @@
+"""Writes the part of a reproduction script that is a finding's own: its requests, and what is expected of the answer.
+
+The other part is the same for all (``assay/reporting/templates/reproduce.sh``). A request on a workload follows the
+creation of a new one, for that of the run is gone; names, ids, pods and moments are found anew, in variables.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote
+
+from assay.checks.claims import Claim
+from assay.checks.echo import moment
+from assay.checks.exchange import Deviation, Exchange
+from assay.checks.fallback import as_then
+from assay.checks.watching import watching
+from assay.client.creation import created_id
+from assay.client.evidence import in_double_quotes, packed, readable, shell_word
+from assay.client.exchange import Answer, Wire
+from assay.client.headers import variable_of
+from assay.client.naming import name_in
+from assay.client.network import curl_options
+from assay.client.session import Session
+from assay.contract.operations import Kind
+from assay.contract.request import Absent
+
+PODS: Final = "pods of workloads"
+"""Under this key the state of a run remembers whose pod is whose: {id of the pod: id of the workload}."""
+
+_STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_FAR: Final = timedelta(days=400)
+"""A moment that far from the others is meant as it stands."""
+
+
+def reproduction(
+    session: Session, exchange: Exchange, deviation: Deviation, pods: dict[str, str]
+) -> dict[str, Any] | None:
+    """What a script needs beside its common part: project, cluster, mark of names, expects, says, part, outsider.
+
+    ``expects`` are claims, the deviation shows when one fails; ``part`` are lines of a POSIX shell. None where no
+    request shows it.
+    """
+    claims = deviation.claims or as_then(exchange, deviation)
+    if not claims:
+        return None
+    part = _Part(session, exchange, pods)
+    return {
+        "project": session.project,
+        "cluster": session.cluster,
+        "mark": f"{session.mark}-",
+        "expects": [claim.to_json() for claim in claims],
+        "says": "; ".join(dict.fromkeys(claim.says for claim in claims)),
+        "outsider": any(step.auth == "outsider" for step in (*exchange.setup, exchange, *exchange.after)),
+        "part": session.mask.text("\n".join(part.lines(deviation, claims))),
+    }
+
+
+@dataclass
+class _Part:
+    """Writes the lines for one exchange, and keeps the variables that stand for what is found anew."""
+
+    session: Session
+    exchange: Exchange
+    pods: dict[str, str]
+    named: dict[str, str] = field(default_factory=dict)
+    anchor: datetime | None = None
+    _moments: dict[str, str] = field(default_factory=dict)
+
+    def lines(self, deviation: Deviation, claims: tuple[Claim, ...]) -> Iterator[str]:
+        self.anchor = self._anchor()
+        watched = watching(deviation, self.exchange)
+        yield f"was={self.exchange.status or '000'}"
+        yield f"until={watched.until} patience={watched.patience} rounds={watched.rounds}"
+        yield from self._way()
+        yield from self._block("steps", self._steps())
+        yield from self._block("last", self._last())
+        yield from self._block("holds", self._holds(claims))
+
+    def _block(self, name: str, lines: Iterator[str]) -> Iterator[str]:
+        yield f"{name}() {{"
+        body = [f"  {line}" for line in lines]
+        yield from body or ["  :"]
+        yield "}"
+
+    def _way(self) -> Iterator[str]:
+        settings = self.session.settings
+        words = [*(["--insecure"] if settings.insecure else []), *curl_options(settings)]
+        yield f'go() {{ curl --config - {" ".join([*words, ""])}"$@"; }}'
+        own = [f'secret {shlex.quote(name)} "${{{variable_of(name)}:-}}"' for name in settings.headers]
+        yield f"own_headers() {{ {'; '.join(own) or ':'}; }}"
+
+    # --- requests ---------------------------------------------------------------------------------------------
+
+    def _steps(self) -> Iterator[str]:
+        steps = list(self.exchange.setup)
+        for step in steps:
+            yield from self._names(step)
+            yield from self._request(step)
+            if step.accepted:
+                yield "taken"
+        makers = [self.named[made] for step in steps if (made := created_id(step.answer)) in self.named and made]
+        for variable in dict.fromkeys(makers):
+            yield f'lately 5 seen "${variable}" || :'
+        if self.exchange.serving:
+            for variable in dict.fromkeys(makers):
+                yield f'serving "${variable}"'
+            yield "began=$(($(now) + 1))"
+            yield "sleep 4"
+        for step in (self.exchange, *self.exchange.after):
+            yield from self._names(step)
+
+    def _last(self) -> Iterator[str]:
+        if self.anchor is not None and not self.exchange.serving:
+            yield "began=$(now)"
+        for step in (self.exchange, *self.exchange.after):
+            yield from self._pods(step)
+            yield from self._request(step)
+
+    def _names(self, step: Exchange) -> Iterator[str]:
+        """A fresh name for each one that this run has given, of the same length."""
+        wire = self.session.wire(step.sent)
+        text = f"{wire.target} {(readable(wire.content) or '') if wire.content else ''}"
+        for found in re.finditer(rf"({re.escape(self.session.mark)}-[a-z0-9-]*?)([0-9a-f]+-\d+)(?![0-9a-f])", text):
+            if found[0] not in self.named:
+                self.named[found[0]] = variable = self._variable("N")
+                yield f"fresh {variable} {shlex.quote(found[1])} {len(found[2])}"
+
+    def _pods(self, step: Exchange) -> Iterator[str]:
+        for value in step.request.path.values():
+            owner = self.named.get(self.pods.get(value, ""))
+            if owner is not None and value not in self.named:
+                self.named[value] = self._variable("P")
+            if owner is not None:
+                yield f'[ -n "${{{self.named[value]}:-}}" ] || pod {self.named[value]} "${owner}"'
+
+    def _variable(self, letter: str) -> str:
+        return f"{letter}{1 + sum(name.startswith(letter) for name in self.named.values())}"
+
+    def _request(self, step: Exchange) -> Iterator[str]:
+        wire = self.session.wire(step.sent)
+        target = self._target(wire)
+        yield from self._credentials(step)
+        for name, value in wire.headers:
+            yield f"header {self._word(f'{name}: {value}' if value else f'{name};')}"
+        yield from self._body(wire)
+        if self._creates(step, wire):
+            made = created_id(step.answer)
+            variable = self.named.setdefault(made, self._variable("W")) if made else "W0"
+            yield f"create {variable} {target} {self._word(self._name(step))}"
+        else:
+            yield f"send {wire.method} {target}"
+
+    def _credentials(self, step: Exchange) -> Iterator[str]:
+        if step.shell is not None:
+            if "python3" in step.shell:
+                yield "command -v python3 >/dev/null || stop 'python3 is needed to forge this token'"
+            yield "export ASSAY_TOKEN"
+            yield f'begin "{step.shell}"'
+        elif step.auth in {"main", "outsider"}:
+            yield f"begin {step.auth}"
+        elif step.auth is None:
+            yield "begin none"
+        else:
+            yield f'begin "{in_double_quotes(self.session.mask.text(step.auth))}"'
+
+    def _body(self, wire: Wire) -> Iterator[str]:
+        if wire.content is None:
+            return
+        text = readable(wire.content)
+        if text is None:
+            yield f"{packed(wire.content)} | body"
+        else:
+            yield f"printf %s {self._word(text) or chr(39) * 2} | body"
+
+    def _creates(self, step: Exchange, wire: Wire) -> bool:
+        is_creation = self.session.contract.operations[step.request.operation].kind is Kind.CREATE
+        return is_creation and wire.method == "POST"
+
+    def _name(self, step: Exchange) -> str:
+        body = step.request.body
+        name, _ = name_in(None if isinstance(body, Absent) else body)
+        if name is None and step.request.raw is not None:
+            found = re.search(rb'"name"\s*:\s*"([a-z0-9-]+)"', step.request.raw)
+            name = found[1].decode() if found else None
+        return name or ""
+
+    # --- what is found anew -----------------------------------------------------------------------------------
+
+    def _word(self, text: str) -> str:
+        """The text as one word of a shell, with the variables of what it names."""
+        pieces = re.split(r'(?<="projectId":")([^"]*)(?=")|(?<="clusterId":")([^"]*)(?=")', text)
+        words = []
+        for number, piece in enumerate(pieces):
+            place = (None, "project", "cluster")[number % 3]
+            if piece is None:
+                continue
+            if place is not None and piece == getattr(self.session, place):
+                words.append(f'"${place}"')
+            elif piece:
+                words.append(shell_word(piece, self.named))
+        return "".join(words) or "''"
+
+    def _target(self, wire: Wire) -> str:
+        for text, offset in self._offsets(wire).items():
+            self._moments[text] = f'"$(stamp "$began" {offset:g})"'
+        encoded = {quote(text, safe=""): name for text, name in self.named.items()}
+        if not self._moments:
+            return shell_word(wire.target, encoded)
+        pieces = re.split("(" + "|".join(map(re.escape, self._moments)) + ")", wire.target)
+        return "".join(self._moments.get(piece) or shell_word(piece, encoded) for piece in pieces if piece)
+
+    def _offsets(self, wire: Wire) -> dict[str, float]:
+        """Moments in a target, in seconds from ``began``."""
+        if self.anchor is None:
+            return {}
+        found = {text: moment(text) for text in _STAMP.findall(wire.target)}
+        return {
+            text: (at - self.anchor).total_seconds()
+            for text, at in found.items()
+            if at is not None and abs(at - self.anchor) < _FAR
+        }
+
+    def _anchor(self) -> datetime | None:
+        """The moment that ``began`` stands for: since when it serves, or the latest that the request names."""
+        if self.exchange.serving:
+            return self.exchange.serving
+        target = self.session.wire(self.exchange.sent).target
+        found = [at for text in _STAMP.findall(target) if (at := moment(text)) is not None]
+        return max(found, default=None)
+
+    # --- what is expected -------------------------------------------------------------------------------------
+
+    def _holds(self, claims: tuple[Claim, ...]) -> Iterator[str]:
+        then = self.exchange.after[-1] if self.exchange.after else self.exchange
+        if isinstance(then.answer, Answer) and not any(_is_of_status(claim) for claim in claims):
+            yield f"case $status in {str(then.status)[0]}??) ;; *) return ;; esac"
+        calls = [" ".join([claim.check, *(self._word(each) for each in claim.arguments)]) for claim in claims]
+        yield " &&\n    ".join(calls)
+
+
+def _is_of_status(claim: Claim) -> bool:
+    return claim.check in {"answered", "otherwise"} or claim.arguments[:1] == ("^status ",)

@@ -1,0 +1,389 @@
+
+# --- The same in every script: sends, reads JSON, waits, compares, deletes. Only curl, awk and what POSIX has. ----
+# shellcheck disable=SC2329 # no script needs all of it
+say() { printf '%s\n' "$*"; }
+stop() {
+  say "could not be tried: $*" >&2
+  say "with assay at hand: $replay" >&2
+  exit 2
+}
+now() { date +%s; }
+
+# begin CREDENTIALS: a new request, of main, outsider, none or with this value of Authorization.
+begin() {
+  n=$((n + 1)) who=$1
+  : >"$dir/$n.headers"
+  rm -f "$dir/$n.body"
+}
+header() { printf '%s\n' "$1" >>"$dir/$n.headers"; }
+body() { cat >"$dir/$n.body"; }
+
+# Secrets go to curl by its standard input: arguments can be seen by everybody on a machine.
+secrets() {
+  case $who in
+    none) ;;
+    client) printf 'data = "%s"\n' "$(printf %s "$grant" | sed 's/[\\"]/\\&/g')" ;;
+    main) secret Authorization "Bearer $ASSAY_TOKEN" ;;
+    outsider) secret Authorization "Bearer $ASSAY_OUTSIDER_TOKEN" ;;
+    *) secret Authorization "$who" ;;
+  esac
+  own_headers
+}
+secret() { printf 'header = "%s: %s"\n' "$1" "$(printf %s "$2" | sed 's/[\\"]/\\&/g')"; }
+
+# send METHOD TARGET: leaves the status in $status (000: no answer) and the answer as lines in $dir/$n.lines.
+send() {
+  method=$1 target=$2 tries=0
+  while :; do
+    once
+    case $status in 429 | 503) ;; *) break ;; esac
+    tries=$((tries + 1))
+    [ "$tries" -lt 4 ] && [ "$status" != "$was" ] || break
+    sleep $((tries * 2))
+  done
+  lines
+}
+once() {
+  set -- -sS --globoff --path-as-is --max-time 60 -H 'Expect:' -H "@$dir/$n.headers" \
+    -o "$dir/$n.out" -D "$dir/$n.head" -w '%{http_code}'
+  if [ "$method" = HEAD ]; then set -- "$@" --head; else set -- "$@" -X "$method"; fi
+  if [ -f "$dir/$n.body" ]; then
+    set -- "$@" --data-binary "@$dir/$n.body"
+    grep -qi '^content-type[:;]' "$dir/$n.headers" || set -- "$@" -H 'Content-Type:'
+  fi
+  : >"$dir/$n.out"
+  : >"$dir/$n.head"
+  status=$(secrets | go "$@" "$base$target" 2>"$dir/$n.error") || true
+  case $status in [0-9][0-9][0-9]) ;; *) status=000 ;; esac
+}
+
+# The answer as lines: "status 202", "type application/json", "header date ...", "json yes", and one line for each
+# value of its body, such as "body/spec/ports/0/container number 8080" or "body/spec object 3".
+lines() {
+  {
+    say "status $status"
+    LC_ALL=C awk '{ sub(/\r$/, "") } /^HTTP\// { count = 0; next } /:/ { all[++count] = $0 }
+      END { for (i = 1; i <= count; i++) { name = tolower(substr(all[i], 1, index(all[i], ":") - 1))
+        value = substr(all[i], index(all[i], ":") + 1); sub(/^[ \t]+/, "", value); print "header " name " " value
+        if (name == "content-type") { sub(/[ \t]*;.*/, "", value); print "type " tolower(value); typed = 1 } }
+        if (!typed) print "type none" }' "$dir/$n.head"
+    if flat <"$dir/$n.out" >"$dir/flat"; then say 'json yes'; cat "$dir/flat"; else say 'json no'; fi
+  } >"$dir/$n.lines"
+}
+flat() {
+  LC_ALL=C awk '
+  function skip() { while (p <= n && index(" \t\r\n", substr(s, p, 1))) p++ }
+  function bad() { ok = 0; p = n + 1 }
+  function hex(h,   i, v) { v = 0; h = tolower(h)
+    for (i = 1; i <= 4; i++) v = v * 16 + index("0123456789abcdef", substr(h, i, 1)) - 1
+    return v }
+  function utf(v) {
+    if (v < 128) return sprintf("%c", v)
+    if (v < 2048) return sprintf("%c%c", 192 + int(v / 64), 128 + v % 64)
+    if (v < 65536) return sprintf("%c%c%c", 224 + int(v / 4096), 128 + int(v / 64) % 64, 128 + v % 64)
+    return sprintf("%c%c%c%c", 240 + int(v / 262144), 128 + int(v / 4096) % 64, 128 + int(v / 64) % 64, 128 + v % 64) }
+  function str(   r, c, m, v, w) { p++; r = ""
+    while (p <= n) {
+      m = match(substr(s, p, 1000), /["\\]/)
+      if (!m) { r = r substr(s, p, 1000); p += 1000; continue }
+      r = r substr(s, p, m - 1); p += m - 1
+      if (substr(s, p, 1) == "\"") { p++; return r }
+      c = substr(s, p + 1, 1); p += 2
+      if (c == "n" || c == "t" || c == "r" || c == "\\") r = r "\\" c
+      else if (c == "\"" || c == "/") r = r c
+      else if (c == "b") r = r "\\u0008"
+      else if (c == "f") r = r "\\u000c"
+      else if (c == "u") { v = hex(substr(s, p, 4)); p += 4
+        if (v >= 55296 && v < 56320 && substr(s, p, 2) == "\\u") { w = hex(substr(s, p + 2, 4))
+          if (w >= 56320 && w < 57344) { v = 65536 + (v - 55296) * 1024 + w - 56320; p += 6 } }
+        if (v == 10) r = r "\\n"; else if (v == 9) r = r "\\t"; else if (v == 13) r = r "\\r"
+        else if (v == 92) r = r "\\\\"; else r = r (v < 32 ? sprintf("\\u%04x", v) : utf(v)) }
+      else { bad(); return "" }
+    }
+    bad(); return "" }
+  function value(path,   c, k, i, at, t) {
+    skip(); c = substr(s, p, 1)
+    if (c == "{" || c == "[") {
+      at = ++count; i = 0; p++; skip()
+      if (substr(s, p, 1) == (c == "{" ? "}" : "]")) p++
+      else for (;;) {
+        k = i
+        if (c == "{") { skip()
+          if (substr(s, p, 1) != "\"") { bad(); return }
+          k = str(); skip()
+          if (!ok || substr(s, p, 1) != ":") { bad(); return }
+          p++ }
+        value(path "/" k); i++; skip(); t = substr(s, p, 1); p++
+        if (!ok) return
+        if (t == (c == "{" ? "}" : "]")) break
+        if (t != ",") { bad(); return }
+      }
+      out[at] = path (c == "{" ? " object " : " array ") i
+    } else if (c == "\"") { t = str(); out[++count] = path " string " t
+    } else if (match(substr(s, p, 400), /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/)) {
+      t = substr(s, p, RLENGTH); p += RLENGTH
+      out[++count] = path " number " (t ~ /[.eE]/ ? sprintf("%.15g", t + 0) : t)
+    } else if (substr(s, p, 4) == "true") { p += 4; out[++count] = path " boolean true"
+    } else if (substr(s, p, 5) == "false") { p += 5; out[++count] = path " boolean false"
+    } else if (substr(s, p, 4) == "null") { p += 4; out[++count] = path " null"
+    } else bad()
+  }
+  { s = s (NR > 1 ? "\n" : "") $0 }
+  END { p = 1; n = length(s); ok = 1; value("body"); skip()
+    if (!ok || p <= n) exit 1
+    for (i = 1; i <= count; i++) print out[i] }'
+}
+field() { sed -n "s|^body/$1 string ||p" "$dir/$n.lines"; }
+
+# What is expected of the answer. Each leaves in $dir/actual what is there instead, and fails.
+every() { A=$1 B=$2 LC_ALL=C awk '$0 ~ ENVIRON["A"] && $0 !~ ENVIRON["B"] { print; bad = 1 } END { exit bad }' \
+  "$dir/$n.lines" >"$dir/actual"; }
+never() { A=$1 LC_ALL=C awk '$0 ~ ENVIRON["A"] { print; bad = 1 } END { exit bad }' "$dir/$n.lines" >"$dir/actual"; }
+some() { A=$1 LC_ALL=C awk '$0 ~ ENVIRON["A"] { found = 1 } END { if (!found) print "nothing of the kind"; exit !found }' \
+  "$dir/$n.lines" >"$dir/actual"; }
+each() { A=$1 B=$2 LC_ALL=C awk '{ seen[$1] = 1 } $0 ~ ENVIRON["A"] { of[$1] = 1 }
+  END { for (it in of) if (!((it "/" ENVIRON["B"]) in seen)) { print it " without " ENVIRON["B"]; bad = 1 } exit bad }' \
+  "$dir/$n.lines" >"$dir/actual"; }
+between() { A=$1 L=$2 H=$3 LC_ALL=C awk '$0 ~ ENVIRON["A"] { v = $3
+    if ($2 == "string") { v = $0; sub(/^[^ ]* string /, "", v); v = length(v) }
+    if (ENVIRON["L"] != "" && v + 0 < ENVIRON["L"] + 0 || ENVIRON["H"] != "" && v + 0 > ENVIRON["H"] + 0) { print; bad = 1 } }
+  END { exit bad }' "$dir/$n.lines" >"$dir/actual"; }
+told() {
+  printf '%s\n' "$@" >"$dir/told"
+  LC_ALL=C awk 'function plain(line,   path) { path = line; sub(/ .*/, "", path)
+      while (match(path, /\/[0-9]+(\/|$)/)) path = substr(path, 1, RSTART) "*" substr(path, RSTART + RLENGTH - (substr(path, RSTART + RLENGTH - 1, 1) == "/"))
+      return path substr(line, index(line, " ")) }
+    FNR == NR { has[plain($0)]++; next }
+    has[$0]-- <= 0 { print "nothing like " $0; bad = 1 } END { exit bad }' "$dir/$n.lines" "$dir/told" >"$dir/actual"
+}
+absent() { if cat "$dir/$n.head" "$dir/$n.out" | grep -qF -e "$1"; then say "it holds $1" >"$dir/actual"; return 1; fi; }
+at_path() { A=$1 awk 'index($0, ENVIRON["A"] " ") == 1 || index($0, ENVIRON["A"] "/") == 1' "$2" | sort; }
+same() {
+  at_path "$2" "$dir/$1.lines" >"$dir/before"
+  at_path "$2" "$dir/$n.lines" >"$dir/after"
+  cmp -s "$dir/before" "$dir/after" && return
+  { sed 's/^/before: /' "$dir/before"; sed 's/^/now:    /' "$dir/after"; } >"$dir/actual"
+  return 1
+}
+differ() { if same "$1" "$2"; then cp "$dir/after" "$dir/actual"; return 1; fi; }
+coded() { every '^body/code ' "^body/code number $status\$"; }
+otherwise() { # otherwise STATUS LINE...: not answered as it was then, with values of these types where they were
+  [ "$status" = "$1" ] || return 0
+  shift
+  for line in "$@"; do
+    told_kinds "$line" || return 0
+  done
+  say "the same as then" >"$dir/actual"
+  return 1
+}
+told_kinds() { sed -e 's|/[0-9][0-9]*\([/ ]\)|/*\1|g' -e 's|/[0-9][0-9]*\([/ ]\)|/*\1|g' "$dir/$n.lines" |
+  awk '{ print $1 " " $2 }' | grep -qxF -e "$1"; }
+answered() { [ "$(sed -n 's/^status //p' "$dir/$n.lines")" != 000 ] || { cp "$dir/$n.error" "$dir/actual"; return 1; }; }
+at() { n=$1; }
+
+# Moments. epoch TEXT: seconds since 1970 of an RFC 3339 text; stamp SECONDS OFFSET: the text of a moment.
+epoch() {
+  T=$1 LC_ALL=C awk 'BEGIN { t = toupper(ENVIRON["T"])
+    if (t !~ /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9]:[0-9][0-9]/) exit 1
+    y = substr(t, 1, 4) + 0; m = substr(t, 6, 2) + 0; d = substr(t, 9, 2) + 0; z = substr(t, 20)
+    f = 0; if (match(z, /^\.[0-9]+/)) { f = substr(z, 1, RLENGTH) + 0; z = substr(z, RLENGTH + 1) }
+    if (z != "Z" && z !~ /^[-+][0-9][0-9]:[0-9][0-9]$/) exit 1
+    off = z == "Z" ? 0 : (substr(z, 1, 1) "1") * (substr(z, 2, 2) * 3600 + substr(z, 5, 2) * 60)
+    if (m <= 2) { y--; m += 12 }
+    days = 365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) + d - 1 - 719468
+    printf "%.6f\n", days * 86400 + substr(t, 12, 2) * 3600 + substr(t, 15, 2) * 60 + substr(t, 18, 2) + f - off }'
+}
+stamp() {
+  A=$1 O=$2 LC_ALL=C awk 'BEGIN { t = ENVIRON["A"] + ENVIRON["O"]; s = int(t); if (s > t) s--; f = t - s
+    z = int(s / 86400); r = s - z * 86400; if (r < 0) { z--; r += 86400 } z += 719468
+    era = int(z / 146097); doe = z - era * 146097
+    yoe = int((doe - int(doe / 1460) + int(doe / 36524) - int(doe / 146096)) / 365)
+    doy = doe - (365 * yoe + int(yoe / 4) - int(yoe / 100)); mp = int((5 * doy + 2) / 153)
+    m = mp < 10 ? mp + 3 : mp - 9; y = yoe + era * 400 + (m <= 2)
+    part = f > 0.0000005 ? substr(sprintf("%.6f", f), 2) : ""
+    printf "%04d-%02d-%02dT%02d:%02d:%02d%sZ\n", y, m, doy - int((153 * mp + 2) / 5) + 1, int(r / 3600), int(r / 60) % 60, r % 60, part }'
+}
+apart() { # apart SECONDS TEXT OTHER: more than so many seconds lie between two moments (seconds, or RFC 3339).
+  case $2 in *-*) one=$(epoch "$2") ;; *) one=$2 ;; esac
+  case $3 in *-*) two=$(epoch "$3") ;; *) two=$3 ;; esac
+  [ -n "$one" ] && [ -n "$two" ] && A=$one B=$two M=$1 awk 'BEGIN { d = ENVIRON["A"] - ENVIRON["B"]; exit !(d > ENVIRON["M"] + 0 || -d > ENVIRON["M"] + 0) }'
+}
+recent() { if apart "$2" "$(field "$1")" "$(now)"; then at_path "body/$1" "$dir/$n.lines" >"$dir/actual"; return 1; fi; }
+near() {
+  mine=$n
+  n=$1
+  before=$(field "$2")
+  n=$mine
+  if [ -n "$(field "$2")" ] && ! apart 1 "$before" "$(field "$2")"; then return; fi
+  say "before: $before, now: $(field "$2")" >"$dir/actual"
+  return 1
+}
+
+# What is made here: a name that nobody has, a workload that is deleted at the end, its pods, its serving.
+fresh() { # fresh VARIABLE BEGINNING LENGTH
+  count=$((count + 1))
+  tail=$(printf '%s %s %s %s' "$(now)" "$$" "$count" "$(od -An -N8 -tx1 /dev/urandom 2>/dev/null)" | cksum | awk '{ v = $1; while (length(t) < 20) { t = t sprintf("%x", v % 16); v = int(v / 16); if (!v) v = '"$count"' * 7919 + '"$$"' } print t }')
+  eval "$1=\$2\$(printf %s \"\$tail\" | cut -c1-$3)"
+}
+create() { # create VARIABLE TARGET NAME
+  say "$3" >>"$dir/names"
+  send POST "$2"
+  eval "$1="
+  case $status in 2??) ;; *) return ;; esac
+  made=$(field "$id_field")
+  case $made in
+    '' | *[!A-Za-z0-9_-]*) ;;
+    *) say "$made" >>"$dir/made" ;;
+  esac
+  eval "$1=\$made"
+}
+taken() { case $status in 2??) ;; *) stop "$method $target, which must come first, is answered $status: $(head -c 300 "$dir/$n.out")" ;; esac; }
+ask() { # a request beside those that are compared
+  kept="$n $who $method $target $status"
+  n=ask who=main method=$1 target=$2
+  : >"$dir/$n.headers"
+  rm -f "$dir/$n.body"
+  once
+  lines
+  asked=$status
+  # shellcheck disable=SC2086 # five words
+  set -- $kept
+  n=$1 method=$3 target=$4 status=$5
+  # A credential may hold a space, and is set anew by the next begin.
+  who=main
+}
+lately() { # lately SECONDS CHECK...: look until it holds
+  until_then=$(($(now) + $1))
+  shift
+  while ! "$@"; do
+    [ "$(now)" -lt "$until_then" ] || return 1
+    sleep "$pause"
+  done
+}
+seen() { ask GET "$workloads/$1" && [ "$asked" != 404 ]; }
+is_serving() {
+  ask GET "$workloads/$1"
+  grep -q '^body/actualPhase string Failed' "$dir/ask.lines" && stop 'the workload is Failed: it needs an image that runs there'
+  grep -q '^body/actualPhase string Running' "$dir/ask.lines"
+}
+serving() { lately "${ASSAY_PATIENCE:-600}" is_serving "$1" || stop "the workload does not come to Running"; }
+has_pod() {
+  ask GET "/api/v1/workloads/$1/pods"
+  pod_id=$(sed -n 's|^body/pods/0/id string ||p' "$dir/ask.lines")
+  [ -n "$pod_id" ]
+}
+pod() { # pod VARIABLE WORKLOAD
+  lately 60 has_pod "$2" || stop "no pod of the workload is listed"
+  eval "$1=\$pod_id"
+}
+
+# What was made is deleted at every end: known by its id, or by its name where no answer told an id.
+by_name() {
+  ask GET "/api/v1/workloads?filterBy=name%3D%5E$1&limit=500"
+  N=$1 LC_ALL=C awk '$1 ~ /^body\/workloads\/[0-9]+\/(id|name|deletedAt|phase)$/ { split($1, p, "/"); v[p[3] " " p[4]] = $3; k[p[3]] = 1 }
+    END { for (i in k) if (index(v[i " name"], ENVIRON["N"]) == 1 && v[i " deletedAt"] == "") print v[i " id"] }' "$dir/ask.lines"
+}
+clean() {
+  while read -r name; do
+    case $name in "$mark"*) by_name "$name" >>"$dir/made" ;; esac
+  done <"$dir/names"
+  sort -u "$dir/made" >"$dir/all"
+  while read -r id; do
+    lately 15 deleted "$id" || say "left behind: workload $id (the deletion is answered $asked)" >&2
+  done <"$dir/all"
+  : >"$dir/names"
+  : >"$dir/made"
+}
+deleted() {
+  ask DELETE "$workloads/$1" </dev/null
+  case $asked in 2?? | 404 | 410) ;; *) return 1 ;; esac
+}
+leave() {
+  code=$?
+  trap '' INT TERM HUP
+  [ -f "$dir/names" ] && clean
+  rm -rf "$dir"
+  exit "$code"
+}
+
+token_of() { # token_of ID SECRET: an access token for client credentials
+  n=token who=client method=POST target=${ASSAY_TOKEN_URL:-/api/v1/token} root=$base
+  : >"$dir/$n.headers"
+  header 'Content-Type: application/json'
+  grant=$(printf '{"grantType":"client_credentials","clientID":"%s","clientSecret":"%s"}' "$(inside "$1")" "$(inside "$2")")
+  case $target in http*) base= ;; esac
+  once
+  base=$root
+  lines
+  given=$(field accessToken)
+  [ -n "$given" ] || given=$(field access_token)
+  [ -n "$given" ] || stop "no token for the client credentials: $target answers $status"
+  rm -f "$dir/$n.out" "$dir/$n.lines" "$dir/flat"
+  printf %s "$given"
+}
+inside() { printf %s "$1" | sed 's/[\\"]/\\&/g'; }
+prepare() {
+  command -v curl >/dev/null || stop 'curl is not installed'
+  [ -n "$base" ] || stop 'set ASSAY_BASE_URL to the control plane'
+  base=${base%/}
+  umask 077
+  dir=$(mktemp -d "${TMPDIR:-/tmp}/assay-reproduce.XXXXXX") || stop 'no temporary folder'
+  trap leave EXIT
+  trap 'exit 130' INT TERM HUP
+  : >"$dir/names"
+  : >"$dir/made"
+  n=0 count=0 status=000 pause=0.3
+  sleep 0.01 2>/dev/null || pause=1
+  if [ -z "${ASSAY_TOKEN:-}" ]; then
+    [ -n "${ASSAY_CLIENT_ID:-}" ] || stop 'set ASSAY_TOKEN, or ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET'
+    ASSAY_TOKEN=$(token_of "$ASSAY_CLIENT_ID" "${ASSAY_CLIENT_SECRET:-}") || exit 2
+  fi
+  [ "$outsider" = no ] && return
+  if [ -z "${ASSAY_OUTSIDER_TOKEN:-}" ]; then
+    [ -n "${ASSAY_OUTSIDER_CLIENT_ID:-}" ] || stop 'set ASSAY_OUTSIDER_TOKEN (or its client id and secret): it needs a second identity'
+    ASSAY_OUTSIDER_TOKEN=$(token_of "$ASSAY_OUTSIDER_CLIENT_ID" "${ASSAY_OUTSIDER_CLIENT_SECRET:-}") || exit 2
+  fi
+}
+usable() { # whether the answer can be judged at all
+  [ "$status" = "$was" ] && return
+  case $status in
+    000) stop "$method $base$target gives no answer: $(cat "$dir/$n.error")" ;;
+    401) [ "$who" != main ] || stop "the credentials are refused (401)" ;;
+    429 | 503) stop "the control plane is busy ($status)" ;;
+  esac
+}
+judge() { # sends the request that shows it until $until, at most $patience seconds long
+  first=$n ends=$(($(now) + patience))
+  while :; do
+    n=$first
+    last
+    usable
+    if holds; then shows=no; else shows=yes; fi
+    case $until in once) return ;; "$shows") return ;; esac
+    [ "$(now)" -lt "$ends" ] || return
+    sleep "$pause"
+  done
+}
+run() {
+  prepare
+  round=0 shows=no
+  while [ "$shows" = no ] && [ "$round" -lt "$rounds" ]; do
+    round=$((round + 1)) n=0
+    steps
+    judge
+    [ "$shows" = yes ] || clean
+  done
+  say "$finding: $summary"
+  say "sent:     $method $base$target"
+  say "expected: $expected"
+  if [ "$shows" = no ]; then
+    say "actual:   as expected ($(sed -n 1p "$dir/$n.lines"))"
+    say 'It shows no longer.'
+    exit 1
+  fi
+  say "actual:   $(sed -n 1p "$dir/$n.lines"); $(head -n 5 "$dir/actual" | cut -c1-300)"
+  say "answer:   $(head -c 600 "$dir/$n.out")"
+  say 'It shows.'
+  exit 0
+}
+run
