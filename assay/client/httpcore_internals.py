@@ -13,10 +13,11 @@ import httpcore
 
 
 def drop_when_spoilt(response: httpcore.Response) -> None:
-    """Close the connection of an answer that was read to its end if more came behind it."""
+    """Have the connection of an answer that was read to its end closed if more came behind it."""
     body: Any = response.stream
     state = body._stream._connection._h11_state
     unasked, _ = state.trailing_data
     if unasked:
-        # A closed socket counts as readable, so the pool does not use the connection again.
-        response.extensions["network_stream"].close()
+        # To h11 the connection has failed, so httpcore closes it with the answer. Its socket closed by us would not
+        # do: another thread may be given the connection in between, and httpcore passes over a failure to write.
+        state.send_failed()

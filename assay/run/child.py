@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from assay.clock import SYSTEM, Clock
 from assay.polling import wait_until
@@ -50,15 +50,7 @@ def run(
     which things end. ``watch`` is called several times a second.
     """
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=folder,
-            env={**child_environment(), **env, **started_by_us()},
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = start(arguments, env={**child_environment(), **env, **started_by_us()}, folder=folder, out=out)
         timed_out = interrupted = False
 
         def over() -> bool:
@@ -76,6 +68,21 @@ def run(
             _end(process)
     watch()
     return Ended(process.returncode, _tail(log), timed_out, interrupted)
+
+
+def start(
+    arguments: Sequence[str], *, env: Mapping[str, str], folder: Path, out: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """``python <arguments>`` with ``env`` alone, and with a process group of its own: see ``run``."""
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

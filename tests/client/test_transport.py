@@ -265,6 +265,21 @@ def test_a_connection_with_bytes_that_nobody_asked_for_is_dropped(pause: float, 
     assert len(connections) == 3
 
 
+def test_what_nobody_asked_for_answers_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread may have looked at the connection, and found it quiet, a moment before its answer came."""
+    monkeypatch.setattr("assay.client.stream._is_readable", lambda _: False)
+
+    def talk(connection: socket.socket) -> None:
+        while read_request(connection):
+            connection.sendall(OK + UNASKED)
+
+    with raw_serving(talk) as address:
+        transport = HttpTransport(TransportConfig(f"http://{address}", timeout=2.0))
+        outcomes = [transport.exchange("POST", b"/x", content=b"{}") for _ in range(2)]
+        transport.close()
+    assert [isinstance(outcome, Answer) and outcome.status for outcome in outcomes] == [200, 200]
+
+
 def test_a_connection_that_was_closed_while_it_lay_idle_is_told_from_one_that_broke() -> None:
     def talk(connection: socket.socket) -> None:
         read_request(connection)
