@@ -1,8 +1,4 @@
-"""What the target lets this run do: whether it may ask for GPUs at all.
-
-A project without GPU quota refuses every request for one, and is right to. So the plainest requests are sent first: a
-target that takes one of them is held to all that the contract says about GPUs, one that refuses them all to nothing.
-"""
+"""What the target lets this run do: whether it may ask for GPUs, as the preflight has found or is found out here."""
 
 from __future__ import annotations
 
@@ -16,15 +12,15 @@ from assay.checks.recorder import RunRecorder
 from assay.checks.run_state import RunState
 from assay.checks.sender import Sender
 from assay.client.budget import gpus_asked
+from assay.client.exchange import Answer
+from assay.client.offer import GpuRefusal
+from assay.client.preflight.gpus import PLAINEST_GPUS
+from assay.client.session import Session
 from assay.contract.documents import Contract
 from assay.contract.request import Expectation, Json, Outcome, Reason, Request, Source
 
 _TEST: Final = "gpus"
-_PLAINEST: Final[tuple[dict[str, Json], ...]] = (
-    {"gpuDevicesRequest": 1},
-    {"gpuDevicesRequest": 1, "gpuRequestType": "portion", "gpuPortionRequest": 0.5},
-    {"gpuDevicesRequest": 1, "gpuRequestType": "memory", "gpuMemoryRequest": "1G"},
-)
+_OPEN: Final = Expectation(Outcome.OPEN)
 _ASSUMED: Final = Reason(Source.SILENCE, "assumes-gpus", "/body/spec/compute", "the project may use GPUs")
 
 MakeBody = Callable[[Mapping[str, Json]], dict[str, Json]]
@@ -35,9 +31,10 @@ class Capabilities:
     """What a target has been seen to let a run do; asked once, when first needed."""
 
     def __init__(
-        self, contract: Contract, sender: Sender, recorder: RunRecorder, state: RunState, make_body: MakeBody
+        self, session: Session, sender: Sender, recorder: RunRecorder, state: RunState, make_body: MakeBody
     ) -> None:
-        self._contract = contract
+        self._session = session
+        self._contract = session.contract
         self._sender = sender
         self._recorder = recorder
         self._state = state
@@ -55,14 +52,23 @@ class Capabilities:
         return replace(stated, assumes=(*stated.assumes, _ASSUMED))
 
     def _ask_for_gpus(self) -> bool:
+        offer = self._session.offer
+        if offer.gpus:
+            return True
+        if offer.gpu_refusal is not None:
+            return self._tell_refusal(_as_exchange(self._contract, offer.gpu_refusal))
         last: Exchange | None = None
-        for compute in _PLAINEST:
+        for compute in PLAINEST_GPUS:
             body = self._make_body({"image": "registry.example/echo:1.0", "compute": compute})
             request = self._contract.creation.request(body=body)
-            with self._sender.creating(request, Sending(_TEST, Expectation(Outcome.OPEN))) as exchange:
+            with self._sender.creating(request, Sending(_TEST, _OPEN)) as exchange:
                 if exchange.accepted:
                     return True
                 last = exchange
+        return self._tell_refusal(last)
+
+    def _tell_refusal(self, last: Exchange | None) -> bool:
+        """Journal that there are no GPUs for this run, shown by the last refusal; False."""
         if last is not None:
             refused = gap(
                 "gpus-refused",
@@ -74,3 +80,8 @@ class Capabilities:
             why = f"the target refuses the plainest requests ({last.status})"
             self._recorder.not_tested("whatever asks for GPUs", why)
         return False
+
+
+def _as_exchange(contract: Contract, refusal: GpuRefusal) -> Exchange:
+    answer = Answer(refusal.status, refusal.headers, refusal.text.encode())
+    return Exchange(contract.creation.request(body=refusal.body), _OPEN, answer, test=_TEST)

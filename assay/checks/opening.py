@@ -17,6 +17,8 @@ from assay.checks.target import TargetUnderTest
 from assay.client.handover import JOURNAL, PROFILE, RUN_ID, from_env, handed_over
 from assay.client.layers import load_settings
 from assay.client.opening import check_embedded, open_session
+from assay.client.preflight.diagnose import preflight, tells
+from assay.client.preflight.steps import StepState
 from assay.client.session import Session
 from assay.client.settings import Settings
 from assay.contract import documents
@@ -40,6 +42,25 @@ class ContractSession:
     _session: Session
     _stack: ExitStack
     _conductor: Parent | None  # the command that sweeps after us, if there is one
+    _nothing_left: bool = False
+
+    def ask(self) -> str | None:
+        """Ask what a command asks before its parts (None: one has done so); the line that tells what came of it.
+
+        The first no is raised: UsageError or InconclusiveError.
+        """
+        if self._conductor is not None:
+            return None
+        lacking = []
+        for step in preflight(self._session):
+            if step.state is StepState.FAIL:
+                self._nothing_left = (
+                    self._session.conclude()
+                )  # who is refused has created nothing, as a rule, and does not come again
+            step.insist()
+            if step.state is StepState.WARN:
+                lacking.append(step.name)
+        return tells(self._session, lacking)
 
     def interrupt(self) -> None:
         """Let no further request leave but deletions; tests that run in threads end at their next request."""
@@ -50,7 +71,7 @@ class ContractSession:
         try:
             end_idle(self.target)
             end_chains(self.target)
-            if self._conductor is None or self._conductor.is_gone:
+            if not self._nothing_left and (self._conductor is None or self._conductor.is_gone):
                 swept = self._session.sweep()
                 for entry in (*swept.left_behind, *swept.unconfirmed):
                     how = "deletion not confirmed" if entry.agreed else "left behind"

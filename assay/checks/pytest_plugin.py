@@ -127,7 +127,7 @@ class ContractRun:
             except UsageError as error:
                 raise pytest.UsageError(f"{error.message} {error.hint or ''}".strip()) from error
             except AssayError as error:
-                raise pytest.exit.Exception(f"{error.message} {error.hint or ''}".strip(), error.exit_code) from error
+                raise _ended(error) from error
         return self._session
 
     @pytest.hookimpl(tryfirst=True)
@@ -150,6 +150,7 @@ class ContractRun:
         if session.config.option.collectonly or not session.items:
             return (yield)
         contract = self.session
+        self._preflight(contract)
         contract.target.journal.write("planned", total=len(self._planned), tests=self._planned)
         contract.target.learn()
         self._pool = ThreadPoolExecutor(contract.concurrency, thread_name_prefix="assay")
@@ -159,6 +160,17 @@ class ContractRun:
             return (yield)
         finally:
             self._end_ahead()
+
+    def _preflight(self, contract: ContractSession) -> None:
+        """Without a command in charge, end the session at what would end a run, with the same words and exit code."""
+        try:
+            said = contract.ask()
+        except AssayError as error:
+            raise _ended(error) from error
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if said is not None and reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(said)
 
     def _run_ahead(self, items: Iterable[pytest.Item], pool: ThreadPoolExecutor, parking: FixtureParking) -> None:
         """Set up the fixtures of all concurrent items, and let each body begin as soon as its own are."""
@@ -281,6 +293,11 @@ class ContractRun:
             target = self._session.target
             target.journal.write("disturbances", asked_again=True, **target.session.disturbances.to_json())
             self._session.close()
+
+
+def _ended(error: AssayError) -> BaseException:
+    """What ends the session with the words and the exit code of an error."""
+    return pytest.exit.Exception(f"{error.message} ({error.hint})" if error.hint else error.message, error.exit_code)
 
 
 def _may_run_ahead(item: pytest.Function) -> bool:

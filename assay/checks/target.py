@@ -69,7 +69,7 @@ class TargetUnderTest:
         judge = ResponseJudge(oracle.contract, session.mask, self.state, session.clock)
         watch = CreationWatch(session, self.recorder, self.body)
         self._sender = Sender(session, judge, self.recorder, self.state, watch)
-        self._capabilities = Capabilities(oracle.contract, self._sender, self.recorder, self.state, self.body)
+        self._capabilities = Capabilities(session, self._sender, self.recorder, self.state, self.body)
         self._several = threading.Lock()
 
     @property

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
+from assay.client.offer import Offer
 from assay.client.settings import PATHS, SECRETS, Settings, variable
 from assay.client.usage import Usage
 from assay.errors import SettingsError
@@ -25,6 +26,7 @@ class HandOver(BaseModel):
     embedded: bool
     used: Usage = Usage()
     usage_folder: Path | None = None
+    offer: Offer = Offer()
 
 
 HAND_OVER: Final = "ASSAY__SETTINGS"
@@ -60,6 +62,7 @@ def hand_over(
         embedded=settings.embedded,
         used=used or Usage(),
         usage_folder=usage_folder.resolve() if usage_folder else None,
+        offer=settings.offer,
     )
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
         out.write(data.model_dump_json(indent=1))
@@ -88,7 +91,8 @@ def from_env(env: Mapping[str, str] = os.environ) -> Settings:
         secret = {name: env[variable(name)] for name in SECRETS if env.get(variable(name))}
         headers = json.loads(env.get(_HEADERS) or "{}")
         settings = Settings.model_validate({**handed.settings, **secret, "headers": headers})
-        return settings.came_from(handed.origins, embedded=handed.embedded).counting(handed.used, handed.usage_folder)
+        settings.came_from(handed.origins, embedded=handed.embedded)
+        return settings.counting(handed.used, handed.usage_folder).offered(handed.offer)
     except KeyError:
         raise SettingsError(f"no settings were handed over: {HAND_OVER} is not set") from None
     except (OSError, ValidationError) as error:

@@ -91,6 +91,7 @@ class Session:
             way=tuple(curl_options(settings)),
         )
         self._names = RunNames(mark)
+        self.offer = settings.offer
 
     @property
     def base_url(self) -> str:
@@ -182,12 +183,16 @@ class Session:
         self, name: str, *, prefix: bool = False, auth: str = MAIN, cleaning: bool = False
     ) -> list[dict[str, Json]] | None:
         """Live workloads of this exact name (``prefix``: whose name begins so); None: the target lacks the list."""
+        if self.offer.workload_list is False:
+            return None
         return auxiliary.find_by_name(
             lambda target: self.get(target, auth=auth, cleaning=cleaning), name, prefix=prefix
         )
 
     def pods(self, workload_id: str, *, cleaning: bool = False) -> list[dict[str, Json]] | None:
         """The pods of a workload; None when the target has no such list or does not know the workload."""
+        if self.offer.pod_list is False:
+            return None
         return auxiliary.pods(lambda target: self.get(target, cleaning=cleaning), workload_id)
 
     def token(self, auth: str = MAIN) -> str:
@@ -201,6 +206,10 @@ class Session:
     def renewed(self, refused: str) -> str | None:
         """Another token of the main identity than one that was answered 401, or None. CredentialsError: it ended."""
         return self._delivery.renewed(refused)
+
+    def learn(self, **found: Any) -> None:
+        """Note in ``offer`` what was found out."""
+        self.offer = self.offer.model_copy(update=found)
 
     # --- creations that another hand sends --------------------------------------------------------------------
 

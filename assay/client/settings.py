@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from assay.client.offer import Offer
 from assay.client.usage import Usage
 
 SECRETS: Final = (
@@ -153,6 +154,7 @@ class Settings(BaseModel):
     _embedded: bool = PrivateAttr(default=False)
     _used: Usage = PrivateAttr(default=Usage())
     _usage_folder: Path | None = PrivateAttr(default=None)
+    _offer: Offer = PrivateAttr(default=Offer())
 
     @field_validator("base_url")
     @classmethod
@@ -206,6 +208,11 @@ class Settings(BaseModel):
         """Where this process counts what it uses; None: nobody asks."""
         return self._usage_folder
 
+    @property
+    def offer(self) -> Offer:
+        """What the run has found the target to offer before this process."""
+        return self._offer
+
     def was_given(self, name: str) -> bool:
         """True when a flag, a variable or assay.toml gave the value, even one equal to the default."""
         return self._origins.get(name, "the command's default") != "the command's default"
@@ -229,6 +236,11 @@ class Settings(BaseModel):
         """Note what the run has used before this process, which counts in ``folder``."""
         self._used = used
         self._usage_folder = folder
+        return self
+
+    def offered(self, offer: Offer) -> Self:
+        """Note what the run has found the target to offer."""
+        self._offer = offer
         return self
 
     def with_embedded(self, base_url: str, project: str, cluster: str, **credentials: str) -> Self:

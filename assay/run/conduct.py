@@ -85,6 +85,7 @@ def _execute(run: RunContext, stack: ExitStack) -> None:
     try:
         no = ask(run, session)
         run.used = session.budget.usage
+        run.settings.offered(session.offer)
         for part in run.plan.parts:
             why = no.text if no is not None else _over(run)
             if why is not None:

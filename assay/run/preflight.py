@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from assay.client.preflight.diagnose import preflight
+from assay.client.preflight.diagnose import preflight, tells
 from assay.client.preflight.steps import Step, StepState
 from assay.client.session import Session
 from assay.run.context import RunContext
-from assay.wording import plural
 
 
 def ask(run: RunContext, session: Session) -> Step | None:
@@ -22,7 +21,5 @@ def ask(run: RunContext, session: Session) -> Step | None:
         if step.state is StepState.WARN:
             lacking.append(step.name)
             run.journal.write("note", text=f"{step.name}: {step.text}")
-    with_limits = f", with {plural(len(lacking), 'limitation')} ({', '.join(lacking)})" if lacking else ""
-    asked = plural(session.budget.requests, "request")
-    run.console.print(f"preflight: the target can be tested{with_limits}, {asked}", highlight=False, soft_wrap=True)
+    run.console.print(tells(session, lacking), highlight=False, soft_wrap=True)
     return None

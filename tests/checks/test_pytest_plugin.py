@@ -15,7 +15,7 @@ import pytest
 from assay import folders
 from assay.checks import pytest_plugin
 from assay.checks.exchange import ContractBreachError
-from assay.errors import CredentialsError
+from assay.errors import EXIT_USAGE, CredentialsError
 from assay.findings.journal import read
 from assay.reference.embedded import Embedded
 from tests.run.whole import environment, place, serving
@@ -125,6 +125,7 @@ def test_from_another_folder(tmp_path: Path, broken: Embedded) -> None:
     only = ["--only", f"rules/{RULE}[create", *place(broken)]
     done = contract_tests(tmp_path, *only, plane=broken, ASSAY__JOURNAL=str(journal), ASSAY_MAX_GPU_DEVICES="4")
     assert done.returncode == 1, done.stdout + done.stderr
+    assert "preflight: the target can be tested" in done.stdout
     assert "1 failed, 1 passed" in done.stdout
     assert f"{RULE}[create-reject]" in done.stdout
     events = list(read(journal))
@@ -150,6 +151,15 @@ def test_settings_that_are_missing(tmp_path: Path, broken: Embedded) -> None:
     said = done.stdout + done.stderr
     assert "a target needs --project" in said
     assert "Traceback" not in said
+
+
+def test_a_wrong_place_ends_it_as_it_ends_a_run(tmp_path: Path, broken: Embedded) -> None:
+    where = [*place(broken), "--project", "999"]
+    done = contract_tests(tmp_path, "--only", "lifecycle/names", *where, plane=broken, files=("lifecycle",))
+    assert done.returncode == EXIT_USAGE, done.stdout + done.stderr
+    assert "project 999 may not be used with these credentials (403" in done.stdout + done.stderr
+    assert "(check --project (its id, not its name)" in done.stdout + done.stderr
+    assert "passed" not in done.stdout
 
 
 GUARD = """

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from assay.client.preflight.diagnose import preflight
 from assay.client.preflight.steps import Step, StepState
+from assay.client.session import Session
+from assay.contract.request import Json
 from tests.client.conftest import Open
+from tests.client.pages import ENVOY_403
 from tests.client.plane import CLUSTER, PROJECT, Plane
 from tests.client.servers import Reply, Seen, Server, error
 
@@ -65,25 +70,69 @@ def test_a_plain_creation_is_refused(
     assert step.todo or state is StepState.WARN
 
 
-def gpus(reach: Open, **flags: object) -> list[Step]:
-    return [step for step in preflight(reach(**flags)) if step.name == "gpus"]
+def gpus(session: Session) -> list[Step]:
+    return [step for step in preflight(session) if step.name == "gpus"]
+
+
+def refusing(plane: Plane, refuses: Callable[[dict[str, Json]], Reply | None]) -> None:
+    """Creations that ask for GPUs are answered as told by what they ask for."""
+    create = plane.create
+
+    def instead(seen: Seen, caller: str) -> Reply:
+        compute = seen.json.get("spec", {}).get("compute")
+        return (compute and refuses(compute)) or create(seen, caller)
+
+    plane.create = instead  # type: ignore[method-assign]
 
 
 def test_gpus_are_asked_for_where_the_budget_allows(reach: Open, plane: Plane) -> None:
-    assert gpus(reach) == []
-    (step,) = gpus(reach, max_gpu_devices=1)
+    assert gpus(reach()) == []
+    session = reach(max_gpu_devices=1)
+    (step,) = gpus(session)
     assert (step.state, step.text) == (StepState.OK, f"project {PROJECT} takes a request for a GPU")
     assert plane.workloads == {}
-    create = plane.create
+    assert session.offer.gpus
 
-    def without(seen: Seen, caller: str) -> Reply:
-        asks = "compute" in seen.json.get("spec", {})
-        return error(403, "GPU quota exceeded") if asks else create(seen, caller)
 
-    plane.create = without  # type: ignore[method-assign]
-    (step,) = gpus(reach, max_gpu_devices=1)
+def test_what_refuses_all_spellings_of_a_gpu_has_none(reach: Open, plane: Plane) -> None:
+    refusing(plane, lambda _: error(403, "GPU quota exceeded"))
+    session = reach(max_gpu_devices=1)
+    (step,) = gpus(session)
     assert step.state is StepState.WARN
     assert "takes no request for a GPU (403: GPU quota exceeded): whatever asks for one will be listed" in step.text
+    refusal = session.offer.gpu_refusal
+    assert (session.offer.gpus, refusal and refusal.status) == (False, 403)
+    assert refusal
+    assert "GPU quota exceeded" in refusal.text
+
+
+@pytest.mark.parametrize(
+    ("refuses", "expected"),
+    [
+        (lambda compute: None if "gpuMemoryRequest" in compute else error(400, "whole ones are gone"), True),
+        (lambda _: error(500, "oops"), None),
+        (lambda _: Reply(403, raw=ENVOY_403.body, headers=dict(ENVOY_403.headers)), None),
+    ],
+    ids=["one spelling is taken", "broken", "a gateway"],
+)
+def test_gpus_are_told_by_the_api_alone(
+    reach: Open, plane: Plane, refuses: Callable[[dict[str, Json]], Reply | None], expected: bool | None
+) -> None:
+    refusing(plane, refuses)
+    session = reach(max_gpu_devices=1, retry_cap=0.01)
+    list(preflight(session))
+    assert session.offer.gpus is expected
+
+
+def test_lists_that_are_not_there_are_asked_for_once(reach: Open, plane: Plane, server: Server) -> None:
+    plane.lists = plane.pods = False
+    session = reach()
+    list(preflight(session))
+    assert (session.offer.workload_list, session.offer.pod_list) == (False, False)
+    asked = len(server.seen)
+    assert session.find_by_name("x") is None
+    assert session.pods("y") is None
+    assert len(server.seen) == asked
 
 
 def test_a_creation_that_is_lost_once_is_sent_again(reach: Open, plane: Plane, server: Server) -> None:

@@ -14,6 +14,7 @@ from pydantic import SecretStr, ValidationError
 
 from assay.client.handover import HAND_OVER, from_env, hand_over, handed_over
 from assay.client.layers import load_settings
+from assay.client.offer import GpuRefusal, Offer
 from assay.client.settings import SECRETS, SHOWABLE, Settings
 from assay.errors import SettingsError
 
@@ -243,6 +244,7 @@ def test_hand_over_to_a_child_process(tmp_path: Path) -> None:
         {"max_live": 3, "only": ["rules/compute"], "out": Path("o"), "base_url": "https://h/", "cluster": CLUSTER},
         env={"ASSAY_CLIENT_ID": "id", "ASSAY_CLIENT_SECRET": "canary"},
     ).with_command_defaults(max_requests=4000)
+    parent.offered(Offer(gpus=False, gpu_refusal=GpuRefusal(body={"name": "x"}, status=403, headers={}, text="no")))
     variables = hand_over(parent, tmp_path)
     file = Path(variables[HAND_OVER])
     assert "canary" not in file.read_text()
@@ -250,6 +252,7 @@ def test_hand_over_to_a_child_process(tmp_path: Path) -> None:
     child = from_env(variables)
     assert child == parent.model_copy(update={"out": Path("o").absolute()})  # the child may work in another folder
     assert child.origin("max_live") == "--max-live"
+    assert child.offer == parent.offer
     assert handed_over(variables)
     assert not handed_over({})
 

@@ -14,6 +14,7 @@ from assay.client.exchange import Answer, NoAnswer, error_message
 from assay.client.gateway import gateway_of, is_of_the_way
 from assay.client.identities import credentials_of
 from assay.client.network import TransportConfig
+from assay.client.preflight.gpus import check_gpus
 from assay.client.preflight.recognise import is_full, is_html, unknown_workload, what_answers
 from assay.client.preflight.steps import Step, ok, unusable, usage, warn
 from assay.client.preflight.stranger import in_place_of_the_api
@@ -83,18 +84,9 @@ class Access:
             yield ok("rights", "the plain workload may be read and changed")
 
     def check_gpus(self) -> Iterator[Step]:
-        """The step ``gpus``, where the budget lets a run ask for one: does the project take the plainest request?"""
-        if self.workload is None or not self.session.budget.allows_gpus(1):
-            return
-        outcome = self._create({"spec": {**self._plain(), "compute": {"gpuDevicesRequest": 1}}})
-        workload = created_id(outcome)
-        if workload is not None:
-            contract = self.session.contract
-            self.session.send(contract.deletion.request({contract.main_resource: workload}))
-            yield ok("gpus", f"project {self.session.project} takes a request for a GPU")
-        elif isinstance(outcome, Answer) and outcome.status < 500:
-            text = f"project {self.session.project} takes no request for a GPU ({self._says(outcome)})"
-            yield warn("gpus", f"{text}: whatever asks for one will be listed as not tested")
+        """The step ``gpus``, where a plain workload can be created and the budget lets a run ask for a GPU."""
+        if self.workload is not None:
+            yield from check_gpus(self.session, self._image)
 
     def check_deletion(self) -> Iterator[Step]:
         """The step ``deletion``: what was created can be removed again. Whether it is gone is for the clean-up."""
@@ -256,10 +248,11 @@ class Access:
         return self.session.find_by_name(self.session.name("preflight"), auth=auth) is not None
 
     def _spec(self) -> dict[str, Json]:
-        return {} if self._dry else {"spec": self._plain()}
+        return {} if self._dry else {"spec": {"image": self._image}}
 
-    def _plain(self) -> dict[str, Json]:
-        return {"image": self.session.settings.image or _IMAGE}
+    @property
+    def _image(self) -> str:
+        return self.session.settings.image or _IMAGE
 
     def _create(
         self,

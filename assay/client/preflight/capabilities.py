@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from typing import Final
 
-from assay.client.exchange import Answer
+from assay.client.auxiliary import find_by_name
+from assay.client.exchange import Answer, NoAnswer
 from assay.client.preflight.readiness import check_metrics
 from assay.client.preflight.steps import Step, ok, warn
 from assay.client.session import Session
+
+_ABSENT: Final = frozenset({404, 405, 410, 501})
+"""What a path that does not exist is answered."""
 
 
 def check_capabilities(
@@ -18,7 +23,9 @@ def check_capabilities(
 
     ``workload`` is the id of one of ours, whose metrics are waited for ``patience`` seconds (None: not at all).
     """
-    if session.find_by_name(session.name("nobody")) is None:
+    listed = _lists(session)
+    session.learn(workload_list=listed)
+    if not listed:
         yield warn(
             "workload list",
             "GET /api/v1/workloads does not answer: a creation whose answer got lost cannot be looked for",
@@ -26,7 +33,9 @@ def check_capabilities(
         )
     else:
         yield ok("workload list", "GET /api/v1/workloads answers, so lost creations can be found and removed")
-    if _has_pods(session):
+    has_pods = _has_pods(session)
+    session.learn(pod_list=has_pods)
+    if has_pods:
         yield ok("pod list", "GET /api/v1/workloads/{id}/pods answers, so pod metrics can be tested on real pods")
     else:
         yield warn(
@@ -36,14 +45,30 @@ def check_capabilities(
     yield from check_metrics(session, workload, patience)
 
 
-def _has_pods(session: Session) -> bool:
-    """For an unknown workload 404 is right; a target without the list says what it says for any unknown path."""
+def _lists(session: Session) -> bool | None:
+    """Whether workloads can be looked for by name; None: not now, but perhaps later."""
+    heard: list[Answer | NoAnswer] = []
+
+    def get(target: str) -> Answer | NoAnswer:
+        heard.append(session.get(target))
+        return heard[0]
+
+    if find_by_name(get, session.name("nobody")) is not None:
+        return True
+    return False if isinstance(heard[0], Answer) and heard[0].status in _ABSENT else None
+
+
+def _has_pods(session: Session) -> bool | None:
+    """For an unknown workload 404 is right; a target without the list says what it says for any unknown path.
+
+    None: not now, but perhaps later.
+    """
     workload, stranger = str(uuid.uuid4()), str(uuid.uuid4())
     answer = session.get(f"/api/v1/workloads/{workload}/pods")
-    if not isinstance(answer, Answer) or answer.status in {405, 501}:
-        return False
+    if not isinstance(answer, Answer) or (answer.status >= 500 and answer.status not in _ABSENT):
+        return None
     if answer.status != 404:
-        return answer.status < 500
+        return answer.status not in _ABSENT
     nothing = session.get(f"/api/v1/assay-{stranger}")
     if not isinstance(nothing, Answer):
         return True

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from assay.client.delivery import MAIN
@@ -25,6 +25,7 @@ from assay.client.tokens import read_claims
 from assay.client.transport import HttpTransport
 from assay.contract.documents import Contract
 from assay.errors import CredentialsError
+from assay.wording import plural
 
 
 def preflight(session: Session, *, judged: bool = True) -> Iterator[Step]:
@@ -37,6 +38,12 @@ def preflight(session: Session, *, judged: bool = True) -> Iterator[Step]:
     api, access = Api(session, any_json=not judged), Access(session)
     work = _work(lambda: access, judged=judged, patience=BRIEFLY if judged else None)
     return follow([*_reach(session, api, access), *work])
+
+
+def tells(session: Session, lacking: Sequence[str]) -> str:
+    """The line about a preflight that lets a run begin, though perhaps the steps ``lacking`` limit it."""
+    with_limits = f", with {plural(len(lacking), 'limitation')} ({', '.join(lacking)})" if lacking else ""
+    return f"preflight: the target can be tested{with_limits}, {plural(session.budget.requests, 'request')}"
 
 
 def reach(session: Session) -> Iterator[Step]:
