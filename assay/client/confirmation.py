@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.gateway import gateway_of, is_of_the_way, is_passing
+from assay.client.patience import BUSY
 
 Outcome = Answer | NoAnswer
 
@@ -62,6 +63,7 @@ class Confirmation:
     repeatable: bool
     settle: Settle | None = None
     earlier: list[Outcome] = field(default_factory=list)
+    limited: list[Outcome] = field(default_factory=list)  # 429: nothing happened, so it explains nothing later
     _again: int = 0
     _over: bool = False
 
@@ -105,6 +107,8 @@ class Confirmation:
         """Remember what is being asked about again."""
         if _is_doubtful(outcome):
             self.earlier.append(outcome)
+        elif isinstance(outcome, Answer) and outcome.status == 429:
+            self.limited.append(outcome)
 
     def final(self, outcome: Outcome, attempts: int) -> Outcome:
         """The outcome that stands, with what came before."""
@@ -126,35 +130,52 @@ class Disturbances:
         self.sent = 0
         self.kinds: Counter[str] = Counter()
         self.repeated = 0
+        self.in_vain = 0
 
     def left(self) -> None:
         """A request was sent."""
         with self._lock:
             self.sent += 1
 
-    def passed(self, *outcomes: Outcome) -> None:
-        """What one request met before it was answered otherwise: more than one outcome has repeated."""
+    def passed(self, *outcomes: Outcome, in_vain: bool = False) -> None:
+        """What one request met before it was answered otherwise: more than one outcome has repeated.
+
+        ``in_vain``: a gateway refused it to the end.
+        """
         kinds = [kind for kind in map(kind_of, outcomes) if kind is not None]
         again = len(kinds) > 1 or any(outcome.attempts > 1 for outcome in outcomes)
         with self._lock:
             self.kinds.update(kinds)
             self.repeated += bool(kinds) and again
+            self.in_vain += in_vain
 
     def to_json(self) -> dict[str, Any]:
-        """{"requests": all that were sent, "kinds": {what it was: how often}, "repeated": requests that met two}."""
+        """What the ``disturbances`` event of a journal says.
+
+        {"requests": all that were sent, "kinds": {what it was: how often}, "repeated": requests that met two,
+        "in_vain": requests that a gateway refused to the end}.
+        """
         with self._lock:
-            return {"requests": self.sent, "kinds": dict(self.kinds), "repeated": self.repeated}
+            return {
+                "requests": self.sent,
+                "kinds": dict(self.kinds),
+                "repeated": self.repeated,
+                "in_vain": self.in_vain,
+            }
 
 
 def kind_of(outcome: Outcome) -> str | None:
     """What a disturbance is counted as ("502 by nginx"); None for what is none.
 
-    A connection that was closed while it lay idle is none, nor is a 503 with which the API itself asks to wait.
+    A connection that was closed while it lay idle is none (RFC 9112, 9.3.1: any server may do that at any time), nor
+    is a 429 or 503 with which the API itself asks to wait.
     """
     if isinstance(outcome, NoAnswer):
         return None if outcome.idle else _MISSING.get(outcome.kind)
     maker = gateway_of(outcome)
-    if not is_forgivable(outcome) or (outcome.status == 503 and maker is None):
+    if outcome.status in BUSY and maker is None:
+        return None
+    if outcome.status not in BUSY and not is_forgivable(outcome):
         return None
     return f"{outcome.status} by {maker}" if maker else str(outcome.status)
 

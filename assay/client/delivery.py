@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from assay.client.budget import Budget
-from assay.client.confirmation import Confirmation, Disturbances, Settle
+from assay.client.confirmation import Confirmation, Disturbances, Settle, kind_of
 from assay.client.creation import Trace
 from assay.client.events import NOWHERE, EventLog, tell
 from assay.client.exchange import Answer, NoAnswer, error_message, to_wire
 from assay.client.gateway import is_passing
 from assay.client.identity import REST, Identity
-from assay.client.patience import LOST_AFTER, Liveness, Patience
+from assay.client.patience import BUSY, LOST_AFTER, Liveness, Patience
 from assay.client.standing import Standing
 from assay.client.transport import Field, Transport
 from assay.clock import SYSTEM, Clock
@@ -233,9 +233,18 @@ class Delivery:
             raise outcome.fault
         if not call.cleaning:
             self.liveness.note(call.operation, outcome, counts=call.counts)
-        if isinstance(outcome, Answer) and not is_passing(outcome):
-            self.disturbances.passed(*asked.earlier)
+        self._count(asked, outcome)
         return asked.final(outcome, attempt)
+
+    def _count(self, asked: Confirmation, outcome: Answer | NoAnswer) -> None:
+        """Count what one request met before the API answered it; or a gateway's limit, which never let it through."""
+        if isinstance(outcome, NoAnswer) or is_passing(outcome):
+            return
+        met = [*asked.earlier, *asked.limited]
+        if outcome.status in BUSY and not outcome.stored and kind_of(outcome) is not None:
+            self.disturbances.passed(*met, outcome, in_vain=True)
+        else:
+            self.disturbances.passed(*met)
 
     def _pause(self, call: _Outgoing, asked: Confirmation, outcome: Answer | NoAnswer, attempt: int) -> float | None:
         """Seconds to wait before the request is sent again; None: this outcome stands."""

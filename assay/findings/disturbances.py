@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from assay.findings.model import Class, Finding
+from assay.wording import plural
 
 CHECK: Final = "disturbances"
 EVERYTHING: Final = "all operations"
@@ -22,17 +23,21 @@ class Disturbed:
     """The disturbances of a run: how many requests there were, and how many met what.
 
     ``confirmed`` were asked about again until they were answered otherwise, of which ``repeated`` requests more than
-    once; ``counted`` were seen under load, where nothing is asked about again.
+    once and ``in_vain`` to the end; ``counted`` were seen under load, where nothing is asked about again.
     """
 
     requests: int = 0
     confirmed: Counter[str] = field(default_factory=Counter)
     counted: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
+    in_vain: int = 0
 
-    def add(self, requests: int, kinds: dict[str, int], *, asked_again: bool, repeated: int = 0) -> None:
+    def add(
+        self, requests: int, kinds: dict[str, int], *, asked_again: bool, repeated: int = 0, in_vain: int = 0
+    ) -> None:
         """Add what one part of the run has seen."""
         self.requests += requests
+        self.in_vain += in_vain
         self.repeated += repeated
         (self.confirmed if asked_again else self.counted).update(kinds)
 
@@ -72,7 +77,9 @@ def _confirmed(seen: Disturbed) -> str:
     if not seen.confirmed:
         return "all under load, where nothing is asked for again"
     words = "asked for again, none repeated" if seen.confirmed.total() > 1 else "asked for again, it did not repeat"
-    if seen.repeated:
+    if seen.in_vain:
+        words = f"asked for again, {plural(seen.in_vain, 'request')} in vain"
+    elif seen.repeated:
         words = "asked for again, some more than once, until the API answered"
     return f"{words} (the {under_load:,} under load were only counted)" if under_load else words
 

@@ -7,7 +7,8 @@ Events (``t`` names the kind):
 - ``test``      {id, outcome: passed|failed|error|skipped, seconds, message?}
 - ``planned``   {total, tests?}    how many tests were selected, and their ids
 - ``not_tested``{what, why}
-- ``disturbances`` {requests, kinds: {what: how often}, asked_again, repeated}   what passed (a gateway's 502)
+- ``disturbances`` {requests, kinds: {what: how often}, asked_again, repeated, in_vain}   what passed
+                                    (a gateway's 502)
 - ``problem``   {what, code?, over?}   makes the run inconclusive (target lost, generator saturated ...); ``code`` 2:
                                     the user's side is at fault (an ended token), which the exit code then says;
                                     ``over``: no further part of the run makes sense

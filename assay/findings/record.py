@@ -273,7 +273,8 @@ class Record:
     def _disturbances(self, event: Event) -> None:
         kinds = {clean.line(kind): int(number) for kind, number in (event.get("kinds") or {}).items()}
         again, repeated = event.get("asked_again") is not False, int(event.get("repeated") or 0)
-        self.disturbed.add(int(event["requests"]), kinds, asked_again=again, repeated=repeated)
+        in_vain = int(event.get("in_vain") or 0)
+        self.disturbed.add(int(event["requests"]), kinds, asked_again=again, repeated=repeated, in_vain=in_vain)
 
     def _series(self, event: Event) -> None:
         points = self.series.setdefault(clean.line(event["operation"]), [])

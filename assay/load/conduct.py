@@ -112,7 +112,9 @@ class _Conductor:
             if reasons and (best is None or run.problems or run.interrupted):
                 return self._report(run)
             if reasons:
-                self._journal.write("note", text="the search ended there: a higher rate needs more load processes")
+                limited = any(result.limited for result in found)
+                why = "a gateway limits the rate" if limited else "a higher rate needs more load processes"
+                self._journal.write("note", text=f"the search ended there: {why}")
                 break
             bisection.tell(factor, kept=not missed)
             if missed:
@@ -129,7 +131,7 @@ class _Conductor:
         expected = {
             self._contract.operations[load_scenario(load_.scenario).operation].id for load_ in self._profile.loads
         }
-        self._target_lost = any(reason.startswith("target lost") for reason in run.problems)
+        self._target_lost = run.target_lost
         reasons = outcome.problems(run, found, sorted(expected))
         if self._options.rate is not None:
             reasons += outcome.held_back(found)
@@ -146,13 +148,12 @@ class _Conductor:
         for law in observations.scaling_laws(run.collector):
             self._journal.write("note", text=f"law of {law.operation}: {law.sentence()}")
         for finding in (*outcome.findings(found, self._objectives), *beyond):
-            # A run that cannot be judged accuses nobody: a lost target has missed every objective.
-            if reasons:
+            if outcome.accuses(finding, reasons, found):
+                self._journal.finding(finding)
+            else:
                 self._journal.write(
                     "note", text=f"not judged, since the load part is inconclusive: {finding.summary}"
                 )
-            else:
-                self._journal.finding(finding)
         return EXIT_INCONCLUSIVE if reasons else EXIT_PASS
 
     def _keep_and_compare(self, run: StageRun, found: list[outcome.Result]) -> None:

@@ -31,7 +31,7 @@ from assay.load.messages import (
 )
 from assay.load.options import JOIN_SECONDS, WAITS
 from assay.load.profiles import Profile, Stage
-from assay.load.worker import RECOVER_SECONDS, timeline_of
+from assay.load.worker import RECOVER_SECONDS, TARGET_LOST, timeline_of
 
 START_DELAY: Final = 0.3
 """Seconds between the order and the start of the stages, so that all processes start together."""
@@ -60,6 +60,11 @@ class StageRun:
     @property
     def stages(self) -> tuple[Stage, ...]:
         return self.profile.stages
+
+    @property
+    def target_lost(self) -> bool:
+        """Whether the target, or the way to it, ended during the run."""
+        return any(problem.startswith(TARGET_LOST) for problem in self.problems)
 
     @property
     def measured_seconds(self) -> float:

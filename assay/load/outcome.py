@@ -11,14 +11,15 @@ from typing import Any, Final
 from assay.contract.documents import Contract
 from assay.findings.journal import Journal
 from assay.findings.model import Class, Finding
-from assay.findings.slo import stalls
+from assay.findings.slo import ERROR_RATIO, stalls
 from assay.load.health import GeneratorHealth
 from assay.load.latency import Latency
 from assay.load.master import StageRun
 from assay.load.measures import BUDGET, IN_FLIGHT, Errors, NotStarted
 from assay.load.saturation import Crowding
 from assay.load.slo import DISTURBED, Kept, Objectives, judge
-from assay.load.way import disturbances
+from assay.load.way import BY, disturbances, refusals
+from assay.wording import plural
 
 FEWEST: Final = 20
 """Fewer measured requests than this say nothing about a percentile: a p95 would be the slowest request."""
@@ -37,7 +38,7 @@ class Result:
     """One operation in the measured stages of a run. ``due`` is what the schedule asked for.
 
     ``errors`` are all that were no right answer, by ``kinds``; ``disturbed`` are those among them that were lost on
-    the way, and not often enough to count.
+    the way, and not often enough to count; ``limited`` a gateway refused, so often that the API was not measured.
     """
 
     operation: str
@@ -53,6 +54,7 @@ class Result:
     slo: tuple[Kept, ...]
     knee: str = ""
     disturbed: dict[str, int] = field(default_factory=dict)
+    limited: dict[str, int] = field(default_factory=dict)
 
     @property
     def not_started(self) -> int:
@@ -93,14 +95,22 @@ def _result(run: StageRun, operation: str, name: str, objectives: Objectives) ->
     kinds = collector[Errors].of(operation, measured)
     limits = objectives.by_operation.get(name, {})
     disturbed = disturbances(kinds, requests, limits.get(DISTURBED, 0.0))
-    kept = judge(
-        limits,
-        latency_ms=ok.summary(),
-        requests=requests,
-        errors=errors - sum(disturbed.values()),
-        due=due - ours,
-        started=requests,
-    )
+
+    def judged(refused: int = 0) -> tuple[Kept, ...]:
+        return judge(
+            limits,
+            latency_ms=ok.summary(),
+            requests=requests - refused,
+            errors=errors - sum(disturbed.values()) - refused,
+            due=due - ours,
+            started=requests,
+        )
+
+    kept, limited = judged(), {} if disturbed else refusals(kinds)
+    if limited and any(each.name == ERROR_RATIO and not each.ok for each in kept):
+        kept = judged(sum(limited.values()))
+    else:
+        limited = {}
     return Result(
         operation=operation,
         name=name,
@@ -115,6 +125,7 @@ def _result(run: StageRun, operation: str, name: str, objectives: Objectives) ->
         slo=kept,
         knee=collector[Crowding].knee() if errors else "",
         disturbed=disturbed,
+        limited=limited,
     )
 
 
@@ -123,17 +134,42 @@ def problems(run: StageRun, found: Iterable[Result], operations: Iterable[str]) 
     reasons = list(run.problems)
     if run.interrupted:
         reasons.append(run.interrupted)
-    reasons += [
-        f"the load generator was the bottleneck: {reason}" for reason in run.collector[GeneratorHealth].saturation()
-    ]
+    if not run.target_lost:  # who waits for a target that went away starts late, and whose fault that is is known
+        health = run.collector[GeneratorHealth]
+        reasons += [f"the load generator was the bottleneck: {why}" for why in health.saturation()]
+    limits = [] if run.problems else list(rate_limits(found))
     by_operation = {result.operation: result for result in found}
-    for operation in () if run.problems else operations:
+    for operation in () if run.problems or limits else operations:
         result = by_operation.get(operation)
         if result is None or _too_few(result):
             requests = result.requests if result else 0
             why = f" ({_told(result.skipped)} not started)" if result and result.skipped else ""
             reasons.append(f"too few requests to judge {operation}: {requests}, at least {FEWEST} are needed{why}")
-    return reasons
+    return [*limits, *reasons]
+
+
+def rate_limits(found: Iterable[Result]) -> Iterator[str]:
+    """What a gateway's limit of the rate kept from the API, if it was more than the limits of errors forgive."""
+    limited = [result for result in found if result.limited]
+    if limited:
+        kinds: Counter[str] = Counter()
+        for result in limited:
+            kinds.update(result.limited)
+        makers = " and ".join(sorted({kind.partition(BY)[2] for kind in kinds}))
+        yield (
+            f"answered by {makers}, not by the API: {kinds.total():,} of "
+            f"{plural(sum(result.requests for result in limited), 'request')} ({_told(kinds)}). A gateway limits the "
+            "rate: lower --rate or lift the gateway's limit"
+        )
+
+
+def accuses(finding: Finding, reasons: Sequence[str], found: Iterable[Result]) -> bool:
+    """Whether a finding counts in a run that is inconclusive for these ``reasons``, if for any.
+
+    A run that cannot be judged accuses nobody: a lost target has missed every objective. But the API's own errors are
+    its own, also behind a gateway that limits the rate.
+    """
+    return not reasons or (finding.rule == ERROR_RATIO and list(reasons) == list(rate_limits(found)))
 
 
 def held_back(found: Iterable[Result]) -> Iterator[str]:

@@ -21,12 +21,22 @@ hundred."""
 
 _BROKEN: Final = {"reset": BROKEN, "closed": BROKEN}
 BY: Final = " by "
+_LIMITS: Final = frozenset({f"503{BY}nginx", f"503{BY}openresty"})
 
 
 def kind_of(answer: RawAnswer) -> str | None:
     """ "502 by nginx": who answered in place of the API, and how; None: it is the API's own."""
     maker = gateway_of(Answer(answer.status, answer.headers, answer.body))
     return None if maker is None else f"{answer.status}{BY}{maker}"
+
+
+def refusals(kinds: Mapping[str, int]) -> dict[str, int]:
+    """What among the ``kinds`` of errors are refusals of a gateway that limits the rate, by kind.
+
+    Every 429 of a gateway is one. Of 503 only nginx's, which is what its ``limit_req`` answers: where an upstream is
+    down it answers 502, and of envoy, HAProxy and load balancers it is the 503 that says so.
+    """
+    return {kind: number for kind, number in kinds.items() if kind.startswith(f"429{BY}") or kind in _LIMITS}
 
 
 def disturbances(kinds: Mapping[str, int], requests: int, share: float) -> dict[str, int]:

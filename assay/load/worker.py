@@ -44,6 +44,9 @@ from assay.polling import every, wait_until
 
 REPORT_SECONDS: Final = 1.0
 
+TARGET_LOST: Final = "target lost"
+"""Begins the problem of a run whose target, or the way to it, ended."""
+
 RECOVER_SECONDS: Final = 60.0
 """How long a flooded target may take to answer quickly again before the next try of a search."""
 
@@ -212,7 +215,7 @@ class LoadWorker:
             engine.lane = None
             gevent.kill(reporter)
             self._report(engine, lane, order.number)
-        return f"target lost: {lost}" if lost else None
+        return f"{TARGET_LOST}: {lost}" if lost else None
 
     def _follow(self, engine: Engine, lane: Lane, profile: Profile) -> str | None:
         order = self._order

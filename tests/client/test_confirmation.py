@@ -93,7 +93,7 @@ def test_what_does_not_repeat_is_only_counted(connect: Connect, request_: Reques
         session.send(request_)
     assert isinstance(outcome, Answer)
     assert (outcome.status, outcome.attempts, len(outcome.earlier)) == (200, 4, 3)
-    assert session.disturbances.to_json() == {"requests": 5, "kinds": {kind: 3}, "repeated": 1}
+    assert session.disturbances.to_json() == {"requests": 5, "kinds": {kind: 3}, "repeated": 1, "in_vain": 0}
 
 
 @pytest.mark.parametrize("spoilt", [PAGE, CUT])
@@ -101,7 +101,37 @@ def test_what_repeats_stands_and_is_not_counted(connect: Connect, spoilt: Reply)
     with reached(connect, lambda _: spoilt) as (session, _):
         outcome = session.send(UPDATE)
     assert outcome.attempts == 4
-    assert session.disturbances.to_json() == {"requests": 4, "kinds": {}, "repeated": 0}
+    assert session.disturbances.to_json() == {"requests": 4, "kinds": {}, "repeated": 0, "in_vain": 0}
+
+
+LIMITED = {status: Reply(status, raw=stock("limit").encode(), headers=PAGE.headers) for status in (429, 503)}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_gateway_that_limits_the_rate_is_waited_out_and_counted(connect: Connect, status: int) -> None:
+    with reached(connect, Between(lambda _: Reply(200, {}), LIMITED[status], 1, 2)) as (session, _):
+        outcome = session.send(READ)
+    assert isinstance(outcome, Answer)
+    assert (outcome.status, outcome.attempts) == (200, 3)
+    kinds = {f"{status} by nginx": 2}
+    assert session.disturbances.to_json() == {"requests": 3, "kinds": kinds, "repeated": 1, "in_vain": 0}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_request_that_a_limit_refuses_to_the_end_is_counted_with_all_its_refusals(
+    connect: Connect, status: int
+) -> None:
+    with reached(connect, lambda _: LIMITED[status]) as (session, _):
+        assert session.send(READ).attempts == 5
+    kinds = {f"{status} by nginx": 5}
+    assert session.disturbances.to_json() == {"requests": 5, "kinds": kinds, "repeated": 1, "in_vain": 1}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_api_that_asks_to_wait_disturbs_nobody(connect: Connect, status: int) -> None:
+    with reached(connect, Between(lambda _: Reply(200, {}), error(status), 1, 2)) as (session, _):
+        assert session.send(READ).attempts == 3
+    assert session.disturbances.kinds == {}
 
 
 def test_a_target_that_went_away_has_not_been_disturbed(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,10 @@ _JSON = {"content-type": "application/json"}
         (page(200, "<html><head><title>Welcome to nginx!</title></head></html>", server="nginx"), WELCOME),
         (pages.TO_LOGIN, SSO),
         (Answer(502, _JSON, b'{"message":"An invalid response was received from the upstream server"}'), "Kong"),
+        (Answer(429, _JSON, b'{"message":"API rate limit exceeded"}'), "Kong"),
+        (page(429, "<h1>429</h1>\nYou have sent too many requests in a given amount of time."), "HAProxy"),
+        (plain(429, "error code: 1015", server="cloudflare"), "Cloudflare"),
+        (plain(429, "local_rate_limited", server="envoy"), "envoy"),
         (page(502, "<p>The proxy server received an invalid\r\nresponse</p>"), "Apache httpd"),
     ],
 )  # fmt: skip

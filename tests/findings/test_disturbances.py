@@ -17,9 +17,17 @@ def seen(*parts: Mapping[str, Any]) -> Disturbed:
     return Record.of({"t": "disturbances", **part} for part in parts).disturbed
 
 
-def part(requests: int, *, asked_again: bool = True, repeated: int = 0, **kinds: int) -> dict[str, Any]:
+def part(
+    requests: int, *, asked_again: bool = True, repeated: int = 0, in_vain: int = 0, **kinds: int
+) -> dict[str, Any]:
     named = {kind.replace("_", " ").lstrip("n"): number for kind, number in kinds.items()}
-    return {"requests": requests, "kinds": named, "asked_again": asked_again, "repeated": repeated}
+    return {
+        "requests": requests,
+        "kinds": named,
+        "asked_again": asked_again,
+        "repeated": repeated,
+        "in_vain": in_vain,
+    }
 
 
 @pytest.mark.parametrize(
@@ -33,6 +41,11 @@ def part(requests: int, *, asked_again: bool = True, repeated: int = 0, **kinds:
             [part(415, n503_by_nginx=243, repeated=70)],
             "243 of 415 answers (58.6%) were a 503 by nginx; asked for again, some more than once, until the API "
             "answered; so many look like a rate limit: give a lower --max-rps",
+        ),
+        (
+            [part(77, n429_by_nginx=45, repeated=9, in_vain=2)],
+            "45 of 77 answers (58.4%) were a 429 by nginx; asked for again, 2 requests in vain; so many look like a "
+            "rate limit: give a lower --max-rps",
         ),
         (
             [part(415, n503_by_nginx=19)],
