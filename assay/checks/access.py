@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from assay.checks.exchange import Deviation, Exchange
 from assay.client.exchange import Answer
+from assay.client.gateway import gateway_of
 from assay.contract.request import Expectation, Json, Outcome, Reason, Source
 from assay.findings.model import Class
 
@@ -176,17 +177,19 @@ FOREIGN: Final = Expectation(
 JUDGED_HERE: Final = frozenset(range(200, 300))
 """An acceptance is judged by ``forged`` and ``foreign``, which name the forgery; for ``also`` of ``target.send``."""
 
-_REFUSED: Final = frozenset({401, 403})
+_UNAUTHORIZED: Final = 401
+_REFUSED: Final = frozenset({_UNAUTHORIZED, 403})
+_HIDING: Final = frozenset({403, 404})
 _WHY: Final = (
     "The document secures every operation with bearerAuth (scheme bearer, bearerFormat JWT) and lists 401 "
-    "Unauthorized and 403 Forbidden for whoever has no valid token."
+    "Unauthorized for whoever has no valid token; 403 Forbidden is for who is known and has no right."
 )
 
 
 def forged(exchange: Exchange, forgery: Forgery) -> Iterator[Deviation]:
     """Yield what is wrong with the answer to a request that came with ``forgery``."""
     status, check = exchange.status, f"access-{forgery.id}"
-    if status is None or status in _REFUSED or status >= 500:
+    if status is None or status == _UNAUTHORIZED or status >= 500 or _is_of_a_gateway(exchange):
         return
     if exchange.accepted:
         yield _violation(check, f"answers {status} to {forgery.what}", _WHY)
@@ -200,12 +203,16 @@ def forged(exchange: Exchange, forgery: Forgery) -> Iterator[Deviation]:
         yield _otherwise(status, forgery)
 
 
+def _is_of_a_gateway(exchange: Exchange) -> bool:
+    return isinstance(exchange.answer, Answer) and not exchange.accepted and gateway_of(exchange.answer) is not None
+
+
 def _otherwise(status: int, forgery: Forgery) -> Deviation:
-    """Refused, but not as unauthenticated. Without any credentials nothing else can be meant, but for a
-    404, which hides that the workload exists."""
+    """Refused, but not as unauthenticated. Without any credentials nothing else can be meant, but for a 403, which
+    some frameworks answer to whoever is not known, and a 404, which hides that the workload exists."""
     summary = f"answers {status} instead of 401 to {forgery.what}"
     why = f"{_WHY} Clients fetch a new token on 401; on {status} they do not."
-    if forgery.id == "no-token" and status != 404:
+    if forgery.id == "no-token" and status not in _HIDING:
         return _violation("access-refusal-status", summary, why, str(status))
     return _gap("access-refusal-status", summary, why)
 

@@ -9,7 +9,7 @@ from typing import Final
 from assay.checks.answer import BUSY, AnswerChecks, server_error
 from assay.checks.claims import ACCEPTED, ANSWERED, REFUSED, Claim, status
 from assay.checks.echo import CreatedChecks
-from assay.checks.exchange import Deviation, Exchange, violation
+from assay.checks.exchange import Deviation, Exchange, gap, violation
 from assay.checks.run_state import RunState
 from assay.client.confirmation import is_forgivable
 from assay.client.evidence import Mask
@@ -23,8 +23,32 @@ from assay.findings.model import Class
 
 _NO_FOCUS: Final = Reason(Source.SCHEMA, "valid", "/body", "")
 _UNKNOWN: Final = frozenset({404, 410})
-EXCLUDED: Final = "assumes-excluded"
-"""What an accepted entry with ``exclude: true`` takes for granted (contract/unstated.py)."""
+_CONFLICT: Final = 409
+STATE_CONFLICT: Final = "state-conflict"
+"""The check that tells of a valid update which is refused because of the state that the resource is in."""
+_ASSUMED_ONCE: Final[Mapping[str, tuple[str, str, str]]] = {
+    "assumes-excluded": (
+        "/body/spec",
+        "an entry with exclude: true",
+        "Such an entry only leaves out what a policy of the target defines. Whether it must be complete, and whether "
+        "the policy must define it, is not said, so a server may refuse it; others take it.",
+    ),
+    "assumes-empty": (
+        "/body/spec",
+        "an object that holds nothing but nulls",
+        "The schema asks for no property of it, and no sentence says what one without any means, so a server may "
+        "refuse it; others take it for none.",
+    ),
+    "assumes-none-given": (
+        "/body/spec/environmentVariables/*",
+        "an environment variable that has neither a value nor a reference",
+        "They exclude each other, and each may be null. That one of them is needed is not said, nor that none is "
+        "enough, so a server may refuse such an entry; others take it.",
+    ),
+}
+"""What an acceptance takes for granted (contract/unstated.py) of which a refusal is one finding for all lists and
+fields (where, what is refused, why that is lawful): a server that refuses such an entry does so everywhere, and 60
+gaps of one cause were seen on one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +151,11 @@ def _accepting(also: frozenset[int]) -> Claim:
 
 def _refused(operation: Operation, answer: Answer, expectation: Expectation, focus: Reason) -> Deviation:
     what = f"'{focus.id}' at {focus.location}" if focus is not _NO_FOCUS else "a request that the contract allows"
-    if any(reason.id == EXCLUDED for reason in expectation.assumes):
-        return _excluded_refused(operation, answer, what)
+    once = next((reason.id for reason in expectation.assumes if reason.id in _ASSUMED_ONCE), None)
+    if once is not None:
+        return _refused_once(operation, answer, once, what)
+    if answer.status == _CONFLICT and operation.kind is Kind.UPDATE:
+        return _refused_in_this_state(operation)
     if expectation.assumes:
         taken = "; ".join(dict.fromkeys(f"{reason.location}: {reason.text}" for reason in expectation.assumes[:3]))
         return Deviation(
@@ -161,17 +188,26 @@ def _refused(operation: Operation, answer: Answer, expectation: Expectation, foc
     )
 
 
-def _excluded_refused(operation: Operation, answer: Answer, what: str) -> Deviation:
-    """One finding for all lists and fields: a server that demands of an excluded entry what it demands of others does
-    so everywhere, and 60 gaps of one cause were seen on one."""
+def _refused_once(operation: Operation, answer: Answer, assumed: str, what: str) -> Deviation:
+    location, entry, why = _ASSUMED_ONCE[assumed]
     return Deviation(
         Class.GAP,
         "stricter-than-contract",
-        EXCLUDED,
-        "/body/spec",
-        f"{operation.id} refuses with {answer.status} an entry with exclude: true ({what})",
-        "Such an entry only leaves out what a policy of the target defines. Whether it must be complete, and whether "
-        "the policy must define it, is not said, so a server may refuse it; others take it.",
+        assumed,
+        location,
+        f"{operation.id} refuses with {answer.status} {entry} ({what})",
+        why,
+    )
+
+
+def _refused_in_this_state(operation: Operation) -> Deviation:
+    return gap(
+        STATE_CONFLICT,
+        "/response/status",
+        f"{operation.id} refuses with 409 a valid update of a {operation.subject} that nobody else is changing",
+        "409 says that the state of the resource is in the way, not the request. In which states an update may be "
+        "refused is not said; while it is, what updates do is not tested.",
+        str(_CONFLICT),
     )
 
 

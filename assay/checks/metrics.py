@@ -165,15 +165,9 @@ def _times(asked: Asked, one: MetricSeries) -> Iterator[Deviation]:
             "“The number of samples to take in the specified time range.” "
             f"From {stamp(asked.start)} to {stamp(asked.end)}, got {outside[0].isoformat()}.",
         )
-    if len(set(times)) < len(times):
-        yield violation(
-            "metrics-repeated-timestamp",
-            place,
-            "two samples of a measurement have the same timestamp",
-            "One metric has one value at one moment; of two samples no client can tell which one holds.",
-        )
+    yield from _repeated(asked, one)
     # The document names no order, so newest first is as good; back and forth is the order of nothing.
-    elif times not in (sorted(times), sorted(times, reverse=True)):
+    if times not in (sorted(times), sorted(times, reverse=True)):
         yield violation(
             "metrics-out-of-order",
             place,
@@ -186,6 +180,34 @@ def _times(asked: Asked, one: MetricSeries) -> Iterator[Deviation]:
             "/query/start",
             "a range that starts after its end has samples",
             "The document does not say what such a range means; 400 or no samples would tell the caller.",
+        )
+
+
+def _repeated(asked: Asked, one: MetricSeries) -> Iterator[Deviation]:
+    """Yield what is wrong with samples of one moment.
+
+    They may share it when they share the value: where a range has no room for as many whole seconds as samples were
+    asked for nothing else can be taken, and elsewhere the document does not say that each is another one.
+    """
+    values: dict[datetime, set[str]] = {}
+    for raw, value in one.values:
+        if (at := moment(raw)) is not None:
+            values.setdefault(at, set()).add(repr(value))
+    place = f"{_SERIES}/values/*/timestamp"
+    if any(len(held) > 1 for held in values.values()):
+        yield violation(
+            "metrics-repeated-timestamp",
+            place,
+            "two samples of a measurement have the same timestamp and different values",
+            "One metric has one value at one moment; of two samples no client can tell which one holds.",
+        )
+    elif len(values) < len(one.times) and abs(asked.end - asked.start) >= ROUNDING * (asked.most - 1) > timedelta():
+        yield gap(
+            "metrics-repeated-sample",
+            place,
+            "a sample of a measurement is given twice",
+            f"From {stamp(asked.start)} to {stamp(asked.end)} there is room for {asked.most} samples; whoever adds "
+            "them up counts this one twice.",
         )
 
 

@@ -67,6 +67,14 @@ REFERENCES: Final[Mapping[str, str]] = {
     "/spec/storage/configMapVolume/*/configMap": "a config map of that name",
     "/spec/storage/secretVolume/*/secret": "a secret of that name",
 }
+# Entries in which the document names alternatives that exclude each other, and says neither that one of them is
+# needed nor that none is enough.
+_ALTERNATIVES: Final[Mapping[str, tuple[str, ...]]] = {
+    "/spec/environmentVariables/*": ("value", "secret", "configMap", "podFieldRef"),
+}
+# Objects that may hold nothing: the body, whose properties are required where they must be, the spec of an update,
+# and a term of which the document says what it means when it is empty.
+_MAY_BE_EMPTY: Final = ("", "/spec", "/spec/nodeAffinityRequired/nodeSelectorTerms/*")
 METRIC: Final = "/spec/autoscaling/metric"
 BUILT_IN_METRICS: Final = frozenset({"throughput", "concurrency", "latency"})
 # Above this a target may refuse for want of capacity or quota; nothing the suite needs comes near it.
@@ -125,6 +133,8 @@ class _CompiledNode:
     item: _CompiledNode | None
     closed: bool
     excludable: bool
+    optional: bool
+    alternatives: tuple[str, ...]
     reference: Reason | None
     shape: re.Pattern[str] | None
     may_be_empty: bool
@@ -150,6 +160,8 @@ def _compile(node: Node, prefix: str) -> _CompiledNode:
         item=_compile(node.items, prefix) if node.items is not None else None,
         closed=node.type == "object" and node.additional is None,
         excludable="exclude" in node.properties,
+        optional=bool(node.properties) and node.pointer not in _MAY_BE_EMPTY,
+        alternatives=_ALTERNATIVES.get(node.pointer, ()),
         reference=(
             Reason(Source.SILENCE, "assumes-exists", location, f"{reference} exists on the target")
             if reference is not None
@@ -190,8 +202,12 @@ def _walk(place: _CompiledNode, value: Json, questions: list[Reason], assumed: l
 def _of_object(place: _CompiledNode, value: dict[str, Json], questions: list[Reason], assumed: list[Reason]) -> None:
     if place.excludable and value.get("exclude") is True:
         assumed.append(place.assume("excluded", "a policy of the target defines the excluded entry"))
+    elif place.alternatives and all(value.get(name) is None for name in place.alternatives):
+        assumed.append(place.assume("none-given", f"none of {', '.join(place.alternatives)} is needed"))
     if value.get("existingPvc") is True and "claimName" in place.children:
         assumed.append(place.children["claimName"].assume("exists", "a volume claim of that name exists"))
+    if place.optional and all(item is None for item in value.values()):
+        assumed.append(place.assume("empty", "an object that says nothing is as good as none"))
     children = place.children
     for name, item in value.items():
         child = children.get(name)

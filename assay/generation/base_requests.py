@@ -17,6 +17,7 @@ from assay.contract.oracle import Oracle
 from assay.contract.request import ABSENT, Absent, Expectation, Json, Outcome, Request
 from assay.contract.schema import Node
 from assay.generation.cases import NOWHERE, Subject, overlay, plain_body
+from assay.generation.ordinary import filled, usable
 from assay.generation.values import PLAIN_SPEC, sample
 
 # A field may call for another one (a probe for its handler, that for its action, that for a port). Nothing in the
@@ -141,6 +142,10 @@ _CONTEXTS: Final[tuple[tuple[str, Mapping[str, Json]], ...]] = (
         },
     ),
     ("/spec/security/", {"security": {"uidGidSource": "custom"}}),
+    (
+        "/spec/environmentVariables/*/value",
+        {"environmentVariables": [{"name": "MODE", "podFieldRef": {"path": "metadata.name"}}]},
+    ),
     ("/spec/servingPort/", {"servingPort": {"container": 8080, "authorizationType": "authorizedUsersOrGroups"}}),
     (
         "/spec/servingPort/authorizationType",
@@ -164,7 +169,7 @@ _CONTEXTS: Final[tuple[tuple[str, Mapping[str, Json]], ...]] = (
 
 
 class BaseRequests:
-    """The bodies that a value can stand in, for one writing operation."""
+    """The bodies that a value can stand in, for one writing operation; an ordinary one where there is one."""
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
@@ -243,12 +248,13 @@ class BaseRequests:
         return complete(self.judge, pointers.put(body, pointer, sample(self.judge.node.find(pointer))))
 
     def _bodies(self, pointer: str, value: Json | Absent) -> Iterator[Any]:
-        """The plain body, the contexts, an excluded entry, the catalogue's examples; each with ``value`` put in."""
+        """The ordinary body, the plain one, the contexts, an excluded entry, the catalogue's examples; each with
+        ``value`` put in."""
         if pointer == "":
             yield {**self._plain, **value} if isinstance(value, dict) else value
             return
         for start in self._starts(pointer):
-            body = pointers.put(start, pointer, value)
+            body = filled(self.judge.node, pointers.put(start, pointer, value), pointer)
             yield complete(self.judge, body, keep_absent=frozenset({pointer}))
 
     def _starts(self, pointer: str) -> Iterator[dict[str, Any]]:
@@ -257,6 +263,7 @@ class BaseRequests:
         bare = self._plain
         if parent and pointers.get(bare, parent) is ABSENT:
             bare = pointers.put(bare, parent, sample(node.find(parent)))
+        yield usable(node, bare, pointer)
         yield bare
         for beginning, fragment in _CONTEXTS:
             if pointer.startswith(beginning):

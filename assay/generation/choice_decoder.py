@@ -9,11 +9,13 @@ Hypothesis shrinks each byte by itself towards zero, what is not needed for a fa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from assay.contract.request import Json
 from assay.contract.schema import Node
+from assay.generation.ordinary import filling, is_hollow
 from assay.generation.values import Pool, pool
 
 LONGEST_LIST: Final = 2
@@ -80,6 +82,7 @@ class ObjectDecoder:
     slots: tuple[PropertySlot, ...]
     settle: Reconcile | None
     size: int
+    filling: Mapping[str, Json] = field(default_factory=dict)  # what it says where it would say nothing
 
     def read(self, code: bytes, at: int, index: int) -> Json:
         value: dict[str, Any] = {}
@@ -91,7 +94,7 @@ class ObjectDecoder:
                 value[slot.name] = None
         if self.settle is not None:
             self.settle(value, code[at])
-        return value
+        return {**value, **deepcopy(self.filling)} if is_hollow(value) else value
 
 
 @dataclass(frozen=True)
@@ -141,4 +144,5 @@ def _object(node: Node, plan: DrawPlan) -> ObjectDecoder:
             )
         )
         offset += 1 + part.size
-    return ObjectDecoder(tuple(slots), plan.settle.get(node.pointer), offset)
+    kept = {name: value for name, value in filling(node).items() if not plan.omit(node.properties[name])}
+    return ObjectDecoder(tuple(slots), plan.settle.get(node.pointer), offset, kept)

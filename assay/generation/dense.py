@@ -27,6 +27,7 @@ from assay.generation.cases import Subject
 from assay.generation.choice_decoder import NULL_CODE, Decoder, DrawPlan, decoder
 from assay.generation.dependent_fields import SETTLE
 from assay.generation.hypothesis_internals import SeparateBytes
+from assay.generation.ordinary import filling, ordinary, usable
 from assay.generation.values import PLAIN_SPEC, KeywordValue, Pool, pool, violations
 
 Body = dict[str, Any]
@@ -141,6 +142,7 @@ class Assumptions:
     """Answers for the tree of one body; ``mandatory`` holds what its objects cannot be without, by pointer."""
 
     def __init__(self, root: Node, mandatory: Mapping[str, frozenset[str]]) -> None:
+        self._root = root
         self._unstated = Unstated(root)
         self._mandatory = mandatory
 
@@ -155,13 +157,15 @@ class Assumptions:
         return Pool(free or every.values, every.distinct)
 
     def _assumed(self, node: Node, value: Json) -> bool:
-        _, assumed = self._unstated.questions_and_assumptions(pointers.put({}, node.pointer, value))
+        body = pointers.put(usable(self._root, {}, node.pointer), node.pointer, value)
+        _, assumed = self._unstated.questions_and_assumptions(body)
         return bool(assumed)
 
     def _smallest(self, node: Node) -> Any:
         if node.properties:
             needed = self._mandatory.get(node.pointer, frozenset())
-            return {name: self._smallest(child) for name, child in node.properties.items() if name in needed}
+            smallest = {name: self._smallest(child) for name, child in node.properties.items() if name in needed}
+            return {**ordinary(node), **smallest} or dict(filling(node))
         if node.items is not None:
             return [self._smallest(node.items)]
         return pool(node).values[0]

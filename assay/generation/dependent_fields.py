@@ -31,6 +31,8 @@ def _environment_variable(value: Object, code: int) -> None:
     if value.get(kept) is None:
         kept = next((name for name in _SOURCES if value.get(name) is not None), kept)
     _drop(value, (name for name in _SOURCES if name != kept))
+    if value.get(kept) is None:
+        value["value"] = "value-0"
 
 
 def _match_expression(value: Object, code: int) -> None:

@@ -113,6 +113,16 @@ def test_all_refused_excluded_entries_are_one_gap() -> None:
     assert MUST.id in found[0].summary
 
 
+def test_all_refused_entries_without_an_alternative_are_one_gap() -> None:
+    place = "/body/spec/environmentVariables/*"
+    bare = Reason(Source.SILENCE, "assumes-none-given", place, "none is needed")
+    found = [judged(400, accept(bare), focus=FOCUS)[0], judged(422, accept(bare, ASSUMED))[0]]
+    assert {(item.cls, item.check, item.rule, item.location) for item in found} == {
+        (Class.GAP, "stricter-than-contract", "assumes-none-given", place)
+    }
+    assert "neither a value nor a reference" in found[0].summary
+
+
 @pytest.mark.parametrize(
     ("reason", "check"), [(SCHEMA, "schema-enforced"), (RULE, "rule-enforced"), (STATE, "unknown-resource")]
 )

@@ -68,7 +68,8 @@ BROKEN: dict[str, tuple[str, Class, object]] = {
     ),
     "too early": ("metrics-outside-range", Class.VIOLATION, body(sample(-1.1))),
     "too late": ("metrics-outside-range", Class.VIOLATION, body(sample(5), sample(11.1))),
-    "twice": ("metrics-repeated-timestamp", Class.VIOLATION, body(sample(1), sample(1))),
+    "twice": ("metrics-repeated-sample", Class.GAP, body(sample(1), sample(1))),
+    "two values": ("metrics-repeated-timestamp", Class.VIOLATION, body(sample(1), sample(1, "2"))),
     "back and forth": ("metrics-out-of-order", Class.VIOLATION, body(sample(1), sample(3), sample(2))),
     "another type": ("metrics-type-filter", Class.VIOLATION, body(sample(1), kind="LATENCY")),
     "an unknown type": ("metrics-type-unknown", Class.GAP, body(sample(1), kind="HAPPINESS")),
@@ -90,6 +91,16 @@ def test_what_the_document_allows_is_not_judged(name: str) -> None:
 def test_what_it_does_not_allow_is_told_once(name: str) -> None:
     check, cls, answer = BROKEN[name]
     assert [(found.check, found.cls) for found in judge(ASKED, answer)] == [(check, cls)]
+
+
+@pytest.mark.parametrize(("seconds", "samples"), [(0, 5), (0, 1), (0.001, 5), (3.9, 5), (10, None)])
+def test_in_a_range_without_room_samples_of_one_value_may_share_a_moment(seconds: float, samples: int | None) -> None:
+    asked = Asked(("THROUGHPUT",), AT, AT + timedelta(seconds=seconds), samples)
+    count = asked.most
+    assert list(judge(asked, body(*[sample(0)] * count))) == []
+    if count > 1:
+        [found] = judge(asked, body(*[sample(0)] * (count - 1), sample(0, "2")))
+        assert (found.check, found.cls) == ("metrics-repeated-timestamp", Class.VIOLATION)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +192,7 @@ DEFECTS: dict[str, tuple[Behaviour, Callable[..., None], object]] = {
     "metrics-more-samples-than-asked": (mutating(every_series(one_more)), contract.test_samples, 1),
     "metrics-outside-range": (mutating(every_series(shifted)), contract.test_types, ("LATENCY",)),
     "metrics-repeated-timestamp": (
-        mutating(every_series(lambda values: [*values[:1], *values[:-1]])),
+        mutating(every_series(lambda values: [{**values[0], "value": "1"}, {**values[0], "value": "2"}])),
         contract.test_types,
         ("LATENCY",),
     ),

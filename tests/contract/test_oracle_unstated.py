@@ -16,7 +16,8 @@ LONG: Final = "a" * 200
 def found(oracle: Oracle, pointer: str, value: Any) -> tuple[set[str], set[str]]:
     """The ids of the open questions and of the assumptions about ``value``; all of them stand at ``pointer``."""
     unstated = Unstated(oracle.bodies["create"])
-    questions, assumed = unstated.questions_and_assumptions(pointers.put({}, pointer, value))
+    body = pointers.put({}, "/spec/environmentVariables/*/value", "x") if "environmentVariables/*" in pointer else {}
+    questions, assumed = unstated.questions_and_assumptions(pointers.put(body, pointer, value))
     for reason in (*questions, *assumed):
         assert reason.location.startswith("/body" + pointer), reason
     return {reason.id for reason in questions}, {reason.id for reason in assumed}
@@ -72,7 +73,8 @@ def test_plain_values_assume_nothing(oracle: Oracle, pointer: str, value: Any) -
 )
 def test_assumptions(oracle: Oracle, pointer: str, value: Any, what: str) -> None:
     unstated = Unstated(oracle.bodies["create"])
-    questions, assumed = unstated.questions_and_assumptions(pointers.put({}, pointer, value))
+    body = pointers.put({}, "/spec/environmentVariables/*/value", "x") if "environmentVariables/*" in pointer else {}
+    questions, assumed = unstated.questions_and_assumptions(pointers.put(body, pointer, value))
     assert (questions, {reason.id for reason in assumed}) == ([], {f"assumes-{what}"})
     assert all(reason.text for reason in assumed)
 
@@ -109,3 +111,20 @@ def test_open_questions(oracle: Oracle, pointer: str, value: Any, question: str)
 
 def test_a_null_entry_of_a_list_that_admits_none_is_left_to_the_schema(oracle: Oracle) -> None:
     assert found(oracle, "/spec/nodePools", [None]) == (set(), set())
+
+
+@pytest.mark.parametrize(
+    ("entry", "assumed"),
+    [
+        ({"name": "A"}, {"assumes-none-given"}),
+        ({"name": "A", "value": None, "secret": None}, {"assumes-none-given"}),
+        ({"name": "A", "exclude": False}, {"assumes-none-given"}),
+        ({"name": "A", "exclude": True}, {"assumes-excluded"}),
+        ({"name": "A", "value": ""}, set()),
+        ({"name": "A", "podFieldRef": {"path": "metadata.name"}}, set()),
+    ],
+)
+def test_that_none_of_the_alternatives_is_enough_is_assumed(
+    oracle: Oracle, entry: dict[str, Any], assumed: set[str]
+) -> None:
+    assert found(oracle, "/spec/environmentVariables", [entry]) == (set(), assumed)

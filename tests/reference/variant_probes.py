@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.reference.harness import COLLECTION, FOREIGN, NOWHERE, Harness
+from tests.reference.harness import COLLECTION, FOREIGN, NOWHERE, RESEARCHER, Harness
 
 Probe = Callable[[Harness], Any]
 METRICS = "?metricType=LATENCY&start=2026-01-01T00:00:00Z&end=2026-01-01T01:00:00Z"
@@ -117,6 +117,16 @@ def after_calls(count: int) -> Probe:
     return probe
 
 
+def in_an_instant(harness: Harness) -> Any:
+    path = harness.running()
+    harness.now += 10
+    return len(harness.metrics(path, -5, -5, numberOfSamples=6).json["measurements"][0]["values"])
+
+
+def early_update(harness: Harness) -> Any:
+    return harness.send("PATCH", harness.created(), {"spec": {"args": "x"}}).status
+
+
 def update_of_nothing(harness: Harness) -> Any:
     return harness.send("PATCH", harness.created(), {"spec": {}}).status
 
@@ -188,6 +198,17 @@ MORE: dict[str, tuple[Probe, Any, Any]] = {
         "LATENCY",
         "THROUGHPUT",
     ),
+    "metrics-each-second": (in_an_instant, 1, 6),
+    "csv-wide": (
+        samples(lambda reply: reply.body.split(b"\r")[0].split(b"\n")[0], accept="text/csv"),
+        b"type,timestamp,value",
+        b"time,THROUGHPUT,LATENCY",
+    ),
+    "csv-spreadsheet": (
+        samples(lambda reply: reply.body[:8], accept="text/csv"),
+        b"type,tim",
+        b'\xef\xbb\xbf"type',
+    ),
     "no-csv": (
         samples(lambda reply: reply.headers["content-type"][:8], accept="text/csv"),
         "text/csv",
@@ -202,6 +223,14 @@ MORE: dict[str, tuple[Probe, Any, Any]] = {
     "printable-strings": (status({"args": "ä"}), 202, 400),
     "existing-references": (status({"nodePools": ["default"]}), 202, 400),
     "distinct-entries": (status({"labels": [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}]}), 202, 400),
+    "valued-variables": (status({"environmentVariables": [{"name": "A"}]}), 202, 400),
+    "filled-sections": (status({"compute": {"cpuCoreRequest": None}}), 202, 400),
+    "kubernetes-texts": (status({"labels": [{"name": "a", "value": "no label"}]}), 202, 400),
+    "unprocessable": (status({"priorityClass": 1}), 400, 422),
+    "updates-when-running": (early_update, 202, 409),
+    "opaque-tokens": (lambda harness: harness.tokens[RESEARCHER].count("."), 2, 0),
+    "nobody-forbidden": (get("", token=None), 401, 403),
+    "nobody-hidden": (get("", token=None), 401, 404),
     "complete-exclusions": (status({"labels": [{"name": "a", "exclude": True}], "ports": [PORT]}), 202, 400),
     "default-propagation": (status({"storage": {"hostPath": PATHS}}), 202, 400),
     "advice-ignored": (status({"storage": {"emptyDirVolume": [{"path": "/a", "sizeLimit": ".."}]}}), 400, 202),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from assay.reference.behaviour import Change
-from assay.reference.variants import answers, demands, effects
+from assay.reference.variants import answers, callers, demands, effects, entries, measuring
 
 _SOON: Final = [(b"retry-after", b"1")]
 
@@ -126,6 +126,17 @@ _METRICS: Final = (
     Variant(
         "null-metric-values", "A measurement without samples has null values.", answers.on_series(answers.null_values)
     ),
+    Variant(
+        "metrics-each-second",
+        "There is one measurement a second; between two, the earlier one is given again.",
+        measuring.each_second,
+    ),
+    Variant("csv-wide", "CSV has a column for each type.", measuring.table(measuring.wide)),
+    Variant(
+        "csv-spreadsheet",
+        "CSV has quotes, two decimals and a byte order mark.",
+        measuring.table(measuring.for_spreadsheets),
+    ),
     Variant("no-csv", "Metrics come as JSON whatever is asked for.", demands.first(demands.no_csv)),
 )
 
@@ -163,6 +174,21 @@ _REFUSALS: Final = (
         demands.demanding(demands.distinct_names),
     ),
     Variant(
+        "valued-variables",
+        "An environment variable must have a value or a reference.",
+        demands.demanding(entries.valued_variables),
+    ),
+    Variant(
+        "filled-sections",
+        "A section or an entry must hold something.",
+        demands.demanding(entries.filled_sections),
+    ),
+    Variant(
+        "kubernetes-texts",
+        "Names, label values and images must be such for Kubernetes, too.",
+        demands.demanding(entries.kubernetes_texts),
+    ),
+    Variant(
         "complete-exclusions",
         "An excluded entry must be as complete as any other.",
         demands.complete_exclusions,
@@ -192,6 +218,15 @@ _REFUSALS: Final = (
         "A body of more than 50 kB answers 413 without a body and closes.",
         demands.first(demands.small_bodies),
     ),
+    Variant("unprocessable", "An invalid body answers 422.", answers.on_refusals(answers.unprocessable)),
+    Variant(
+        "updates-when-running",
+        "A workload that does not run yet refuses to be updated with 409.",
+        demands.updates_when_running,
+    ),
+    Variant("opaque-tokens", "A token is no JWT.", callers.opaque_tokens),
+    Variant("nobody-forbidden", "Who brings no token is answered 403.", answers.on_refusals(callers.forbidden)),
+    Variant("nobody-hidden", "Who brings no valid token is answered 404.", answers.on_refusals(callers.hidden)),
     _choice("terse-errors", "Errors have no details.", details=False),
     Variant(
         "error-fields",

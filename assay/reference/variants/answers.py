@@ -299,6 +299,12 @@ def error_fields(_: IncomingRequest, answer: Reply) -> None:
         answer.content = {**answer.content, "traceId": "4bf92f3577b34da6", "timestamp": 1_700_000_000}
 
 
+def unprocessable(call: IncomingRequest, answer: Reply) -> None:
+    """422 for what can be read and is not valid."""
+    if answer.status == 400 and call.body and isinstance(answer.content, dict) and "not valid" in str(answer.content):
+        answer.status, answer.content = 422, {**answer.content, "code": 422}
+
+
 def no_challenge(_: IncomingRequest, answer: Reply) -> None:
     answer.headers = [(name, value) for name, value in answer.headers if name != b"www-authenticate"]
 

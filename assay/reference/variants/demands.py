@@ -295,3 +295,17 @@ class _ConflictsInDeletion(Plane):
 def deletion_conflicts(behaviour: Behaviour) -> Behaviour:
     """A workload that is being deleted refuses (409) to be updated or deleted again."""
     return behaviour.mixing(_ConflictsInDeletion)
+
+
+class _UpdatesWhenRunning(Plane):
+    def permitted_workload(self, operation: Operation, workload_id: str, caller: Caller) -> StoredWorkload:
+        workload = super().permitted_workload(operation, workload_id, caller)
+        serving = self.lifecycle.serving_from(workload)
+        if operation.kind is Kind.UPDATE and (serving is None or serving > self.now()):
+            raise Refusal(409, f"workload {workload.id} is still being created")
+        return workload
+
+
+def updates_when_running(behaviour: Behaviour) -> Behaviour:
+    """A workload that has not run yet refuses (409) to be updated."""
+    return behaviour.mixing(_UpdatesWhenRunning)
