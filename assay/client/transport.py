@@ -34,9 +34,10 @@ BODY_CAP: Final = 32 * 1024 * 1024
 # are therefore given up well before.
 _IDLE_SECONDS: Final = 2.0
 
-# No server closes sooner what lies idle. What is cut off before was lost with the request: a proxy that drops 2 % of
-# all requests does so on connections that were in use a moment ago.
-_LAY_IDLE: Final = 0.5
+LAY_IDLE: Final = 0.5
+"""Seconds after which a connection lay idle. No server closes sooner what does, and any may (RFC 9112, 9.3.1): no
+disturbance. What is cut off before was lost with the request: a proxy that drops 2 % of all requests does so on
+connections that were in use a moment ago."""
 
 _OWN: Final[list[Field]] = [
     (b"User-Agent", f"assay/{__version__}".encode()),
@@ -151,7 +152,7 @@ class HttpTransport:
             if who is not None:
                 kind, detail = "protocol", f"what answers {who}"
             outcome = NoAnswer(kind, detail + self._gate.through, self._since(began))
-        return self._gate.judge(outcome), not seen.connecting and self._network.quiet >= _LAY_IDLE
+        return self._gate.judge(outcome), not seen.connecting and self._network.quiet >= LAY_IDLE
 
     def _sent(
         self, method: str, url: httpcore.URL, headers: list[Field], content: bytes | None, more: Any, began: float

@@ -23,7 +23,7 @@ from assay.client.encodings import unwrapped
 from assay.client.exchange import Answer, Kind, NoAnswer
 from assay.client.network import TransportConfig
 from assay.client.proxy_gate import ProxyGate
-from assay.client.transport import BODY_CAP, Field, own_fields
+from assay.client.transport import BODY_CAP, LAY_IDLE, Field, own_fields
 from assay.clock import Clock
 from assay.errors import ProxyError, UsageError
 from assay.load.clock import GEVENT
@@ -95,6 +95,7 @@ class RawTransport:
         self._resolved = 0.0
         self.answered = 0
         self.closed = 0  # answers after which the server closed the connection
+        self.cut = 0  # connections in use that broke under a request, which was then sent again
         self._common_fields = (
             f"Host: {self.host_header}\r\nUser-Agent: assay/{__version__}\r\n"
             f"Accept: application/json\r\nAccept-Encoding: identity\r\n"
@@ -130,6 +131,7 @@ class RawTransport:
 
     def _exchange(self, request: bytes) -> RawAnswer:
         connection, reused = self._take()
+        lay = self._monotonic() - connection.idle_since
         try:
             return self._exchanged(connection, request)
         except Failure as failure:
@@ -138,6 +140,7 @@ class RawTransport:
             stale = reused and failure.kind in {"reset", "closed"} and not connection.parser.heard
             if not stale or request.startswith(b"POST "):
                 raise
+            self.cut += lay < LAY_IDLE
         return self._exchanged(self._connect(), request)
 
     def _exchanged(self, connection: Connection, request: bytes) -> RawAnswer:

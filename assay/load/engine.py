@@ -213,7 +213,8 @@ class Engine:
             logger.warning("%s", error.message)  # the next creation asks again, and ends the run if it must
 
     def _count_connections(self, recorder: Recorder) -> None:
-        recorder.connections(self.context.transport.answered, self.context.transport.closed)
+        client = self.context.transport
+        recorder.connections(client.answered, client.closed, client.cut)
 
     def _keep_relaying(self, relay: RelayedLedger) -> None:
         for _ in every(_RELAY_SECONDS, self.clock):

@@ -100,8 +100,11 @@ class Measure(ABC, Generic[Section]):
     def cpu(self, at: float, share: float) -> None:
         """This process used ``share`` of one core in the second before ``at``."""
 
-    def connections(self, answered: int, closed: int) -> None:
-        """So many answers came since the process began; after ``closed`` of them the server closed the connection."""
+    def connections(self, answered: int, closed: int, cut: int) -> None:
+        """So many answers came since the process began; after ``closed`` of them the server closed the connection.
+
+        ``cut``: connections in use that broke under a request, which was then sent again.
+        """
 
     @abstractmethod
     def drain(self) -> Section:
@@ -190,30 +193,31 @@ class InFlight(Measure[list[tuple[int, int]]]):
             self.most[slot] = self.most.get(slot, 0) + most
 
 
-class Connections(Measure[tuple[int, int]]):
-    """How many answers came, and after how many of them the server closed the connection."""
+class Connections(Measure[tuple[int, int, int]]):
+    """How many answers came, after how many of them the server closed the connection, and how many broke in use."""
 
     name = "connections"
-    form = TypeAdapter(tuple[int, int])
+    form = TypeAdapter(tuple[int, int, int])
 
     def __init__(self, timeline: Timeline) -> None:
         super().__init__(timeline)
-        self.answered = 0
-        self.closed = 0
-        self._before: tuple[int, int] | None = None
+        self.answered = self.closed = self.cut = 0
+        self._before: tuple[int, int, int] | None = None
 
-    def connections(self, answered: int, closed: int) -> None:
+    def connections(self, answered: int, closed: int, cut: int) -> None:
         # The first call says where the counters stood when this run of stages began.
-        before = self._before or (answered, closed)
+        before = self._before or (answered, closed, cut)
         self.answered += answered - before[0]
         self.closed += closed - before[1]
-        self._before = (answered, closed)
+        self.cut += cut - before[2]
+        self._before = (answered, closed, cut)
 
-    def drain(self) -> tuple[int, int]:
-        drained = (self.answered, self.closed)
-        self.answered = self.closed = 0
+    def drain(self) -> tuple[int, int, int]:
+        drained = (self.answered, self.closed, self.cut)
+        self.answered = self.closed = self.cut = 0
         return drained
 
-    def add(self, source: str, section: tuple[int, int]) -> None:  # noqa: ARG002 - the sum is of all processes
+    def add(self, source: str, section: tuple[int, int, int]) -> None:  # noqa: ARG002 - the sum is of all processes
         self.answered += section[0]
         self.closed += section[1]
+        self.cut += section[2]

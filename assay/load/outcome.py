@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from assay.client.confirmation import BROKEN
 from assay.contract.documents import Contract
 from assay.findings.journal import Journal
 from assay.findings.model import Class, Finding
@@ -15,7 +16,7 @@ from assay.findings.slo import ERROR_RATIO, stalls
 from assay.load.health import GeneratorHealth
 from assay.load.latency import Latency
 from assay.load.master import StageRun
-from assay.load.measures import BUDGET, IN_FLIGHT, Errors, NotStarted
+from assay.load.measures import BUDGET, IN_FLIGHT, Connections, Errors, NotStarted
 from assay.load.saturation import Crowding
 from assay.load.slo import DISTURBED, Kept, Objectives, judge
 from assay.load.way import BY, disturbances, refusals
@@ -263,8 +264,9 @@ def write(journal: Journal, run: StageRun, found: Sequence[Result], *, judged: b
     lost: Counter[str] = Counter()
     for result in found:
         lost.update(result.disturbed)
+    lost[BROKEN] += run.collector[Connections].cut
     requests = sum(result.requests for result in found)
-    journal.write("disturbances", asked_again=False, requests=requests, kinds=dict(lost))
+    journal.write("disturbances", asked_again=False, requests=requests, kinds=dict(+lost))
     journal.write("note", text=generator_note(run.collector[GeneratorHealth]))
 
 

@@ -28,7 +28,7 @@ MEASURES: Final[tuple[type[Measure[Any]], ...]] = (
     Connections,
 )
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the form in which observations travel; a change of any measure's section is a new version."""
 
 
@@ -91,10 +91,10 @@ class Recorder:
         for hook in self._cpu:
             hook(at, share)
 
-    def connections(self, answered: int, closed: int) -> None:
+    def connections(self, answered: int, closed: int, cut: int) -> None:
         """The client's counters since the process began; see ``Measure.connections``."""
         for hook in self._connections:
-            hook(answered, closed)
+            hook(answered, closed, cut)
 
     def drain(self) -> Observations:
         """Hand over everything recorded since the last call, and forget it."""

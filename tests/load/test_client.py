@@ -300,10 +300,15 @@ def answers_once(connection: socket.socket, number: int) -> None:
 
 
 @pytest.mark.parametrize("method", [b"GET", b"PATCH"])
-def test_what_crossed_the_close_of_an_idle_connection_is_sent_again(method: bytes) -> None:
+@pytest.mark.parametrize(("seconds", "cut"), [(0.0, 1), (1.0, 0)])
+def test_what_crossed_the_close_of_a_connection_is_sent_again_and_counted_unless_that_lay_idle(
+    method: bytes, seconds: float, cut: int
+) -> None:
     with client_of(answers_once) as client:
         client.send(ASK)
+        client._idle[0].idle_since -= seconds
         assert client.send(method + b" / HTTP/1.1\r\n").body == BODY
+        assert client.cut == cut
 
 
 def test_a_creation_that_crossed_the_close_of_an_idle_connection_is_not() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from assay.contract.documents import load
+from assay.findings.journal import Journal
 from assay.load import outcome
 from assay.load.collector import Collector
 from assay.load.master import StageRun
+from assay.load.measures import Connections
 from assay.load.profiles import load_profile
 from assay.load.recorder import Recorder
 from assay.load.slo import Kept, Objectives
@@ -34,6 +37,16 @@ def ran(kinds: dict[str | None, int], *, late: float = 0.0) -> StageRun:
         recorder.ended(READ, due, due + late, due + late + 0.002, kind)
     collector.add("a", recorder.drain())
     return StageRun(PROFILE, collector)
+
+
+class Lines(Journal):
+    """A journal in memory."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def write(self, kind: str, /, **event: Any) -> None:
+        self.events.append((kind, event))
 
 
 def judged(run: StageRun) -> tuple[list[outcome.Result], list[str]]:
@@ -78,6 +91,16 @@ def test_a_few_refusals_are_a_disturbance() -> None:
     found, reasons = judged(ran({None: 990, "503 by nginx": 10}))
     assert (reasons, outcome.findings(found, OBJECTIVES)) == ([], [])
     assert found[0].disturbed == {"503 by nginx": 10}
+
+
+def test_connections_that_broke_in_use_are_told_though_they_cost_no_answer() -> None:
+    run = ran({None: 100})
+    run.collector[Connections].cut = 7
+    found, _ = judged(run)
+    journal = Lines()
+    outcome.write(journal, run, found, judged=True)
+    (told,) = [event for kind, event in journal.events if kind == "disturbances"]
+    assert told == {"asked_again": False, "requests": 100, "kinds": {"broken connection": 7}}
 
 
 @pytest.mark.parametrize(

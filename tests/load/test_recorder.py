@@ -155,12 +155,12 @@ def test_an_answer_after_its_second_was_closed_still_counts() -> None:
 
 def test_connections_are_counted_from_the_first_call_on() -> None:
     recorder = Recorder(ONE)
-    for answered, closed in ((100, 7), (150, 8), (160, 9)):
-        recorder.connections(answered, closed)
+    for answered, closed, cut in ((100, 7, 3), (150, 8, 3), (160, 9, 4)):
+        recorder.connections(answered, closed, cut)
     first = recorder.drain()
-    recorder.connections(200, 9)
-    collector = collected(first, recorder.drain(), timeline=ONE)
-    assert (collector[Connections].answered, collector[Connections].closed) == (100, 2)
+    recorder.connections(200, 9, 8)
+    seen = collected(first, recorder.drain(), timeline=ONE)[Connections]
+    assert (seen.answered, seen.closed, seen.cut) == (100, 2, 5)
 
 
 class Slowest(Measure[dict[str, float]]):
