@@ -33,7 +33,7 @@ class Coverage:
     statuses: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     rules: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     keywords: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    rejected: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # rules by operation
+    rejected: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # rules and keywords
 
     def add(self, exchange: Mapping[str, Any]) -> None:
         """Count one ``exchange`` event of the journal."""
@@ -47,6 +47,8 @@ class Coverage:
                 self.rejected[str(exchange["operation"])].add(str(name))
         for place, side in exchange.get("keywords") or ():
             self.keywords[str(place)][str(side)] += 1
+            if side == "reject":
+                self.rejected[str(exchange["operation"])].add(str(place))
 
     def operations(self, known: tuple[str, ...] = ()) -> dict[str, dict[str, float]]:
         """{operation: {"requests", "2xx", "share_2xx"}} for every known or seen operation."""

@@ -24,6 +24,11 @@ def refused(operation: str, location: str, said: str, rule: str = "maximum", sta
     return seen("accepts-valid", operation, location, rule=rule, evidence=answer)
 
 
+def hostile(kind: str, operation: str, said: str = "internal error") -> Finding:
+    answer = evidence(response={"status": 500, "headers": {}, "body": f'{{"message": "{said}"}}'})
+    return seen(f"hostile-{kind}", operation, "/response", evidence=answer)
+
+
 ONE_CAUSE = {
     "a limit of a field, in both operations": [
         refused(CREATE, "/body/spec/args", "too long"),
@@ -75,6 +80,32 @@ ONE_CAUSE = {
         seen("metrics-unknown-pod", PODS, "/path/podId"),
         seen("schema-enforced", PODS, "/path/podId", rule="format"),
     ],
+    "errors that are no JSON": [
+        seen("body-json", each, f"/response/{status}") for each in (READ, UPDATE) for status in (400, 404)
+    ],
+    "errors of another shape": [
+        seen("body-schema", CREATE, f"/response/400/body/{name}", rule="required") for name in ("code", "message")
+    ],
+    "an answer to what should have been refused": [
+        seen("access-no-token", READ, test="access/read/no-token"),
+        seen("body-schema", READ, "/response/200/body/name", rule="required", test="access/read/no-token"),
+    ],
+    "one failure for all strange paths": [
+        hostile("path-encoded-nul", METRICS),
+        hostile("path-empty-id", READ),
+    ],
+    "one failure for all large numbers": [hostile("integer-400-digits", CREATE), hostile("huge-exponent", CREATE)],
+    "the data of another workload": [
+        seen("read-metadata", READ, f"/response/body/{name}") for name in ("name", "workloadId")
+    ],
+    "a time that changes": [
+        seen("read-metadata", READ, "/response/body/createdAt"),
+        seen("update-metadata", UPDATE, "/response/202/body/createdAt"),
+    ],
+    "a workload that one operation does not know": [
+        refused(METRICS, f"/query/{name}", "no such workload", status=410)
+        for name in ("start", "end", "metricType", "n")
+    ],
     "a target that stands still": [
         seen("stall", "all operations", "/load/stalls", cls=Class.ADVISORY),
         seen("slo", READ, "load", rule="p99_ms", summary="misses p99_ms (stalls: few answers are that late)"),
@@ -103,6 +134,12 @@ APART = {
     "two missing properties": [
         seen("body-schema", READ, f"/response/200/body/{name}", rule="required") for name in ("name", "createdAt")
     ],
+    "an odd answer that other requests get too": [
+        seen("access-no-token", READ, test="access/read/no-token"),
+        seen("body-schema", READ, "/response/200/body/name", rule="required", test="lifecycle/phases"),
+    ],
+    "failures of two kinds": [hostile("path-encoded-nul", CREATE), hostile("query-bad-escape", CREATE)],
+    "failures that say different things": [hostile("path-encoded-nul", READ), hostile("path-long", READ, "too deep")],
     "slow beside standing still": [
         seen("stall", "all operations", "/load/stalls"),
         seen("slo", READ, "load", rule="p50_ms", summary="misses p50_ms"),
@@ -137,6 +174,24 @@ def test_rules_are_one_cause_when_most_of_those_tried_are_broken() -> None:
         == "update_inference_spec does not check 6 rules: area/rule-0, area/rule-1, area/rule-2 and 3 more"
     )
     assert join(broken, {UPDATE: {*rules, *(f"area/kept-{number}" for number in range(6))}}) == broken
+
+
+def test_keywords_are_one_cause_when_most_of_those_tried_are_not_checked() -> None:
+    places = [f"/query/{number}" for number in range(6)]
+    broken = [seen("schema-enforced", METRICS, place, rule="format") for place in places]
+    tried = {f"{place}#format" for place in places}
+    assert len(join(broken, {METRICS: {*tried, "area/a-rule-that-it-keeps"}})) == 1
+    assert join(broken, {METRICS: {*tried, *(f"/query/{number}#format" for number in range(10, 16))}}) == broken
+
+
+def test_the_verdict_knows_what_was_tried() -> None:
+    rules = [f"area/rule-{number}" for number in range(6)]
+    broken = [seen("rule-enforced", UPDATE, f"/body/spec/{rule}", rule=rule) for rule in rules]
+    kept = [f"area/kept-{number}" for number in range(6)]
+    tried = [exchange(UPDATE, 202, rules=[[rule, "reject"]]) for rule in rules]
+    more = [exchange(UPDATE, 400, rules=[[rule, "reject"]]) for rule in kept]
+    assert len(judge(ran(outcome="failed"), *tried, *map(event, broken)).findings) == 1
+    assert len(judge(ran(outcome="failed"), *tried, *more, *map(event, broken)).findings) == 6
 
 
 def test_what_is_nearest_to_the_mistake_speaks_for_all() -> None:

@@ -1,0 +1,237 @@
+"""What findings share that makes one mistake in a server the simplest explanation of them.
+
+Each relation yields keys; findings with a key in common have one cause. Some hold for any two findings (one
+keyword at one place in two operations), others only for so many at once that it cannot be the places.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from assay.findings.model import Finding
+from assay.findings.slo import CHECK as SLO
+from assay.findings.slo import STALLS
+from assay.wording import gist
+
+MANY: Final = 4
+"""Parts of a specification that lose their values together before it is the reading or the update that is broken."""
+
+MOST_OF: Final = 0.6
+"""Share of the rules or keywords tried on an operation that it must miss before it is said to check none."""
+
+LEAST: Final = 5
+"""Rules that are broken together at least before their share counts."""
+
+LOSES: Final = frozenset({"create-echo", "read-echo", "update-echo"})
+FORGETS: Final = frozenset({"update-stored", "update-echo", "text-updated", "parallel-update-lost"})
+SPREADS: Final = frozenset({"update-bystander", "parallel-update-lost"})
+KEEPS: Final = LOSES | FORGETS | SPREADS | {"text-created"}
+STANDS: Final = ("stall", "outliers")
+FORGERY: Final = re.compile(r"access-(?!foreign|leak|side-effect|refusal-status).+")
+"""Checks that credentials are looked at: each is named after a kind of bad ones."""
+
+_ENFORCED: Final = frozenset({"schema-enforced", "rule-enforced"})
+_OF_REQUESTS: Final = _ENFORCED | {"accepts-valid", "stricter-than-contract"}
+_OF_ANSWERS: Final = frozenset({"body-schema", "body-json", "content-type", "error-code"})
+_TAKES: Final = _ENFORCED | {"unknown-resource", "use-after-delete"}
+_OF_THE_TAKEN: Final = _OF_ANSWERS | {"status-documented", "server-error"}
+_ITSELF: Final = frozenset({"name", "requestedName", "workloadId"})
+_JUDGING: Final = frozenset({400, 422})
+"""Statuses with which a server says that a value is wrong; the words for that may be the same for all values."""
+
+_TEXT: Final = re.compile(r"(/environmentVariables/\*/value)/.*")
+_STATUS: Final = re.compile(r"^/response/(\d)\d\d")
+
+Key = Hashable
+Keyed = Iterator[tuple[int, Key]]
+"""The number of a finding, and a key."""
+
+Rejected = Mapping[str, AbstractSet[str]]
+"""By operation: rules, and keywords with their place, of requests that it had to refuse and has answered."""
+
+
+def relations(found: Sequence[Finding], rejected: Rejected) -> Iterator[Keyed]:
+    """Every relation over ``found``; keys of two of them have nothing to do with each other."""
+    yield _alike(found)
+    yield _lost(found)
+    yield _of_other_shape(found)
+    yield _in_many_parts(found)
+    yield _unchecked(found, rejected)
+    yield _of_the_taken(found)
+    yield _unknown_to_many(found)
+    yield _credentials(found)
+    yield _under_load(found)
+
+
+def _alike(found: Sequence[Finding]) -> Keyed:
+    """What two findings share that have one cause, each for itself."""
+    for number, each in enumerate(found):
+        for key in _keys(each):
+            yield number, key
+
+
+def _keys(each: Finding) -> Iterator[Key]:
+    if each.check in _OF_REQUESTS or each.check == "body-schema":
+        # A value that is taken although the schema forbids it is told in answers too, which then break the schema.
+        yield "place", each.rule, place(each)
+    if each.location.startswith("/path/"):
+        yield "path", each.operation, each.location
+    if each.check.startswith("metrics-"):
+        yield each.check, None if each.rule == "csv" else each.rule  # of workloads and pods, as JSON and as CSV
+    if each.check == "status-documented":
+        yield each.check, each.rule
+    if each.check in _OF_ANSWERS:
+        kind = _STATUS.sub(r"/response/\1xx", each.location)
+        yield each.check, each.rule, kind  # of several statuses and operations
+        if kind.startswith("/response/4xx"):
+            yield "error", each.operation  # all that is wrong with the bodies of errors
+    if each.check == "refused-update-changed":
+        yield each.check, each.operation
+    if each.check.endswith("-metadata"):
+        name = place(each).rpartition("/")[2]
+        yield "metadata", "itself" if name in _ITSELF else name
+    if each.check.startswith("hostile-"):
+        yield from _hostile(each)
+    if each.check in {"accepts-valid", "stricter-than-contract"}:
+        yield "words", *_said(each), part(each)
+
+
+_HOSTILE: Final = re.compile(
+    r"hostile-(?P<kind>path|query|type|encoding|top-level|(?=integer|fraction|exponent|huge-exp|tiny-exp|negative-huge))"
+)
+
+
+def _hostile(each: Finding) -> Iterator[Key]:
+    """What fails alike on requests of one kind: strange paths, queries, content types, numbers."""
+    kind = _HOSTILE.match(each.check)
+    if kind:
+        yield "hostile", kind["kind"] or "number", None if kind["kind"] == "path" else each.operation, *_said(each)
+
+
+def _said(each: Finding) -> tuple[object, str]:
+    """Status and words of an answer; unique where there is none, for silence has nothing in common."""
+    response = each.evidence.response if each.evidence else None
+    if not response:
+        return None, each.id
+    return response.get("status"), gist(str(response.get("body") or "")) or each.id
+
+
+def place(each: Finding) -> str:
+    """The place of the contract, wherever it was seen: in a request, in an answer of any status."""
+    where = re.sub(r"^/response(/\d+)?/body", "/body", each.location)
+    return _TEXT.sub(r"\1", where)
+
+
+def part(each: Finding) -> str:
+    """The part of the specification: ``/body/spec/probes`` of everything below it."""
+    return "/".join(place(each).split("/")[:4])
+
+
+def _lost(found: Sequence[Finding]) -> Keyed:
+    """Values that are not kept: of one place wherever they are missed, and of what lies within it."""
+    mine = [(n, place(each)) for n, each in enumerate(found) if each.check in KEEPS]
+    places = {where for _, where in mine}
+    for number, where in mine:
+        steps = where.split("/")
+        above = ("/".join(steps[:end]) for end in range(2, len(steps) + 1))
+        yield number, next(upper for upper in above if upper in places)
+
+
+def _of_other_shape(found: Sequence[Finding]) -> Keyed:
+    """An answer that misses so many of its properties that it is another thing."""
+    missed: dict[Key, list[int]] = defaultdict(list)
+    for number, each in enumerate(found):
+        if (each.check, each.rule) == ("body-schema", "required"):
+            missed[each.operation, each.location.rpartition("/")[0]].append(number)
+    for key, numbers in missed.items():
+        if len(numbers) >= MANY:
+            yield from ((number, key) for number in numbers)
+
+
+def _in_many_parts(found: Sequence[Finding]) -> Keyed:
+    """Values of so many parts of the specification that it is the reading or the update that loses them."""
+    for kinds in (LOSES, FORGETS, SPREADS):
+        mine = _of_spec(found, kinds)
+        if len({part(found[n]) for n in mine}) >= MANY:
+            yield from ((n, kinds) for n in mine)
+
+
+def _of_spec(found: Sequence[Finding], kinds: frozenset[str]) -> list[int]:
+    return [n for n, each in enumerate(found) if each.check in kinds and place(each).startswith("/body/spec/")]
+
+
+def _unchecked(found: Sequence[Finding], rejected: Rejected) -> Keyed:
+    """Most of the rules, or of the keywords, that were tried on an operation."""
+    for operation in dict.fromkeys(each.operation for each in found):
+        for check in _ENFORCED:
+            mine = [n for n, each in enumerate(found) if (each.check, each.operation) == (check, operation)]
+            broken = {_rule(found[n]) for n in mine}
+            tried = {name for name in rejected.get(operation, ()) if ("#" in name) == (check == "schema-enforced")}
+            if len(broken) >= LEAST and len(broken) >= MOST_OF * len(tried | broken):
+                yield from ((n, operation) for n in mine)
+
+
+def _rule(each: Finding) -> str:
+    return f"{each.location}#{each.rule}" if each.check == "schema-enforced" else str(each.rule)
+
+
+def _of_the_taken(found: Sequence[Finding]) -> Keyed:
+    """What is odd about answers to requests that should not have been taken, and about no others."""
+    taken: dict[str, list[int]] = defaultdict(list)
+    for number, each in enumerate(found):
+        if each.check in _TAKES or FORGERY.fullmatch(each.check):
+            taken[each.operation].append(number)
+    for number, each in enumerate(found):
+        mine = taken.get(each.operation, []) if each.check in _OF_THE_TAKEN else []
+        tests = _tests(each)
+        if mine and tests <= {test for n in mine for test in _tests(found[n])}:
+            most = max(mine, key=lambda n: len(tests & _tests(found[n])))
+            yield from ((number, ("taken", number)), (most, ("taken", number)))
+
+
+def _tests(each: Finding) -> frozenset[str]:
+    return frozenset(each.tests or (each.test,))
+
+
+def _unknown_to_many(found: Sequence[Finding]) -> Keyed:
+    """Requests of many kinds that one answer refuses which has nothing to do with what they say: 404, 410, 409."""
+    told: dict[Key, list[int]] = defaultdict(list)
+    for number, each in enumerate(found):
+        status, said = _said(each)
+        if each.check == "accepts-valid" and status is not None and status not in _JUDGING:
+            told[each.operation, status, said].append(number)
+    for key, numbers in told.items():
+        if len({part(found[n]) for n in numbers}) >= MANY:
+            yield from ((number, key) for number in numbers)
+
+
+def _credentials(found: Sequence[Finding]) -> Keyed:
+    """Operations that take the same bad credentials; and what a stranger may do, in all of them."""
+    taken: dict[str, set[str]] = defaultdict(set)
+    for each in found:
+        if FORGERY.fullmatch(each.check):
+            taken[each.operation].add(each.check)
+    for number, each in enumerate(found):
+        if FORGERY.fullmatch(each.check):
+            yield number, ("believed", frozenset(taken[each.operation]))
+        elif each.check == "access-foreign":
+            anyone = taken.get(each.operation, set()) >= {"access-no-token", "access-wrong-key"}
+            yield number, ("believed", frozenset(taken[each.operation])) if anyone else ("foreign",)
+        elif each.check == "access-side-effect":
+            yield number, ("foreign",)
+
+
+def _under_load(found: Sequence[Finding]) -> Keyed:
+    """Limits on latency that are missed for a reason that the run has seen: growth, or moments of standing still."""
+    grows = {each.operation for each in found if each.check == "growth"}
+    stands = any(each.check in STANDS for each in found)
+    for number, each in enumerate(found):
+        late = each.check == SLO and (each.rule or "").endswith("_ms")
+        if each.check in STANDS or (late and stands and STALLS in each.summary):
+            yield number, "stands still"
+        elif each.check == "growth" or (late and each.operation in grows):
+            yield number, ("grows", each.operation)
