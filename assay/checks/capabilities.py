@@ -41,8 +41,8 @@ class Capabilities:
         self._make_body = make_body
 
     def gpus(self) -> bool:
-        """Whether the target takes one of the plainest requests for a GPU."""
-        return self._state.keep("gpus", self._ask_for_gpus)
+        """Whether the target takes one of the plainest requests for a GPU, and has GPUs left."""
+        return not self._state.gpus_gone and self._state.keep("gpus", self._ask_for_gpus)
 
     def assume(self, request: Request, stated: Expectation) -> Expectation:
         """An acceptance takes for granted that GPUs may be used, where the target has refused them all."""
@@ -63,6 +63,7 @@ class Capabilities:
             request = self._contract.creation.request(body=body)
             with self._sender.creating(request, Sending(_TEST, _OPEN)) as exchange:
                 if exchange.accepted:
+                    self._session.learn(gpus=True, granted_gpus=compute)
                     return True
                 last = exchange
         return self._tell_refusal(last)

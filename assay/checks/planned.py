@@ -26,6 +26,7 @@ from assay.checks.target import LiveWorkload, TargetUnderTest
 from assay.contract.documents import Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Json, Outcome, Reason
+from assay.errors import AnswerLostError
 from assay.generation.cases import ACCEPT, PLAIN_NAME, PlannedCase, TargetIds, overlay
 from assay.generation.plans import Batch, plans
 
@@ -40,7 +41,10 @@ def settles(target: TargetUnderTest, case: PlannedCase) -> bool:
         return False
     if len(batch.cases) == 1 and _creates(target, batch):
         return False  # it would be sent just the same
-    return target.state.keep(("batch", batch.cases[0].id), lambda: _is_settled(target, batch))
+    try:
+        return target.state.keep(("batch", batch.cases[0].id), lambda: _is_settled(target, batch))
+    except AnswerLostError:
+        return False
 
 
 def end_chains(target: TargetUnderTest) -> None:
@@ -177,15 +181,22 @@ def run_cases(target: TargetUnderTest, test: str, cases: Iterable[PlannedCase], 
     """Send every case that no batch settles; raise ContractBreachError with all violations at the end.
 
     Reject cases of an update share one workload as long as it is untouched: a refused update changes nothing, and
-    what would change it is itself a finding. Raises BudgetExhausted, TargetLostError.
+    what would change it is itself a finding. What an answer was lost of is left out, and the loss raised at the end
+    if nothing is found. Raises AnswerLostError, BudgetExhausted, TargetLostError.
     """
     exchanges: list[Exchange] = []
+    lost: AnswerLostError | None = None
     for group in _groups(target, test, [case for case in cases if not (batched and settles(target, case))]):
-        if _kind(target, group[0]) is Kind.CREATE:
-            exchanges += [_create(target, test, case) for case in group]
-        else:
-            exchanges += _on_workload(target, test, group)
+        try:
+            if _kind(target, group[0]) is Kind.CREATE:
+                exchanges += [_create(target, test, case) for case in group]
+            else:
+                exchanges += _on_workload(target, test, group)
+        except AnswerLostError as error:
+            lost = error
     target.verify(*exchanges)
+    if lost is not None:
+        raise lost
 
 
 def run_variation(target: TargetUnderTest, test: str, cases: SearchStrategy[PlannedCase]) -> None:
@@ -203,7 +214,10 @@ def run_variation(target: TargetUnderTest, test: str, cases: SearchStrategy[Plan
         @given(cases)
         def attempt(case: PlannedCase) -> None:
             with sending():
-                run_cases(target, test, [case], batched=False)
+                try:
+                    run_cases(target, test, [case], batched=False)
+                except AnswerLostError as error:
+                    target.not_tested(f"{test}: some of its cases", error.message)
 
         attempt()
 

@@ -57,6 +57,8 @@ class RunState:
         """Created workloads that answered 404 to the end."""
         self.unready: str | None = None
         """Why the first workload whose metrics were waited for had none in time; empty once one had them."""
+        self.gpus_gone = ""
+        """Why no request for a GPU can be judged any more; empty as long as they can."""
         self._lock = threading.Lock()
         self._seen: set[tuple[str, str]] = set()
         self._kept: dict[Hashable, Any] = {}

@@ -10,6 +10,7 @@ from typing import Final
 
 from assay.checks.creation_watch import CreationWatch
 from assay.checks.exchange import Exchange
+from assay.checks.gpu_watch import GpuWatch
 from assay.checks.judge import ResponseJudge, Sending
 from assay.checks.recorder import RunRecorder
 from assay.checks.run_state import LONGEST_WAIT, RunState
@@ -56,9 +57,11 @@ class Sender:
         recorder: RunRecorder,
         state: RunState,
         watch: CreationWatch,
+        gpu_watch: GpuWatch,
     ) -> None:
         self._session = session
         self._watch = watch
+        self._gpu_watch = gpu_watch
         self._judge = judge
         self._recorder = recorder
         self._state = state
@@ -178,9 +181,14 @@ class Sender:
         exchange = self._judge.judge(request, answer, sending)
         if sending.tells_momentary:
             self.record_momentary(exchange)
+        try:
+            if isinstance(answer, Answer) and sending.auth == MAIN and sending.expectation.outcome is Outcome.ACCEPT:
+                self._see_that_it_is_the_apis(answer, exchange)
+                self._gpu_watch.note(exchange, answer)
+        except AnswerLostError:
+            self._recorder.note(exchange)
+            raise
         self._recorder.note(exchange, sending.focus)
-        if isinstance(answer, Answer) and sending.auth == MAIN and sending.expectation.outcome is Outcome.ACCEPT:
-            self._see_that_it_is_the_apis(answer, exchange)
         return exchange
 
     def _see_that_it_is_the_apis(self, answer: Answer, exchange: Exchange) -> None:

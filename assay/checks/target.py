@@ -12,6 +12,7 @@ from typing import Final
 from assay.checks.capabilities import Capabilities
 from assay.checks.creation_watch import CreationWatch
 from assay.checks.exchange import Exchange
+from assay.checks.gpu_watch import GpuWatch
 from assay.checks.judge import ResponseJudge, Sending
 from assay.checks.recorder import RunRecorder
 from assay.checks.run_state import RunState
@@ -68,7 +69,8 @@ class TargetUnderTest:
         self.recorder = RunRecorder(session, journal, self.state)
         judge = ResponseJudge(oracle.contract, session.mask, self.state, session.clock)
         watch = CreationWatch(session, self.recorder, self.body)
-        self._sender = Sender(session, judge, self.recorder, self.state, watch)
+        gpu_watch = GpuWatch(session, self.recorder, self.state, self.body, PLAIN_SPEC)
+        self._sender = Sender(session, judge, self.recorder, self.state, watch, gpu_watch)
         self._capabilities = Capabilities(session, self._sender, self.recorder, self.state, self.body)
         self._several = threading.Lock()
 
@@ -114,6 +116,8 @@ class TargetUnderTest:
 
     def why_no_gpus(self) -> str:
         """Why ``allows_gpus`` says no, and what to do about it."""
+        if self.state.gpus_gone:
+            return self.state.gpus_gone
         limit = self.session.budget.limits.gpu_devices
         if limit is not None and (limit == 0 or self._capabilities.gpus()):
             return (

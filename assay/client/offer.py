@@ -21,13 +21,14 @@ class GpuRefusal(BaseModel):
 class Offer(BaseModel):
     """None: nobody has asked, or the answer did not tell.
 
-    ``gpus``: one of the plainest requests for a GPU is accepted; ``workload_list`` and ``pod_list``: the two lists
-    beside the operations exist.
+    ``gpus``: one of the plainest requests for a GPU is accepted, with this ``compute`` (``granted_gpus``).
+    ``workload_list`` and ``pod_list``: the two lists beside the operations exist.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     gpus: bool | None = None
+    granted_gpus: dict[str, Any] | None = None
     gpu_refusal: GpuRefusal | None = None
     workload_list: bool | None = None
     pod_list: bool | None = None

@@ -41,10 +41,10 @@ def check_gpus(session: Session, image: str) -> Iterator[Step]:
         workload = created_id(outcome)
         if workload is not None:
             session.send(session.contract.deletion.request({session.contract.main_resource: workload}))
-            session.learn(gpus=True)
+            session.learn(gpus=True, granted_gpus=compute)
             yield ok("gpus", f"project {session.project} takes a request for a GPU")
             return
-        if not _is_refusal(outcome):
+        if not is_refusal(outcome):
             return  # that tells nothing of GPUs: whoever needs one will ask again
         refusal = _kept(session, body, outcome)
         told = f"{outcome.status}: {session.mask.text(error_message(outcome))}"
@@ -53,7 +53,7 @@ def check_gpus(session: Session, image: str) -> Iterator[Step]:
     yield warn("gpus", f"{text}: whatever asks for one will be listed as not tested")
 
 
-def _is_refusal(outcome: Answer | NoAnswer) -> TypeGuard[Answer]:
+def is_refusal(outcome: Answer | NoAnswer) -> TypeGuard[Answer]:
     """Whether it is the API that refuses."""
     if not isinstance(outcome, Answer) or outcome.status == 429 or gateway_of(outcome) is not None:
         return False
