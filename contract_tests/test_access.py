@@ -163,7 +163,7 @@ def test_forged_update(target: TargetUnderTest, test: str, operation: Operation,
             workload,
         )
         after = owner_read(target, test, workload)
-        target.verify(exchange.with_deviations(*access.side_effects(exchange, after, marks=[mark])), after)
+        target.verify(exchange, access.effects(exchange, after, marks=[mark]), after)
 
 
 @forged(deletions)
@@ -171,7 +171,7 @@ def test_forged_delete(target: TargetUnderTest, test: str, operation: Operation,
     with private_workload(target, test) as workload:
         exchange = forge(target, test, forgery, request_for(target, operation, ids_of(target, workload)), workload)
         after = owner_read(target, test, workload)
-        target.verify(exchange.with_deviations(*access.side_effects(exchange, after)), after)
+        target.verify(exchange, access.effects(exchange, after), after)
 
 
 @forged(creations)
@@ -229,8 +229,8 @@ def test_outsider(target: TargetUnderTest, test: str, operation: Operation) -> N
             exchange.with_deviations(
                 *access.foreign(exchange),
                 *access.leaks(exchange, secrets_of(workload)),
-                *access.side_effects(exchange, after, marks=[MARK]),
             ),
+            access.effects(exchange, after, marks=[MARK]),
             after,
         )
 

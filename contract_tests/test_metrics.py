@@ -1,5 +1,6 @@
 """Metrics answer the question that was asked: how many samples, of which type, of which time, of whose pods."""
 
+import dataclasses
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -86,6 +87,7 @@ def test_pod_of_another_workload(target: TargetUnderTest, test: str, case: None)
     with target.several(2), SECOND.acquire(target, test) as other, served(target, test, "workload") as (host, _):
         asked = Asked(TYPES, min(host.start, other.start), max(host.end, other.end))  # both were serving in it
         exchange = ask(target, test, host.workload, asked, pod=pod_of(other), expectation=OPEN)
+        exchange = dataclasses.replace(exchange, setup=(*exchange.setup, other.workload.created))
         target.verify(exchange.with_deviations(*metrics.stranger(exchange, "pod-of-another-workload")))
 
 
@@ -103,6 +105,7 @@ def test_together(target: TargetUnderTest, test: str, whose: str, case: None) ->
         both = host.asked(*TYPES, samples=5)
         alone = {kind: ask(target, test, host.workload, host.asked(kind, samples=5), pod=pod) for kind in TYPES}
         together = ask(target, test, host.workload, both, pod=pod)
+        together = dataclasses.replace(together, setup=(*together.setup, *alone.values()))
         series = {kind: metrics.series_of(exchange.body()) for kind, exchange in alone.items() if exchange.accepted}
         lost = metrics.judge_together(series, metrics.series_of(together.body()), together.status)
         target.verify(*alone.values(), together.with_deviations(*lost))
@@ -138,6 +141,7 @@ def test_csv(target: TargetUnderTest, test: str, whose: str, case: tuple[str, ..
         )
         settled = before.status == after.status == 200 and before.body() == after.body()
         series = metrics.series_of(before.body()) if settled else None
+        table = dataclasses.replace(table, setup=(*table.setup, before))
         target.verify(before, table.with_deviations(*metrics_csv.judge_exchange(asked, table, series)), after)
 
 

@@ -7,9 +7,11 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from assay.checks import claims
+from assay.checks.claims import Claim
 from assay.checks.exchange import Deviation, Exchange
 from assay.client.exchange import Answer
 from assay.client.gateway import gateway_of
@@ -177,6 +179,7 @@ FOREIGN: Final = Expectation(
 JUDGED_HERE: Final = frozenset(range(200, 300))
 """An acceptance is judged by ``forged`` and ``foreign``, which name the forgery; for ``also`` of ``target.send``."""
 
+_DENIED: Final = claims.status("401|403|404", "401")
 _UNAUTHORIZED: Final = 401
 _REFUSED: Final = frozenset({_UNAUTHORIZED, 403})
 _HIDING: Final = frozenset({403, 404})
@@ -192,12 +195,13 @@ def forged(exchange: Exchange, forgery: Forgery) -> Iterator[Deviation]:
     if status is None or status == _UNAUTHORIZED or status >= 500 or _is_of_a_gateway(exchange):
         return
     if exchange.accepted:
-        yield _violation(check, f"answers {status} to {forgery.what}", _WHY)
+        yield _violation(check, f"answers {status} to {forgery.what}", _WHY, claims.REFUSED)
     elif status == 400 and forgery.malformed:
         yield _gap(
             "access-refusal-status",
             f"answers 400 to {forgery.what}",
             "The document lists 401 for it; RFC 6750 also knows 400 for a malformed Authorization header.",
+            claims.status("401", "401"),
         )
     elif 400 <= status < 500:
         yield _otherwise(status, forgery)
@@ -213,8 +217,8 @@ def _otherwise(status: int, forgery: Forgery) -> Deviation:
     summary = f"answers {status} instead of 401 to {forgery.what}"
     why = f"{_WHY} Clients fetch a new token on 401; on {status} they do not."
     if forgery.id == "no-token" and status not in _HIDING:
-        return _violation("access-refusal-status", summary, why, str(status))
-    return _gap("access-refusal-status", summary, why)
+        return _violation("access-refusal-status", summary, why, _DENIED, str(status))
+    return _gap("access-refusal-status", summary, why, claims.status("401", "401"))
 
 
 def foreign(exchange: Exchange) -> Iterator[Deviation]:
@@ -227,12 +231,14 @@ def foreign(exchange: Exchange) -> Iterator[Deviation]:
             "access-foreign",
             f"answers {status} to an identity that has no right in the project",
             "The document lists 403 Forbidden for this operation: a valid token is not a right to everything.",
+            claims.REFUSED,
         )
     elif 400 <= status < 500 and status != 404:  # 404 hides that the workload exists, which is lawful
         yield _gap(
             "access-refusal-status",
             f"answers {status} to an identity that has no right in the project",
             "The document lists 403 Forbidden for it.",
+            claims.status("401|403|404", "403"),
         )
 
 
@@ -247,8 +253,14 @@ def leaks(exchange: Exchange, secrets: Mapping[str, str]) -> Iterator[Deviation]
                 "access-leak",
                 f"tells the workload's {what} to a caller whom it refuses",
                 "A refusal must hold nothing of the workload it protects.",
+                claims.absent(secret),
                 what,
             )
+
+
+def effects(refused: Exchange, after: Exchange, *, marks: Iterable[str] = ()) -> Exchange:
+    """The refused request with what it changed all the same, and the read that shows it."""
+    return replace(refused, deviations=tuple(side_effects(refused, after, marks=marks)), after=(after,))
 
 
 def side_effects(refused: Exchange, after: Exchange, *, marks: Iterable[str] = ()) -> Iterator[Deviation]:
@@ -259,28 +271,32 @@ def side_effects(refused: Exchange, after: Exchange, *, marks: Iterable[str] = (
     if refused.status is None or not 400 <= refused.status < 500:
         return
     if after.status == 404 or _is_deleted(after.object()):
-        yield _effect("the workload is deleted although the request was refused")
-    elif after.accepted and isinstance(after.answer, Answer) and any(mark in after.answer.text for mark in marks):
-        yield _effect("the workload is changed although the request was refused")
+        yield _effect("the workload is deleted although the request was refused", claims.ALIVE)
+    elif after.accepted and isinstance(after.answer, Answer):
+        seen = next((mark for mark in marks if mark in after.answer.text), None)
+        if seen is not None:
+            yield _effect("the workload is changed although the request was refused", claims.absent(seen))
 
 
 def created(refused: Exchange, found: Iterable[object] | None) -> Iterator[Deviation]:
     """Yield a deviation when a refused creation is ``found`` all the same (None: the target has no list)."""
     if refused.status is not None and 400 <= refused.status < 500 and found:
-        yield _effect("a workload exists although its creation was refused")
+        body = refused.request.body
+        name = str(body.get("name")) if isinstance(body, Mapping) else ""
+        yield _effect("a workload exists although its creation was refused", claims.unlisted(name))
 
 
 def _is_deleted(workload: Mapping[str, Json]) -> bool:
     return workload.get("desiredPhase") == "Deleted" or workload.get("deletedAt") is not None
 
 
-def _effect(summary: str) -> Deviation:
-    return _violation("access-side-effect", summary, "A request that is refused must change nothing.")
+def _effect(summary: str, claim: Claim) -> Deviation:
+    return _violation("access-side-effect", summary, "A request that is refused must change nothing.", claim)
 
 
-def _violation(check: str, summary: str, why: str, rule: str | None = None) -> Deviation:
-    return Deviation(Class.VIOLATION, check, rule, "/response/status", summary, why)
+def _violation(check: str, summary: str, why: str, claim: Claim, rule: str | None = None) -> Deviation:
+    return Deviation(Class.VIOLATION, check, rule, "/response/status", summary, why, (claim,))
 
 
-def _gap(check: str, summary: str, why: str) -> Deviation:
-    return Deviation(Class.GAP, check, None, "/response/status", summary, why)
+def _gap(check: str, summary: str, why: str, claim: Claim) -> Deviation:
+    return Deviation(Class.GAP, check, None, "/response/status", summary, why, (claim,))

@@ -86,6 +86,11 @@ def holding(place: str, value: str) -> Claim:
     return told([f"body/{place} string {spelt(value)}"], f"{place} is {value}")
 
 
+def prefixed(place: str, value: str) -> Claim:
+    """The text at ``place`` begins with ``value`` and goes on."""
+    return Claim("prefixed", (place, value), f"a {place} that begins with {value} and goes on")
+
+
 def absent(text: str) -> Claim:
     return Claim("absent", (text,), f"an answer without {text}")
 
@@ -144,10 +149,37 @@ def values_at(value: Json, pointer: str) -> Iterator[Json]:
         yield from values_at(value[step], below)
 
 
-def sent_at(sent: Json, pointer: str) -> Claim | None:
-    """What ``sent`` holds at ``pointer`` comes back there; None when it holds nothing that could."""
-    lines = [line for item in values_at(sent, pointer) for line in leaves(item, f"body/spec{pointer}")]
-    return told(lines, f"{pointer} as it was sent") if lines else None
+def comes_back(sent: Json, pointer: str, *, ordered: bool = False) -> tuple[Claim, ...]:
+    """What the spec ``sent`` holds at ``pointer`` (below ``/spec``) is in the answer; nothing where it holds none."""
+    lines = [line for item in values_at({"spec": sent}, pointer) for line in leaves(item, f"body{pointer}")]
+    if not lines:
+        return ()
+    if not ordered:
+        return (told(lines, f"{pointer} as it was sent"),)
+    numbered = (line.replace("/*", f"/{place}") for place, line in enumerate(lines))
+    return tuple(
+        Claim("some", (f"^{literal(line)}$",), f"{pointer} in the order in which it was sent") for line in numbered
+    )
+
+
+ALIVE: Final = Claim("alive", (), "a workload that nobody has deleted")
+GONE: Final = Claim("gone", (), "404, deletedAt, or a phase of a deletion")
+NEW_ID: Final = Claim("new_id", (), "an id that no other workload has")
+
+
+def unlisted(name: str) -> Claim:
+    return Claim("unlisted", (name,), f"no workload called {name}")
+
+
+def same(step: int, key: str) -> Claim:
+    """``key`` of the body is that of the answer to the request number ``step``."""
+    check = "near" if key == "createdAt" else "same"
+    return Claim(check, (str(step), key if check == "near" else f"body/{key}"), f"the same {key} as before")
+
+
+def counted(pattern: str, most: int, says: str) -> Claim:
+    """At most so many lines match the pattern."""
+    return Claim("counted", (pattern, str(most)), says)
 
 
 # --- schema keywords ---------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from assay.checks import deletion, echo, lifecycle
+from assay.checks import claims, deletion, echo, lifecycle
 from assay.checks.exchange import Deviation, Exchange, violation
 from assay.checks.target import LiveWorkload, TargetUnderTest
 from assay.contract.documents import Contract
@@ -71,15 +71,16 @@ def updates(target: TargetUnderTest, test: str, spec: Mapping[str, Json]) -> Non
             after=tuple(exchange for exchange in answered if exchange.accepted),
         )
         lost = list(echo.differences(wanted, final.object().get("spec")))
-        target.verify(final.with_deviations(*(_lost(pointer) for pointer in lost)))
+        target.verify(final.with_deviations(*(_lost(pointer, wanted) for pointer in lost)))
 
 
-def _lost(pointer: str) -> Deviation:
+def _lost(pointer: str, wanted: Mapping[str, Json]) -> Deviation:
     return violation(
         "parallel-update-lost",
         f"/response/body{pointer}",
         f"{pointer} is lost when several fields are updated at the same time",
         "Each of these updates was accepted, and none of them names a field of another.",
+        claims=claims.comes_back(wanted, pointer),
     )
 
 

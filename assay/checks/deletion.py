@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from assay.checks import claims
 from assay.checks.exchange import Deviation, Exchange, gap, violation
 from assay.checks.lifecycle import DELETING, read, same_metadata
 from assay.checks.resources import known_ids, plain_request
@@ -68,6 +69,7 @@ def _never_gone(target: TargetUnderTest) -> Deviation:
         "/response/body",
         "a workload whose deletion was accepted is still there and does not even say that it is being deleted",
         f"Waited {target.session.settings.delete_deadline:.0f} s for 404, deletedAt, or a desired phase Deleted.",
+        claims=(claims.GONE,),
     )
 
 
@@ -104,6 +106,7 @@ def _still_lives(exchange: Exchange) -> Exchange:
             "/response/body",
             "deleting one workload has deleted another one",
             "A deletion names one workload.",
+            claims=(claims.ALIVE,),
         )
     )
 
@@ -149,6 +152,7 @@ def _alive_again() -> Deviation:
         "/response/body",
         "a workload that was being deleted is shown as if nobody had deleted it",
         "What is deleted stays deleted: it was gone, or said so of itself, before.",
+        claims=(claims.GONE,),
     )
 
 
@@ -164,6 +168,7 @@ def _refused_when_gone(exchange: Exchange, operation: Operation) -> Exchange:
             "/response/status",
             f"{operation.name} works on a workload that was gone (404) already",
             "What is deleted stays deleted: the specified resource was not found.",
+            claims=(claims.REFUSED,),
         )
     )
 
@@ -175,4 +180,5 @@ def _missing_answered_as_mistake() -> Deviation:
         "/response/status",
         "a valid update of a workload that is gone is answered as a mistake of the client (400), not with 404",
         "The operation documents 404 for what was not found, and no 400: nothing is wrong with the request.",
+        claims=(claims.status("404|410", "404"),),
     )

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from assay.checks import claims
 from assay.checks.exchange import Deviation, gap, violation
 from assay.checks.run_state import RunState
 from assay.client.exchange import Answer
@@ -154,6 +155,7 @@ class CreatedChecks:
                 f"{_BODY}/workloadId",
                 "two workloads have one id",
                 "The document says: “A unique ID of the workload.”",
+                claims=(claims.NEW_ID,),
             )
 
 
@@ -170,6 +172,7 @@ def spec_echo(sent: Json, got: Mapping[str, Json], step: str) -> Iterator[Deviat
             f"{_BODY}/spec",
             f"the answer to {step} leaves the spec out",
             "The document does not require it, yet without it a client cannot tell what was stored.",
+            claims=(claims.Claim("some", ("^body/spec object ",), "a spec"),),
         )
         return
     for pointer in differences(sent, got["spec"]):
@@ -178,6 +181,7 @@ def spec_echo(sent: Json, got: Mapping[str, Json], step: str) -> Iterator[Deviat
             f"/response/body{pointer}",
             f"{pointer} does not come back from {step} as it was sent",
             "What a client sends must be what is stored and told; only nulls may go and defaults may come.",
+            claims=claims.comes_back(sent, pointer, ordered=pointer in _ORDERED),
         )
 
 
@@ -192,6 +196,7 @@ def _names(sent: Mapping[str, Json], got: Mapping[str, Json]) -> Iterator[Deviat
             f"{_BODY}/requestedName",
             "requestedName is not the name that was requested",
             "The document says: “The name as was requested for the workload.”",
+            claims=(claims.holding("requestedName", asked),),
         )
     if prefixed and not (name.startswith(asked) and len(name) > len(asked)):
         yield violation(
@@ -200,6 +205,7 @@ def _names(sent: Mapping[str, Json], got: Mapping[str, Json]) -> Iterator[Deviat
             "with useGivenNameAsPrefix the name is not the requested one and a suffix",
             "The document says: “Otherwise, name should be composed of requestedName followed by a suffix of random "
             "characters.”",
+            claims=(claims.prefixed("name", asked),),
         )
     if not prefixed and name != asked:
         yield violation(
@@ -208,6 +214,7 @@ def _names(sent: Mapping[str, Json], got: Mapping[str, Json]) -> Iterator[Deviat
             "the workload got another name than the requested one",
             "The document says: “If useGivenNameAsPrefix, in the creation request, is false, name and requestedName "
             "should be identical.”",
+            claims=(claims.holding("name", asked),),
         )
 
 
@@ -219,6 +226,7 @@ def _places(sent: Mapping[str, Json], got: Mapping[str, Json]) -> Iterator[Devia
                 f"{_BODY}/{key}",
                 f"the answer's {key} is not the one that was asked for",
                 "A workload lives where its creation put it.",
+                claims=(claims.holding(key, str(sent.get(key))),),
             )
     if got.get("desiredPhase") == "Deleted":
         yield violation(
@@ -226,6 +234,7 @@ def _places(sent: Mapping[str, Json], got: Mapping[str, Json]) -> Iterator[Devia
             f"{_BODY}/desiredPhase",
             "a workload is created with the desired phase Deleted",
             "Desired phases are Running, Stopped and Deleted, and a creation asks for no deletion.",
+            claims=(claims.none("body/desiredPhase", "string Deleted$", "another desired phase than Deleted"),),
         )
 
 
@@ -237,6 +246,7 @@ def _times(got: Mapping[str, Json], now: datetime) -> Iterator[Deviation]:
             f"{_BODY}/createdAt",
             "createdAt is more than five minutes away from the moment of the creation",
             "The document says: “The creation time of the workload.”",
+            claims=(claims.Claim("recent", ("createdAt", "300"), "a createdAt of now"),),
         )
     if got.get("deletedAt") is not None:
         yield violation(
@@ -244,6 +254,7 @@ def _times(got: Mapping[str, Json], now: datetime) -> Iterator[Deviation]:
             f"{_BODY}/deletedAt",
             "a workload that was just created has a deletion time",
             "deletedAt is “The deletion time of the workload”, and nobody has deleted it.",
+            claims=(claims.every("body/deletedAt", "null", "no deletion time"),),
         )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from assay.checks import lifecycle, settling
+from assay.checks import claims, lifecycle, settling
 from assay.checks.answer import BUSY
 from assay.checks.echo import spec_echo
 from assay.checks.exchange import Deviation, Exchange, violation
@@ -189,6 +189,7 @@ def altered(wanted: Mapping[str, str], body: Mapping[str, Json], step: str) -> I
                 f"a value does not come back as it was {step}: {what}",
                 f"“The value of the environment variable.” Sent {text[:60]!r}, got {str(got)[:60]!r}: "
                 "what was accepted must be what is stored.",
+                claims=(claims.told([f"body/spec/environmentVariables/*/value string {claims.spelt(text)}"], what),),
             )
     names = Counter(name for name, _ in seen if isinstance(name, str) and name.startswith("TEXT_"))
     if any(times > 1 for times in names.values()):
@@ -197,6 +198,9 @@ def altered(wanted: Mapping[str, str], body: Mapping[str, Json], step: str) -> I
             "/response/body/spec/environmentVariables",
             f"an environment variable that was {step} once comes back twice",
             "“Set of environment variables to populate into the container”: one that is there twice has two values.",
+            claims=(
+                claims.counted("^body/spec/environmentVariables/[^/ ]+/name string TEXT_", len(wanted), "each once"),
+            ),
         )
 
 
@@ -235,12 +239,13 @@ def _delete(target: TargetUnderTest, test: str, identity: str, created: Exchange
 def _named_apart(one: Exchange, two: Exchange) -> Exchange:
     if one.object().get("name") != two.object().get("name"):
         return two
-    return two.with_deviations(
+    return replace(two, setup=(one,)).with_deviations(
         violation(
             "name-prefix-random",
             "/response/202/body/name",
             "two workloads that were created with one prefix have one name",
             "“The final name of the workload will be composed of the name followed by a random set of characters.”",
+            claims=(claims.Claim("differ", ("1", "body/name"), "two names"),),
         )
     )
 
@@ -255,6 +260,7 @@ def _still_there(seen: Exchange) -> Exchange:
             "/response/body",
             "deleting one workload has deleted another one of the same prefix",
             "A deletion names one workload, by its id.",
+            claims=(claims.ALIVE,),
         )
     )
 
@@ -273,6 +279,7 @@ def spelt(target: TargetUnderTest, test: str) -> None:
                     "a name with capitals is not the workload's name as it was given",
                     "“If useGivenNameAsPrefix, in the creation request, is false, name and requestedName should be "
                     "identical.”",
+                    claims=(claims.holding("name", str(name)), claims.holding("requestedName", str(name))),
                 )
             )
         target.verify(created)
@@ -299,6 +306,7 @@ def _free(created: Exchange) -> Exchange:
             "/response/status",
             f"a name is refused ({created.status}) because a creation with it was refused before",
             "A refused request has no effect: the same creation under another name is accepted.",
+            claims=(claims.ACCEPTED,),
         )
     )
 
@@ -354,5 +362,6 @@ def _untouched(exchange: Exchange, workload: LiveWorkload) -> Exchange:
             "/response/body/spec",
             "updating one workload has changed another one",
             "An update names one workload.",
+            claims=claims.comes_back(workload.spec, "/spec"),
         )
     )

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from assay.checks import claims
 from assay.checks.answer import BUSY
+from assay.checks.claims import Claim
 from assay.checks.exchange import Deviation, Exchange
 from assay.checks.target import TargetUnderTest
 from assay.client.exchange import Answer, NoAnswer, Wire
@@ -66,11 +68,11 @@ def blame(exchange: Exchange, case: Hostile, operation: str) -> Exchange:
 def _named(exchange: Exchange, item: Deviation, case: Hostile, operation: str) -> Deviation | None:
     check = f"hostile-{case.id}"
     if item.check == "server-error":
-        return _violation(check, f"{operation} answers {exchange.status} to {case.what}", _WHY)
+        return _violation(check, f"{operation} answers {exchange.status} to {case.what}", _WHY, claims.SERVED)
     if item.check == "no-answer" and isinstance(exchange.answer, NoAnswer):
         return _unanswered(exchange.answer, case, operation)
     if item.check == "schema-enforced" and item.rule == "syntax":
-        return _violation(check, f"{operation} accepts {case.what}", item.why)
+        return _violation(check, f"{operation} accepts {case.what}", item.why, claims.REFUSED)
     if case.http and item.check in _SHAPE and (exchange.status or 0) >= 400:
         return replace(item, cls=Class.GAP)
     if case.http and item.check in (*_SHAPE, "status-documented") and exchange.status == _UNMET:
@@ -86,12 +88,14 @@ def _unanswered(answer: NoAnswer, case: Hostile, operation: str) -> Deviation:
             f"hostile-{case.id}-cut-off",
             f"{operation} cuts the connection while it is sent {case.what}",
             "A server may close on what is too large (RFC 9110, 15.5.14), but 413 would tell the caller why.",
+            claims.ANSWERED,
         )
     how = "hangs on" if answer.kind == "timeout" else f"gives no answer ({answer.kind}) to"
     return _violation(
         f"hostile-{case.id}",
         f"{operation} {how} {case.what}",
         f"Every request must be answered: {answer.detail[:200]}",
+        claims.ANSWERED,
     )
 
 
@@ -101,12 +105,14 @@ def _beyond(exchange: Exchange, case: Hostile, operation: str) -> Iterator[Devia
             f"hostile-{case.id}-accepted",
             f"{operation} accepts {case.what}",
             "By RFC 8259 it is not JSON, or not the same to every reader. A careful server refuses it.",
+            claims.REFUSED,
         )
     if isinstance(exchange.answer, Answer) and INJECTED in exchange.answer.headers:
         yield _violation(
             "hostile-header-injection",
             f"{operation} lets {case.what} add a header to its answer",
             "Whoever can put line breaks into an answer can forge it.",
+            claims.Claim("never", (f"^header {INJECTED} ",), f"no header {INJECTED}"),
         )
 
 
@@ -118,6 +124,7 @@ def mistaken(contract: Contract, exchange: Exchange, live: str) -> Iterator[Devi
             "hostile-path-other-workload",
             "an odd path is answered with another workload",
             "Whatever a server makes of the path, it names this workload or none.",
+            claims.every("body/workloadId", f"string {live}$", "this workload or none"),
         )
 
 
@@ -128,6 +135,7 @@ def unknown_method(exchange: Exchange, method: str) -> Iterator[Deviation]:
             "hostile-method-accepted",
             f"{method} is answered {exchange.status} on a path for which the document does not list it",
             "The document does not forbid further methods, but 405 would tell that there is nothing.",
+            claims.REFUSED,
         )
 
 
@@ -238,6 +246,7 @@ def _harmed(exchange: Exchange, case: Hostile) -> Exchange:
                 f"hostile-{case.id}-next-request",
                 f"after {case.what} the next plain read {how}",
                 "What one caller sends must not harm the next request, on the same connection or another.",
+                claims.status("[1-4]", "an answer to a plain read"),
             ),
         ),
     )
@@ -272,15 +281,19 @@ def send_beside(target: TargetUnderTest, test: str, case: Hostile, wire: Wire, o
         found.append(_unanswered(answer, case, called))
     elif answer.status >= 500 and answer.status not in BUSY and answer.status != 501:
         by = f" (by {maker}, not by the API)" if (maker := gateway_of(answer)) else ""
-        found.append(_violation(f"hostile-{case.id}", f"{called} answers {answer.status}{by} to {case.what}", _WHY))
+        found.append(
+            _violation(
+                f"hostile-{case.id}", f"{called} answers {answer.status}{by} to {case.what}", _WHY, claims.SERVED
+            )
+        )
     exchange = Exchange(Request(operation.name), OPEN, answer, tuple(found), test, wire=wire)
     target.record_momentary(exchange)
     return exchange.with_deviations(*_beyond(exchange, case, called))
 
 
-def _violation(check: str, summary: str, why: str) -> Deviation:
-    return Deviation(Class.VIOLATION, check, None, "/response", summary, why)
+def _violation(check: str, summary: str, why: str, claim: Claim) -> Deviation:
+    return Deviation(Class.VIOLATION, check, None, "/response", summary, why, (claim,))
 
 
-def _gap(check: str, summary: str, why: str) -> Deviation:
-    return Deviation(Class.GAP, check, None, "/response", summary, why)
+def _gap(check: str, summary: str, why: str, claim: Claim) -> Deviation:
+    return Deviation(Class.GAP, check, None, "/response", summary, why, (claim,))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from assay.checks import echo, settling
+from assay.checks import claims, echo, settling
 from assay.checks.echo import moment, spec_echo
 from assay.checks.exchange import Deviation, Exchange, violation
 from assay.checks.target import LiveWorkload, TargetUnderTest
@@ -21,6 +23,7 @@ _ACCEPT: Final = Expectation(Outcome.ACCEPT)
 # in this time. Longer would cost a gate more than it finds.
 _WATCH_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 0.3
+_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DELETING: Final = frozenset({"Deleting", "Terminating"})
 """Phases of a workload that is being deleted."""
 
@@ -44,6 +47,7 @@ def same_metadata(before: Mapping[str, Json], exchange: Exchange, step: str) -> 
     if not exchange.accepted:
         return exchange
     now = exchange.object()
+    step_of = next((place for place, each in enumerate(exchange.setup, 1) if each.object() == before), 1)
     changed = [key for key in META if key in before and not _same(key, before[key], now.get(key))]
     return exchange.with_deviations(
         *(
@@ -52,6 +56,7 @@ def same_metadata(before: Mapping[str, Json], exchange: Exchange, step: str) -> 
                 f"/response/body/{key}",
                 f"{key} after {step} is not what the creation answered",
                 "Only the creation decides a workload's names, ids, creator and creation time.",
+                claims=(claims.same(step_of, key),),
             )
             for key in changed
         )
@@ -81,7 +86,11 @@ def _holds(exchange: Exchange, spec: Mapping[str, Json], step: str) -> Exchange:
     if exchange.accepted and not isinstance(body.get("spec"), Mapping):
         return exchange.with_deviations(
             violation(
-                f"{step}-echo", "/response/body/spec", f"{step} does not tell the spec", "Retrieve inference details."
+                f"{step}-echo",
+                "/response/body/spec",
+                f"{step} does not tell the spec",
+                "Retrieve inference details.",
+                claims=(claims.Claim("some", ("^body/spec object ",), "a spec"),),
             )
         )
     return exchange.with_deviations(*spec_echo(spec, body, step)) if exchange.accepted else exchange
@@ -107,18 +116,22 @@ def update_is_stored(
                 return
             final = same_metadata(workload.created.object(), final, step)
             final = final.with_deviations(
-                *(_not_stored(pointer, step) for pointer in echo.differences(change, final.object().get("spec"))),
+                *(
+                    _not_stored(pointer, step, change)
+                    for pointer in echo.differences(change, final.object().get("spec"))
+                ),
                 *_bystanders(before, final, change, step),
             )
             target.verify(final)
 
 
-def _not_stored(pointer: str, step: str) -> Deviation:
+def _not_stored(pointer: str, step: str, change: Mapping[str, Json]) -> Deviation:
     return violation(
         f"{step}-stored",
         f"/response/body{pointer}",
         f"{pointer} is not stored by an accepted {step}",
         "Update the specification of an existing inference workload: what was accepted must be readable.",
+        claims=claims.comes_back(change, pointer),
     )
 
 
@@ -136,6 +149,7 @@ def _bystanders(
             f"/response/body{pointer}",
             f"{pointer} is lost or changed by an update that does not name it",
             "An update changes what it names and nothing else.",
+            claims=claims.comes_back(untouched, pointer),
         )
 
 
@@ -164,7 +178,7 @@ def refused_update_changes_nothing(
         target.verify(refused)
         if refused.accepted:
             return  # that is a finding of its own, and what was accepted may have an effect
-        now = read(target, test, workload, setup=(workload.created, refused))
+        now = read(target, test, workload, setup=(workload.created, original, refused))
         now = same_metadata(original.object(), now, "refused-update")
         spec = original.object().get("spec")
         changed = list(echo.differences(spec, now.object().get("spec"))) if isinstance(spec, Mapping) else []
@@ -177,6 +191,7 @@ def refused_update_changes_nothing(
                         f"/response/body{pointer}",
                         f"an update that was refused has changed {pointer}",
                         "A refused request has no effect.",
+                        claims=(claims.same(2, "spec"),),
                     )
                     for pointer in dict.fromkeys([*changed, *added])
                 )
@@ -202,6 +217,7 @@ def refused_create_leaves_nothing(target: TargetUnderTest, test: str, body: Mapp
                     "/response/status",
                     "a creation that was refused has left a workload behind",
                     "A refused request has no effect; nobody would ever delete this workload.",
+                    claims=(claims.unlisted(str(body["name"])),),
                 )
             )
         )
@@ -231,6 +247,8 @@ def in_order(seen: Sequence[Exchange]) -> Iterator[Exchange]:
     has_run = False
     for exchange in seen:
         phase = exchange.object().get("actualPhase") if exchange.accepted else None
+        if phase == "Creating" and has_run:
+            exchange = replace(exchange, serving=_EVER)
         deviations = []
         if phase == "Creating" and has_run:
             deviations.append(_unlawful(phase, "a workload that was Running is said to be in Creating again"))
@@ -246,4 +264,5 @@ def _unlawful(phase: str, summary: str) -> Deviation:
         "/response/body/actualPhase",
         summary,
         "Phases tell what happens to a workload; nothing has happened here that this phase could tell.",
+        claims=(claims.none("body/actualPhase", f"string {phase}$", f"another phase than {phase}"),),
     )

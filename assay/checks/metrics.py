@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from assay.checks.claims import Claim
 from assay.checks.echo import CLOCK_TOLERANCE, moment
 from assay.checks.exchange import Deviation, Exchange, gap, violation
+from assay.checks.metrics_claims import NO_SAMPLES, claimed
 from assay.contract.request import Expectation, Json, Outcome, Reason, Source
 
 TYPES: Final = ("THROUGHPUT", "LATENCY")
@@ -96,7 +98,8 @@ def count_of(series: list[MetricSeries], kind: str | None = None) -> int:
 def judge(asked: Asked, body: Json) -> Iterator[Deviation]:
     """Yield every deviation of the answer ``body`` (any JSON) from what was asked; each kind of it once."""
     seen: set[tuple[str, str | None, str]] = set()
-    for deviation in _all(asked, series_of(body)):
+    found = claimed(_all(asked, series_of(body)), asked.types, stamp(asked.start), stamp(asked.end), asked.most)
+    for deviation in found:
         key = (deviation.check, deviation.rule, deviation.location)
         if key not in seen:
             seen.add(key)
@@ -274,6 +277,7 @@ def judge_together(
                 _SERIES,
                 "asked for two types together, one of them has no samples",
                 f"Alone, {kind} has {count_of(series, kind)} samples in the same range; 200 is no partial success.",
+                claims=(Claim("some", (f"^body/measurements/[^/ ]+/type string {kind}$",), f"samples of {kind}"),),
             )
 
 
@@ -321,4 +325,5 @@ def stranger(exchange: Exchange, whose: str) -> Iterator[Deviation]:
             "/path/podId",
             f"metrics are given for a pod that the workload does not have ({whose.replace('-', ' ')})",
             "The path names a pod of this workload; another one must be refused (404) or have no samples.",
+            claims=(NO_SAMPLES,),
         )

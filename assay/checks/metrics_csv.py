@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from assay.checks.claims import Claim
 from assay.checks.echo import moment
 from assay.checks.exchange import Deviation, Exchange, gap
 from assay.checks.metrics import ROUNDING, Asked, MetricSeries, count_of, judge_value, stamp
@@ -93,7 +94,7 @@ def judge(asked: Asked, body: bytes, series: Sequence[MetricSeries] | None) -> I
     for value in values:
         wrong = next(judge_value(value), None)
         if wrong is not None:
-            yield Deviation(wrong.cls, wrong.check, "csv", _BODY, f"in CSV, {wrong.summary}", wrong.why)
+            yield Deviation(wrong.cls, wrong.check, "csv", _BODY, f"in CSV, {wrong.summary}", wrong.why, (_TABLE,))
             break
     if series is not None:
         yield from _compare(asked, values, series)
@@ -111,6 +112,7 @@ def judge_exchange(asked: Asked, exchange: Exchange, series: Sequence[MetricSeri
             "/response/200/content-type",
             f"a question for text/csv is answered with {exchange.answer.content_type or 'no content type'}",
             "The document offers application/json and text/csv for 200, but not what decides between them.",
+            claims=(Claim("every", ("^type ", "^type text/csv$"), "content type text/csv"),),
         )
 
 
@@ -162,4 +164,9 @@ def _close(values: list[str], series: Sequence[MetricSeries]) -> bool:
 
 
 def _violation(check: str, summary: str, why: str) -> Deviation:
-    return Deviation(Class.VIOLATION, check, None, _BODY, summary, why)
+    claims = (_AS_JSON,) if check == "metrics-csv-disagrees" else (_TABLE,)
+    return Deviation(Class.VIOLATION, check, None, _BODY, summary, why, claims)
+
+
+_AS_JSON: Final = Claim("as_json", ("2",), "the numbers that JSON holds")
+_TABLE: Final = Claim("table", (), "a table of samples in the time range")

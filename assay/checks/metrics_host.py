@@ -64,7 +64,9 @@ def measured(target: TargetUnderTest, test: str) -> Iterator[Measured]:
         start = (serving + timedelta(seconds=1)).replace(microsecond=0)
         if problem is None:
             target.clock.sleep(SPAN + 1)  # until ``end`` is past, wherever in its second the last read fell
-        yield Measured(workload, start, start + timedelta(seconds=SPAN), _pods(target, workload), problem)
+        pods = _pods(target, workload)
+        target.state.found.served(workload.id, start, pods or ())
+        yield Measured(workload, start, start + timedelta(seconds=SPAN), pods, problem)
 
 
 SHARED: Final = SharedFixture(measured)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from assay.checks.answer import BUSY
 from assay.checks.exchange import ContractBreachError, Deviation, Exchange, as_findings, violations
-from assay.checks.reproduction import PODS, reproduction
+from assay.checks.reproduction import reproduction
 from assay.checks.run_state import RunState
 from assay.client.creation import created_id
 from assay.client.delivery import MAIN
@@ -120,7 +120,7 @@ class RunRecorder:
         )
 
     def _reproduce(self, exchange: Exchange, deviation: Deviation) -> dict[str, Any] | None:
-        return reproduction(self._session, exchange, deviation, self._state.keep(PODS, dict))
+        return reproduction(self._session, exchange, deviation, self._state.found)
 
     def verify(self, *exchanges: Exchange) -> None:
         """Journal gaps and advisories; raise ContractBreachError with the violations, if there are any."""

@@ -18,6 +18,7 @@ from assay.checks.claims import Claim
 from assay.checks.echo import moment
 from assay.checks.exchange import Deviation, Exchange
 from assay.checks.fallback import as_then
+from assay.checks.run_state import Belongings
 from assay.checks.watching import watching
 from assay.client.creation import created_id
 from assay.client.evidence import in_double_quotes, packed, readable, shell_word
@@ -28,9 +29,7 @@ from assay.client.network import curl_options
 from assay.client.session import Session
 from assay.contract.operations import Kind
 from assay.contract.request import Absent
-
-PODS: Final = "pods of workloads"
-"""Under this key the state of a run remembers whose pod is whose: {id of the pod: id of the workload}."""
+from assay.legible import visible
 
 _STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _FAR: Final = timedelta(days=400)
@@ -38,7 +37,7 @@ _FAR: Final = timedelta(days=400)
 
 
 def reproduction(
-    session: Session, exchange: Exchange, deviation: Deviation, pods: dict[str, str]
+    session: Session, exchange: Exchange, deviation: Deviation, found: Belongings
 ) -> dict[str, Any] | None:
     """What a script needs beside its common part: project, cluster, mark of names, expects, says, part, outsider.
 
@@ -48,7 +47,7 @@ def reproduction(
     claims = deviation.claims or as_then(exchange, deviation)
     if not claims:
         return None
-    part = _Part(session, exchange, pods)
+    part = _Part(session, exchange, found)
     return {
         "project": session.project,
         "cluster": session.cluster,
@@ -66,14 +65,19 @@ class _Part:
 
     session: Session
     exchange: Exchange
-    pods: dict[str, str]
+    found: Belongings
     named: dict[str, str] = field(default_factory=dict)
     anchor: datetime | None = None
+    serving: datetime | None = None
     _moments: dict[str, str] = field(default_factory=dict)
 
     def lines(self, deviation: Deviation, claims: tuple[Claim, ...]) -> Iterator[str]:
+        served = (self.found.serving.get(value) for value in self.exchange.request.path.values())
+        self.serving = self.exchange.serving or next(filter(None, served), None)
         self.anchor = self._anchor()
-        watched = watching(deviation, self.exchange)
+        deletion = self.session.contract.deletion.name
+        deleted = any(step.request.operation == deletion and step.accepted for step in self.exchange.setup)
+        watched = watching(deviation, self.exchange, deleted=deleted)
         yield f"was={self.exchange.status or '000'}"
         yield f"until={watched.until} patience={watched.patience} rounds={watched.rounds}"
         yield from self._way()
@@ -100,13 +104,16 @@ class _Part:
         steps = list(self.exchange.setup)
         for step in steps:
             yield from self._names(step)
+            yield from self._pods(step)
             yield from self._request(step)
             if step.accepted:
                 yield "taken"
+            elif step.status == 404 and self._is_read(step):
+                yield 'lately 60 missing || stop "the workload is not gone in time"'
         makers = [self.named[made] for step in steps if (made := created_id(step.answer)) in self.named and made]
         for variable in dict.fromkeys(makers):
             yield f'lately 5 seen "${variable}" || :'
-        if self.exchange.serving:
+        if self.serving:
             for variable in dict.fromkeys(makers):
                 yield f'serving "${variable}"'
             yield "began=$(($(now) + 1))"
@@ -115,7 +122,7 @@ class _Part:
             yield from self._names(step)
 
     def _last(self) -> Iterator[str]:
-        if self.anchor is not None and not self.exchange.serving:
+        if self.anchor is not None and not self.serving:
             yield "began=$(now)"
         for step in (self.exchange, *self.exchange.after):
             yield from self._pods(step)
@@ -132,7 +139,7 @@ class _Part:
 
     def _pods(self, step: Exchange) -> Iterator[str]:
         for value in step.request.path.values():
-            owner = self.named.get(self.pods.get(value, ""))
+            owner = self.named.get(self.found.owners.get(value, ""))
             if owner is not None and value not in self.named:
                 self.named[value] = self._variable("P")
             if owner is not None:
@@ -172,7 +179,7 @@ class _Part:
         if wire.content is None:
             return
         text = readable(wire.content)
-        if text is None:
+        if text is None or visible(text) != text:
             yield f"{packed(wire.content)} | body"
         else:
             yield f"printf %s {self._word(text) or chr(39) * 2} | body"
@@ -180,6 +187,9 @@ class _Part:
     def _creates(self, step: Exchange, wire: Wire) -> bool:
         is_creation = self.session.contract.operations[step.request.operation].kind is Kind.CREATE
         return is_creation and wire.method == "POST"
+
+    def _is_read(self, step: Exchange) -> bool:
+        return self.session.contract.operations[step.request.operation].kind is Kind.READ
 
     def _name(self, step: Exchange) -> str:
         body = step.request.body
@@ -202,17 +212,20 @@ class _Part:
             if place is not None and piece == getattr(self.session, place):
                 words.append(f'"${place}"')
             elif piece:
-                words.append(shell_word(piece, self.named))
+                words += [self._moments.get(one) or shell_word(one, self.named) for one in self._cut(piece) if one]
         return "".join(words) or "''"
+
+    def _cut(self, text: str) -> list[str]:
+        """The text in pieces, its moments alone."""
+        return re.split("(" + "|".join(map(re.escape, self._moments)) + ")", text) if self._moments else [text]
 
     def _target(self, wire: Wire) -> str:
         for text, offset in self._offsets(wire).items():
             self._moments[text] = f'"$(stamp "$began" {offset:g})"'
         encoded = {quote(text, safe=""): name for text, name in self.named.items()}
-        if not self._moments:
-            return shell_word(wire.target, encoded)
-        pieces = re.split("(" + "|".join(map(re.escape, self._moments)) + ")", wire.target)
-        return "".join(self._moments.get(piece) or shell_word(piece, encoded) for piece in pieces if piece)
+        return "".join(
+            self._moments.get(piece) or shell_word(piece, encoded) for piece in self._cut(wire.target) if piece
+        )
 
     def _offsets(self, wire: Wire) -> dict[str, float]:
         """Moments in a target, in seconds from ``began``."""
@@ -227,8 +240,8 @@ class _Part:
 
     def _anchor(self) -> datetime | None:
         """The moment that ``began`` stands for: since when it serves, or the latest that the request names."""
-        if self.exchange.serving:
-            return self.exchange.serving
+        if self.serving:
+            return self.serving
         target = self.session.wire(self.exchange.sent).target
         found = [at for text in _STAMP.findall(target) if (at := moment(text)) is not None]
         return max(found, default=None)
@@ -238,10 +251,12 @@ class _Part:
     def _holds(self, claims: tuple[Claim, ...]) -> Iterator[str]:
         then = self.exchange.after[-1] if self.exchange.after else self.exchange
         if isinstance(then.answer, Answer) and not any(_is_of_status(claim) for claim in claims):
-            yield f"case $status in {str(then.status)[0]}??) ;; *) return ;; esac"
+            yield f"case $status in {str(then.status)[0]}??) ;; *) return 0 ;; esac"
         calls = [" ".join([claim.check, *(self._word(each) for each in claim.arguments)]) for claim in claims]
         yield " &&\n    ".join(calls)
 
 
 def _is_of_status(claim: Claim) -> bool:
-    return claim.check in {"answered", "otherwise"} or claim.arguments[:1] == ("^status ",)
+    return claim.check in {"answered", "otherwise", "alive", "gone", "unlisted"} or claim.arguments[:1] == (
+        "^status ",
+    )

@@ -68,6 +68,8 @@ def find_id(
         every=_POLL,
         clock=target.clock,
     )
+    if found:
+        target.state.found.belongs(ids[target.contract.main_resource], found[0])
     return found[0] if found else None
 
 

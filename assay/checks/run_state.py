@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -43,6 +44,25 @@ class LearnedWait:
                 self.longest = max(self.longest, seconds)
 
 
+class Belongings:
+    """What belonged to the workloads of a run, by which whoever repeats a request finds the like anew."""
+
+    def __init__(self) -> None:
+        self.owners: dict[str, str] = {}
+        """Ids of workloads by the ids of what they have, such as pods."""
+        self.serving: dict[str, datetime] = {}
+        """Since when a workload was known to serve, by its id."""
+
+    def belongs(self, workload: str, *found: str) -> None:
+        """Remember whose ``found`` are."""
+        self.owners |= dict.fromkeys(found, workload)
+
+    def served(self, workload: str, since: datetime, pods: Iterable[str]) -> None:
+        """Remember since when a workload serves, and with which pods."""
+        self.serving[workload] = since
+        self.belongs(workload, *pods)
+
+
 class RunState:
     """The memory of a run about one target, made with the session. Safe to use from several threads.
 
@@ -55,6 +75,7 @@ class RunState:
         """What was learned about the time after which an accepted update shows."""
         self.never_shown = 0
         """Created workloads that answered 404 to the end."""
+        self.found = Belongings()
         self.unready: str | None = None
         """Why the first workload whose metrics were waited for had none in time; empty once one had them."""
         self.gpus_gone = ""

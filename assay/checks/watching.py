@@ -21,6 +21,8 @@ class Watch:
 
 _ONCE: Final = Watch()
 _SETTLES: Final = Watch("no", 15)
+_GOES: Final = Watch("yes", 5)
+_TWICE: Final = Watch("yes", 2)
 _KINDS: Final = {
     "delete-takes-effect": Watch("no", 120),
     "delete-neighbour": Watch("yes", 2, 2),
@@ -32,8 +34,8 @@ _BEGINNINGS: Final = (("phase-", Watch("yes", 10)), ("parallel-", Watch(rounds=1
 _ENDS: Final = ("-stored", "-bystander", "-updated")
 
 
-def watching(deviation: Deviation, exchange: Exchange) -> Watch:
-    """How to look for ``deviation`` of ``exchange``."""
+def watching(deviation: Deviation, exchange: Exchange, *, deleted: bool) -> Watch:
+    """How to look for ``deviation`` of ``exchange``, before which a workload was ``deleted`` or not."""
     check = deviation.check
     if check in _KINDS:
         return _KINDS[check]
@@ -44,4 +46,6 @@ def watching(deviation: Deviation, exchange: Exchange) -> Watch:
         return _SETTLES
     if exchange.status == 404 and check == "accepts-valid":
         return Watch("no", 10, 5)
-    return _ONCE
+    if exchange.request.operation == "delete" and (exchange.status or 0) >= 500:
+        return _TWICE
+    return _GOES if deleted else _ONCE

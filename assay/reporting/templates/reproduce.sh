@@ -178,6 +178,37 @@ otherwise() { # otherwise STATUS LINE...: not answered as it was then, with valu
 }
 told_kinds() { sed -e 's|/[0-9][0-9]*\([/ ]\)|/*\1|g' -e 's|/[0-9][0-9]*\([/ ]\)|/*\1|g' "$dir/$n.lines" |
   awk '{ print $1 " " $2 }' | grep -qxF -e "$1"; }
+counted() { A=$1 M=$2 LC_ALL=C awk '$0 ~ ENVIRON["A"] { print; n++ } END { exit n > ENVIRON["M"] + 0 }' "$dir/$n.lines" >"$dir/actual"; }
+prefixed() {
+  case $(field "$1") in "$2"?*) return ;; esac
+  at_path "body/$1" "$dir/$n.lines" >"$dir/actual"
+  return 1
+}
+new_id() {
+  if grep -qxF -e "$(field "$id_field")" "$dir/ids" 2>/dev/null; then say "twice: $(field "$id_field")" >"$dir/actual"; return 1; fi
+  field "$id_field" >>"$dir/ids"
+}
+gone() {
+  case $status in 404 | 410) return ;; esac
+  : >"$dir/actual"
+  LC_ALL=C grep -q -e '^body/desiredPhase string Deleted$' -e '^body/deletedAt string ' -e '^body/actualPhase string Deleting$' \
+    -e '^body/actualPhase string Terminating$' "$dir/$n.lines"
+}
+alive() { case $status in 2??) ! gone ;; *) : >"$dir/actual" && return 1 ;; esac; }
+unlisted() {
+  [ -n "$1" ] || return 0
+  by_name "$1" >"$dir/listed"
+  [ -s "$dir/listed" ] || return 0
+  sort -u "$dir/listed" >>"$dir/made"
+  sed 's/^/workload /' "$dir/listed" >"$dir/actual"
+  return 1
+}
+missing() {
+  [ "$status" = 404 ] && return
+  once
+  lines
+  [ "$status" = 404 ]
+}
 answered() { [ "$(sed -n 's/^status //p' "$dir/$n.lines")" != 000 ] || { cp "$dir/$n.error" "$dir/actual"; return 1; }; }
 at() { n=$1; }
 
@@ -207,6 +238,32 @@ apart() { # apart SECONDS TEXT OTHER: more than so many seconds lie between two 
   case $2 in *-*) one=$(epoch "$2") ;; *) one=$2 ;; esac
   case $3 in *-*) two=$(epoch "$3") ;; *) two=$3 ;; esac
   [ -n "$one" ] && [ -n "$two" ] && A=$one B=$two M=$1 awk 'BEGIN { d = ENVIRON["A"] - ENVIRON["B"]; exit !(d > ENVIRON["M"] + 0 || -d > ENVIRON["M"] + 0) }'
+}
+within() {
+  from=$(epoch "$1") to=$(epoch "$2")
+  sed -n 's|^body/measurements/[0-9]*/values/[0-9]*/timestamp string ||p' "$dir/$n.lines" | sort -u | while read -r at; do
+    A=$(epoch "$at") F=$from T=$to awk 'BEGIN { f = ENVIRON["F"]; t = ENVIRON["T"]; if (f > t) { h = f; f = t; t = h }
+      exit !(ENVIRON["A"] < f - 1 || ENVIRON["A"] > t + 1) }' && say "$at, asked for: $1 to $2"
+  done >"$dir/actual"
+  [ ! -s "$dir/actual" ]
+}
+distinct() { LC_ALL=C awk '$1 ~ /^body\/measurements\/[0-9]+\/values\/[0-9]+\/timestamp$/ { split($1, p, "/")
+    if ((p[3] " " $3) in seen) { print; bad = 1 } seen[p[3] " " $3] = 1 } END { exit bad }' "$dir/$n.lines" >"$dir/actual"; }
+sorted() { LC_ALL=C awk '$1 ~ /^body\/measurements\/[0-9]+\/values\/[0-9]+\/timestamp$/ { split($1, p, "/")
+    if (p[3] in last && $3 != last[p[3]]) { way = ($3 "" > last[p[3]] "") ? "up" : "down"
+      if (p[3] in ways && ways[p[3]] != way) { print; bad = 1 } ways[p[3]] = way } last[p[3]] = $3 }
+  END { exit bad }' "$dir/$n.lines" >"$dir/actual"; }
+csv_values() { LC_ALL=C awk -F, '{ sub(/\r$/, "") } NR == 1 { for (i = 1; i <= NF; i++) if (tolower($i) ~ /^ *"?value"? *$/) c = i; next }
+  c && NF { v = $c; gsub(/"/, "", v); print v }' "$dir/$n.out"; }
+as_json() { # the same numbers as in the answer to the request of that number, but for how they are printed
+  csv_values | sort -n >"$dir/csv"
+  sed -n 's|^body/measurements/[0-9]*/values/[0-9]*/value string ||p' "$dir/$1.lines" | sort -n >"$dir/json"
+  paste "$dir/csv" "$dir/json" | LC_ALL=C awk -F '\t' '{ d = $1 - $2; if (d < 0) d = -d; m = $1 < 0 ? -$1 : $1; o = $2 < 0 ? -$2 : $2
+    if (o > m) m = o; if ($1 == "" || $2 == "" || d > 0.02 * m + 0.01) { print "CSV " $1 ", JSON " $2; bad = 1 } } END { exit bad }' >"$dir/actual"
+}
+table() { # a table of samples: rows of one length, values that are numbers, moments of the past hour
+  LC_ALL=C awk -F, '{ sub(/\r$/, "") } !NF { next } !w { w = NF; for (i = 1; i <= NF; i++) if (tolower($i) ~ /^ *"?value"? *$/) c = i; if (/^[[{]/) { print; bad = 1 } next }
+    NF != w || c && $c !~ /^ *"?[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][-+]?[0-9]+)?"? *$/ { print; bad = 1 } END { exit bad }' "$dir/$n.out" >"$dir/actual"
 }
 recent() { if apart "$2" "$(field "$1")" "$(now)"; then at_path "body/$1" "$dir/$n.lines" >"$dir/actual"; return 1; fi; }
 near() {
