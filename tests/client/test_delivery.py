@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -191,6 +192,48 @@ def test_find_by_name(connect: Connect, reply: Reply, expected: list[str] | None
         found = connect(server.base_url).find_by_name("n")
     assert (found if found is None else [entry["id"] for entry in found]) == expected
     assert server.seen[0].path == "/api/v1/workloads?filterBy=name%3D%3Dn&limit=500"
+
+
+class Listing:
+    """A list that takes no filter; of ``number`` workloads, ``page`` at a time, or always the ``same`` first ones."""
+
+    def __init__(self, number: int, page: int = 500, *, same: bool = False, refusal: int = 400) -> None:
+        self.entries = [{"id": str(count), "name": f"n-{count % 1000}"} for count in range(number)]
+        self.page, self.same, self.refusal = page, same, refusal
+
+    def __call__(self, seen: Seen) -> Reply:
+        query = parse_qs(urlsplit(seen.path).query)
+        if "filterBy" in query:
+            return error(self.refusal)
+        begin = 0 if self.same else int(query["offset"][0])
+        return Reply(200, {"workloads": self.entries[begin : begin + min(self.page, int(query["limit"][0]))]})
+
+
+@pytest.mark.parametrize(
+    ("listing", "expected", "requests"),
+    [
+        (Listing(3), ["2"], 3),
+        (Listing(3, refusal=422), ["2"], 3),
+        (Listing(3, same=True), ["2"], 3),
+        (Listing(0), [], 2),
+        (Listing(1000), ["2"], 4),
+        (Listing(1003), ["2", "1002"], 5),
+        (Listing(1003, 200), ["2", "1002"], 8),
+        (Listing(1003, same=True), None, 3),
+        (Listing(500 * 41), None, 41),
+        (Listing(3, refusal=403), None, 1),
+        (Listing(3, refusal=404), None, 1),
+    ],
+)
+@pytest.mark.parametrize("prefix", [True, False])
+def test_a_list_that_takes_no_filter_is_read_whole(
+    connect: Connect, listing: Listing, expected: list[str] | None, requests: int, prefix: bool
+) -> None:
+    with serving(listing) as server:
+        found = connect(server.base_url).find_by_name("n-2", prefix=prefix)
+    ids = None if found is None else [entry["id"] for entry in found if entry["name"] == "n-2"]
+    assert ids == expected
+    assert len(server.seen) == requests
 
 
 def test_pods(connect: Connect) -> None:
