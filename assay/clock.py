@@ -87,6 +87,20 @@ class SkippingClock:
         return time.process_time()
 
 
+class ShiftedClock:
+    """Another clock whose time of day is ``ahead`` by so many seconds; waiting and measuring stay the same."""
+
+    def __init__(self, clock: Clock, ahead: float) -> None:
+        self._clock = clock
+        self._ahead = ahead
+        self.monotonic = clock.monotonic
+        self.sleep = clock.sleep
+        self.cpu = clock.cpu
+
+    def time(self) -> float:
+        return self._clock.time() + self._ahead
+
+
 SYSTEM: Final[Clock] = SystemClock()
 
 

@@ -72,7 +72,7 @@ def pod_of(host: Measured) -> str:
 
 
 def clock_of(target: TargetUnderTest, exchange: Exchange) -> datetime:
-    return server_time(exchange.answer, target.clock) if isinstance(exchange.answer, Answer) else target.now()
+    return server_time(exchange.answer, target.session.there) if isinstance(exchange.answer, Answer) else target.now()
 
 
 def judged(asked: Asked, exchange: Exchange) -> Exchange:

@@ -30,7 +30,7 @@ class Person(FastHttpUser):  # type: ignore[misc] # Locust is untyped
     @task(2)  # type: ignore[untyped-decorator]
     def read_metrics(self) -> None:
         shared = self.shared
-        query = metric_query(shared.contract, "metrics", {"samples": 20, "range": 3600.0}, shared.session.clock)
+        query = metric_query(shared.contract, "metrics", {"samples": 20, "range": 3600.0}, shared.session.there)
         self.ask(Request("metrics", path={"workloadId": self.workload()}, query=query))
 
     def workload(self) -> str:

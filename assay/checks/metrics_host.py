@@ -57,7 +57,7 @@ def measured(target: TargetUnderTest, test: str) -> Iterator[Measured]:
     """A workload that serves, or one that did not come to it in time (``problem``)."""
     image = target.session.settings.image
     with target.workload(test, {**PLAIN_SPEC, "image": image} if image else None) as workload:
-        clock = _ServerClock(workload, target.clock)
+        clock = _ServerClock(workload, target.session.there)
         problem = target.state.unready or _wait(target, test, workload, clock)
         target.state.waited_for_metrics(problem)
         serving = clock.now()

@@ -84,8 +84,8 @@ class TargetUnderTest:
         return self.session.clock
 
     def now(self) -> datetime:
-        """The full second that it is here, in UTC."""
-        return utc(self.clock).replace(microsecond=0)
+        """The full second that it is on the target, in UTC."""
+        return utc(self.session.there).replace(microsecond=0)
 
     @property
     def project(self) -> str:

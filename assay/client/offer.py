@@ -22,7 +22,8 @@ class Offer(BaseModel):
     """None: nobody has asked, or the answer did not tell.
 
     ``gpus``: one of the plainest requests for a GPU is accepted, with this ``compute`` (``granted_gpus``).
-    ``workload_list`` and ``pod_list``: the two lists beside the operations exist.
+    ``workload_list`` and ``pod_list``: the two lists beside the operations exist. ``skew``: seconds that the target's
+    clock is ahead of this machine's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,3 +33,4 @@ class Offer(BaseModel):
     gpu_refusal: GpuRefusal | None = None
     workload_list: bool | None = None
     pod_list: bool | None = None
+    skew: float | None = None

@@ -11,6 +11,7 @@ from typing import Final
 
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.gateway import is_passing
+from assay.client.tokens import http_date
 from assay.clock import SYSTEM, Clock
 from assay.errors import ProxyError, TargetLostError
 from assay.polling import wait_until
@@ -31,7 +32,8 @@ class Patience:
     def pause(self, outcome: Answer | NoAnswer, attempt: int, now: float) -> float | None:
         """Seconds to wait after the ``attempt``-th sending (from 1) before the next, or None to keep this outcome.
 
-        ``now`` is the moment in seconds since 1970, against which a date in Retry-After is read.
+        ``now`` is the moment in seconds since 1970, against which a date in Retry-After is read where the answer has
+        no Date of its own: the target's clock may be another than ours.
         429 and 503 are waited out as Retry-After says (capped), else with growing pauses. A refused connection is
         tried again too: nothing was sent. Of every other outcome ``assay.client.confirmation`` decides.
         """
@@ -42,7 +44,7 @@ class Patience:
             return growing if outcome.kind == "refused" or _may_pass(outcome) else None
         if outcome.status not in BUSY:
             return None
-        asked = retry_after(outcome.headers.get("retry-after"), now)
+        asked = retry_after(outcome.headers.get("retry-after"), http_date(outcome.headers.get("date")) or now)
         return growing if asked is None else min(asked, self.cap)
 
 

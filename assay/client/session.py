@@ -24,7 +24,7 @@ from assay.client.network import curl_options, secret_words
 from assay.client.patience import LOST_AFTER, Patience
 from assay.client.settings import Settings
 from assay.client.transport import Transport
-from assay.clock import SYSTEM, Clock
+from assay.clock import SYSTEM, Clock, ShiftedClock
 from assay.contract.documents import Contract
 from assay.contract.operations import Kind
 from assay.contract.request import Absent, Json, Request
@@ -206,6 +206,11 @@ class Session:
     def renewed(self, refused: str) -> str | None:
         """Another token of the main identity than one that was answered 401, or None. CredentialsError: it ended."""
         return self._delivery.renewed(refused)
+
+    @property
+    def there(self) -> Clock:
+        """The target's clock, as far as it was compared with ours; for whatever is asked or judged by time of day."""
+        return ShiftedClock(self.clock, self.offer.skew or 0.0)
 
     def learn(self, **found: Any) -> None:
         """Note in ``offer`` what was found out."""

@@ -52,6 +52,15 @@ _CODES: Final = {
 }
 
 
+_GUARD: Final = 3  # rank of what may be refused before it is looked at
+_OTHER_GRANT: Final = "unsupported_grant_type"
+"""The code of a place that wants to be asked otherwise: it says nothing of the credentials."""
+
+# A 401 that speaks of what was sent knows us; one that misses something is a guard before every path.
+_OF_CREDENTIALS: Final = re.compile(r"\b(?:credentials?|clients?|secrets?|applications?|passwords?)\b", re.IGNORECASE)
+_OF_A_GUARD: Final = re.compile(r"\b(?:provided|missing|required|bearer)\b", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """An address where tokens are asked for. ``target`` is its path below the transport's base URL.
@@ -108,6 +117,19 @@ class _Said:
         body = self.answer.json()
         code = body.get("error") if isinstance(body, dict) else None
         return code if isinstance(code, str) and re.fullmatch("[a-z_]{3,40}", code) else ""
+
+    @property
+    def tells_little(self) -> int:
+        """Rank among the refusals that were heard, the most telling one first (0).
+
+        Of several spellings the wrong ones are refused as such (400), also where the right one names the cause (401).
+        """
+        if self.code and self.code != _OTHER_GRANT:
+            return 0
+        if self.answer.status in _GUARDED:
+            words = self.answer.text
+            return 0 if _OF_CREDENTIALS.search(words) and not _OF_A_GUARD.search(words) else _GUARD
+        return 2 if self.code else 1
 
 
 def places(base_url: str) -> tuple[Place, ...]:
@@ -168,7 +190,7 @@ class TokenEndpoint:
                 heard.append(said)
                 if not said.is_refusal:
                     break
-            if heard[-1].code in _CODES:
+            if heard[-1].code in _CODES and heard[-1].code != _OTHER_GRANT:
                 break
         raise self._failure(heard)
 
@@ -230,7 +252,8 @@ class TokenEndpoint:
             return growing if again else None
         if outcome.status not in _PASSING or attempt > tries:
             return None
-        asked = retry_after(outcome.headers.get("retry-after"), self.clock.time())
+        there = http_date(outcome.headers.get("date"))
+        asked = retry_after(outcome.headers.get("retry-after"), there or self.clock.time())
         return growing if asked is None else min(asked, cap)
 
     # what it means that no token came ------------------------------------------------------------------------
@@ -238,13 +261,11 @@ class TokenEndpoint:
     def _failure(self, heard: Sequence[_Said]) -> AssayError:
         """The error that helps most: a refusal names the cause, then comes a sick service, then a wrong address."""
         refusals = [said for said in heard if said.is_refusal]
-        # What is no guard before every unknown path (401, 403) knows us best. Of several spellings the first refusal
-        # names the cause: the others may only dislike theirs.
-        known = min(refusals, key=lambda said: (not said.code, said.answer.status in _GUARDED), default=None)
+        known = min(refusals, key=lambda said: said.tells_little, default=None)
         sick = next((said for said in heard if said.is_sick), None)
-        if known is not None and (known.code or known.answer.status not in _GUARDED or sick is None):
+        if known is not None and (known.tells_little < _GUARD or sick is None):
             others = [said for said in heard if said.place != known.place and not said.code]
-            guarded = known.answer.status in _GUARDED and not known.code and others
+            guarded = known.tells_little == _GUARD and others
             more = f"; {others[0].place.url}: {self._describe(others[0].answer)}" if guarded else ""
             return self._refused(known, more)
         if sick is not None:

@@ -162,6 +162,9 @@ def _moment(value: object) -> float | None:
 def http_date(value: str | None) -> float | None:
     """Seconds since 1970 that a Date field tells; None when it is missing or no date."""
     try:
-        return None if value is None else parsedate_to_datetime(value).timestamp()
+        moment = parsedate_to_datetime(value) if value is not None else None
+        if moment is None:
+            return None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

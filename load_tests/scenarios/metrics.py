@@ -15,6 +15,6 @@ class Scenario(Base):
     def call(self, number: int) -> PreparedCall | Skip:
         workload = self.context.workloads[number % len(self.context.workloads)]
         parameters, levels = swept(number, self.parameters)
-        query = metric_query(self.context.contract, self.operation, parameters, self.context.session.clock)
+        query = metric_query(self.context.contract, self.operation, parameters, self.context.session.there)
         request = Request(self.operation, path={"workloadId": workload.id}, query=query)
         return self.context.call(request, holds=b'"measurements"', levels=levels)

@@ -20,6 +20,6 @@ class Scenario(Base):
             return Skip(self.context.operation(self.operation), "the target lists no pods")
         workload, pod = pods[number % len(pods)]
         parameters, levels = swept(number, self.parameters)
-        query = metric_query(self.context.contract, self.operation, parameters, self.context.session.clock)
+        query = metric_query(self.context.contract, self.operation, parameters, self.context.session.there)
         request = Request(self.operation, path={"workloadId": workload.id, "podId": pod}, query=query)
         return self.context.call(request, holds=b'"measurements"', levels=levels)

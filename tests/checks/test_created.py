@@ -136,9 +136,23 @@ def test_moment(text: Any, moment_: datetime | None) -> None:
     assert moment(text) == moment_
 
 
+def test_a_creation_time_is_wrong_when_it_is_far_from_the_targets_clock_and_from_ours() -> None:
+    """Our machine may be an hour off, and so may the gateway that writes the Date."""
+    here = VirtualClock(datetime(2026, 6, 1, 13, tzinfo=UTC).timestamp())
+    checks = CreatedChecks(RunState(), here)
+
+    def judged(created: str) -> list[str]:
+        answered = {**got(createdAt=created), "workloadId": created}
+        return [one.check for one in checks.judge(SENT, answered, Answer(202, {"date": DATE}))]
+
+    assert judged("2026-06-01T12:00:00Z") == judged("2026-06-01T13:00:00Z") == []
+    assert judged("2026-06-01T14:00:00Z") == ["created-at"]
+
+
 @pytest.mark.parametrize("date", ["nonsense", "", None])
 def test_without_a_usable_date_our_own_clock_counts(date: str | None) -> None:
     answer = Answer(202, {} if date is None else {"date": date})
     clock = VirtualClock()
     assert server_time(answer, clock) == datetime.fromtimestamp(clock.now, UTC)
+    assert list(CreatedChecks(RunState()).judge(SENT, got(createdAt="2020-01-01T00:00:00Z"), answer)) == []
     assert server_time(Answer(202, {"date": DATE}), clock) == datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -264,6 +264,42 @@ def test_what_is_said_when_no_token_comes(
     assert "canary" not in f"{caught.value.message} {caught.value.hint}"
 
 
+def spelt(refusals: dict[str, Outcome]) -> Answering:
+    """/api/v1/token answers each spelling, told by the name of its secret, in its own way."""
+
+    def answer(asked: Asked) -> Outcome:
+        named = next((name for name in refusals if f'"{name}"' in asked.body), "")
+        return refusals[named] if asked.path == V1 else ABSENT
+
+    return answer
+
+
+NO_GRANT = said(400, '{"code": 400, "message": "unknown grant type"}')
+NO_OAUTH_GRANT = said(400, '{"error": "unsupported_grant_type"}')
+NOT_THESE = said(401, '{"code": 401, "message": "Invalid client credentials"}')
+MISSING = said(400, '{"code": 400, "message": "clientSecret is missing"}')
+
+
+@pytest.mark.parametrize("fallback", [NO_GRANT, NO_OAUTH_GRANT, MISSING])
+@pytest.mark.parametrize("right", ["clientID", "clientId", "AppId"])
+def test_of_several_spellings_the_answer_about_the_credentials_is_told(right: str, fallback: Answer) -> None:
+    """The others only say that they are not the spelling of this server."""
+    refusals: dict[str, Outcome] = {**dict.fromkeys(("clientID", "clientId", "AppId"), fallback), right: NOT_THESE}
+    with pytest.raises(CredentialsError, match="401: Invalid client credentials"):
+        identity(Script(spelt(refusals))).token()
+
+
+def test_a_guard_before_every_path_tells_less_than_a_refusal() -> None:
+    guard = said(401, '{"detail": "Authentication credentials were not provided."}')
+    with pytest.raises(CredentialsError, match="the application is not known"):
+        identity(Script(at({V1: WRONG, V2: guard}))).token()
+
+
+def test_an_endpoint_that_wants_another_grant_does_not_end_the_search() -> None:
+    script = Script(at({V1: NO_OAUTH_GRANT, V2: GRANTED}))
+    assert identity(script).token() == "opaque"
+
+
 @pytest.mark.parametrize(
     ("code", "todo"),
     [
