@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Images for CI like to set it; without a cache each of our processes compiles assay anew, 0.4 s of a core.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: first-contact troubleshooting help setup gate test test-fast static lint types unit quick bench bench-comparison bench-day bench-peers prove prove-load prove-certify prove-shortcuts conforming lawful contract lock clean
+.PHONY: reproduce first-contact troubleshooting help setup gate test test-fast static lint types unit quick bench bench-comparison bench-day bench-peers prove prove-load prove-certify prove-shortcuts conforming lawful contract lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+)[a-z -]*:.*## /\1\t/' | expand -t 14
@@ -71,6 +71,9 @@ prove-certify: $(STAMP) ## the same for certify, performance included (1 hour); 
 
 prove-shortcuts: $(STAMP) ## compare 40 of these results with `assay gate` over a socket (20 minutes)
 	$(BIN)/assay prove --sample 40 --check-shortcuts 40
+
+reproduce: $(STAMP) ## 200 defects of all families: does the script of the first finding show it, there and nowhere else? (20 minutes)
+	$(BIN)/python -m tests.reproduce --sample $(or $(SAMPLE),200)
 
 conforming lawful: $(STAMP) ## the gate on every conforming control plane: variants, combinations, seeds, settings (1.5 hours)
 	$(BIN)/python -m tests.conforming

@@ -18,7 +18,7 @@ from typing import Final
 from assay.checks.claims import Claim
 from assay.checks.echo import CLOCK_TOLERANCE, moment
 from assay.checks.exchange import Deviation, Exchange, gap, violation
-from assay.checks.metrics_claims import NO_SAMPLES, claimed
+from assay.checks.metrics_claims import LIVED, NO_SAMPLES, claimed
 from assay.contract.request import Expectation, Json, Outcome, Reason, Source
 
 TYPES: Final = ("THROUGHPUT", "LATENCY")
@@ -250,6 +250,7 @@ def judge_life(created: datetime, now: datetime, found: list[MetricSeries]) -> I
             "something was measured of a workload before it existed",
             f"createdAt: “The creation time of the workload.” It is {stamp(created)}, the first sample's time "
             f"{stamp(min(measured))}.",
+            claims=(LIVED,),
         )
     if any(at > now + CLOCK_TOLERANCE for at in measured):
         yield gap(
@@ -257,6 +258,7 @@ def judge_life(created: datetime, now: datetime, found: list[MetricSeries]) -> I
             place,
             "something was measured that has not happened yet",
             f"The server's clock says {stamp(now)}, the last sample's time is {stamp(max(measured))}.",
+            claims=(LIVED,),
         )
 
 

@@ -12,6 +12,7 @@ from assay.checks.exchange import Deviation
 _SERIES: Final = "body/measurements/[^/ ]+"
 _SAMPLE: Final = f"{_SERIES}/values/[^/ ]+"
 _NUMBER: Final = "[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][-+]?[0-9]+)?"
+LIVED: Final = Claim("lived", ("1",), "nothing measured before the creation or in the future")
 NO_SAMPLES: Final = none(f"{_SAMPLE}(/[^ ]*)?", "", "no samples")
 
 
@@ -34,8 +35,10 @@ def _claim(deviation: Deviation, types: str, start: str, end: str, most: int) ->
             return Claim("between", (f"^{_SERIES}/values array ", "", str(most)), f"at most {most} samples")
         case "metrics-outside-range":
             return Claim("within", (start, end), "samples within the time range")
-        case "metrics-repeated-timestamp":
+        case "metrics-repeated-timestamp" | "metrics-repeated-sample":
             return Claim("distinct", (), "samples of different times")
+        case "metrics-repeated-series":
+            return Claim("apart_series", (), "measurements that their types and labels tell apart")
         case "metrics-out-of-order":
             return Claim("sorted", (), "samples in the order of time")
         case "metrics-inverted-range":

@@ -65,6 +65,7 @@ def own_part(finding: Finding, run: RunInfo) -> str:
     assert evidence is not None
     head = [
         "#!/bin/sh",
+        "# shellcheck disable=SC2034,SC2329,SC2317 # no script needs all of what they share",
         *_comment(f"{finding.id} {finding.cls.value}: {finding.summary}"),
         *_comment(finding.why),
         "#",

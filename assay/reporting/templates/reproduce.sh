@@ -1,6 +1,5 @@
 
 # --- The same in every script: sends, reads JSON, waits, compares, deletes. Only curl, awk and what POSIX has. ----
-# shellcheck disable=SC2329 # no script needs all of it
 say() { printf '%s\n' "$*"; }
 stop() {
   say "could not be tried: $*" >&2
@@ -253,6 +252,20 @@ sorted() { LC_ALL=C awk '$1 ~ /^body\/measurements\/[0-9]+\/values\/[0-9]+\/time
     if (p[3] in last && $3 != last[p[3]]) { way = ($3 "" > last[p[3]] "") ? "up" : "down"
       if (p[3] in ways && ways[p[3]] != way) { print; bad = 1 } ways[p[3]] = way } last[p[3]] = $3 }
   END { exit bad }' "$dir/$n.lines" >"$dir/actual"; }
+apart_series() { LC_ALL=C awk '$1 ~ /^body\/measurements\/[0-9]+\/(type|labels\/)/ { split($1, p, "/"); i = p[3]; k = $0; sub(/^[^ ]*\/measurements\/[0-9]+/, "", k); s[i] = s[i] "\n" k }
+  END { for (i in s) if (seen[s[i]]++) { print "twice:" s[i]; bad = 1 } exit bad }' "$dir/$n.lines" >"$dir/actual"; }
+lived() { # lived STEP: nothing but zeros five minutes before its createdAt, or five minutes from now
+  mine=$n
+  n=$1
+  since=$(epoch "$(field createdAt)")
+  n=$mine
+  LC_ALL=C awk '$1 ~ /^body\/measurements\/[0-9]+\/values\/[0-9]+\/(timestamp|value)$/ { k = $1; sub(/\/[a-z]*$/, "", k)
+      if ($1 ~ /value$/) v[k] = $3; else t[k] = $3 }
+    END { for (k in t) if (v[k] + 0 != 0) print t[k] }' "$dir/$n.lines" | sort -u | while read -r at; do
+    A=$(epoch "$at") F=${since:-0} T=$(now) awk 'BEGIN { exit !(ENVIRON["A"] < ENVIRON["F"] - 300 || ENVIRON["A"] > ENVIRON["T"] + 300) }' && say "$at"
+  done >"$dir/actual"
+  [ ! -s "$dir/actual" ]
+}
 csv_values() { LC_ALL=C awk -F, '{ sub(/\r$/, "") } NR == 1 { for (i = 1; i <= NF; i++) if (tolower($i) ~ /^ *"?value"? *$/) c = i; next }
   c && NF { v = $c; gsub(/"/, "", v); print v }' "$dir/$n.out"; }
 as_json() { # the same numbers as in the answer to the request of that number, but for how they are printed

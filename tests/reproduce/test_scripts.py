@@ -1,0 +1,184 @@
+"""Scripts of findings: they tell a defective control plane from a sound one, and leave nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from assay.checks import access, fidelity, lifecycle
+from assay.checks.claims import leaves
+from assay.checks.exchange import ContractBreachError
+from assay.checks.specs import RICH
+from assay.clock import SYSTEM
+from assay.contract import documents
+from assay.findings.model import Finding
+from assay.polling import look_until
+from assay.prove.bench import Bench
+from assay.reference import embedded
+from assay.reference.defects import catalogue
+from assay.reference.embedded import Embedded, Options
+from assay.reporting import reproduce
+from tests.reproduce.trying import RUN, environment, finding_of, left_on, ran, reproduced
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def sound() -> Iterator[Embedded]:
+    with embedded.start() as plane:
+        yield plane
+
+
+def _forged(bench: Bench) -> None:
+    nobody = next(item for item in access.FORGERIES if item.id == "no-token")
+    with bench.target.workload("access/one") as workload:
+        request = bench.target.contract.reading.request(workload=workload.id)
+        sent = bench.target.send(
+            request,
+            test="access/one",
+            expectation=access.UNAUTHENTICATED,
+            also=access.JUDGED_HERE,
+            auth=None,
+            setup=(workload.created,),
+        )
+        bench.target.verify(sent.with_deviations(*access.forged(sent, nobody)))
+
+
+SAMPLE: dict[str, Callable[[Bench], None]] = {
+    "rule-off/scheduling/priority-class-known": lambda bench: fidelity.after_a_refusal(bench.target, "t"),
+    "response-field/create/workloadId/null": lambda bench: lifecycle.read_your_writes(bench.target, "t", RICH),
+    "store/update-lost": lambda bench: lifecycle.update_is_stored(bench.target, "t", RICH, {"command": "other"}),
+    "store/read-tells-other-createdBy": lambda bench: lifecycle.read_your_writes(bench.target, "t", RICH),
+    "identity/read/no-token": _forged,
+}
+
+
+def _found(name: str, drive: Callable[[Bench], None]) -> Finding:
+    def driven(bench: Bench) -> None:
+        try:
+            drive(bench)
+        except ContractBreachError as breach:
+            bench.target.recorder.write(*breach.findings)
+        except AssertionError:
+            pass  # a workload that the test needs was not made: that was recorded before
+
+    finding = finding_of(catalogue(documents.load())[name], driven)
+    assert finding is not None
+    return finding
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_it_shows_where_it_is_and_nowhere_else(name: str, sound: Embedded, tmp_path: Path) -> None:
+    done = reproduced(name, _found(name, SAMPLE[name]), sound, tmp_path)
+    assert done.ok, f"{done.broken}\n{done.sound}"
+    assert done.broken is not None
+    assert done.sound is not None
+    assert "expected:" in done.broken.told
+    assert "actual:" in done.broken.told
+    assert "It shows no longer." in done.sound.told
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script of a lost update."""
+    file = tmp_path_factory.mktemp("script") / "script.sh"
+    file.write_text(reproduce.script(_found("store/update-lost", SAMPLE["store/update-lost"]), RUN), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"ASSAY_BASE_URL": "http://127.0.0.1:1"}, "no token"),
+        ({"ASSAY_BASE_URL": ""}, "set ASSAY_BASE_URL"),
+        ({"ASSAY_CLIENT_ID": "", "ASSAY_TOKEN": ""}, "set ASSAY_TOKEN"),
+        ({"ASSAY_CLIENT_SECRET": "wrong"}, "no token for the client credentials"),
+        ({"ASSAY_TOKEN": "ended"}, "401"),
+        ({"ASSAY_PROJECT": "4501103"}, "answered 403"),
+    ],
+)
+def test_what_cannot_be_tried_is_said(variables: dict[str, str], words: str, sound: Embedded, script: Path) -> None:
+    done = ran(script, sound, **variables)
+    assert (done.code, done.left) == (2, ())
+    assert words in done.told
+    assert "assay replay F-" in done.told
+
+
+def test_no_secret_is_in_a_script_or_an_argument(sound: Embedded, script: Path, tmp_path: Path) -> None:
+    spy = tmp_path / "curl"
+    spy.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >>{tmp_path}/arguments\nexec {shutil.which("curl")} "$@"\n')
+    spy.chmod(0o755)
+    done = ran(script, sound, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.code == 1
+    arguments = (tmp_path / "arguments").read_text()
+    assert "/api/v1/workloads/inferences" in arguments
+    secret = sound.clients[0].client_secret
+    for text in (arguments, script.read_text(), done.told):
+        assert secret not in text
+        assert "eyJ" not in text
+
+
+def test_an_interrupted_script_deletes_what_it_made(script: Path) -> None:
+    with embedded.start(Options(defects=("store/update-lost",))) as plane:  # it waits 15 s for the update to show
+        running = subprocess.Popen(["/bin/sh", str(script)], stdout=subprocess.DEVNULL, env=environment(plane))
+        there = look_until(lambda: left_on(plane, 0.0), bool, within=30.0, every=0.2, clock=SYSTEM)
+        running.send_signal(signal.SIGTERM)
+        assert there
+        assert running.wait(30) == 130
+        assert left_on(plane) == ()
+
+
+def _common(command: str, given: bytes = b"") -> str:
+    """What a function of the common part prints."""
+    lines = reproduce.common().rstrip().removesuffix("\nrun")
+    done = subprocess.run(["/bin/sh", "-c", f"{lines}\n{command}"], input=given, capture_output=True, check=True)
+    return done.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": [1, -2.5, 1e30, True, False], "b": {"c": "", "d": "x y"}},
+        {"texts": ['"quoted" \\ /', "line\nbreak\ttab\r", "\x01\b\f", "Grüße 日本 🚀", "é\u0301"]},
+        ["x" * 3000 + '"' + "y" * 3000],
+        "plain",
+    ],
+)
+def test_json_is_read_as_we_read_it(value: object) -> None:
+    for ascii_only in (True, False):
+        told = _common("flat", json.dumps(value, ensure_ascii=ascii_only, indent=1).encode()).splitlines()
+        values = [line for line in told if line.split(" ")[1] not in {"object", "array"}]
+        assert [_without_positions(line) for line in values] == list(leaves(value, "body"))
+
+
+def _without_positions(line: str) -> str:
+    path, _, rest = line.partition(" ")
+    return f"{'/'.join('*' if step.isdigit() else step for step in path.split('/'))} {rest}"
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"a":}', "[1,]", '{"a":1} x', "NaN", "'x'", '{"a" 1}', '["a'])
+def test_what_is_no_json_is_refused(text: str) -> None:
+    assert _common("flat >/dev/null || echo refused", text.encode()) == "refused\n"
+
+
+@pytest.mark.parametrize("at", ["1970-01-01T00:00:00Z", "2000-02-29T12:34:56Z", "2026-11-28T23:59:59.250000Z"])
+def test_moments_are_read_and_written(at: str) -> None:
+    assert _common(f'stamp "$(epoch {at})" 0').strip() == at
+    assert _common("epoch 2026-01-01T01:30:00+01:30") == _common("epoch 2026-01-01T00:00:00Z")
+
+
+def test_it_is_plain_posix(script: Path) -> None:
+    assert subprocess.run(["/bin/sh", "-n", str(script)]).returncode == 0
+    if shutil.which("shellcheck"):
+        done = subprocess.run(["shellcheck", "-s", "sh", str(script)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
