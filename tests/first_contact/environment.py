@@ -32,15 +32,24 @@ def relay(*behaviours: Callable[[], Behaviour], to: str = "plane") -> Server:
 
 @dataclass(frozen=True)
 class End:
-    """How a command ends. ``verdict`` None: the run did not begin, and nothing was written."""
+    """How a command ends. ``verdict`` None: the run did not begin, and nothing was written.
+
+    ``remark`` is what the one advisory of the run counts ("502 by nginx"); None: no row looks at advisories.
+    """
 
     code: int
     verdict: Literal["pass", "fail", "inconclusive"] | None
     says: str
+    remark: str | None = None
 
 
 def passes(says: str = "PASS") -> End:
     return End(0, "pass", says)
+
+
+def remarks(kind: str) -> End:
+    """Passes with one advisory, which says how many of how many answers were that."""
+    return End(0, "pass", f" a {kind}", kind)
 
 
 def mistaken(says: str) -> End:

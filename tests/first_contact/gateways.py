@@ -80,6 +80,16 @@ def reading(call: Call) -> bool:
     return on("GET")(call) and call.path.count("/") == 5
 
 
+def measuring(call: Call) -> bool:
+    """Requests for the metrics of one workload, without those of its pods."""
+    return on("GET", "/metrics")(call) and call.path.count("/") == 6
+
+
+def measuring_pods(call: Call) -> bool:
+    """Requests for the metrics of one pod."""
+    return on("GET", "/metrics")(call) and call.path.count("/") == 8
+
+
 def api_alone(call: Call) -> bool:
     """All but requests for tokens."""
     return "token" not in call.path

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -182,7 +182,8 @@ def _environment(env: Mapping[str, str]) -> Iterator[None]:
 
 def _in_its_own(arguments: list[str], env: Mapping[str, str], folder: Path) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "assay", *arguments],
+        # As the installed command starts: without the working folder on the import path.
+        [sys.executable, "-P", "-m", "assay", *arguments],
         env=dict(env),
         cwd=folder,
         stdin=subprocess.DEVNULL,
@@ -201,7 +202,7 @@ def judge(end: End, ended: Ended, words: Words, leaves: int | None) -> None:
     assert "Traceback" not in said, ended.said
     leaves = leaves if end.code else None
     if end.code == 0 and _was_crowded(ended):
-        end = End(3, "inconclusive", _CROWDED)
+        end = End(3, "inconclusive", _CROWDED, end.remark)
         sentence = end.says
     assert (ended.code, sentence in said) == (end.code, True), f"expected {end.code}, {sentence!r}:\n{ended.said}"
     assert words["client_secret"] not in ended.said
@@ -225,5 +226,17 @@ def _judge_report(end: End, sentence: str, ended: Ended) -> None:
     assert verdict is not None, ended.said
     violations = [found["summary"] for found in verdict["findings"] if found["class"] == "violation"]
     assert (verdict["verdict"], len(violations)) == (end.verdict, end.verdict == "fail"), violations or verdict
+    if end.remark is not None:
+        _judge_remark(end.remark, verdict["findings"])
     summary = " ".join(html.unescape((ended.report / "summary.md").read_text(encoding="utf-8")).split())
     assert end.verdict == "pass" or sentence in summary, summary
+
+
+def _judge_remark(kind: str, findings: Sequence[Mapping[str, Any]]) -> None:
+    """There is one advisory, and it says how many of how many answers were of the kind, and their share."""
+    advisories = [found["summary"] for found in findings if found["class"] == "advisory"]
+    assert len(advisories) == 1, advisories
+    told = re.match(rf"([\d,]+) of ([\d,]+) answers \((\d+\.\d%)\) (?:was|were) a {kind}[,;]", advisories[0])
+    assert told, advisories[0]
+    count, answers = (int(number.replace(",", "")) for number in told.groups()[:2])
+    assert told[3] == f"{count / answers:.1%}", advisories[0]

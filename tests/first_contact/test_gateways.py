@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.first_contact.conftest import Play
-from tests.first_contact.environment import Command, End, Environment, passes, relay, undecided, violates
+from tests.first_contact.environment import Command, End, Environment, passes, relay, remarks, undecided, violates
 from tests.first_contact.gateways import (
     CLOUDFLARE_520,
     CLOUDFLARE_CHALLENGE,
@@ -18,6 +18,7 @@ from tests.first_contact.gateways import (
     NGINX_502,
     SSO_LOGIN,
     WAF_BLOCK,
+    Question,
     after,
     bare_token,
     changed,
@@ -26,6 +27,8 @@ from tests.first_contact.gateways import (
     instead,
     longer_than,
     looks_hostile,
+    measuring,
+    measuring_pods,
     on,
     reading,
     reset,
@@ -46,17 +49,38 @@ def behind(
     end: End | None = None,
     only: str = "lifecycle",
     at_length: str | None = None,
+    rate: int | None = None,
 ) -> Environment:
-    """A good API behind a gateway; two seconds of reads may not meet what happens now and then."""
+    """A good API behind a gateway; two seconds of reads may not meet what happens now and then, unless at a rate."""
     front, end = {"front": relay(make)}, end or passes()
     return Environment(
-        name, end, servers=front, only=only, at_length=at_length, benchmark=end if end.code == 3 else passes()
+        name,
+        end,
+        servers=front,
+        only=only,
+        at_length=at_length,
+        load=("--rate", str(rate)) if rate else (),
+        benchmark=end if rate else passes(),
     )
 
 
+BROKEN = "broken connection"
+OPERATIONS = {
+    "creation": on("POST"),
+    "read": reading,
+    "update": on("PATCH"),
+    "deletion": on("DELETE"),
+    "metrics": measuring,
+    "pod-metrics": measuring_pods,
+}
 SERVER_ERROR = says(500, "Internal server error")
 BUSY = says(503, "please try again later")
 QUOTA = says(403, "quota exceeded in project")
+
+
+def failing(operation: Question) -> Callable[[], Behaviour]:
+    """Each 50th answer of one operation is an error of the API, though what was asked is done."""
+    return lambda: changed(to(SERVER_ERROR), every(50, operation, first=10))
 
 
 def taken_over(name: str, reply: Reply, told: str) -> Environment:
@@ -73,26 +97,38 @@ def taken_over(name: str, reply: Reply, told: str) -> Environment:
 
 ROWS = [
     behind(
-        "one-percent-502", lambda: instead(NGINX_502, every(100)), passes("were a 502 by nginx"), at_length="contract"
+        "one-percent-502",
+        lambda: instead(NGINX_502, every(100)),
+        remarks("502 by nginx"),
+        at_length="contract",
+        rate=60,
     ),
     behind(
         "one-percent-502-though-done",
         lambda: changed(to(NGINX_502), every(100)),
-        passes("were a 502 by nginx"),
+        remarks("502 by nginx"),
         at_length="contract",
+        rate=60,
     ),
-    behind("one-percent-502-at-random", lambda: instead(NGINX_502, sometimes(0.01)), passes()),
-    behind("envoy-503-now-and-then", lambda: instead(ENVOY_503, every(50)), passes("were a 503 by envoy")),
+    behind("one-percent-502-at-random", lambda: instead(NGINX_502, sometimes(0.01))),
+    behind("envoy-503-now-and-then", lambda: instead(ENVOY_503, every(50)), remarks("503 by envoy"), rate=30),
     behind(
-        "cloudflare-520-now-and-then", lambda: instead(CLOUDFLARE_520, every(50)), passes("were a 520 by Cloudflare")
+        "cloudflare-520-now-and-then",
+        lambda: instead(CLOUDFLARE_520, every(50)),
+        remarks("520 by Cloudflare"),
+        rate=30,
     ),
-    behind("sign-in-page-now-and-then", lambda: instead(SSO_LOGIN, every(50)), passes()),
+    behind("sign-in-page-now-and-then", lambda: instead(SSO_LOGIN, every(50)), remarks("200 by a login page")),
     behind("each-15th-read-500", lambda: changed(to(SERVER_ERROR), every(15, reading)), violates("answers 500")),
-    behind(
-        "each-50th-read-500",
-        lambda: changed(to(SERVER_ERROR), every(50, reading, first=20)),
-        violates("answers 500"),
-        at_length="contract",
+    *(
+        behind(
+            f"each-50th-{name}-500",
+            failing(operation),
+            violates("answers 500"),
+            only="metrics" if "metrics" in name else "lifecycle",
+            at_length="contract",
+        )
+        for name, operation in OPERATIONS.items()
     ),
     behind(
         "each-9th-creation-503-though-done",
@@ -107,11 +143,12 @@ ROWS = [
     behind("limit-of-bodies", lambda: instead(NGINX_413, longer_than(body=20_000)), only="robustness/create"),
     behind("limit-of-targets", lambda: instead(NGINX_414, longer_than(target=2000)), only="robustness/read"),
     behind("limit-of-heads", lambda: instead(ENVOY_431, longer_than(head=8000)), only="robustness/read"),
-    behind("resets", lambda: reset(every(40)), passes()),
-    behind("resets-though-done", lambda: reset_after(every(40)), passes()),
-    behind("hangs-up-though-done", lambda: hung_up(every(40)), passes()),
-    behind("truncated-answers", lambda: truncated(every(40)), passes()),
-    behind("unsolicited-bytes", lambda: unsolicited(every(10)), passes()),
+    behind("resets", lambda: reset(every(40)), remarks(BROKEN), at_length="contract", rate=30),
+    behind("resets-at-random", lambda: reset(sometimes(0.025)), remarks(BROKEN), at_length="contract", rate=60),
+    behind("resets-though-done", lambda: reset_after(every(40)), remarks(BROKEN), at_length="contract", rate=30),
+    behind("hangs-up-though-done", lambda: hung_up(every(40)), remarks(BROKEN)),
+    behind("truncated-answers", lambda: truncated(every(40)), remarks(BROKEN), rate=30),
+    behind("unsolicited-bytes", lambda: unsolicited(every(10))),
     Environment(
         "every-creation-refused",
         undecided("every creation is refused, a plain one too, with 403"),

@@ -77,6 +77,7 @@ ROWS = [
         undecided("has refused the credentials"),
         servers={"front": relay(lambda: Provider(most=20, grants=1))},
         only="lifecycle",
+        benchmark=refused("refused the credentials with 400: no such application"),
     ),
     Environment(
         "token-ends-in-mid-run",
