@@ -25,13 +25,13 @@ class Person(FastHttpUser):  # type: ignore[misc] # Locust is untyped
 
     @task(3)  # type: ignore[untyped-decorator]
     def read_inference(self) -> None:
-        self.ask(Request("read", path={"workloadId": self.workload()}))
+        self.ask(self.shared.contract.operations["read"].request(workload=self.workload()))
 
     @task(2)  # type: ignore[untyped-decorator]
     def read_metrics(self) -> None:
         shared = self.shared
         query = metric_query(shared.contract, "metrics", {"samples": 20, "range": 3600.0}, shared.session.there)
-        self.ask(Request("metrics", path={"workloadId": self.workload()}, query=query))
+        self.ask(shared.contract.operations["metrics"].request(workload=self.workload(), query=query))
 
     def workload(self) -> str:
         return self.shared.workloads[id(self) % len(self.shared.workloads)].id

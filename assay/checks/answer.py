@@ -17,7 +17,7 @@ from assay.client.gateway import ANONYMOUS, TOO_LARGE, gateway_of
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Json
-from assay.contract.schema import Validator, build
+from assay.contract.schema import Validator, of_answer
 from assay.findings.model import Class
 
 # Client errors that HTTP itself defines for what a fuzzer sends. The document lists few of them; a server that
@@ -33,7 +33,7 @@ def _validators(contract: Contract) -> Mapping[tuple[str, int, str], Validator]:
     """The validator of every documented body, by operation, status and content type; 35 ms, once for a contract."""
     return {
         (name, status, kind): Validator(
-            build(contract, schema, f"/paths/{operation.id}/responses/{status}"), "/response/body"
+            of_answer(contract, schema, f"/paths/{operation.id}/responses/{status}"), "/response/body"
         )
         for name, operation in contract.operations.items()
         for status, response in operation.responses.items()
@@ -71,7 +71,7 @@ class AnswerChecks:
             yield _undocumented(operation, answer)
             return
         kind = answer.content_type
-        if kind not in response.content:
+        if not response.offers(kind):
             yield _content_type(operation, answer, tuple(response.content))
         elif kind == "application/json":
             yield from self._json_body(operation, answer)
@@ -201,7 +201,7 @@ def server_error(operation: Operation, answer: Answer, maker: str | None) -> Dev
 
 
 def _undocumented(operation: Operation, answer: Answer) -> Deviation:
-    documented = ", ".join(str(status) for status in operation.responses)
+    documented = ", ".join(operation.documented)
     sensible = answer.status in SENSIBLE
     why = f"The document lists {documented} for {operation.method} {operation.path}"
     return Deviation(

@@ -74,5 +74,5 @@ def show(
     loaded = documents.load(contract, corrections)
     typer.echo(f"{loaded.source} ({loaded.document['info']['title']} {loaded.version})")
     for operation in loaded.operations.values():
-        statuses = " ".join(str(status) for status in operation.responses)
+        statuses = " ".join(operation.documented)
         typer.echo(f"  {operation.method:6} {operation.path:62} {operation.id:36} {statuses}")

@@ -208,4 +208,4 @@ def _latency(session: Session) -> float:
     """Seconds that a small answer takes: the median of a few."""
     from assay.client.preflight.recognise import unknown_workload
 
-    return median(session.send(unknown_workload()).seconds for _ in range(_LOOKS))
+    return median(session.send(unknown_workload(session.contract)).seconds for _ in range(_LOOKS))

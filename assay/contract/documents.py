@@ -5,19 +5,25 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from assay import folders
+from assay.contract import yaml_text
 from assay.contract.operations import TABLE, Kind, OperationsTable, Resource, Row, read_table
 from assay.contract.pointers import look_up
-from assay.contract.reading import apply_overlay, check_document, read_yaml
+from assay.contract.reading import apply_overlay, read_yaml
 from assay.contract.request import ABSENT, Absent, Json, Request
 from assay.contract.rules.base import Contradiction, Rule
 from assay.contract.rules.catalogue import Catalogue, catalogue
-from assay.contract.schema import build
+from assay.contract.schema import build, of_request
+from assay.contract.settling import settle, settle_version
+from assay.contract.soundness import check_document
+from assay.contract.usable import JSON, check_body, check_operation, check_parameter, refuse_twice, statuses
 from assay.errors import ContractError
+from assay.files import read_text
 
 VERSION: Final = "2.22"
 """The version that is in force unless a document is named."""
@@ -45,6 +51,10 @@ class Response:
     status: int
     content: Mapping[str, Mapping[str, Json] | None]
 
+    def offers(self, kind: str) -> bool:
+        """Whether a content type is documented, by itself or by a range (``text/*``)."""
+        return not self.content.keys().isdisjoint({kind, f"{kind.partition('/')[0]}/*", "*/*"})
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -63,6 +73,7 @@ class Operation:
     body_required: bool
     responses: Mapping[int, Response]
     needs: Mapping[str, str] = field(default_factory=dict)
+    documented: tuple[str, ...] = ()  # the statuses as the document writes them, "2XX" and "default" too
 
     @property
     def name(self) -> str:
@@ -227,6 +238,7 @@ class Contract:
 def read_document(file: Path) -> dict[str, Json]:
     """Read an OpenAPI 3.0 document (YAML or JSON); ContractError names file, place and cause."""
     loaded = read_yaml(file)
+    settle_version(loaded, read_text(file)) if isinstance(loaded, dict) else None
     if not isinstance(loaded, dict) or "openapi" not in loaded:
         raise ContractError(
             f"{file} is not an OpenAPI document: the key 'openapi' is missing at its top",
@@ -276,14 +288,15 @@ def _load(document: Path, corrections: Path | None, folder: Path | None) -> Cont
     corrected = copy.deepcopy(published)
     if corrections is not None:
         corrected = apply_overlay(corrected, read_yaml(corrections), corrections, document)
+    own = folder or version_folder(_edition(corrected))
+    table = read_table(own / TABLE)
     if not trusted:
-        check_document(corrected, str(document) if corrections is None else f"{document} with {corrections}")
-    folder = folder or version_folder(_edition(corrected))
-    table = read_table(folder / TABLE)
+        name = str(document) if corrections is None else f"{document} with {corrections}"
+        refuse_twice(corrected, document, table)
+        check_document(corrected, name, partial(_line, document))
+        settle(corrected, document)
     operations = _operations(corrected, document, table)
-    contract = Contract(
-        corrected, published, operations, table.resources, catalogue(folder.name), document, folder.name
-    )
+    contract = Contract(corrected, published, operations, table.resources, catalogue(own.name), document, own.name)
     if not trusted:
         _check_schemas(contract)
     return contract
@@ -294,11 +307,18 @@ def _edition(document: Mapping[str, Json]) -> str:
     return version if version in shipped() else VERSION
 
 
+def _line(document: Path, pointer: str) -> str:
+    found = yaml_text.scalar(read_text(document), pointer) if pointer else None
+    return f" (line {found[0]})" if found else ""
+
+
 def _check_schemas(contract: Contract) -> None:
-    """Raise ContractError for the first schema that cannot be flattened (``oneOf``, recursion, two types at once)."""
+    """Raise ContractError for the first schema that cannot be flattened (``oneOf``, recursion, two types at once),
+    and the first field that cannot be filled."""
     for operation in contract.operations.values():
         if operation.body is not None:
-            build(contract, operation.body, f"/paths/{operation.id}/requestBody")
+            body = of_request(contract, operation.body, f"/paths/{operation.id}/requestBody")
+            check_body(operation.kind, body, contract.source)
         for parameter in operation.parameters:
             build(contract, parameter.schema, parameter.pointer or f"/paths/{operation.id}/{parameter.name}")
         for status, response in operation.responses.items():
@@ -313,6 +333,12 @@ def _operations(document: dict[str, Json], source: Path, known: OperationsTable)
             row = next((row for row in known.rows.values() if row.is_at(method, path)), None)
             if row is not None:
                 operations[row.name] = _operation(document, source, row, path, item, raw)
+    prefix = _prefix(document)
+    if prefix and not any(operation.path.startswith(prefix) for operation in operations.values()):
+        raise ContractError(
+            f"{source} writes its paths below {prefix} of /servers/0, and assay joins paths and base URL alone",
+            hint="write the prefix into the paths",
+        )
     missing = [name for name in known.rows if name not in operations]
     if missing:
         raise ContractError(
@@ -322,15 +348,23 @@ def _operations(document: dict[str, Json], source: Path, known: OperationsTable)
     return operations
 
 
+def _prefix(document: Mapping[str, Json]) -> str:
+    """The path of the first server; nothing where the document names none."""
+    first: Mapping[str, Json] = next(iter(document.get("servers") or ()), {})
+    return urlsplit(str(first.get("url", ""))).path.rstrip("/")
+
+
 def _operation(document: dict[str, Json], source: Path, row: Row, path: str, item: Json, raw: Json) -> Operation:
     def resolved(value: Json) -> Json:
         while "$ref" in value:
             value = look_up(document, value["$ref"], source)
         return value
 
+    place = f"{row.method.upper()} {path}"
     parameters = []
     for entry in [*item.get("parameters", ()), *raw.get("parameters", ())]:
         value = resolved(entry)
+        check_parameter(row, place, value, source)
         schema = dict(resolved(value.get("schema", {})))
         if "items" in schema:
             schema["items"] = resolved(schema["items"])
@@ -345,26 +379,20 @@ def _operation(document: dict[str, Json], source: Path, row: Row, path: str, ite
             )
         )
     body = resolved(raw.get("requestBody", {}))
+    check_operation(row, place, raw, body, source)
     responses = {}
-    for status, entry in raw["responses"].items():
-        if status == "2XX":
-            raise ContractError(
-                f"{source}: {row.name} documents 2XX, a whole range; assay needs the status of a success",
-                hint="name each status there, or let --corrections do so",
-            )
-        if str(status).isdigit():
-            content = resolved(entry).get("content", {})
-            responses[int(status)] = Response(
-                int(status), {kind: media.get("schema") for kind, media in content.items()}
-            )
+    for status, entry in statuses(raw["responses"]).items():
+        content = resolved(entry).get("content", {})
+        responses[status] = Response(status, {kind: media.get("schema") for kind, media in content.items()})
     return Operation(
         row=row,
         id=raw.get("operationId", row.name),
         method=row.method.upper(),
         path=path,
         parameters=tuple(parameters),
-        body=body.get("content", {}).get("application/json", {}).get("schema"),
+        body=body.get("content", {}).get(JSON, {}).get("schema"),
         body_required=bool(body.get("required")),
         responses=responses,
         needs=row.needs_at(path),
+        documented=tuple(raw["responses"]),
     )

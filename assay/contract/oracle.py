@@ -23,7 +23,7 @@ from assay.contract.operations import Kind
 from assay.contract.request import ABSENT, Expectation, Json, Outcome, Reason, Request, Source
 from assay.contract.rules.base import BOTH, CREATE, Broken, Rule, Spec, Strength, Unclear, never
 from assay.contract.rules.catalogue import effective, judgements
-from assay.contract.schema import Node, Validator, build
+from assay.contract.schema import Node, Validator, of_request
 from assay.contract.unstated import Unstated
 
 # How the validator's message begins that tells of a value off its format.
@@ -64,7 +64,7 @@ class Oracle:
         self.judged: dict[str, Kind] = {}  # the operations whose bodies hold a spec, to which the rules apply
         for name, operation in contract.operations.items():
             if operation.body is not None:
-                node = build(contract, operation.body, f"/paths/{operation.id}/requestBody")
+                node = of_request(contract, operation.body, f"/paths/{operation.id}/requestBody")
                 self.bodies[name] = node
                 self._validators[name] = Validator(node, "/body")
                 self._unstated[name] = Unstated(node)

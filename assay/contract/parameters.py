@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from assay.contract import patterns
 from assay.contract.documents import Operation, Parameter
 from assay.contract.request import Reason, Request, Source
 from assay.contract.schema import INTEGER_RANGES
@@ -48,6 +50,9 @@ def _query(parameter: Parameter, values: list[str]) -> Iterator[Reason]:
     if values[0] == "":
         yield _open("empty-parameter", place, "given without a value")
         return
+    if parameter.explode and "," in values[0] and parameter.schema.get("type") == "array":
+        yield _open("repeated-parameter", place, "several values in one; the contract repeats the parameter")
+        return
     if parameter.schema.get("type") == "array":
         item = Parameter(parameter.name, "query", True, parameter.schema.get("items", {}), False, parameter.pointer)
         parts = values[0].split(",")
@@ -65,6 +70,8 @@ def _value(parameter: Parameter, value: str, place: str) -> Iterator[Reason]:
         yield from _integer(schema, value, place)
     elif schema.get("type") == "boolean":
         yield from _boolean(value, place)
+    elif schema.get("type") == "number":
+        yield from _number(schema, value, place)
     elif "enum" in schema and value not in schema["enum"]:
         if value == "" or value.strip().casefold() in {str(member).casefold() for member in schema["enum"]}:
             yield _open("spelling", place, f"'{value[:40]}' differs from a documented value in case or space only")
@@ -74,6 +81,29 @@ def _value(parameter: Parameter, value: str, place: str) -> Iterator[Reason]:
         yield from _uuid(value, place)
     elif schema.get("format") == "date-time":
         yield from _date_time(value, place)
+    if parameter.where == "query" and "pattern" in schema and "enum" not in schema:
+        yield from _pattern(schema["pattern"], value, place)
+
+
+def _pattern(pattern: str, value: str, place: str) -> Iterator[Reason]:
+    spelt = patterns.readable(pattern)
+    if spelt is not None and not patterns.matches(spelt, value):
+        yield Reason(Source.SCHEMA, "pattern", place, f"'{value[:40]}' does not match {pattern[:60]}")
+
+
+def _number(schema: object, value: str, place: str) -> Iterator[Reason]:
+    assert isinstance(schema, dict)
+    try:
+        number = float(value)
+    except ValueError:
+        yield Reason(Source.SCHEMA, "type", place, f"'{value[:40]}' is not a number")
+        return
+    if not math.isfinite(number):
+        yield _open("spelling", place, f"'{value[:40]}' is no number that JSON can write")
+    elif "minimum" in schema and number < schema["minimum"]:
+        yield Reason(Source.SCHEMA, "minimum", place, f"{value[:40]} is less than {schema['minimum']}")
+    elif "maximum" in schema and number > schema["maximum"]:
+        yield Reason(Source.SCHEMA, "maximum", place, f"{value[:40]} is greater than {schema['maximum']}")
 
 
 def _integer(schema: object, value: str, place: str) -> Iterator[Reason]:

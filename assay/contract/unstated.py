@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from assay.contract.request import Json, Reason, Source
-from assay.contract.schema import Node
+from assay.contract.schema import STRING_FORMATS, Node
 
 LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 _WORKLOAD_NAME = re.compile(r"[a-z]([-a-z0-9]{0,45}[a-z0-9])?", re.ASCII)
@@ -150,7 +150,7 @@ class _CompiledNode:
 
 def _compile(node: Node, prefix: str) -> _CompiledNode:
     location = prefix + node.pointer
-    reference = REFERENCES.get(node.pointer)
+    named = REFERENCES.get(node.pointer)
     shape, may_be_empty = shape_of(node.pointer)
     bare = node.enum is None and node.pattern is None and node.format is None
     return _CompiledNode(
@@ -158,18 +158,27 @@ def _compile(node: Node, prefix: str) -> _CompiledNode:
         location=location,
         children={name: _compile(child, prefix) for name, child in node.properties.items()},
         item=_compile(node.items, prefix) if node.items is not None else None,
-        closed=node.type == "object" and node.additional is None,
+        closed=node.type == "object" and node.additional is None and not node.closed,
         excludable="exclude" in node.properties,
         optional=bool(node.properties) and node.pointer not in _MAY_BE_EMPTY,
         alternatives=_ALTERNATIVES.get(node.pointer, ()),
         reference=(
-            Reason(Source.SILENCE, "assumes-exists", location, f"{reference} exists on the target")
-            if reference is not None
-            else None
+            Reason(Source.SILENCE, "assumes-exists", location, f"{named} exists on the target")
+            if named is not None
+            else _of_unknown_format(node, location)
         ),
         shape=shape if bare else None,
         may_be_empty=may_be_empty,
         peculiar=node.pointer == METRIC or node.format in {"uuid", "hostname"},
+    )
+
+
+def _of_unknown_format(node: Node, location: str) -> Reason | None:
+    """What a format means that is not asserted, the target knows."""
+    if node.type != "string" or node.format is None or node.format in STRING_FORMATS:
+        return None
+    return Reason(
+        Source.SILENCE, "assumes-format", location, f"a text like this is one in the format '{node.format}'"
     )
 
 

@@ -37,6 +37,33 @@ def load(text: str) -> Any:
         raise yaml.YAMLError(what) from None
 
 
+def scalar(text: str, pointer: str) -> tuple[int, str] | None:
+    """The line (from 1) of what stands at a JSON pointer of YAML or JSON, and its text if it is a single value.
+
+    None where nothing stands there. The text must have been read before, so that it is known to end.
+    """
+    try:
+        node = yaml.compose(text, Loader=_loader())
+    except (yaml.YAMLError, RecursionError):
+        return None
+    line = 0
+    for step in pointer.split("/")[1:]:
+        found = _child(node, step.replace("~1", "/").replace("~0", "~"))
+        if found is None:
+            return None
+        line, node = found
+    return line + 1, node.value if isinstance(node, yaml.ScalarNode) else ""
+
+
+def _child(node: Any, step: str) -> tuple[int, Any] | None:
+    if isinstance(node, yaml.MappingNode):
+        return next(((key.start_mark.line, item) for key, item in node.value if key.value == step), None)
+    if isinstance(node, yaml.SequenceNode) and step.isdecimal() and int(step) < len(node.value):
+        item = node.value[int(step)]
+        return item.start_mark.line, item
+    return None
+
+
 def _refuse_endless(events: Iterator[Any]) -> None:
     """MarkedYAMLError for levels, cycles and aliases without end: libyaml would end the process.
 

@@ -244,8 +244,9 @@ class BaseRequests:
         return pointer == "" or self.judge.accepts(self._otherwise(pointer, body))
 
     def _otherwise(self, pointer: str, body: Json) -> Any:
-        """The body with a plain value in that place."""
-        return complete(self.judge, pointers.put(body, pointer, sample(self.judge.node.find(pointer))))
+        """The body with a plain value in that place; with none where the contract knows no such place."""
+        node = _node(self.judge.node, pointer)
+        return complete(self.judge, pointers.put(body, pointer, ABSENT if node is None else sample(node)))
 
     def _bodies(self, pointer: str, value: Json | Absent) -> Iterator[Any]:
         """The ordinary body, the plain one, the contexts, an excluded entry, the catalogue's examples; each with

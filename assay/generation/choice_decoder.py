@@ -27,6 +27,8 @@ _SECOND_ENTRY_SHARE: Final = 64
 # One optional property in 256 is null, which means absent: about one in every second dense spec.
 NULL_CODE: Final = 1
 
+_LENGTHS: Final = (("minItems", 1), ("maxItems", LONGEST_LIST))
+
 Reconcile = Callable[[dict[str, Any], int], None]
 """Changes an object drawn property by property until it keeps the rules; the number (0..255) decides its choices."""
 
@@ -56,11 +58,16 @@ class ListDecoder:
     item: Decoder
     settle: Reconcile | None
     size: int
+    least: int = 1
+    most: int = LONGEST_LIST
+    unique: bool = False
 
     def read(self, code: bytes, at: int, index: int) -> Json:  # noqa: ARG002 - the entries have positions of their own
-        count = 1 + (code[at] > 255 - _SECOND_ENTRY_SHARE)
+        count = max(self.least, min(self.most, 1 + (code[at] > 255 - _SECOND_ENTRY_SHARE)))
         first = at + 2
         items = [self.item.read(code, first + position * self.item.size, position) for position in range(count)]
+        if self.unique:
+            items = _distinct(items, self.item)
         if self.settle is not None:
             self.settle({"items": items}, code[at + 1])
         return items
@@ -119,10 +126,23 @@ def decoder(node: Node, plan: DrawPlan) -> Decoder:
         return _object(node, plan)
     if node.items is not None:
         item = decoder(node.items, plan)
-        return ListDecoder(item, plan.settle.get(node.pointer), 2 + LONGEST_LIST * item.size)
+        least, most = (int(node.bounds.get(keyword, usual)) for keyword, usual in _LENGTHS)
+        size = 2 + max(LONGEST_LIST, least) * item.size
+        return ListDecoder(item, plan.settle.get(node.pointer), size, least, most, node.unique)
     if node.type == "object":
         return ObjectDecoder((), None, 1)
     return LeafDecoder(plan.values(node))
+
+
+def _distinct(items: list[Json], item: Decoder) -> list[Json]:
+    """``items`` without those that stand there twice: another plain value in their place where there is one."""
+    kept: list[Json] = []
+    for value in items:
+        spare = item.values.values if isinstance(item, LeafDecoder) else ()
+        fresh = next((other for other in (value, *spare) if other not in kept), None)
+        if fresh is not None:
+            kept.append(fresh)
+    return kept
 
 
 def _object(node: Node, plan: DrawPlan) -> ObjectDecoder:

@@ -110,7 +110,9 @@ def combination_cases(oracle: Oracle, operation: str | None = None) -> CaseList:
     judge = Judge(oracle, operation or oracle.contract.creation.name)
     spec = judge.node.find("/spec")
     found = CaseList()
-    for options in (gpu_options(spec), autoscaling_options(spec)):
+    described = {name for name, section in spec.properties.items() if section.properties}
+    sections = {"compute": gpu_options, "autoscaling": autoscaling_options}
+    for options in (options(spec) for name, options in sections.items() if name in described):
         found += _PairSearch(judge, options).run()
     return found
 

@@ -56,7 +56,7 @@ def _values(parameter: Parameter) -> Iterator[ParameterValue]:
         yield "required", REJECT, "", ABSENT
     schema = parameter.schema
     if schema.get("type") == "array":
-        yield from _list(schema.get("items", {}))
+        yield from _list(schema.get("items", {}), together=not parameter.explode)
     elif schema.get("type") == "integer":
         yield from _integer(schema)
     elif schema.get("type") == "boolean":
@@ -74,10 +74,12 @@ def _values(parameter: Parameter) -> Iterator[ParameterValue]:
         yield "required", ACCEPT, "absent", ABSENT
 
 
-def _list(item: Json) -> Iterator[ParameterValue]:
+def _list(item: Json, *, together: bool) -> Iterator[ParameterValue]:
+    if "enum" not in item:
+        return
     yield from _enum(item)
     members = [str(member) for member in item.get("enum", ())]
-    if len(members) > 1:
+    if len(members) > 1 and together:
         yield "enum", ACCEPT, "all", ",".join(members)
         yield "enum", ACCEPT, "all-reversed", ",".join(reversed(members))
         yield "enum", REJECT, "beside-" + slug(members[0]), f"{members[0]},{UNKNOWN}"

@@ -8,12 +8,14 @@ values on both sides of its bound: what breaks it, and what it accepts.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from fractions import Fraction
 from typing import Any, Final
 
+from assay.contract import patterns
 from assay.contract.request import ABSENT, Absent, Json
 from assay.contract.schema import INTEGER_RANGES, Node
 
@@ -26,6 +28,17 @@ WIDTH: Final = 32
 
 _QUANTITY_PATTERN: Final = r"^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
 _QUANTITIES: Final = ("1Gi", "500M", "2G", "1024Ki", "0.5Gi", "1e9", "1500000000", "3000000k")
+_OF_FORMAT: Final[Mapping[str, str]] = {
+    "byte": "QU{:02}",
+    "date": "20{:02}-01-01",
+    "email": "user-{}@example.com",
+    "ipv4": "192.0.2.{}",
+    "ipv6": "2001:db8::{:x}",
+    "time": "00:00:{:02}Z",
+    "uri": "https://service-{}.example.com/",
+    "url": "https://service-{}.example.com/",
+}
+"""Texts in the formats that a document may name beside those that are asserted; so far none does."""
 _UUID: Final = "6d8e0a4c-1f2b-4c3d-8e5f-{:012x}"
 
 
@@ -35,6 +48,9 @@ class Pool:
 
     values: tuple[Json, ...]
     distinct: bool = False
+
+    def texts(self) -> tuple[str, ...]:
+        return tuple(str(value) for value in self.values)
 
     def pick(self, code: int, index: int = 0) -> Json:
         """The value that ``code`` stands for; in a distinct pool the entries 0 and 1 of a list never agree."""
@@ -89,18 +105,28 @@ def pool(node: Node) -> Pool:
 
 
 def sample(node: Node) -> Any:
-    """The simplest plain value of any node: a leaf's first, an object with its required properties, a list of one."""
+    """The simplest plain value of any node: a leaf's first, an object with its required properties, a list of one
+    (or of as many as it must hold)."""
     if node.properties or node.type == "object":
         return {name: sample(child) for name, child in node.properties.items() if name in node.required}
     if node.items is not None:
-        return [sample(node.items)]
+        return _entries(node.items, int(node.bounds.get("minItems", 1)))
     return pool(node).values[0]
+
+
+def _entries(item: Node, least: int) -> list[Any]:
+    if least <= 1 or item.properties or item.items is not None:
+        return [sample(item)] * max(1, least)
+    values = pool(item).values
+    return [values[number % len(values)] for number in range(least)]
 
 
 def _integers(node: Node) -> Pool:
     low, high = _range(node)
     start = max(low, min(1, high)) if node.bounds.get("minimum") != 0 else low
-    values = [start + number for number in range(WIDTH) if start + number <= high]
+    step = Fraction(str(node.bounds.get("multipleOf", 1))).numerator  # whole multiples of 1.5 are those of 3
+    start = -(-start // step) * step
+    values = [start + number * step for number in range(WIDTH) if start + number * step <= high]
     return Pool(tuple(values), distinct=True)
 
 
@@ -111,8 +137,16 @@ def _range(node: Node) -> tuple[int, int]:
 
 def _numbers(node: Node) -> Pool:
     low, high = node.bounds.get("minimum", 0.0), node.bounds.get("maximum", 10_000.0)
-    values = (low + 0.25 * number for number in range(1, WIDTH + 1))
-    return Pool(tuple(value for value in values if value <= high) or (low,))
+    low, high = node.bounds.get("exclusiveMinimum", low), node.bounds.get("exclusiveMaximum", high)
+    step = node.bounds.get("multipleOf")
+    first, step = (low, 0.25) if step is None else (math.floor(low / step) * step, step)
+    values = (first + step * number for number in range(1, WIDTH + 1))
+    between = (low + high) / 2 if node.bounds.keys() & {"exclusiveMinimum", "exclusiveMaximum"} else low
+    return Pool(tuple(value for value in values if _is_within(node, value, high)) or (between,))
+
+
+def _is_within(node: Node, value: float, high: float) -> bool:
+    return value < high if "exclusiveMaximum" in node.bounds else value <= high
 
 
 def _strings(node: Node) -> Pool:
@@ -122,20 +156,24 @@ def _strings(node: Node) -> Pool:
         return _numbered("host-{}.example.com")
     if node.format == "date-time":
         return _numbered("2026-01-01T00:00:{:02}Z")
+    of_format = _OF_FORMAT.get(node.format or "")
+    if of_format is not None and node.pattern is None:
+        return _numbered(of_format)
     for ending, texts in _TEXTS:
         if node.pointer.endswith(ending) and _fits(node, texts.values[0]):
             return texts
     if node.pattern == _QUANTITY_PATTERN:
         return Pool(_QUANTITIES)
-    plain = _numbered(_kebab(node.pointer) + "-{}")
-    if node.pattern is not None and not _fits(node, plain.values[-1]):
-        return Pool(_matching(node.pattern))
-    longest = int(node.bounds.get("maxLength", 63))
-    return Pool(tuple(str(value)[-longest:] for value in plain.values), distinct=True)
+    shortest, longest = int(node.bounds.get("minLength", 0)), int(node.bounds.get("maxLength", 63))
+    plain = [value[-longest:].rjust(shortest, "a") for value in _numbered(_kebab(node.pointer) + "-{}").texts()]
+    if node.pattern is not None and not (_fits(node, plain[0]) and _fits(node, plain[-1])):
+        return Pool(_matching(node, shortest, int(node.bounds.get("maxLength", 4 * shortest + 63))))
+    return Pool(tuple(plain), distinct=True)
 
 
 def _fits(node: Node, value: str) -> bool:
-    return node.pattern is None or re.search(node.pattern, value) is not None
+    shortest, longest = node.bounds.get("minLength", 0), node.bounds.get("maxLength", len(value))
+    return shortest <= len(value) <= longest and (node.pattern is None or patterns.matches(node.pattern, value))
 
 
 def _kebab(pointer: str) -> str:
@@ -144,18 +182,16 @@ def _kebab(pointer: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"-\1", name).lower() or "value"
 
 
-@lru_cache(maxsize=64)
-def _matching(pattern: str) -> tuple[str, ...]:
-    """The simplest text that matches a pattern which no usual shape fits."""
-    # Only a pattern that a later document adds comes here, so only then is Hypothesis needed.
-    from hypothesis import Phase, find, settings
-    from hypothesis import strategies as st
-
-    quiet = settings(database=None, derandomize=True, phases=[Phase.generate, Phase.shrink])
-    return (find(st.from_regex(pattern, fullmatch=True), lambda text: text != "", settings=quiet),)
+def _matching(node: Node, shortest: int, longest: int) -> tuple[str, ...]:
+    """Short texts that match a pattern which no usual shape fits."""
+    found = patterns.texts(str(node.pattern), shortest, longest)
+    if not found:
+        raise ValueError(f"{node.source}: no text is found that matches {node.pattern}")
+    return found
 
 
 _BY_TYPE: Final[Mapping[str, Callable[[Node], Pool]]] = {
+    "": _strings,  # anything may stand there
     "boolean": lambda _: Pool((False, True)),
     "integer": _integers,
     "number": _numbers,
@@ -164,6 +200,8 @@ _BY_TYPE: Final[Mapping[str, Callable[[Node], Pool]]] = {
 
 
 UNKNOWN: Final = "assay-unknown"
+ANY_NAME: Final = "?"
+"""The name of a property that no document has; reasons call every unknown property so."""
 # A hundredth: far enough from a bound to survive a reader that keeps 32-bit floats.
 STEP: Final = 0.01
 
@@ -207,9 +245,13 @@ def violations(node: Node) -> Iterator[KeywordValue]:
     if node.pattern is not None:
         yield from _unmatched(node.pattern)
     for keyword, beyond in _BEYOND.items():
-        if keyword in node.bounds:
+        if keyword in node.bounds and not (keyword in _SIZES and node.bounds[keyword] > _MOST):
             yield KeywordValue(keyword, beyond(node, node.bounds[keyword]))
     yield from _off_format(node)
+    if node.unique and node.items is not None:
+        yield KeywordValue("uniqueItems", [sample(node.items)] * 2)
+    if node.closed:
+        yield KeywordValue("additionalProperties", "assay", name=ANY_NAME)
     for name in sorted(node.required):
         yield KeywordValue("required", ABSENT, name=name)
 
@@ -224,7 +266,7 @@ def otherwise_spelt(members: Iterable[Json]) -> str:
 
 def _unmatched(pattern: str) -> Iterator[KeywordValue]:
     for value in _NO_MATCH:
-        if re.search(pattern, value) is None:
+        if not patterns.matches(pattern, value):
             yield KeywordValue("pattern", value)
             return
 
@@ -245,10 +287,17 @@ _BEYOND: Final[Mapping[str, Callable[[Node, float], Json]]] = {
     "maximum": lambda node, bound: bound + (1 if node.type == "integer" else STEP),
     "minLength": lambda _, bound: "a" * (int(bound) - 1),
     "maxLength": lambda _, bound: "a" * (int(bound) + 1),
-    "minItems": lambda _node, _bound: [],
+    "exclusiveMinimum": lambda _, bound: bound,
+    "exclusiveMaximum": lambda _, bound: bound,
+    "multipleOf": lambda node, bound: bound * 1000 + (1 if node.type == "integer" else bound / 2),
+    "minItems": lambda node, bound: _entries(node.items, int(bound))[: int(bound) - 1] if node.items else [],
     "maxItems": lambda _, bound: [None] * (int(bound) + 1),
 }
 
+
+# The largest size that is sent; a document may write any number.
+_SIZES: Final = frozenset({"maxLength", "maxItems"})
+_MOST: Final = 10_000
 
 # How many of a pattern's plain values are tried: each is a workload created and deleted on the target.
 _PATTERN_VALUES: Final = 3
@@ -264,8 +313,12 @@ def boundaries(node: Node) -> Iterator[KeywordValue]:
         yield from (KeywordValue("enum", value, str(value)) for value in node.enum if value is not None)
         return
     if node.pattern is not None:
-        for value in pool(node).values[:_PATTERN_VALUES]:
-            yield KeywordValue("pattern", value, str(value))
+        seen: set[str] = set()
+        for number, value in enumerate(pool(node).values[:_PATTERN_VALUES]):
+            # Its letters and digits are the end of the case's id, by which the case must be told from the others.
+            told = re.sub(r"[^a-z0-9.]+", "", str(value).lower())
+            yield KeywordValue("pattern", value, f"text {number}" if told in seen else str(value))
+            seen.add(told)
     for keyword in ("minimum", "maximum"):
         if keyword in node.bounds:
             yield KeywordValue(keyword, node.bounds[keyword])
@@ -278,7 +331,7 @@ def boundaries(node: Node) -> Iterator[KeywordValue]:
 
 def _lengths(node: Node) -> Iterator[KeywordValue]:
     for keyword in ("minLength", "maxLength"):
-        if keyword in node.bounds:
+        if keyword in node.bounds and node.bounds[keyword] <= _MOST:
             length = int(node.bounds[keyword])
             yield from (KeywordValue(keyword, (first + "a" * length)[:length]) for first in _SHORT)
             yield KeywordValue(keyword, pool(node).values[0])  # where a rule knows better what the text may be

@@ -12,7 +12,7 @@ from assay.contract.documents import Contract, Operation, Parameter
 from assay.contract.request import Json, Reason
 from assay.contract.rules.base import Broken, Rule
 from assay.contract.rules.catalogue import judgements
-from assay.contract.schema import Node, Validator, build
+from assay.contract.schema import Node, Validator, build, of_request
 from assay.reference.http import Refusal
 
 Reshape = Callable[[str, str, Node], Node]
@@ -107,7 +107,7 @@ def _compiled(contract: Contract) -> Compiled:
     validators: Compiled = {}
     for name, operation in contract.operations.items():
         if operation.body is not None:
-            node = build(contract, operation.body, f"/paths/{operation.id}/requestBody")
+            node = of_request(contract, operation.body, f"/paths/{operation.id}/requestBody")
             validators[name, "/body"] = Validator(node)
         for parameter in operation.parameters:
             place = f"/{parameter.where}/{parameter.name}"

@@ -108,7 +108,9 @@ def _over(run: RunContext) -> str | None:
 
 
 def _with_embedded(run: RunContext, stack: ExitStack) -> Settings:
-    plane = stack.enter_context(embedded.start())
+    # It is a reference for the document that it is judged by.
+    options = embedded.Options(contract=run.settings.contract, corrections=run.settings.corrections)
+    plane = stack.enter_context(embedded.start(options))
     return run.settings.with_embedded(plane.base_url, plane.projects[0], plane.cluster, **embedded.credentials(plane))
 
 

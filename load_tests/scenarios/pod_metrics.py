@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from assay.contract.request import Request
 from assay.load.call import PreparedCall, Skip
 from assay.load.inputs import METRIC_OPTIONS, metric_query, swept
 from assay.load.scenario import Base, Option, options
@@ -21,5 +20,5 @@ class Scenario(Base):
         workload, pod = pods[number % len(pods)]
         parameters, levels = swept(number, self.parameters)
         query = metric_query(self.context.contract, self.operation, parameters, self.context.session.there)
-        request = Request(self.operation, path={"workloadId": workload.id, "podId": pod}, query=query)
+        request = self.context.contract.operations[self.operation].request(workload=workload.id, pod=pod, query=query)
         return self.context.call(request, holds=b'"measurements"', levels=levels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from assay.contract.request import Request
 from assay.load.call import PreparedCall, Skip
 from assay.load.scenario import Base, Option, options
 
@@ -13,6 +12,5 @@ class Scenario(Base):
 
     def call(self, number: int) -> PreparedCall | Skip:
         workload = self.context.workloads[number % len(self.context.workloads)]
-        return self.context.call(
-            Request(self.operation, path={"workloadId": workload.id}), holds=workload.id.encode()
-        )
+        request = self.context.contract.operations[self.operation].request(workload=workload.id)
+        return self.context.call(request, holds=workload.id.encode())

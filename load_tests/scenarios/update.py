@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from assay.contract.request import Request
 from assay.load.call import PreparedCall, Skip
 from assay.load.context import ScenarioContext
 from assay.load.inputs import PAYLOAD, specs
@@ -27,4 +26,5 @@ class Scenario(Base):
     def call(self, number: int) -> PreparedCall | Skip:
         place = number % len(self.context.workloads)
         workload, spec = self.context.workloads[place], self._specs[place % len(self._specs)]
-        return self.context.call(Request(self.operation, path={"workloadId": workload.id}, body={"spec": spec}))
+        update = self.context.contract.operations[self.operation]
+        return self.context.call(update.request(workload=workload.id, body={"spec": spec}))

@@ -46,7 +46,7 @@ def test_a_workload_is_made_anew_and_deleted_again(tmp_path: Path) -> None:
 
 def test_what_needs_nothing_is_one_line(tmp_path: Path) -> None:
     with probing(tmp_path) as target:
-        exchange = target.send(unknown_workload(), test="t")
+        exchange = target.send(unknown_workload(target.contract), test="t")
         text, printed = _paste(target, exchange)
         assert "\n" not in text
         assert printed.split()[1] == "404"

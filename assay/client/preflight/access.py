@@ -220,10 +220,10 @@ class Access:
 
     def _try_token(self, auth: str, name: str, prefix: str) -> Step:
         try:
-            outcome = self.session.send(unknown_workload(), auth=auth)
+            outcome = self.session.send(unknown_workload(self.session.contract), auth=auth)
             if _is_no_help(outcome):
                 # One operation may be broken, which is for a run to report.
-                other = self.session.send(unknown_workload("metrics"), auth=auth)
+                other = self.session.send(unknown_workload(self.session.contract, "metrics"), auth=auth)
                 outcome = outcome if _is_no_help(other) else other
         except AssayError as error:
             make = usage if isinstance(error, UsageError) else unusable

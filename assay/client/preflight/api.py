@@ -55,11 +55,11 @@ class Api:
 
     def check_api(self) -> Iterator[Step]:
         """The step ``api``."""
-        asked = unknown_workload()
+        asked = unknown_workload(self.session.contract)
         self._target = to_wire(self.session.contract, asked).target
         outcome = self.session.send(asked, auth=None)
         if isinstance(outcome, Answer) and not _is_certain(outcome):
-            second = self.session.send(unknown_workload("metrics"), auth=None)
+            second = self.session.send(unknown_workload(self.session.contract, "metrics"), auth=None)
             outcome = second if speaks(second) else outcome
         if isinstance(outcome, Answer):
             self.date = outcome.headers.get("date")
@@ -69,8 +69,8 @@ class Api:
         """Fails the step ``api`` when even with a token nothing tells that a Run:ai API answers."""
         if self._unsure is None:
             return
-        read = session.send(unknown_workload(), auth=MAIN)
-        if speaks(read) or speaks(session.send(unknown_workload("metrics"), auth=MAIN)):
+        read = session.send(unknown_workload(session.contract), auth=MAIN)
+        if speaks(read) or speaks(session.send(unknown_workload(session.contract, "metrics"), auth=MAIN)):
             return
         missing = isinstance(read, Answer) and read.status in _MISSING
         if missing and is_object(read) and is_object(self._unsure) and self._unsure.status == 401:
@@ -179,7 +179,7 @@ class Api:
 
     def _skew_again(self) -> float | None:
         """The same from another answer: a Date that jumps about tells nothing."""
-        outcome = self.session.send(unknown_workload(), auth=None)
+        outcome = self.session.send(unknown_workload(self.session.contract), auth=None)
         date = outcome.headers.get("date") if isinstance(outcome, Answer) else None
         return _skew(date, self.session.clock.time())
 

@@ -40,7 +40,7 @@ def check_metrics(session: Session, workload: str | None, patience: float | None
         look = _Look(session, workload)
         wait_until(look, within=patience, every=_POLL, clock=session.clock)
     asked = look.answer if look is not None else None
-    answer = asked or session.send(unknown_workload("metrics", workload))
+    answer = asked or session.send(unknown_workload(session.contract, "metrics", workload))
     yield _refused(session, answer, ours=workload is not None) or _served(answer, look, patience)
 
 
@@ -109,7 +109,7 @@ class _Look:
                 for name, at in (("start", end - timedelta(minutes=1)), ("end", end))
             ),
         )
-        return Request("metrics", path={"workloadId": self._workload}, query=query)
+        return self._session.contract.operations["metrics"].request(workload=self._workload, query=query)
 
     @property
     def seen(self) -> str:

@@ -7,6 +7,7 @@ import uuid
 from typing import Final, TypeGuard
 
 from assay.client.exchange import NOT_JSON, Answer, NoAnswer, error_message
+from assay.contract.documents import Contract
 from assay.contract.request import Request
 from assay.legible import is_page, quoted, without_markup
 
@@ -21,10 +22,11 @@ _RANGE: Final = (
 _FULL: Final = re.compile(r"quota|exceed|capacity|insufficient resource|too many workloads", re.IGNORECASE)
 
 
-def unknown_workload(operation: str = "read", workload: str | None = None) -> Request:
+def unknown_workload(contract: Contract, operation: str = "read", workload: str | None = None) -> Request:
     """A request for a workload that cannot exist, or for ``workload``; it changes nothing."""
     query = _RANGE if operation == "metrics" else ()
-    return Request(operation, path={"workloadId": workload or str(uuid.uuid4())}, query=query)
+    ids = {contract.main_resource: workload or str(uuid.uuid4())}
+    return contract.operations[operation].request(ids, query=query)
 
 
 def is_error_body(answer: Answer) -> bool:

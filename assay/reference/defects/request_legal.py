@@ -7,13 +7,13 @@ name. What follows from the rules is derived; where the document is silent or co
 
 from __future__ import annotations
 
-import re
 import string
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Final
 
+from assay.contract import patterns
 from assay.contract.documents import Contract, Parameter
 from assay.contract.request import Json
 from assay.contract.rules.base import Broken, prune
@@ -201,4 +201,4 @@ def _nothing_on_the_bound(node: Node, length: int) -> str | None:
         return None if any(isinstance(item, str) and len(item) == length for item in node.enum) else _NO_MEMBER
     if node.pattern is None or length != 1:
         return None
-    return None if any(re.search(node.pattern, character) for character in string.printable) else _NO_TEXT
+    return None if any(patterns.matches(node.pattern, character) for character in string.printable) else _NO_TEXT

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
+from assay.contract import patterns
 from assay.contract.documents import Contract, Parameter
 from assay.contract.request import Json
-from assay.contract.schema import INTEGER_RANGES, Node, build
+from assay.contract.schema import INTEGER_RANGES, Node, of_request
 from assay.reference.behaviour import Change
 from assay.reference.defects.base import Defect, at_node, at_value, dotted, mixed
 from assay.reference.times import parse
@@ -23,7 +23,7 @@ def bodies(contract: Contract) -> Iterator[tuple[str, Node]]:
     """The schema trees of all request bodies."""
     for name, operation in contract.operations.items():
         if operation.body is not None:
-            yield name, build(contract, operation.body, f"/paths/{operation.id}/requestBody")
+            yield name, of_request(contract, operation.body, f"/paths/{operation.id}/requestBody")
 
 
 def defects(contract: Contract) -> Iterator[Defect]:
@@ -107,7 +107,7 @@ def _bound_is_moot(node: Node, bound: str, value: float) -> str | None:
         return "no text has fewer than 0 characters"
     if node.enum is not None:
         return "the enumeration still stands, and none of its members is out of bounds"
-    if (bound, value) == ("minLength", 1) and node.pattern is not None and not re.search(node.pattern, ""):
+    if (bound, value) == ("minLength", 1) and node.pattern is not None and not patterns.matches(node.pattern, ""):
         return "the pattern still stands, and an empty text does not match it"
     return None
 

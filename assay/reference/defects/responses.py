@@ -9,7 +9,7 @@ from typing import Any, Final
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Json
-from assay.contract.schema import Node, build
+from assay.contract.schema import Node, of_answer
 from assay.reference.behaviour import Change
 from assay.reference.defects.base import GONE, Defect, answering, at_value, dotted, succeeded
 from assay.reference.http import CSV, JSON, Reply
@@ -39,7 +39,7 @@ def fields(contract: Contract) -> Iterator[Defect]:
         schema = operation.responses[status].content.get("application/json")
         if schema is None:
             continue
-        root = build(contract, schema, f"/paths/{operation.id}/responses/{status}")
+        root = of_answer(contract, schema, f"/paths/{operation.id}/responses/{status}")
         for node in root.walk():
             if node.pointer and node.name != "*":
                 yield from _of_field(operation.name, root, node)
