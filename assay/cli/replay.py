@@ -14,7 +14,7 @@ from assay.wording import listed
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from assay.findings.stored import StoredFinding, StoredVerdict
+    from assay.findings.stored import StoredFinding, StoredLoad, StoredVerdict
 
 _LATEST = Path("reports") / "runs" / "latest"
 _LISTED = 8  # ids of findings in a hint
@@ -25,7 +25,7 @@ def replay(
     finding: Annotated[str, typer.Argument(metavar="FINDING", help="Id of the finding, F- and eight hex digits.")],
     run: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of the run that reported it (default: reports/runs/latest)."),
+        typer.Option(metavar="DIR", help="Folder of the run that reported it (default: the newest run that has it)."),
     ] = None,
     base_url: opt.BaseUrl = None,
     project: opt.Project = None,
@@ -44,9 +44,10 @@ def replay(
     """Run the test behind a finding again, with the same seed, and say whether it still fails.
 
     The test creates what it needs, sends the failing request and cleans up. Without --base-url the target is that of
-    the run. Exit codes: 1 still failing, 0 no longer failing, 3 could not decide.
+    the run, with its project and cluster. A finding of the load part is measured again, then and now side by side.
+    Exit codes: 1 still failing, 0 no longer failing, 3 could not decide.
     """
-    folder = run or _LATEST
+    folder = run or _holder(finding)
     verdict = _read(folder)
     found = verdict.finding(finding)
     if found is None:
@@ -65,6 +66,21 @@ def _read(folder: Path) -> StoredVerdict:
         called=f"no run to replay from: {file}",
         hint="name the folder of the run's reports with --run, or run `assay gate` first",
     )
+
+
+def _holder(finding: str) -> Path:
+    """The newest run that holds the finding: the latest here, else one of this user's, wherever it was written."""
+    from assay.run.places import remembered
+
+    holders = (folder for folder in (_LATEST, *remembered()) if _holds(folder / "verdict.json", finding))
+    return next(holders, _LATEST)
+
+
+def _holds(file: Path, finding: str) -> bool:
+    try:
+        return f'"{finding}"' in file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
 
 
 def selection(test: str) -> str:
@@ -92,7 +108,7 @@ def _again(verdict: StoredVerdict, found: StoredFinding, flags: dict[str, object
     from assay.run.plan import plan
 
     if "base_url" not in flags:
-        flags |= _target_of(verdict, found)
+        flags = {**_target_of(verdict, found), **flags}
     parts = (selection(found.test),)
     with temporary_folder("assay-replay-") as folder:
         out = folder / "reports"
@@ -102,11 +118,14 @@ def _again(verdict: StoredVerdict, found: StoredFinding, flags: dict[str, object
                 f"the run tested the {_EMBEDDED}, and {settings.origin('base_url')} names {settings.base_url}",
                 hint="give --base-url to replay there, or take that setting away",
             )
-        console = Console(highlight=False, markup=False, emoji=False)
+        # What is printed may be copied: a line ends where it ends, and not at the width of a terminal.
+        console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         console.print(f"target: {settings.base_url or _EMBEDDED}")
         console.print(f"{found.id} {found.summary}")
         code = conduct(plan(verdict.command, settings.only), settings, Console(quiet=True, markup=False, emoji=False))
-        return _tell(console, found, read_verdict(out / "verdict.json"), code)
+        fresh = read_verdict(out / "verdict.json")
+        _compare(console, verdict.load.get(found.operation), fresh.load.get(found.operation))
+        return _tell(console, found, fresh, code)
 
 
 def _target_of(verdict: StoredVerdict, found: StoredFinding) -> dict[str, object]:
@@ -116,11 +135,22 @@ def _target_of(verdict: StoredVerdict, found: StoredFinding) -> dict[str, object
     if target == _EMBEDDED and (sent == target or sent.startswith("http://127.0.0.1:")):
         return {}
     if target.startswith(("http://", "https://")) and f"{sent}/".startswith(f"{target.rstrip('/')}/"):
-        return {"base_url": target}
+        place = {"project": verdict.target.project, "cluster": verdict.target.cluster}
+        return {"base_url": target, **{name: value for name, value in place.items() if value}}
     raise UsageError(
         f"the verdict names {target} as its target, and the request of {found.id} went to {sent}",
         hint="the file was changed: give --base-url to say where to replay it",
     )
+
+
+def _compare(console: Console, then: StoredLoad | None, now: StoredLoad | None) -> None:
+    """What was measured under load, then and now side by side."""
+    if then is None or now is None:
+        return
+    before, after = then.figures(), now.figures()
+    console.print(f"{'':24}{'then':>20}{'now':>20}")
+    for name in dict.fromkeys([*before, *after]):
+        console.print(f"{name:24}{before.get(name, '-'):>20}{after.get(name, '-'):>20}")
 
 
 def _tell(console: Console, found: StoredFinding, fresh: StoredVerdict, code: int) -> int:
@@ -130,7 +160,7 @@ def _tell(console: Console, found: StoredFinding, fresh: StoredVerdict, code: in
         _show(console, now)
         console.print("still failing")
         return EXIT_FAIL
-    if fresh.verdict == "inconclusive" or code == EXIT_INCONCLUSIVE or not fresh.tests.planned:
+    if fresh.verdict == "inconclusive" or code == EXIT_INCONCLUSIVE or not (fresh.tests.planned or fresh.load):
         for problem in fresh.problems:
             console.print(problem)
         console.print("could not decide")

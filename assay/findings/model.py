@@ -207,6 +207,8 @@ class RunInfo:
     environment: Mapping[str, str] = field(default_factory=dict)
     contract_digests: Mapping[str, Any] = field(default_factory=dict)
     run_id: str | None = None
+    project: str = ""
+    cluster: str = ""
 
     @property
     def seconds(self) -> float:
@@ -215,8 +217,16 @@ class RunInfo:
 
     @property
     def target(self) -> dict[str, str]:
-        """{"base_url", "contract_version"}; a user name and password in the address are left out."""
-        return {"base_url": without_userinfo(self.base_url), "contract_version": self.contract_version}
+        """{"base_url", "contract_version"} and, where known, {"project", "cluster"}.
+
+        A user name and password in the address are left out.
+        """
+        place = {"project": self.project, "cluster": self.cluster}
+        return {
+            "base_url": without_userinfo(self.base_url),
+            "contract_version": self.contract_version,
+            **{name: value for name, value in place.items() if value},
+        }
 
     def suite(self) -> dict[str, Any]:
         return {"version": self.suite_version, "packages": dict(sorted(self.packages.items()))}

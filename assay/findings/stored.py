@@ -42,6 +42,7 @@ class StoredFinding(BaseModel):
     id: str
     summary: str
     test: str
+    operation: str = ""
     evidence: StoredEvidence | None = None
     symptoms: list[StoredFinding] = Field(default_factory=list)
 
@@ -50,6 +51,38 @@ class StoredTarget(BaseModel):
     """The control plane that was tested."""
 
     base_url: str
+    project: str = ""
+    cluster: str = ""
+
+
+class StoredSlo(BaseModel):
+    """One limit and what was measured."""
+
+    name: str
+    limit: Any = None
+    value: Any = None
+
+
+class StoredLoad(BaseModel):
+    """One operation under load."""
+
+    rate: float = 0.0
+    requests: int = 0
+    errors: int = 0
+    latency_ms: dict[str, float | None] = Field(default_factory=dict)
+    slo: list[StoredSlo] = Field(default_factory=list)
+
+    def figures(self) -> dict[str, str]:
+        """What was measured, in words, by its name."""
+        told = {name: f"{value:g} ms" for name, value in self.latency_ms.items() if value is not None}
+        limits = {f"limit {slo.name}": f"{slo.value} (at most {slo.limit})" for slo in self.slo}
+        return {
+            "rate": f"{self.rate:g}/s",
+            "requests": str(self.requests),
+            "errors": str(self.errors),
+            **told,
+            **limits,
+        }
 
 
 class StoredTests(BaseModel):
@@ -68,6 +101,7 @@ class StoredVerdict(BaseModel):
     findings: list[StoredFinding]
     problems: list[str] = Field(default_factory=list)
     tests: StoredTests = StoredTests()
+    load: dict[str, StoredLoad] = Field(default_factory=dict)
 
     def finding(self, finding: str) -> StoredFinding | None:
         """The finding or symptom of that id, None when the run has none."""

@@ -24,6 +24,7 @@ from assay.reporting import certificate, terminal
 from assay.reporting.write_all import write_all
 from assay.run.again import replayable
 from assay.run.context import RunContext
+from assay.run.places import remember
 
 REPORTS: Final = "reports"
 """The folder among the working files that takes the reports when their own does not."""
@@ -44,6 +45,7 @@ def report(run: RunContext, waivers: tuple[Waiver, ...], *, shown: bool = True) 
         verdict = verdict.with_problems(problems)
         verdict = verdict.with_problems(list(_elsewhere(run, verdict, events)))
     run.space.point_latest_here()
+    remember(run.space.out)
     place = run.space.work / REPORTS if run.keeps_work else run.space.out
     if shown:
         terminal.show(verdict, place, run.console)
@@ -92,6 +94,8 @@ def run_info(run: RunContext) -> RunInfo:
             "cpus": str(os.cpu_count()),
         },
         run_id=run.space.run_id,
+        project="" if settings.embedded else settings.project or "",
+        cluster="" if settings.embedded else settings.cluster or "",
         contract_digests=contract_digests(contract, settings.corrections),
     )
 

@@ -25,7 +25,7 @@ def test_a_finding_is_told_and_replayed(tmp_path: Path) -> None:
             "create_inference1",
         )
         assert f"assay replay {finding['id']}" in said
-        code, said = assay(tmp_path, "replay", finding["id"], *place(broken)[2:], plane=broken)
+        code, said = assay(tmp_path, "replay", finding["id"], plane=broken)  # target, project, cluster are the run's
         assert (code, said.splitlines()[-1]) == (1, "still failing"), said
     with serving() as plane:
         code, said = assay(tmp_path, "replay", finding["id"], *place(plane), plane=plane)
