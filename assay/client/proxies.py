@@ -30,6 +30,7 @@ _PORTS: Final = {
 DIRECT: Final = "none"
 """The setting that switches the environment's proxies off."""
 
+_MAPPED: Final = 96  # bits before the IPv4 address in ::ffff:10.0.0.1
 _LONGEST_SOCKS_WORD: Final = 255  # bytes of a user name or password, RFC 1929
 _FORMS: Final = "a proxy is [http|https|socks5h]://[user:password@]host:port, user and password percent-encoded"
 
@@ -98,7 +99,7 @@ def find_proxy(
     if setting is not None:
         return None if setting.strip().lower() == DIRECT else parse_proxy(setting, origin)
     named = _from_environment(tls, env)
-    if named is None or is_loopback(host) or exempts(_value(env, "no_proxy")[1], host, port):
+    if named is None or is_loopback(host) or _exempting(env, host, port) is not None:
         return None
     return parse_proxy(named[1], named[0], is_set=False)
 
@@ -112,8 +113,8 @@ def why_direct(tls: bool, host: str, port: int, env: Mapping[str, str], setting:
         return f"the setting is {DIRECT}, in spite of {named[0]}" if setting.strip().lower() == DIRECT else None
     if is_loopback(host):
         return f"a loopback target is never asked for through {named[0]}"
-    variable, entries = _value(env, "no_proxy")
-    return f"{variable} names it, so {named[0]} does not count" if exempts(entries, host, port) else None
+    variable = _exempting(env, host, port)
+    return f"{variable} names it, so {named[0]} does not count" if variable is not None else None
 
 
 def parse_proxy(url: str, origin: str, *, is_set: bool = True) -> Proxy:
@@ -180,11 +181,18 @@ def _value(env: Mapping[str, str], name: str) -> tuple[str, str]:
     return upper, "" if upper == "HTTP_PROXY" and "REQUEST_METHOD" in env else env.get(upper, "")
 
 
+def _exempting(env: Mapping[str, str], host: str, port: int) -> str | None:
+    """The variable that keeps proxies from the host. curl heeds the one in lower case first and Go the other, so both
+    count: what either of them reaches directly is reached directly."""
+    return next((name for name in ("no_proxy", "NO_PROXY") if exempts(env.get(name, ""), host, port)), None)
+
+
 def exempts(no_proxy: str, host: str, port: int) -> bool:
     """Whether the value of ``NO_PROXY`` covers the host. Its entries stand between commas or spaces.
 
-    An entry is ``*``, a domain (which covers its subdomains; with a dot or ``*.`` in front these alone), an address
-    or a network such as ``10.0.0.0/8`` or ``fd00::/8``; domains and addresses perhaps with a port.
+    An entry is ``*``, a domain (which covers its subdomains; with ``*.`` in front these alone), an address or a
+    network such as ``10.0.0.0/8`` or ``fd00::/8``; domains and addresses perhaps with a port. Every form is one that
+    curl or Go takes; with a dot in front, a domain is left out by Go and not by curl.
     """
     return any(_covers(entry.lower(), host, port) for entry in re.split(r"[\s,]+", no_proxy) if entry)
 
@@ -202,15 +210,21 @@ def _covers(entry: str, host: str, port: int) -> bool:
     if network is not None:
         address = _address(host)
         return address is not None and address in network
-    domain, named = _ascii(name.removeprefix("*")).rstrip("."), _ascii(host.lower()).rstrip(".")
-    return named.endswith(domain if domain.startswith(".") else f".{domain}") or named == domain
+    below = name.startswith("*.")
+    domain = _ascii(name.removeprefix("*").removeprefix(".")).rstrip(".")
+    named = _ascii(host.lower()).rstrip(".")
+    return bool(domain) and (named.endswith(f".{domain}") or (named == domain and not below))
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     try:
-        return ipaddress.ip_network(text.replace("[", "").replace("]", ""), strict=False)
+        network = ipaddress.ip_network(text.replace("[", "").replace("]", "").partition("%")[0], strict=False)
     except ValueError:
         return None
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is None or network.prefixlen < _MAPPED:
+        return network
+    return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED))
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -231,4 +245,5 @@ def _ascii(name: str) -> str:
 def is_loopback(host: str) -> bool:
     """True for ``localhost`` and loopback addresses."""
     address = _address(host)
-    return address.is_loopback if address is not None else host == "localhost" or host.endswith(".localhost")
+    name = host.lower().rstrip(".")
+    return address.is_loopback if address is not None else name == "localhost" or name.endswith(".localhost")
