@@ -142,11 +142,11 @@ def _sweep_one(settings: Settings, contract: Contract, file: Path, *, asks: bool
     """Sweep one run; before the first one the target is asked whether it can be used at all."""
     from assay.client.ledger import Ledger
     from assay.client.opening import reopen_session
-    from assay.client.preflight.diagnose import reach
+    from assay.client.preflight.diagnose import reach_own
 
     ledger = Ledger(file)
     with closing(ledger), closing(reopen_session(settings, contract, ledger)) as session:
-        for step in reach(session) if asks else ():
+        for step in reach_own(session, reached=not asks):
             step.insist()
         swept = session.sweep()
     _tell(file, swept, session.mask)

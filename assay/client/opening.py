@@ -68,7 +68,9 @@ def reopen_session(settings: Settings, contract: Contract, ledger: LedgerWriter,
     """
     header = ledger.state().header
     run_id, mark = str(header.get("run") or ""), str(header.get("mark") or "")
-    return _opened(settings, contract, lambda: ledger, run_id=run_id, mark=mark, clock=clock)
+    session = _opened(settings, contract, lambda: ledger, run_id=run_id, mark=mark, clock=clock)
+    session.project = str(header.get("project") or session.project)
+    return session
 
 
 def _opened(

@@ -6,8 +6,8 @@ import pytest
 
 from assay.client.ledger import Ledger
 from tests.cli.conftest import Assay
-from tests.client.plane import PROJECT, SECRET, Plane
-from tests.client.servers import Reply, always, serving
+from tests.client.plane import OUTSIDER_SECRET, PROJECT, SECRET, Plane
+from tests.client.servers import Reply, Seen, always, error, serving
 
 pytestmark = pytest.mark.slow
 
@@ -47,3 +47,31 @@ def test_what_is_no_api_is_not_asked_to_delete(assay: Assay, monkeypatch: pytest
         assert said.code == 3
         assert "not a Run:ai API" in said.err
         assert shop.count("DELETE") == 0
+
+
+def test_what_is_hidden_from_an_identity_without_rights_is_not_taken_for_gone(
+    assay: Assay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane = Plane()
+    route = plane.route
+
+    def hiding(seen: Seen, path: str, caller: str) -> Reply:
+        hidden = caller == "outsider" and path.rpartition("/")[2] in plane.workloads
+        return error(404, "Resource id not found.") if hidden else route(seen, path, caller)
+
+    plane.route = hiding  # type: ignore[method-assign]
+    monkeypatch.setenv("ASSAY_CLIENT_ID", "outsider")
+    monkeypatch.setenv("ASSAY_CLIENT_SECRET", OUTSIDER_SECRET)
+    with serving(plane) as server:
+        left(server.base_url, plane)
+        said = assay("cleanup", "--base-url", server.base_url, "--yes")
+        assert said.code == 2
+        assert f"project {PROJECT} may not be used with these credentials (403" in said.err
+        assert len(server.seen) <= 5
+        assert len(plane.workloads) == 1
+        monkeypatch.setenv("ASSAY_CLIENT_ID", "researcher")
+        monkeypatch.setenv("ASSAY_CLIENT_SECRET", SECRET)
+        plane.workloads.clear()
+        said = assay("cleanup", "--base-url", server.base_url, "--yes")
+        assert said.code == 0
+        assert "1 were gone, 0 deleted, 0 left behind" in said.out

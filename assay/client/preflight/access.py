@@ -27,6 +27,7 @@ from assay.errors import EXIT_USAGE, AssayError, UsageError
 _IMAGE: Final = "registry.example/echo:1.0"  # as in the contract part; nothing needs to run
 _PLACES: Final = re.compile(r"\b(cluster|project)", re.IGNORECASE)
 _AGAIN: Final = "run `assay doctor` again"
+_NOT_PERMITTED: Final = frozenset({401, 403, 404})
 _REPORTED: Final = "a run will report it"
 _HEALTH: Final = "look at the control plane's own health"
 _NOT_TESTED: Final = "whether others can read, change or delete our workloads is then not tested"
@@ -63,6 +64,20 @@ class Access:
             outcome = self._create(self._spec())
         self.workload = created_id(outcome)
         yield self._judge_place(outcome)
+
+    def check_own(self, workload: str) -> Iterator[Step]:
+        """The step ``project`` when ``workload``, which a run left behind, may only be hidden from these credentials.
+
+        A target may answer 404 to whoever has no rights: a clean-up would take for gone what stands.
+        """
+        contract = self.session.contract
+        if _is_success(self.session.send(contract.reading.request({contract.main_resource: workload}))):
+            return
+        outcome = self._create({})
+        if not isinstance(outcome, Answer) or is_full(outcome) or gateway_of(outcome) is not None:
+            return
+        if outcome.status in _NOT_PERMITTED and self._cluster_first(outcome) is None:
+            yield self._not_permitted(outcome)
 
     def check_rights(self) -> Iterator[Step]:
         """The step ``rights``: what was created may be read and changed. Only a 403 matters: a run judges."""
@@ -123,14 +138,17 @@ class Access:
         if is_full(outcome):
             text = f"project {session.project} is full: a plain workload without a GPU was refused ({says})"
             return unusable("project", text, "wait until workloads there have ended, or have its quota raised")
-        if outcome.status in {401, 403, 404}:
-            text = f"project {session.project} may not be used with these credentials ({says})"
-            return usage("project", self._cluster_first(outcome) or text, _PERMIT)
+        if outcome.status in _NOT_PERMITTED:
+            return self._not_permitted(outcome)
         if outcome.status < 500:
             return self._judge_refusal(outcome, says)
         if self._dry:
             return unusable("project", f"the probe was answered {says}", _HEALTH)
         return warn("project", f"the creation of a plain workload was answered {says}", _REPORTED)
+
+    def _not_permitted(self, refusal: Answer) -> Step:
+        text = f"project {self.session.project} may not be used with these credentials ({self._says(refusal)})"
+        return usage("project", self._cluster_first(refusal) or text, _PERMIT)
 
     def _judge_refusal(self, refusal: Answer, says: str) -> Step:
         """A plain creation was refused, and not for want of rights: is it about the place?"""
@@ -167,7 +185,7 @@ class Access:
         """The sentence about the cluster, when a 403 or 404 speaks of it by its id or names it alone."""
         message = error_message(refusal)
         about_cluster = "cluster" in message.lower() and "project" not in message.lower()
-        if not about_cluster and self.session.cluster not in message:
+        if not about_cluster and (not self.session.cluster or self.session.cluster not in message):
             return None
         return f"cluster {self.session.cluster} is not known there ({self._says(refusal)})"
 
@@ -265,7 +283,7 @@ class Access:
         body = {
             "name": self.session.name("preflight"),
             "projectId": project or self.session.project,
-            "clusterId": cluster or self.session.cluster,
+            "clusterId": cluster or self.session.cluster or str(uuid.uuid4()),
             **extra,
         }
         return self.session.send(self.session.contract.creation.request(body=body), auth=auth)
@@ -287,6 +305,10 @@ def same_identity() -> Step:
         f"the second identity is the first one again: {_NOT_TESTED}",
         "set ASSAY_OUTSIDER_* to another application, one without a role in the project",
     )
+
+
+def _is_success(outcome: Answer | NoAnswer) -> bool:
+    return isinstance(outcome, Answer) and 200 <= outcome.status < 300
 
 
 def _nowhere() -> str:

@@ -51,6 +51,19 @@ def reach(session: Session) -> Iterator[Step]:
     return follow(_reach(session, Api(session), Access(session))[:3])
 
 
+def reach_own(session: Session, *, reached: bool) -> Iterator[Step]:
+    """The questions before a clean-up: those of ``reach`` (unless ``reached``), and whether we see what a run left.
+
+    That is asked with a creation that must be refused, and only when the first workload of the ledger is not seen.
+    """
+    access = Access(session, dry=True)
+    asked = [] if reached else _reach(session, Api(session), access)[:3]
+    own = next((each for each, entry in session.ledger.live().items() if entry.by == MAIN), None)
+    if own is not None and session.project:
+        asked.append(("project", lambda: access.check_own(own)))
+    return follow(asked)
+
+
 def _reach(session: Session, api: Api, access: Access) -> list[tuple[str, Check]]:
     return [
         ("network", lambda: check_network(TransportConfig.of(session.settings))),
