@@ -1,7 +1,7 @@
 """The sentences that a user can meet, read from the code: docs/troubleshooting.md must explain every one of them.
 
-Read are the errors that are raised, the steps of the preflight that warn or fail, the reasons why no answer came, and
-the problems that end up in a verdict. What differs from case to case is written as ``…``.
+Read are the errors that are raised, the values that commands refuse, the steps of the preflight that warn or fail,
+the reasons why no answer came, and the problems that end up in a verdict. What differs from case to case is a ``…``.
 """
 
 from __future__ import annotations
@@ -11,14 +11,31 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _STEPS = {"warn", "usage", "unusable"}  # name, text, what to do
 _GAP = "…"
+_SENTENCE = 5  # words from which on a text with a name is written out where the name stands in another one
+_TOLD_APART = 2  # hints
 # Values that settings refuse, in words of their own; elsewhere a ValueError is assay's own business.
 _VALUES = ("assay/client/settings.py", "assay/client/network.py", "assay/client/headers.py", "assay/toml_file.py")
+
+# Functions that give reasons why a run is inconclusive as texts, which end up in its verdict.
+_REASONS = {
+    "assay/cli/cleanup.py": ("_told_damage", "_tell"),
+    "assay/client/patience.py": ("_judge",),
+    "assay/findings/record.py": ("add",),
+    "assay/findings/verdict.py": ("incomplete", "_empty", "_parts_without_result", "_broken", "_unexplained"),
+    "assay/load/dispatch.py": ("lost", "lost_at_the_end"),
+    "assay/load/health.py": ("_cpu_reasons", "_late_reasons", "_loop_reasons"),
+    "assay/load/master.py": ("_collect", "_check_complete", "_notice_losses"),
+    "assay/load/outcome.py": ("problems", "held_back", "rate_limits"),
+}
+# What is said before any module of ours can be imported.
+_BEFORE_ALL = ("sys.stderr.write", "assay/__main__.py")
+_STRIPPED = {"strip", "rstrip", "lstrip"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -43,6 +60,13 @@ class Source:
     def functions(self) -> Mapping[str, Function]:
         return {node.name: node for node in ast.walk(self.tree) if isinstance(node, Function)}
 
+    def origin(self, name: str) -> Source | None:
+        """The module of ours from which this one takes a name."""
+        for node in self.tree.body:
+            if isinstance(node, ast.ImportFrom) and any(alias.name == name for alias in node.names):
+                return _source(f"{(node.module or '').replace('.', '/')}.py")
+        return None
+
     def texts(self, node: ast.expr | None, scope: Function | None, depth: int = 0) -> list[str]:
         """Every text that the expression may become; empty where only a run can tell."""
         if depth > 6 or node is None:
@@ -52,7 +76,14 @@ class Source:
             case ast.Constant(value=str(text)):
                 return [text]
             case ast.JoinedStr(values=parts):
-                return ["".join(self._part(part) for part in parts)]
+                written = [self._part(part, scope, deeper) for part in parts]
+                return ["".join(pair) for pair in itertools.product(*written)]
+            case ast.Call(func=ast.Attribute(value=inner, attr=attr)) if attr in _STRIPPED:
+                return self.texts(inner, scope, deeper)
+            case ast.List(elts=values):
+                return [text for value in values for text in self.texts(value, scope, deeper)]
+            case ast.ListComp(elt=value):
+                return self.texts(value, scope, deeper)
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 sides = [self.texts(side, scope, deeper) or [_GAP] for side in (left, right)]
                 return ["".join(pair) for pair in itertools.product(*sides)]
@@ -61,15 +92,24 @@ class Source:
             case ast.BoolOp(values=values):
                 return [text for value in values for text in self.texts(value, scope, deeper)]
             case ast.Name(id=name):
-                bound = self._assigned(name, node.lineno, scope)
-                return [text for value in bound for text in self.texts(value, scope, deeper)]
-            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in self.functions:
-                called = self.functions[name]
-                return [text for value in _returned(called) for text in self.texts(value, called, deeper)]
+                home = self
+                bound = list(self._assigned(name, node.lineno, scope))
+                if not bound and (origin := self.origin(name)) is not None:
+                    home, bound = origin, list(_bindings(origin.tree.body, name))
+                return [text for value in bound for text in home.texts(value, scope, deeper)]
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+                source = self if name in self.functions else self.origin(name)
+                called = source.functions.get(name) if source is not None else None
+                if source is not None and called is not None:
+                    return [text for value in _returned(called) for text in source.texts(value, called, deeper)]
         return []
 
-    def _part(self, part: ast.expr) -> str:
-        return part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else _GAP
+    def _part(self, part: ast.expr, scope: Function | None, depth: int) -> list[str]:
+        """What stands at one place of an f-string: a sentence that has a name is written out, all else is a gap."""
+        if isinstance(part, ast.Constant):
+            return [str(part.value)]
+        named = self.texts(part.value, scope, depth) if isinstance(part, ast.FormattedValue) else []
+        return named if named and all(len(text.split()) >= _SENTENCE for text in named) else [_GAP]
 
     def _assigned(self, name: str, line: int, scope: Function | None) -> Iterable[ast.expr]:
         """What a name is bound to at a line: the last binding above it, in all branches; else the module's."""
@@ -107,11 +147,18 @@ def _returned(function: Function) -> Iterator[ast.expr]:
     return (node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value is not None)
 
 
+@cache
+def _source(name: str) -> Source | None:
+    """A module by its file, None for what is not ours."""
+    file = ROOT / name
+    return Source(name, ast.parse(file.read_bytes())) if name.startswith("assay/") and file.is_file() else None
+
+
 def sources() -> list[Source]:
     """Every module of the package."""
     files = sorted((ROOT / "assay").rglob("*.py"))
-    named = ((str(file.relative_to(ROOT)), file) for file in files if "_bundled" not in file.parts)
-    return [Source(name, ast.parse(file.read_bytes())) for name, file in named]
+    named = (_source(str(file.relative_to(ROOT))) for file in files if "_bundled" not in file.parts)
+    return [source for source in named if source is not None]
 
 
 def errors_of(modules: Iterable[Source]) -> set[str]:
@@ -137,12 +184,44 @@ def sentences() -> list[Sentence]:
 
 def sentences_in(module: Source, errors: set[str]) -> Iterator[Sentence]:
     """The sentences of a module; ``errors`` are the names of the exceptions that carry one."""
+    for text in _reasons(module):
+        yield Sentence(_plain(text), "", module.name)
     for call, scope, owner in _calls(module.tree, None, None):
         said, todo = _said(call, errors if owner not in errors else errors | {"super().__init__"}, module.name)
-        hints = module.texts(todo, scope)
-        for text in module.texts(said, scope):
-            if len(re.findall(r"\w{2,}", text.replace(_GAP, " "))) >= 2:
-                yield Sentence(_plain(text), _plain(hints[0]) if hints else "", module.name)
+        texts, hints = module.texts(said, scope), module.texts(todo, scope)
+        for text in texts:
+            if _says_something(text):
+                # Of more than two sentences or hints only a run can tell which belong together.
+                hint = _joined(hints) if len(texts) <= _TOLD_APART else ""
+                yield Sentence(_plain(text), _plain(hint), module.name)
+
+
+def _reasons(module: Source) -> Iterator[str]:
+    for name in _REASONS.get(module.name, ()):
+        scope = module.functions[name]
+        for value in _given(scope):
+            yield from (text for text in module.texts(value, scope) if _says_something(text))
+
+
+def _says_something(text: str) -> bool:
+    return len(re.findall(r"\w{2,}", text.replace(_GAP, " "))) >= 2
+
+
+def _joined(hints: Iterable[str]) -> str:
+    found = list(dict.fromkeys(hints))
+    return "; or ".join(found) if len(found) <= _TOLD_APART else ""
+
+
+def _given(function: Function) -> Iterator[ast.expr]:
+    """What a function that gives reasons returns, yields, appends or keeps."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Return(value=ast.expr() as value) | ast.Yield(value=ast.expr() as value):
+                yield value
+            case ast.Assign(targets=[ast.Attribute()], value=value) | ast.AugAssign(value=value):
+                yield value
+            case ast.Call(func=ast.Attribute(attr="append" | "problem" | "echo"), args=[value]):
+                yield value
 
 
 def _calls(
@@ -160,7 +239,9 @@ def _said(call: ast.Call, errors: set[str], module: str) -> tuple[ast.expr | Non
     """The expressions of a sentence and of what to do, where the call says one."""
     name, given = ast.unparse(call.func), call.args
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
-    if name in errors:
+    if name == "LimitReached":
+        return given[-1], None
+    if name in errors or name == "typer.BadParameter" or (name, module) == _BEFORE_ALL:
         return next(iter(given), None), keywords.get("hint")
     if name in _STEPS and len(given) > 1:
         return given[1], given[2] if len(given) > 2 else keywords.get("todo")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tests.sentences import Sentence, Source, sentences_in
+from tests.sentences import Sentence, Source, sentences, sentences_in
 from tests.troubleshooting import PAGE, written
 
 MADE_UP = """
@@ -20,6 +20,10 @@ def look(name, more):
         return usage("sleep", text, todo)
     todo = "call"
     raise TiredError(f"{name} does not answer {more} calls", hint=todo if more else None)
+
+def wake(name):
+    problem = f"a bucket of water over {name} is needed"
+    raise TiredError(f"{name}: {problem} ".rstrip(), hint="fetch one" if name else "buy one")
 """
 
 
@@ -33,4 +37,12 @@ def test_sentences_are_found_with_what_to_do() -> None:
         Sentence("… is … asleep", "wait", "made/up.py"),
         Sentence("nobody is awake", "wait", "made/up.py"),
         Sentence("… does not answer … calls", "call", "made/up.py"),
+        Sentence("…: a bucket of water over … is needed", "fetch one; or buy one", "made/up.py"),
     }
+
+
+def test_reasons_of_a_verdict_and_texts_of_other_modules_are_found() -> None:
+    found = {sentence.said for sentence in sentences()}
+    assert "the load generator was the bottleneck: …" in found
+    assert "… of … planned tests did not run" in found
+    assert "… speaks HTTP/2 alone, and assay HTTP/1.1" in found
