@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Images for CI like to set it; without a cache each of our processes compiles assay anew, 0.4 s of a core.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: reproduce first-contact troubleshooting help setup gate test test-fast static lint types unit quick bench bench-comparison bench-day bench-peers prove prove-load prove-certify prove-shortcuts conforming lawful contract lock clean
+.PHONY: reproduce first-contact troubleshooting help setup gate test test-fast static lint types unit quick bench bench-comparison bench-day bench-peers prove prove-causes prove-load prove-certify prove-shortcuts conforming lawful contract lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+)[a-z -]*:.*## /\1\t/' | expand -t 14
@@ -62,6 +62,9 @@ bench-peers: $(STAMP) ## compare plain Schemathesis with the gate on the same de
 
 prove: $(STAMP) ## seed defects: which does the gate detect? fails below reports/baselines/detection.json
 	$(BIN)/assay prove --baseline reports/baselines/detection.json
+
+prove-causes: $(STAMP) ## the same, and in how many findings each defect is told (15 minutes)
+	$(BIN)/assay prove --causes --baseline reports/baselines/detection.json
 
 prove-load: $(STAMP) ## seed performance defects: does the load part of the gate detect them? on a quiet machine (7 minutes)
 	$(BIN)/assay prove --family performance --baseline reports/baselines/detection.json

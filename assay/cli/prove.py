@@ -44,6 +44,12 @@ def prove(
         Path | None,
         typer.Option(metavar="FILE", help="Write the score as the new record (needs a run of all defects)."),
     ] = None,
+    causes: Annotated[
+        bool,
+        typer.Option(
+            "--causes", help="Also count how many findings the tests about its place make of each defect (longer)."
+        ),
+    ] = False,
     after: Annotated[
         Path | None,
         typer.Option(
@@ -78,6 +84,7 @@ def prove(
         json_file=json_,
         baseline=baseline,
         write_baseline=write_baseline,
+        causes=causes,
         check_shortcuts=check_shortcuts,
         after=after,
     )

@@ -30,6 +30,9 @@ from assay.findings.relations import (
 )
 from assay.wording import plural
 
+HEAVIEST: Final = (Class.VIOLATION, Class.GAP, Class.ADVISORY)
+"""Classes, the heaviest first."""
+
 
 def join(findings: Iterable[Finding], rejected: Rejected | None = None) -> list[Finding]:
     """One finding for each cause, in the order in which the causes were first seen.
@@ -86,7 +89,7 @@ def _cause(members: Sequence[Finding]) -> Finding:
         return first
     return replace(
         first,
-        cls=min((each.cls for each in members), key=_WEIGHT.__getitem__),
+        cls=min((each.cls for each in members), key=HEAVIEST.index),
         summary=_headline(first, members),
         occurrences=sum(each.occurrences for each in members),
         tests=tuple(dict.fromkeys(test for each in (first, *others) for test in (each.tests or (each.test,)))),
@@ -124,9 +127,6 @@ def _symptom(each: Finding) -> Symptom:
     return Symptom(each.id, each.cls, each.check, each.operation, each.rule, each.location, each.summary, each.test)
 
 
-_WEIGHT: Final = {Class.VIOLATION: 0, Class.GAP: 1, Class.ADVISORY: 2}
-
-
 def _distance(each: Finding) -> tuple[object, ...]:
     if each.check in _NEAR:
         distance = _NEAR.index(each.check)
@@ -136,7 +136,7 @@ def _distance(each: Finding) -> tuple[object, ...]:
         distance = 50
     return (
         each.check not in _LAWS,
-        _WEIGHT[each.cls],
+        HEAVIEST.index(each.cls),
         distance,
         each.rule == "csv",
         each.operation,

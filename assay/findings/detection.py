@@ -73,12 +73,38 @@ class Survivor:
 
 
 @dataclass(frozen=True, slots=True)
+class Causes:
+    """How well findings tell what is wrong: of ``defects``, ``one`` were told in one finding, the others in at most
+    ``most``, and of ``named`` the heaviest finding names the place (rule, field, parameter or operation)."""
+
+    defects: int
+    one: int
+    median: int
+    most: int
+    named: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "defects": self.defects,
+            "one_finding": self.one,
+            "median": self.median,
+            "most": self.most,
+            "named": self.named,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Causes:
+        return cls(data["defects"], data["one_finding"], data["median"], data["most"], data["named"])
+
+
+@dataclass(frozen=True, slots=True)
 class Detection:
     """A score on record.
 
     ``shares`` is {family: {operation: share}}. ``effort`` is {family: {"requests": {"median", "p90"}, "seconds":
     {"median", "p90"}}}, to the first detection. ``equivalent`` counts, by reason, the defects that no request
-    reveals. ``not_tried`` says why a family was left out. ``version`` is that of the suite it was measured with,
+    reveals. ``not_tried`` says why a family was left out, and ``causes`` is None where findings were not counted.
+    ``version`` is that of the suite it was measured with,
     ``digests`` the state of that suite, by family: families may be measured one after the other.
     """
 
@@ -91,6 +117,7 @@ class Detection:
     survivors: Mapping[str, Survivor]
     equivalent: Mapping[str, int]
     not_tried: Mapping[str, str]
+    causes: Causes | None = None
 
     @property
     def total(self) -> Share:
@@ -128,6 +155,7 @@ class Detection:
                 }
                 for name, by_operation in self.shares.items()
             },
+            "causes": self.causes.to_json() if self.causes else None,
             "not_tried": dict(self.not_tried),
             "survivors": {
                 name: {"summary": item.summary, "tests": item.tests, "requests": item.requests}
@@ -153,6 +181,7 @@ def from_json(data: Mapping[str, Any]) -> Detection:
         survivors={name: Survivor(**item) for name, item in data["survivors"].items()},
         equivalent=dict(data["equivalent"]),
         not_tried=dict(data["not_tried"]),
+        causes=Causes.from_json(data["causes"]) if data.get("causes") else None,
     )
 
 

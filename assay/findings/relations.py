@@ -39,7 +39,17 @@ _OF_REQUESTS: Final = _ENFORCED | {"accepts-valid", "stricter-than-contract"}
 _OF_ANSWERS: Final = frozenset({"body-schema", "body-json", "content-type", "error-code"})
 _TAKES: Final = _ENFORCED | {"unknown-resource", "use-after-delete"}
 _OF_THE_TAKEN: Final = _OF_ANSWERS | {"status-documented", "server-error"}
+_NOTHING: Final = "valid"
+"""What stands for the rule where an accept case tests nothing by itself."""
+
 _ITSELF: Final = frozenset({"name", "requestedName", "workloadId"})
+_TWO_SIDES: Final = {
+    "repeated": frozenset({"metrics-repeated-timestamp", "metrics-repeated-sample"}),
+    "values": frozenset({"metrics-value-not-a-number", "metrics-csv-disagrees"}),
+    "deletion": frozenset({"delete-takes-effect", "delete-neighbour"}),
+}
+"""Checks that see two sides of one thing."""
+
 _JUDGING: Final = frozenset({400, 422})
 """Statuses with which a server says that a value is wrong; the words for that may be the same for all values."""
 
@@ -63,6 +73,7 @@ def relations(found: Sequence[Finding], rejected: Rejected) -> Iterator[Keyed]:
     yield _unchecked(found, rejected)
     yield _of_the_taken(found)
     yield _unknown_to_many(found)
+    yield _plain_ones(found)
     yield _credentials(found)
     yield _under_load(found)
 
@@ -91,9 +102,11 @@ def _keys(each: Finding) -> Iterator[Key]:
             yield "error", each.operation  # all that is wrong with the bodies of errors
     if each.check == "refused-update-changed":
         yield each.check, each.operation
-    if each.check.endswith("-metadata"):
-        name = place(each).rpartition("/")[2]
-        yield "metadata", "itself" if name in _ITSELF else name
+    if each.check.endswith("-metadata") and place(each).rpartition("/")[2] in _ITSELF:
+        yield "another workload"
+    if each.check in KEEPS or each.check == "body-schema" or each.check.endswith(("-metadata", "-place")):
+        yield "told", place(each)  # a value that answers give otherwise
+    yield from (kind for kind, checks in _TWO_SIDES.items() if each.check in checks)
     if each.check.startswith("hostile-"):
         yield from _hostile(each)
     if each.check in {"accepts-valid", "stricter-than-contract"}:
@@ -101,7 +114,8 @@ def _keys(each: Finding) -> Iterator[Key]:
 
 
 _HOSTILE: Final = re.compile(
-    r"hostile-(?P<kind>path|query|type|encoding|top-level|(?=integer|fraction|exponent|huge-exp|tiny-exp|negative-huge))"
+    r"hostile-(?P<kind>path|query|type|encoding|top-level|megabyte|"
+    r"(?=integer|fraction|exponent|huge-exp|tiny-exp|negative-huge))"
 )
 
 
@@ -207,6 +221,18 @@ def _unknown_to_many(found: Sequence[Finding]) -> Keyed:
     for key, numbers in told.items():
         if len({part(found[n]) for n in numbers}) >= MANY:
             yield from ((number, key) for number in numbers)
+
+
+def _plain_ones(found: Sequence[Finding]) -> Keyed:
+    """A request that tests nothing by itself, refused with the words that refuse one which does."""
+    told: dict[Key, int] = {}
+    for number, each in enumerate(found):
+        if each.check == "accepts-valid" and each.rule != _NOTHING:
+            told.setdefault((each.operation, _said(each)), number)
+    for number, each in enumerate(found):
+        other = told.get((each.operation, _said(each)))
+        if each.check == "accepts-valid" and each.rule == _NOTHING and other is not None:
+            yield from ((number, ("plain", number)), (other, ("plain", number)))
 
 
 def _credentials(found: Sequence[Finding]) -> Keyed:

@@ -28,6 +28,7 @@ from assay.clock import Clock, SkippingClock
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.findings.journal import Journal
+from assay.findings.record import Record
 from assay.reference import tenant
 from assay.reference.app import App
 from assay.reference.behaviour import Behaviour
@@ -141,11 +142,12 @@ _MAIN, _OUTSIDER = tenant.CLIENT_PROJECTS
 
 
 class Notebook(Journal):
-    """A journal in memory: counts the exchanges and keeps the first finding of each id."""
+    """A journal in memory: counts exchanges, keeps the first finding of each id, and adds all up in ``record``."""
 
     def __init__(self) -> None:
         self.requests = 0
         self.findings: dict[str, dict[str, Any]] = {}
+        self.record = Record()
         self.lost: str | None = None  # why no further test makes sense
 
     def write(self, kind: str, /, **event: Any) -> None:
@@ -153,6 +155,9 @@ class Notebook(Journal):
             self.requests += 1
         elif kind == "finding":
             self.findings.setdefault(event["id"], event)
+        else:
+            return
+        self.record.add({"t": kind, **event})
 
 
 class Bench:

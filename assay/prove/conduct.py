@@ -52,6 +52,7 @@ class ProveRequest:
     json_file: Path | None = None
     baseline: Path | None = None
     write_baseline: Path | None = None
+    causes: bool = False
     check_shortcuts: int = 0
     after: Path | None = None
 
@@ -124,6 +125,7 @@ def _tried(
         processes=request.processes or os.cpu_count() or 1,
         say=lambda line: console.print(line, soft_wrap=True),
         expected=frozenset(record.survivors if record else ()),
+        causes=request.causes,
         earlier=caught_by_gate(request.after, request.seed) if request.after else {},
     )
     for outcome in trials.run(telling):

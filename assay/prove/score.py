@@ -12,7 +12,7 @@ from rich.table import Table
 
 from assay import __version__
 from assay.errors import SettingsError
-from assay.findings.detection import Detection, Share, Survivor, suite_digest
+from assay.findings.detection import Causes, Detection, Share, Survivor, suite_digest
 from assay.prove.real_runs import Agreement
 from assay.prove.trial import TrialOutcome
 from assay.reference.defects.base import Defect
@@ -89,7 +89,17 @@ class Score:
             },
             equivalent=reasons(self.defects.values()),
             not_tried=dict(self.not_tried),
+            causes=self.causes(),
         )
+
+    def causes(self) -> Causes | None:
+        """In how many findings the detected defects were told; None when nobody counted."""
+        counted = [outcome for outcome in self.outcomes.values() if outcome.causes is not None]
+        numbers = sorted(outcome.causes or 0 for outcome in counted)
+        if not numbers:
+            return None
+        named = sum(bool(outcome.named) for outcome in counted)
+        return Causes(len(numbers), numbers.count(1), numbers[len(numbers) // 2], numbers[-1], named)
 
     def effort(self, defects: Iterable[Defect]) -> dict[str, dict[str, float]] | None:
         """Requests and seconds to the first detection; None when nothing was caught."""
@@ -158,6 +168,7 @@ def joined(before: Detection, now: Detection, equivalent: Mapping[str, int]) -> 
         survivors={**kept, **now.survivors},
         equivalent=equivalent,
         not_tried={name: why for name, why in before.not_tried.items() if name not in now.shares},
+        causes=before.causes,  # of all families, or of none
     )
 
 
@@ -171,6 +182,9 @@ def chosen(defects: Sequence[Defect], *, families: Sequence[str], only: Sequence
     ]
 
 
+MOST_CAUSES: Final = 3
+"""Findings that one defect may make before it is named."""
+
 MOST_TOLD: Final = 3
 """Findings of one run under load that are printed; a server that is slow all over misses every limit."""
 
@@ -183,6 +197,7 @@ def show(score: Score, console: Console) -> None:
     if effort is not None:
         told = (f"{effort[unit]['median']:g} {unit} (median), {effort[unit]['p90']:g} (p90)" for unit in effort)
         console.print(f"first detection after {' and '.join(told)}; {score.seconds:.0f} s in total", soft_wrap=True)
+    _show_causes(score, console)
     for family, why in score.not_tried.items():
         console.print(f"not tried: {family}: {why}")
     _show_under_load(score, console)
@@ -196,6 +211,22 @@ def show(score: Score, console: Console) -> None:
         console.print(f"  {outcome.id}\n      {score.defects[outcome.id].summary} ({tried})", soft_wrap=True)
         for note in (*outcome.broken[:1], *([outcome.problem] if outcome.problem else [])):
             console.print(f"      {note}", soft_wrap=True)
+
+
+def _show_causes(score: Score, console: Console) -> None:
+    """How many findings a defect is told in, and those that are told in many or at another place."""
+    causes = score.causes()
+    if causes is None:
+        return
+    one, named = (f"{100 * number / causes.defects:.1f} %" for number in (causes.one, causes.named))
+    console.print(
+        f"{causes.one} of {causes.defects} are told in one finding ({one}), the others in up to {causes.most}; "
+        f"of {causes.named} ({named}) the heaviest finding names the place",
+        soft_wrap=True,
+    )
+    for outcome in sorted(score.outcomes.values(), key=lambda each: each.id):
+        if (outcome.causes or 0) > MOST_CAUSES:
+            console.print(f"  told in {outcome.causes} findings: {outcome.id}", soft_wrap=True)
 
 
 def _show_under_load(score: Score, console: Console) -> None:

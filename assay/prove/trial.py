@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,9 @@ from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
 from assay.contract.oracle import Oracle
 from assay.errors import AssayError
+from assay.findings.causes import HEAVIEST, join
 from assay.prove.bench import Bench
+from assay.prove.places import names_place
 from assay.prove.suite import SuiteTest, ordered
 from assay.reference.behaviour import Behaviour
 from assay.reference.defects.base import Defect
@@ -28,7 +30,9 @@ class TrialOutcome:
     ``finding`` is the first one that the defect-free plane does not have: {"id", "class", "kind", "summary"}; None
     for a survivor. ``test`` found it, after ``tests`` tests, ``requests`` requests and ``seconds``. ``broken``
     names tests that ended in an error instead of a verdict, and ``problem`` what kept the trial from its end.
-    ``told`` are the summaries of all new findings of a run under load, and ``tries`` how often it took.
+    ``told`` are the summaries of all new findings of a run under load, and ``tries`` how often it took. Where all
+    tests about its place were run, ``causes`` is the number of findings that they made of it, and ``named`` whether
+    the heaviest names its place.
     """
 
     id: str
@@ -41,6 +45,8 @@ class TrialOutcome:
     problem: str | None = None
     told: tuple[str, ...] = ()
     tries: int = 1
+    causes: int | None = None
+    named: bool | None = None
 
     @property
     def caught(self) -> bool:
@@ -71,15 +77,34 @@ def try_defect(
     profile: str,
     seed: int,
     near: bool = False,
+    causes: bool = False,
     clock: Clock = SYSTEM,
 ) -> TrialOutcome:
     """Run ``tests`` on ``defect``, the likeliest first, until a finding that is not ``known``.
 
-    ``near``: only those that are about its place; who survives them has not survived. ``clock`` is ours, by which
-    the trial is timed; the control plane has one of its own.
+    ``near``: only those that are about its place; who survives them has not survived. ``causes``: run all of them,
+    and count what they make of it. ``clock`` is ours, by which the trial is timed; the control plane has one of its
+    own.
     """
     bench = Bench(contract, defect.change(Behaviour()), oracle(contract), profile=profile, seed=seed)
-    return _until_found(bench, defect.id, ordered(contract, defect, tuple(tests), near=near), known, clock)
+    chosen = ordered(contract, defect, tuple(tests), near=near)
+    outcome, rest = _until_found(bench, defect.id, chosen, known, clock)
+    if not causes or not outcome.caught:
+        return outcome
+    for test in rest:
+        run(bench, test)
+        if bench.notebook.lost:
+            break
+    return _with_causes(outcome, contract, defect, bench, known)
+
+
+def _with_causes(
+    outcome: TrialOutcome, contract: Contract, defect: Defect, bench: Bench, known: Collection[str]
+) -> TrialOutcome:
+    record = bench.notebook.record
+    found = join((each for key, each in record.findings.items() if key not in known), record.coverage.rejected)
+    heaviest = min(found, key=lambda each: HEAVIEST.index(each.cls))
+    return replace(outcome, causes=len(found), named=names_place(contract, defect, heaviest))
 
 
 def findings_of(
@@ -94,7 +119,8 @@ def findings_of(
 
 def _until_found(
     bench: Bench, name: str, tests: list[SuiteTest], known: Collection[str], clock: Clock
-) -> TrialOutcome:
+) -> tuple[TrialOutcome, list[SuiteTest]]:
+    """The outcome, and the tests that it did not need."""
     began = clock.monotonic()
     broken: list[str] = []
     for number, test in enumerate(tests, start=1):
@@ -104,15 +130,14 @@ def _until_found(
         new = next((item for key, item in bench.notebook.findings.items() if key not in known), None)
         if new is not None:
             shown = {key: str(new[key]) for key in ("id", "class", "kind", "summary")}
-            return TrialOutcome(
-                name, shown, test.id, number, bench.notebook.requests, _since(began, clock), tuple(broken[:3])
-            )
+            seconds = _since(began, clock)
+            found = TrialOutcome(name, shown, test.id, number, bench.notebook.requests, seconds, tuple(broken[:3]))
+            return found, tests[number:]
         if bench.notebook.lost:
             break
-    problem = bench.notebook.lost
-    return TrialOutcome(
-        name, None, None, len(tests), bench.notebook.requests, _since(began, clock), tuple(broken[:3]), problem
-    )
+    requests, problem = bench.notebook.requests, bench.notebook.lost
+    survived = TrialOutcome(name, None, None, len(tests), requests, _since(began, clock), tuple(broken[:3]), problem)
+    return survived, []
 
 
 def run(bench: Bench, test: SuiteTest) -> str | None:

@@ -58,7 +58,7 @@ def _known() -> dict[str, Mapping[str, Any]]:
     return findings_of(documents.load(), worker.tests, profile=worker.profile, seed=worker.seed)
 
 
-def _try(name: str, known: frozenset[str], near: bool) -> TrialOutcome:
+def _try(name: str, known: frozenset[str], near: bool, causes: bool) -> TrialOutcome:
     worker = _STATE["worker"]
     return try_defect(
         documents.load(),
@@ -68,6 +68,7 @@ def _try(name: str, known: frozenset[str], near: bool) -> TrialOutcome:
         profile=worker.profile,
         seed=worker.seed,
         near=near,
+        causes=causes,
     )
 
 
@@ -79,13 +80,14 @@ def try_all(
     processes: int,
     only: tuple[str, ...] = (),
     thorough: bool = True,
+    causes: bool = False,
     begun: Callable[[Mapping[str, Mapping[str, Any]]], None],
 ) -> Iterator[TrialOutcome]:
     """Yield the outcome of each defect as it is known; ``begun`` gets the findings of the defect-free plane.
 
     First every defect meets the tests that are about its place, then those not caught meet all of them (unless not
-    ``thorough``). ``only`` are prefixes of the ids of the tests to run (none: all of them). Raises InconclusiveError
-    when a worker process dies.
+    ``thorough``). ``only`` are prefixes of the ids of the tests to run (none: all of them). ``causes``: count what
+    all tests about its place make of each. Raises InconclusiveError when a worker process dies.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _prepare, (profile, seed, only)) as pool:
@@ -94,12 +96,12 @@ def try_all(
             begun(plain)
             known = frozenset(plain)
             left = []
-            for outcome in _results(pool, names, known, near=True):
+            for outcome in _results(pool, names, known, near=True, causes=causes):
                 if outcome.caught or not thorough:
                     yield outcome
                 else:
                     left.append(outcome.id)
-            yield from _results(pool, left, known, near=False)
+            yield from _results(pool, left, known, near=False, causes=causes)
         except BrokenProcessPool as error:
             raise InconclusiveError(f"a worker process of prove died: {error}") from error
         except BaseException:
@@ -108,9 +110,9 @@ def try_all(
 
 
 def _results(
-    pool: ProcessPoolExecutor, names: Sequence[str], known: frozenset[str], *, near: bool
+    pool: ProcessPoolExecutor, names: Sequence[str], known: frozenset[str], *, near: bool, causes: bool
 ) -> Iterator[TrialOutcome]:
-    for done in as_completed([pool.submit(_try, name, known, near) for name in names]):
+    for done in as_completed([pool.submit(_try, name, known, near, causes) for name in names]):
         yield done.result()
 
 
@@ -137,6 +139,7 @@ class Trials:
     say: Say
     expected: frozenset[str] = frozenset()
     earlier: Mapping[str, TrialOutcome] = field(default_factory=dict)
+    causes: bool = False
     disagree: list[str] = field(default_factory=list)
 
     def run(self, defects: Sequence[Defect]) -> Iterator[TrialOutcome]:
@@ -204,7 +207,9 @@ class Trials:
         def begun(known: Mapping[str, Mapping[str, Any]]) -> None:
             self.say(f"{profile}: findings without any defect: {len(known)}; defects to try: {len(names)}")
 
-        return try_all(names, profile=profile, seed=self.seed, processes=self.processes, begun=begun)
+        return try_all(
+            names, profile=profile, seed=self.seed, processes=self.processes, causes=self.causes, begun=begun
+        )
 
 
 def caught_by_gate(file: Path, seed: int) -> Mapping[str, TrialOutcome]:

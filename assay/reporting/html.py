@@ -104,7 +104,7 @@ def _environment() -> Environment:
         duration=words.duration,
         visible=visible,
     )
-    environment.globals.update(plural=plural)
+    environment.globals.update(plural=plural, share=words.share)
     return environment
 
 

@@ -102,6 +102,16 @@ ONE_CAUSE = {
         seen("read-metadata", READ, "/response/body/createdAt"),
         seen("update-metadata", UPDATE, "/response/202/body/createdAt"),
     ],
+    "a value of another type, in what is told": [
+        seen("body-schema", CREATE, "/response/202/body/spec/image", rule="type"),
+        seen("body-schema", READ, "/response/200/body/spec/image", rule="nullable"),
+        seen("create-echo", CREATE, "/response/body/spec/image"),
+    ],
+    "a plain request that is refused for its samples": [
+        refused(METRICS, "/query/numberOfSamples", "too many samples"),
+        refused(METRICS, "/body", "too many samples", rule="valid"),
+    ],
+    "a deletion of another": [seen("delete-neighbour", READ), seen("delete-takes-effect", READ)],
     "a workload that one operation does not know": [
         refused(METRICS, f"/query/{name}", "no such workload", status=410)
         for name in ("start", "end", "metricType", "n")
@@ -137,6 +147,10 @@ APART = {
     "an odd answer that other requests get too": [
         seen("access-no-token", READ, test="access/read/no-token"),
         seen("body-schema", READ, "/response/200/body/name", rule="required", test="lifecycle/phases"),
+    ],
+    "a plain request that is refused for another reason": [
+        refused(METRICS, "/query/numberOfSamples", "too many samples"),
+        refused(METRICS, "/body", "no such type", rule="valid"),
     ],
     "failures of two kinds": [hostile("path-encoded-nul", CREATE), hostile("query-bad-escape", CREATE)],
     "failures that say different things": [hostile("path-encoded-nul", READ), hostile("path-long", READ, "too deep")],

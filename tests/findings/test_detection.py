@@ -12,7 +12,7 @@ import pytest
 from assay import folders
 from assay.errors import SettingsError
 from assay.findings import detection
-from assay.findings.detection import Detection, Share, Survivor, read_detection, shipped, suite_digest
+from assay.findings.detection import Causes, Detection, Share, Survivor, read_detection, shipped, suite_digest
 
 RECORD = Detection(
     profile="gate",
@@ -27,6 +27,7 @@ RECORD = Detection(
     survivors={"store/read-stale": Survivor("reads are stale", 1361, 3390)},
     equivalent={"nobody could tell": 3},
     not_tried={"performance": "under load only"},
+    causes=Causes(defects=5, one=4, median=1, most=2, named=5),
 )
 
 

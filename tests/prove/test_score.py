@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from assay.errors import SettingsError, UsageError
-from assay.findings.detection import Share, read_detection
+from assay.findings.detection import Causes, Share, read_detection
 from assay.prove import score
 from assay.prove.conduct import ProveRequest, conduct
 from assay.prove.real_runs import Agreement
-from assay.prove.score import Score, check_joinable, chosen, joined, newly_surviving
+from assay.prove.score import Score, check_joinable, chosen, joined, newly_surviving, show
 from assay.prove.trial import TrialOutcome
 from assay.reference.defects.base import Defect
 
@@ -72,6 +72,21 @@ def test_effort_is_median_and_p90_of_what_was_caught() -> None:
         "seconds": {"median": 6.0, "p90": 10.0},
     }
     assert SCORE.effort([DEFECTS["a/two"]]) is None
+
+
+def test_causes_count_what_the_findings_make_of_the_detected_defects() -> None:
+    told = {"rule-off/a": (1, True), "rule-off/b": (1, False), "crash/c": (4, True), "crash/d": (None, None)}
+    outcomes = {
+        name: replace(outcome(name, "violation" if causes else None), causes=causes, named=named)
+        for name, (causes, named) in told.items()
+    }
+    score = Score("gate", 1, outcomes, {name: defect(name) for name in told})
+    assert score.record().causes == Causes(defects=3, one=2, median=1, most=4, named=2)
+    console = Console(record=True, width=200)
+    show(score, console)
+    text = console.export_text()
+    assert "2 of 3 are told in one finding (66.7 %), the others in up to 4; of 2 (66.7 %)" in text
+    assert "told in 4 findings: crash/c" in text
 
 
 def test_a_new_survivor_is_named(tmp_path: Path) -> None:

@@ -71,6 +71,19 @@ def test_a_defect_is_caught_near_its_place(name: str) -> None:
     assert outcome.requests > 0
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["response-field/create/spec.command/dropped", "identity/delete/signature-unread", "crash/create/body.nul"],
+)
+def test_a_defect_is_told_in_one_finding_that_names_its_place(name: str) -> None:
+    contract = documents.load()
+    outcome = try_defect(
+        contract, catalogue(contract)[name], near(name), lawful(), profile="gate", seed=1, causes=True
+    )
+    assert (outcome.causes, outcome.named) == (1, True)
+    assert outcome.tests < len(near(name))  # of the first detection still
+
+
 def test_the_sample_spans_the_families() -> None:
     defects = catalogue(documents.load())
     assert {defects[name].family for name in SAMPLE} == {item.family for item in defects.values()} - {"performance"}

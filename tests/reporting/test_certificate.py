@@ -9,7 +9,7 @@ import pytest
 
 from assay.cli.main import main
 from assay.errors import SettingsError
-from assay.findings.detection import Detection, Share, Survivor
+from assay.findings.detection import Causes, Detection, Share, Survivor
 from assay.reporting import certificate, html
 from assay.reporting.certificate import verify
 from assay.reporting.write_all import write_all
@@ -26,6 +26,7 @@ DETECTION = Detection(
     survivors={"store/<b>stale": Survivor("reads are <i>stale</i>", 1361, 3390)},
     equivalent={"nobody <u>could</u> tell": 1},
     not_tried={"performance": "under load only"},
+    causes=Causes(defects=3, one=2, median=1, most=2, named=3),
 )
 
 
