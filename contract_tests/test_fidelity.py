@@ -2,8 +2,9 @@
 
 import pytest
 
-from assay.checks import fidelity
+from assay.checks import fidelity, spelling
 from assay.checks.target import TargetUnderTest
+from assay.contract.documents import Contract, Operation
 
 pytestmark = pytest.mark.concurrent
 
@@ -11,6 +12,24 @@ pytestmark = pytest.mark.concurrent
 @pytest.mark.parametrize("group", fidelity.TEXTS, ids=lambda group: f"texts-{group}")
 def test_texts(target: TargetUnderTest, test: str, group: str) -> None:
     fidelity.texts(target, test, group)
+
+
+@pytest.mark.parametrize("name", spelling.UNLIKE, ids=lambda name: f"fields-{name}")
+def test_fields(target: TargetUnderTest, test: str, name: str) -> None:
+    spelling.fields(target, test, name)
+
+
+def test_cluster_in_capitals(target: TargetUnderTest, test: str) -> None:
+    spelling.cluster_in_capitals(target, test)
+
+
+def on_a_workload(contract: Contract) -> list[object]:
+    return [pytest.param(each, id=f"id-in-capitals-{each.name}") for each in contract.needing(contract.main_resource)]
+
+
+@pytest.mark.from_contract("operation", on_a_workload)
+def test_id_in_capitals(target: TargetUnderTest, test: str, operation: Operation) -> None:
+    spelling.id_in_capitals(target, test, operation)
 
 
 def test_order(target: TargetUnderTest, test: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.checks import deletion, lifecycle, specs
+from assay.checks import deletion, lifecycle, merging, specs
 from assay.checks.target import TargetUnderTest
 from assay.contract.documents import Contract, Operation
 
@@ -22,6 +22,11 @@ def test_update_is_stored(target: TargetUnderTest, test: str, change: specs.Spec
 @pytest.mark.parametrize("change", specs.REFUSED_CHANGES, ids=lambda change: f"refused-update-{change.id}")
 def test_refused_update(target: TargetUnderTest, test: str, change: specs.SpecChange) -> None:
     lifecycle.refused_update_changes_nothing(target, test, change.before, change.patch)
+
+
+def test_merged_rules(target: TargetUnderTest, test: str) -> None:
+    """Rules hold for what comes of an update."""
+    merging.merged(target, test)
 
 
 @pytest.mark.parametrize("fault", specs.REFUSED_CREATIONS, ids=lambda fault: f"refused-create-{fault.id}")

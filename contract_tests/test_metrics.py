@@ -4,7 +4,7 @@ import dataclasses
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -29,6 +29,8 @@ DAY = timedelta(days=1)
 RANGES: dict[str, Callable[[datetime], tuple[datetime, datetime]]] = {
     "before-creation": lambda at: (at - DAY, at - timedelta(hours=1)),
     "across-creation": lambda at: (at - timedelta(hours=1), at),
+    "day-before": lambda at: (at - DAY, at - DAY + timedelta(seconds=SPAN)),
+    "fraction": lambda at: (at + timedelta(seconds=0.4), at + timedelta(seconds=0.6)),
     "far-past": lambda _: (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC)),
     "far-future": lambda at: (at + 3650 * DAY, at + 3651 * DAY),
     "into-the-future": lambda at: (at, at + DAY),
@@ -39,6 +41,20 @@ RANGES: dict[str, Callable[[datetime], tuple[datetime, datetime]]] = {
     "its-end": lambda at: (at + timedelta(seconds=SPAN), at + timedelta(seconds=SPAN, milliseconds=1)),
     "start-after-end": lambda at: (at + timedelta(seconds=2), at),
 }
+
+
+def _at(offset: timedelta) -> Callable[[datetime], str]:
+    return lambda at: at.astimezone(timezone(offset)).isoformat()
+
+
+# Ways in which RFC 3339 writes one moment.
+SPELLINGS: dict[str, Callable[[datetime], str]] = {
+    "east": _at(timedelta(hours=5, minutes=30)),
+    "west": _at(timedelta(hours=-8)),
+    "fraction": lambda at: metrics.stamp(at).replace("Z", ".000Z"),
+}
+# Seconds from the beginning of the past that is measured.
+NARROW = {"seconds": (0.0, float(SPAN)), "fraction": (0.2, 0.6)}
 # How a backend may refuse a range in which it keeps nothing.
 UNMEASURED = frozenset({400, 404, 413, 422})
 
@@ -125,6 +141,38 @@ def test_range(target: TargetUnderTest, test: str, whose: str, case: str) -> Non
         exchange = judged(asked, ask(target, test, host.workload, asked, pod=pod, also=UNMEASURED))
         series = metrics.series_of(exchange.body()) if exchange.accepted else []
         target.verify(exchange.with_deviations(*metrics.judge_life(host.created, clock_of(target, exchange), series)))
+
+
+@cases(*((f"spelling/{name}", spelling) for name, spelling in SPELLINGS.items()))
+def test_spelling(target: TargetUnderTest, test: str, whose: str, case: Callable[[datetime], str]) -> None:
+    """The same two moments, spelled otherwise: plain, otherwise and plain again."""
+    with served(target, test, whose) as (host, pod):
+        asked = host.asked(*TYPES, samples=3)
+        operation = measuring(target.contract, of_pod=pod is not None)
+        query = {**dict(asked.query), "start": case(asked.start), "end": case(asked.end)}
+        request = operation.request(query=tuple(query.items()), workload=host.workload.id, pod=pod or "")
+        before = ask(target, test, host.workload, asked, pod=pod)
+        spelled = target.send(request, test=test, setup=(host.workload.created,))
+        after = ask(target, test, host.workload, asked, pod=pod)
+        if spelled.accepted and before.status == after.status == 200 and before.body() == after.body():
+            plain, other = metrics.series_of(before.body()), metrics.series_of(spelled.body())
+            spelled = spelled.with_deviations(*metrics.judge_spelling(plain, other, query["start"][19:]))
+        target.verify(before, spelled, after)
+
+
+@cases(*((f"inside/{name}", span) for name, span in NARROW.items()))
+def test_inside(target: TargetUnderTest, test: str, whose: str, case: tuple[float, float]) -> None:
+    """What a wide range shows of a moment, a narrow one around the moment shows too."""
+    with served(target, test, whose) as (host, pod):
+        first, last = (host.start + timedelta(seconds=second) for second in case)
+        around = timedelta(minutes=1) if last - first > timedelta(seconds=1) else timedelta(seconds=0.5)
+        wide = ask(
+            target, test, host.workload, Asked(TYPES, first - around, last + around, 1000), pod=pod, also=UNMEASURED
+        )
+        asked = Asked(TYPES, first, last, 1000)
+        narrow = judged(asked, ask(target, test, host.workload, asked, pod=pod, also=UNMEASURED))
+        series = metrics.series_of(wide.body()) if wide.accepted else []
+        target.verify(wide, narrow.with_deviations(*metrics.judge_inside(asked, series, narrow)))
 
 
 @cases(("csv/latency", (LATENCY,)), ("csv/both", TYPES))

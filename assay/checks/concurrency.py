@@ -48,7 +48,7 @@ def creations(target: TargetUnderTest, test: str, count: int) -> None:
     def one() -> list[Exchange]:
         with target.workload(test) as workload:
             seen = lifecycle.read(target, test, workload)
-            return [lifecycle.same_metadata(workload.created.object(), seen, "parallel-create")]
+            return [lifecycle.same_metadata(workload.told, seen, "parallel-create")]
 
     target.verify(*(exchange for found in at_once([one] * count) for exchange in found))
 

@@ -315,7 +315,7 @@ def aged(target: TargetUnderTest, test: str) -> None:
     """A read and an update, a while after the creation, tell its metadata. Raises ContractBreachError."""
     with target.workload(test) as workload:
         target.clock.sleep(_AGES)
-        known = workload.created.object()
+        known = workload.told
         target.verify(lifecycle.same_metadata(known, lifecycle.read(target, test, workload), "read"))
         updated = lifecycle.patch(target, test, workload, {"command": "serve"})
         target.verify(lifecycle.same_metadata(known, updated, "update"))
@@ -328,7 +328,7 @@ def renamed(target: TargetUnderTest, test: str) -> None:
     Raises ContractBreachError. No id is among it: a workload that took one could not be deleted any more.
     """
     with target.workload(test) as workload:
-        known = workload.created.object()
+        known = workload.told
         beside = {
             "name": target.name(),
             "requestedName": target.name(),
@@ -353,7 +353,7 @@ def updated_beside(target: TargetUnderTest, test: str) -> None:
 
 
 def _untouched(exchange: Exchange, workload: LiveWorkload) -> Exchange:
-    same = lifecycle.same_metadata(workload.created.object(), exchange, "neighbour-update")
+    same = lifecycle.same_metadata(workload.told, exchange, "neighbour-update")
     if not exchange.accepted or not [*spec_echo(workload.spec, exchange.object(), "read")]:
         return same
     return same.with_deviations(

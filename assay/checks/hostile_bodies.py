@@ -216,8 +216,16 @@ def _syntax() -> Iterator[HostileBody]:
         ("string", b'"assay"'),
         ("number", b"0"),
         ("true", b"true"),
+        ("false", b"false"),
     ):
         yield _case(f"top-level-{name}", f"{name} in the place of the object", _whole(raw), **settled)
+    yield _case("top-level-array-of-one", "an array with the object in it", _around(b"[", b"]"), **settled)
+    yield _case(
+        "top-level-string-of-json",
+        "a string that holds the object as JSON",
+        lambda body: json.dumps(_dump(body).decode()).encode(),
+        **settled,
+    )
     yield _case("binary", "binary garbage", _whole(bytes(range(256))), **settled)
 
 
@@ -324,6 +332,9 @@ CORE: Final = frozenset(
         "top-level-array",
         "top-level-string",
         "top-level-number",
+        "top-level-false",
+        "top-level-array-of-one",
+        "top-level-string-of-json",
         "binary",
         "long-string",
         "megabyte-string",

@@ -168,6 +168,13 @@ def _times(asked: Asked, one: MetricSeries) -> Iterator[Deviation]:
             "“The number of samples to take in the specified time range.” "
             f"From {stamp(asked.start)} to {stamp(asked.end)}, got {outside[0].isoformat()}.",
         )
+    elif (asked.start.microsecond or asked.end.microsecond) and any(not _within(asked, at) for at in times):
+        yield gap(
+            "metrics-range-rounded",
+            place,
+            "a sample lies outside the time range that was asked for, by less than a second",
+            f"From {stamp(asked.start)} to {stamp(asked.end)}: the fraction of a second is passed over.",
+        )
     yield from _repeated(asked, one)
     # The document names no order, so newest first is as good; back and forth is the order of nothing.
     if times not in (sorted(times), sorted(times, reverse=True)):
@@ -184,6 +191,14 @@ def _times(asked: Asked, one: MetricSeries) -> Iterator[Deviation]:
             "a range that starts after its end has samples",
             "The document does not say what such a range means; 400 or no samples would tell the caller.",
         )
+
+
+# A timestamp may be cut or rounded to the last digit that is told.
+_LAST_DIGIT: Final = timedelta(milliseconds=1)
+
+
+def _within(asked: Asked, at: datetime) -> bool:
+    return asked.start - _LAST_DIGIT <= at <= asked.end + _LAST_DIGIT
 
 
 def _repeated(asked: Asked, one: MetricSeries) -> Iterator[Deviation]:
@@ -281,6 +296,37 @@ def judge_together(
                 f"Alone, {kind} has {count_of(series, kind)} samples in the same range; 200 is no partial success.",
                 claims=(Claim("some", (f"^body/measurements/[^/ ]+/type string {kind}$",), f"samples of {kind}"),),
             )
+
+
+def judge_spelling(plain: list[MetricSeries], spelled: list[MetricSeries], how: str) -> Iterator[Deviation]:
+    """Yield a deviation when the same two moments, spelled ``how``, are answered with other samples."""
+    if _samples(plain) != _samples(spelled):
+        yield violation(
+            "metrics-moment-spelling",
+            "/query/start",
+            f"the same range is answered with other samples when its moments are spelled {how}",
+            "“ISO 8601 timestamp format”: two spellings of a moment name the same moment, and the past that was "
+            "asked for has not changed between the two.",
+        )
+
+
+def _samples(series: list[MetricSeries]) -> Counter[tuple[str, datetime | None, str]]:
+    return Counter((one.type, moment(at), str(value)) for one in series for at, value in one.values)
+
+
+def judge_inside(asked: Asked, wide: list[MetricSeries], narrow: Exchange) -> Iterator[Deviation]:
+    """Yield a gap when a range has no samples, and a ``wide`` one around it has some that lie within."""
+    inside = [at for one in wide for at in one.times if asked.start <= at <= asked.end]
+    refused = narrow.status is not None and 400 <= narrow.status < 500
+    empty = narrow.accepted and not count_of(series_of(narrow.body()))
+    if inside and (refused or empty):
+        yield gap(
+            "metrics-range-missed",
+            "/query/start",
+            "a range has no samples although a wider one holds some that lie within it",
+            f"From {stamp(asked.start)} to {stamp(asked.end)}; the wider range has a sample of "
+            f"{stamp(inside[0])}. Which parts of a moment count is not for the server to choose.",
+        )
 
 
 QueryChange = Callable[[Mapping[str, str]], dict[str, str]]

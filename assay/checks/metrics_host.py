@@ -45,7 +45,7 @@ class Measured:
     @property
     def created(self) -> datetime:
         """``createdAt``; ``start`` where the answer to the creation does not tell it."""
-        return moment(self.workload.created.object().get("createdAt")) or self.start
+        return moment(self.workload.told.get("createdAt")) or self.start
 
     def asked(self, *types: str, samples: int | None = None) -> Asked:
         """A question about this past."""
@@ -85,7 +85,7 @@ class _ServerClock:
     def __init__(self, workload: LiveWorkload, clock: Clock) -> None:
         self._clock = clock
         self._offset = -clock.monotonic() + _date(workload.created, clock).timestamp()
-        created = moment(workload.created.object().get("createdAt"))
+        created = moment(workload.told.get("createdAt"))
         if created is not None:
             finer = created.timestamp() - clock.monotonic()
             if abs(finer - self._offset) < self._AGREE:

@@ -129,6 +129,13 @@ class RunRecorder:
         if broken := violations(found):
             raise ContractBreachError(broken)
 
+    def raise_new(self, exchange: Exchange) -> None:
+        """Raise ContractBreachError with those violations of an exchange that this was not called with before."""
+        broken = violations(self.findings(exchange))
+        new = tuple(finding for finding in broken if self._state.is_new("raised", finding.id))
+        if new:
+            raise ContractBreachError(new)
+
     def record(self, exchange: Exchange) -> None:
         """Journal everything that deviates, violations too, without raising (tear-down must go on)."""
         self.write(*self.findings(exchange))

@@ -42,6 +42,12 @@ class LiveWorkload:
     spec: Mapping[str, Json]
     created: Exchange
 
+    @property
+    def told(self) -> Mapping[str, Json]:
+        """What its creation answered, but for fields that deviated then: those are told already."""
+        wrong = {deviation.location.rpartition("/")[2] for deviation in self.created.deviations}
+        return {name: value for name, value in self.created.object().items() if name not in wrong}
+
 
 class CannotCreateError(AssertionError):
     """A test needed a workload and the target did not create one."""
@@ -207,11 +213,15 @@ class TargetUnderTest:
         """A live workload for the block. Fails the test when it cannot be created: nothing else could be judged."""
         body = self.body(spec, **meta)
         with self.creating(self.contract.creation.request(body=body), test=test) as exchange:
-            self.verify(exchange)
             identity = created_id(exchange.answer)
             if identity is None:
+                self.verify(exchange)
                 raise CannotCreateError(f"the workload of this test was not created: {_outline(exchange)}")
+            # What deviates in one answer to a creation deviates in hundreds of them: it fails the first test that
+            # meets it, at its end, and hides from no test what that is about.
+            self.record(exchange)
             yield LiveWorkload(identity, str(exchange.object().get("name", body["name"])), body["spec"], exchange)
+            self.recorder.raise_new(exchange)
 
     def delete(self, workload_id: str, *, test: str, setup: tuple[Exchange, ...] = ()) -> Exchange:
         """Delete a workload of this run. Already gone (404) is as good: a test may have deleted it itself."""

@@ -61,6 +61,8 @@ class Lifecycle:
         """``actualPhase``. A deletion ends every other phase; an update shows only on a running workload."""
         if workload.deleted is not None:
             ends = workload.deleted + int(self.pace.deleting * SECOND)
+            if now >= self.gone_from(workload.deleted):
+                return "Completed"  # a record that stays says that nothing is under way any more
             return "Deleting" if now < ends else "Terminating"
         failed = self.failed_from(workload)
         if failed is not None and now >= failed:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import pytest
 
-from assay.checks import fidelity
+from assay.checks import fidelity, merging, spelling
 from assay.reference.defects.fidelity import rows
 from tests.checks.scenes import Scenario, bench, blamed, live
 
@@ -22,7 +23,13 @@ SCENARIOS: Mapping[str, Scenario] = {
     "spelt": lambda target: fidelity.spelt(target, "t"),
     "aged": lambda target: fidelity.aged(target, "t"),
     "renamed": lambda target: fidelity.renamed(target, "t"),
+    **{f"fields-{name}": partial(spelling.fields, test="t", name=name) for name in spelling.UNLIKE},
+    "cluster-in-capitals": lambda target: spelling.cluster_in_capitals(target, "t"),
+    "merged": lambda target: merging.merged(target, "t"),
 }
+UNLIKE = {"composed": "fields-decomposed", "decomposed": "fields-composed", "lines-unified": "fields-line-ends"}
+FOLDED = {"stripped": "blanks", "lowered": "case"}
+FIELDS = ("command", "args", "annotations.value", "environmentVariables.description")
 BEYOND = {"ascii", "latin", "narrow", "cut-255", "cut-4096", "one-line", "untabbed"}
 BLAMED: dict[str, tuple[str, str]] = {
     "value-empty-lost": ("beyond-ascii", "text-created"),
@@ -36,6 +43,9 @@ BLAMED: dict[str, tuple[str, str]] = {
     "update-renames": ("renamed", "update-metadata"),
     "update-joins-lists": ("printable", "entry-once-updated"),
     "read-tells-other-createdAt": ("aged", "read-metadata"),
+    **{f"value-{name}": (scenario, "read-echo") for name, scenario in UNLIKE.items()},
+    **{f"{field}-{name}": (scenario, "read-echo") for name, scenario in UNLIKE.items() for field in FIELDS},
+    **{f"{field}-{name}": (f"fields-{text}", "read-echo") for name, text in FOLDED.items() for field in FIELDS},
 }
 LAWFUL = (
     "printable-strings",

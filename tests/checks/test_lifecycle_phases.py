@@ -10,9 +10,10 @@ from assay.checks import lifecycle
 from assay.checks.exchange import Exchange
 from assay.client.exchange import Answer
 from assay.contract.request import Expectation, Outcome, Request
+from assay.findings.model import Class
 
 
-def told(*names: str | None) -> list[Exchange]:
+def _exchanges(*names: str | None) -> list[Exchange]:
     """Answers that tell these phases, one after the other; None: an answer without a phase."""
     bodies = [{"actualPhase": name} if name else {} for name in names]
     return [
@@ -22,7 +23,7 @@ def told(*names: str | None) -> list[Exchange]:
 
 
 def blamed(*names: str | None) -> list[str]:
-    return [deviation.check for each in lifecycle.in_order(told(*names)) for deviation in each.deviations]
+    return [deviation.check for each in lifecycle.in_order(_exchanges(*names)) for deviation in each.deviations]
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,21 @@ def test_back_to_creating() -> None:
 @pytest.mark.parametrize("phase", ["Deleting", "Terminating"])
 def test_deletion_that_nobody_asked_for(phase: str) -> None:
     assert blamed("Creating", "Running", phase) == [f"phase-{phase.lower()}"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ("Stopped", "Stopped", True),
+        ("Failed", "Unknown", True),
+        ("Stopped", "Running", False),
+        ("Pending", "Pending", False),
+        (None, "Stopped", False),
+    ],
+)
+def test_a_phase_without_sense_is_told_when_both_workloads_end_in_it(
+    one: str | None, other: str | None, told: bool
+) -> None:
+    last, beside = _exchanges(one, other)
+    found = [(item.check, item.cls) for item in lifecycle.ends_well(last, beside).deviations]
+    assert found == ([("phase-of-plain-workloads", Class.GAP)] if told else [])

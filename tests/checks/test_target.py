@@ -16,6 +16,9 @@ from assay.client.exchange import Answer, NoAnswer
 from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.errors import BudgetExhausted, TargetLostError
 from assay.findings.model import Class
+from assay.reference.behaviour import Behaviour
+from assay.reference.http import IncomingRequest, Reply
+from assay.reference.plane import Plane
 from tests.checks.stage import InProcess, Stage, stage
 
 __all__ = ["stage"]
@@ -90,6 +93,26 @@ def test_without_its_workload_a_test_cannot_go_on(stage: Make) -> None:
     made = stage(tamper=answering(400, {"code": 400, "message": "no"}, "POST"))
     with pytest.raises(ContractBreachError, match="refuses with 400 a valid request"), made.target.workload("t"):
         pytest.fail("there is none")
+
+
+def _small_phase(_: Plane, call: IncomingRequest, reply: Reply) -> Reply:
+    if call.operation == "create" and isinstance(reply.content, dict):
+        reply.content = {**reply.content, "actualPhase": str(reply.content["actualPhase"]).lower()}
+    return reply
+
+
+def test_what_deviates_in_every_creation_fails_one_test_and_hides_nothing(stage: Make) -> None:
+    made = stage(Behaviour().then(_small_phase))
+    seen = []
+    with pytest.raises(ContractBreachError, match="breaks 'enum' at /actualPhase"), made.target.workload("t") as one:
+        seen.append(one.told)
+    with made.target.workload("t") as two:
+        seen.append(two.told)
+    assert len(seen) == 2, "both tests came to their end"
+    assert all("actualPhase" not in told and told["workloadId"] for told in seen)
+    assert made.journaled(Class.VIOLATION) == {"body-schema"}
+    with pytest.raises(ZeroDivisionError), made.target.workload("t"):
+        _ = 1 / 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from itertools import chain
 from typing import Final
 
 from assay.contract.documents import Contract
@@ -20,16 +21,24 @@ from assay.reference.defects import (
     request_schema,
     responses,
     rules,
+    spelling,
     store,
     under_load,
 )
 from assay.reference.defects.base import Defect
 
-FAMILIES: Final[Mapping[str, Callable[[Contract], Iterator[Defect]]]] = {
-    "request-schema": request_schema.defects,
-    "request-legal": request_legal.defects,
+Family = Callable[[Contract], Iterator[Defect]]
+
+
+def _together(*families: Family) -> Family:
+    return lambda contract: chain.from_iterable(family(contract) for family in families)
+
+
+FAMILIES: Final[Mapping[str, Family]] = {
+    "request-schema": _together(request_schema.defects, spelling.top_level),
+    "request-legal": _together(request_legal.defects, spelling.capitals),
     "rule-off": rules.switched_off,
-    "rule-wrong": rules.misjudged,
+    "rule-wrong": _together(rules.misjudged, spelling.updates),
     "response-field": responses.fields,
     "response-status": responses.statuses,
     "response-content-type": responses.content_types,
@@ -37,7 +46,7 @@ FAMILIES: Final[Mapping[str, Callable[[Contract], Iterator[Defect]]]] = {
     "identity": identity.defects,
     "store": store.defects,
     "lifecycle": lifecycle.defects,
-    "metrics": metrics.defects,
+    "metrics": _together(metrics.defects, spelling.moments),
     "crash": crash.defects,
     "race": under_load.races,
     "performance": under_load.performance,

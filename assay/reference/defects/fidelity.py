@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -97,6 +98,26 @@ def _with_value(entry: Json, text: Text) -> Json:
     if isinstance(entry, dict) and isinstance(entry.get("value"), str):
         return {**entry, "value": text(entry["value"])}
     return entry
+
+
+def _on_field(name: str, text: Text) -> Callable[[Any], Any]:
+    """One text of the spec; of a list of entries the text ``value`` or ``description`` in each."""
+
+    def change(spec: dict[str, Json]) -> dict[str, Json]:
+        section, _, field = name.partition(".")
+        held = spec.get(section)
+        if isinstance(held, str):
+            return {**spec, section: text(held)}
+        if isinstance(held, list):
+            return {**spec, section: [_with(entry, field, text) for entry in held]}
+        return spec
+
+    return change
+
+
+def _with(entry: Json, field: str, text: Text) -> Json:
+    held = entry.get(field) if isinstance(entry, dict) else None
+    return {**entry, field: text(held)} if isinstance(entry, dict) and isinstance(held, str) else entry
 
 
 def _pools_sorted(spec: dict[str, Json]) -> dict[str, Json]:
@@ -208,10 +229,25 @@ _OTHERS: Final[tuple[tuple[str, str, Change], ...]] = (
 )
 
 
+_FIELDS: Final = ("command", "args", "annotations.value", "environmentVariables.description")
+_UNLIKE: Final[tuple[tuple[str, str, Text], ...]] = (
+    ("stripped", "blanks at its ends are lost", str.strip),
+    ("lowered", "capitals become small letters", str.lower),
+    ("composed", "letters and their accents become one character", lambda text: unicodedata.normalize("NFC", text)),
+    ("decomposed", "accents become characters of their own", lambda text: unicodedata.normalize("NFD", text)),
+    ("lines-unified", "line ends become line feeds", lambda text: text.replace("\r\n", "\n").replace("\r", "\n")),
+)
+
+
 def rows() -> Iterator[tuple[str, str, Change]]:
     """Name, summary and change of each defect."""
     for name, what, text in _TEXTS:
         yield f"value-{name}", what, _stored(_on_values(text))
+    for name, what, text in _UNLIKE:
+        for field in _FIELDS:
+            yield f"{field}-{name}", f"{field} is altered as it is stored: {what}", _stored(_on_field(field, text))
+        if name not in {"stripped", "lowered"}:
+            yield f"value-{name}", what, _stored(_on_values(text))
     yield from _OTHERS
     for name in ("nodePools", "category", "nodeType", "compute"):
         yield f"update-ignores-{name}", f"an update of {name} is accepted and not stored", _ignores(name)

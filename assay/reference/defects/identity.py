@@ -86,6 +86,8 @@ def defects(contract: Contract) -> Iterator[Defect]:
         for door, (what, lets_in) in DOORS.items():
             place = f"/paths/{operation.id}/security"
             yield _defect(name, door, what, place, _with_door(name, lets_in))
+        what = "answers 403 to whoever is not known"
+        yield _defect(name, "forbidden", what, f"/paths/{operation.id}/responses/401", _forbidding(name))
         what = "serves whoever has a token, in whatever project"
         yield _defect(name, "foreign", what, f"/paths/{operation.id}/responses/403", _boundless(name))
 
@@ -106,6 +108,19 @@ def _with_door(operation: str, door: Door) -> Change:
                 return admitted
 
     return mixed(LeavesDoorOpen)
+
+
+def _forbidding(operation: str) -> Change:
+    class TellsForbidden(IdentityProvider):
+        def authenticate(self, call: IncomingRequest) -> Caller:
+            try:
+                return super().authenticate(call)
+            except Refusal as refusal:
+                if call.operation != operation:
+                    raise
+                raise Refusal(403, refusal.message) from None
+
+    return mixed(TellsForbidden)
 
 
 def _boundless(operation: str) -> Change:

@@ -29,6 +29,11 @@ def _phases(change: Phase) -> Change:
     return mixed(TellsOtherPhases)
 
 
+def _ends(end: str) -> Change:
+    """What would be Running is something else."""
+    return _phases(lambda phase: end if phase == "Running" else phase)
+
+
 class _FallsBack(Lifecycle):
     """A workload runs from 0.8 s after its creation; from the second second on it is being created again."""
 
@@ -148,7 +153,11 @@ _DEFECTS: Final[tuple[tuple[str, str, Change, str | None], ...]] = (
     ("phase-in-capitals", "actualPhase is in capitals", _phases(str.upper), None),
     ("phase-empty", "actualPhase is empty", _phases(lambda _: ""), None),
     ("never-running", "a workload stays in Creating for good", _phases(lambda _: "Creating"), _SILENT),
-    ("always-failed", "every workload is Failed", _phases(lambda _: "Failed"), _SILENT),
+    ("always-failed", "every workload is Failed", _phases(lambda _: "Failed"), None),
+    *(
+        (f"always-{phase.lower()}", f"every workload ends {phase}", _ends(phase), None)
+        for phase in ("Stopped", "Stopping", "Completed", "Resuming", "Degraded", "Unknown")
+    ),
     (
         "phases-run-back",
         "a running workload falls back to Creating",
@@ -179,7 +188,7 @@ _DEFECTS: Final[tuple[tuple[str, str, Change, str | None], ...]] = (
         "deletion-never-ends",
         "a deleted workload is Terminating for good",
         _gone_after(10**6),
-        "a record that says of itself that it is deleted may stay",
+        None,
     ),
     (
         "update-of-deleted",
