@@ -14,6 +14,7 @@ from assay.client.session import Session
 from assay.clock import clock_time
 from assay.contract.request import ABSENT, Request
 from assay.errors import AssayError, InconclusiveError
+from assay.generation.cases import NOWHERE
 from assay.generation.values import PLAIN_IMAGE
 from assay.load.call import Answered, Level, PreparedCall, Skip
 from assay.load.client import RawTransport
@@ -142,10 +143,17 @@ class ScenarioContext:
         if self._refused == _REFUSED_IN_A_ROW:
             since = clock_time(self._refused_since, self.session.clock.time())
             words = gist(self.session.mask.text(answer.text))
+            what = "every request is answered" if self._reads_as(answer.status) else "every creation is refused"
             raise InconclusiveError(
-                f"since {since} every creation is refused with {answer.status}{f': {words}' if words else ''}",
+                f"since {since} {what} with {answer.status}{f': {words}' if words else ''}",
                 hint="`assay doctor` tells what has changed",
             )
+
+    def _reads_as(self, status: int) -> bool:
+        """Whether a read is answered with this status, too, though it is not what an unknown workload gets."""
+        read = self.session.contract.reading.request({self.session.contract.main_resource: NOWHERE})
+        outcome = self.session.send(read)
+        return isinstance(outcome, Answer) and outcome.status == status != 404
 
     def _finished(self, pending: Pending, outcome: Answer | NoAnswer) -> Workload | None:
         workload_id = self.session.finish(pending, outcome)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from assay.client.budget import Budget, Limits
+from assay.client.exchange import Answer
 from assay.client.layers import load_settings
 from assay.client.session import Session
 from assay.contract.documents import load
@@ -110,13 +111,15 @@ def refuse(context: ScenarioContext, scenario: Any, status: int, times: int) -> 
         scenario.after(call, Refused(status))
 
 
-def test_creations_that_are_all_refused_end_the_run() -> None:
+@pytest.mark.parametrize(("read", "what"), [(404, "every creation is refused"), (400, "every request is answered")])
+def test_creations_that_are_all_refused_end_the_run(read: int, what: str) -> None:
     context = a_context()
+    context.session.send = lambda *_, **__: Answer(read)  # type: ignore[method-assign]
     scenario = load_scenario("create")(context, {})
     refuse(context, scenario, 400, 9)
     created(scenario, context, 1)  # one that is taken, and all counts anew
     refuse(context, scenario, 400, 9)
-    with pytest.raises(InconclusiveError, match="every creation is refused with 400: quota exceeded: of used"):
+    with pytest.raises(InconclusiveError, match=f"{what} with 400: quota exceeded: of used"):
         refuse(context, scenario, 400, 1)
 
 
