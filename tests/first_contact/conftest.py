@@ -60,6 +60,7 @@ TWINS = {
     "each-50th-pod-metrics-500",
     "limit-of-targets",
     "limit-of-heads",
+    "502-after-a-while",
     "502-for-the-last-two-seconds",
     "file-from-windows",
     "package-assay-in-folder",

@@ -21,7 +21,7 @@ def written(name: str, end: End, content: str | bytes) -> Environment:
 
 def at_its_place(name: str, end: End, prepare: Callable[[Path], None]) -> Environment:
     """Something else lies where assay.toml is looked for; a pipe nobody writes to would hold this process up."""
-    return Environment(name, end, base_url=None, project=None, cluster=None, prepare=prepare, apart=True)
+    return Environment(name, end, base_url=None, project=None, cluster=None, prepare=prepare, apart=prepare is pipe)
 
 
 def folder(at: Path) -> None:
