@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from assay.checks import claims
@@ -116,7 +117,10 @@ def is_deleted(body: Mapping[str, Json]) -> bool:
 def deletion(target: TargetUnderTest, test: str) -> None:
     """Deletion takes effect, at once or later, and touches nobody else; what is deleted stays deleted."""
     with target.several(2), target.workload(test) as neighbour, target.workload(test) as workload:
-        steps = delete_and_wait(target, test, workload)
+        # Whoever does it again needs the other one, too: the wrong one may go.
+        steps = [
+            replace(step, setup=(neighbour.created, *step.setup)) for step in delete_and_wait(target, test, workload)
+        ]
         again = target.send(
             target.contract.deletion.request(workload=workload.id),
             test=test,

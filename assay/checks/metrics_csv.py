@@ -125,6 +125,7 @@ def _outside(asked: Asked, table: CsvTable) -> Iterator[Deviation]:
             "in CSV, a sample lies outside the time range that was asked for",
             "“The number of samples to take in the specified time range.” "
             f"From {stamp(asked.start)} to {stamp(asked.end)}, got {outside[0].isoformat()}.",
+            Claim("within", (stamp(asked.start), stamp(asked.end)), "samples within the time range"),
         )
 
 
@@ -163,9 +164,9 @@ def _close(values: list[str], series: Sequence[MetricSeries]) -> bool:
     )
 
 
-def _violation(check: str, summary: str, why: str) -> Deviation:
-    claims = (_AS_JSON,) if check == "metrics-csv-disagrees" else (_TABLE,)
-    return Deviation(Class.VIOLATION, check, None, _BODY, summary, why, claims)
+def _violation(check: str, summary: str, why: str, claim: Claim | None = None) -> Deviation:
+    claim = claim or (_AS_JSON if check == "metrics-csv-disagrees" else _TABLE)
+    return Deviation(Class.VIOLATION, check, None, _BODY, summary, why, (claim,))
 
 
 _AS_JSON: Final = Claim("as_json", ("2",), "the numbers that JSON holds")

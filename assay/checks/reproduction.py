@@ -19,7 +19,7 @@ from assay.checks.echo import moment
 from assay.checks.exchange import Deviation, Exchange
 from assay.checks.fallback import as_then
 from assay.checks.run_state import Belongings
-from assay.checks.watching import watching
+from assay.checks.watching import is_crowded, watching
 from assay.client.creation import created_id
 from assay.client.evidence import in_double_quotes, packed, readable, shell_word
 from assay.client.exchange import Answer, Wire
@@ -42,11 +42,11 @@ def reproduction(
     """What a script needs beside its common part: project, cluster, mark of names, expects, says, part, outsider.
 
     ``expects`` are claims, the deviation shows when one fails; ``part`` are lines of a POSIX shell. None where no
-    request shows it.
+    single request shows it.
     """
-    claims = deviation.claims or as_then(exchange, deviation)
-    if not claims:
+    if is_crowded(exchange):
         return None
+    claims = deviation.claims or as_then(exchange, deviation)
     part = _Part(session, exchange, found)
     return {
         "project": session.project,
@@ -101,8 +101,15 @@ class _Part:
     # --- requests ---------------------------------------------------------------------------------------------
 
     def _steps(self) -> Iterator[str]:
-        steps = list(self.exchange.setup)
-        for step in steps:
+        """Creations first: what is asked of a workload waits until it shows, and serves where it must."""
+        makes = [step for step in self.exchange.setup if created_id(step.answer)]
+        for step in makes:
+            yield from self._names(step)
+            yield from self._request(step)
+            yield "taken"
+        yield from self._wait()
+        rest = [step for step in self.exchange.setup if step not in makes]
+        for step in rest:
             yield from self._names(step)
             yield from self._pods(step)
             yield from self._request(step)
@@ -110,21 +117,25 @@ class _Part:
                 yield "taken"
             elif step.status == 404 and self._is_read(step):
                 yield 'lately 60 missing || stop "the workload is not gone in time"'
-        makers = [self.named[made] for step in steps if (made := created_id(step.answer)) in self.named and made]
-        for variable in dict.fromkeys(makers):
-            yield f'lately 5 seen "${variable}" || :'
-        if self.serving:
-            for variable in dict.fromkeys(makers):
-                yield f'serving "${variable}"'
-            yield "began=$(($(now) + 1))"
-            yield "sleep 4"
         for step in (self.exchange, *self.exchange.after):
             yield from self._names(step)
 
+    def _wait(self) -> Iterator[str]:
+        made = [variable for variable in self.named.values() if variable.startswith("W")]
+        for variable in made:
+            yield f'lately 5 seen "${variable}" || :'
+        if self.serving:
+            yield from (f'serving "${variable}"' for variable in made)
+            yield "began=$(($(now) + 1))"
+            yield "sleep 4"
+        elif self.anchor is not None:
+            yield "began=$(now)"
+
     def _last(self) -> Iterator[str]:
+        steps = (self.exchange, *self.exchange.after)
         if self.anchor is not None and not self.serving:
             yield "began=$(now)"
-        for step in (self.exchange, *self.exchange.after):
+        for step in steps:
             yield from self._pods(step)
             yield from self._request(step)
 
@@ -143,7 +154,7 @@ class _Part:
             if owner is not None and value not in self.named:
                 self.named[value] = self._variable("P")
             if owner is not None:
-                yield f'[ -n "${{{self.named[value]}:-}}" ] || pod {self.named[value]} "${owner}"'
+                yield f'pod {self.named[value]} "${owner}"'
 
     def _variable(self, letter: str) -> str:
         return f"{letter}{1 + sum(name.startswith(letter) for name in self.named.values())}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from assay.reporting import reproduce
 NEVER_GONE = frozenset({"store/delete-ignored", "lifecycle/deletion-hidden", "lifecycle/deletion-never-ends"})
 """Defects with which nobody can delete a workload for good."""
 
+_SOUND = threading.Lock()
 _LONGEST = 300.0  # seconds; a deletion is waited for two minutes
 _EPOCH = datetime(2027, 1, 1, tzinfo=UTC)
 RUN = RunInfo("gate", "embedded control plane", "2.22", _EPOCH, _EPOCH, 1, "0")
@@ -60,9 +62,16 @@ class Reproduced:
             return False
         return not sound.left and (not broken.left or self.defect in NEVER_GONE)
 
+    @property
+    def by_replay(self) -> bool:
+        """Whether the script says that it cannot show it, and how assay can."""
+        return self.finding is not None and not reproduce.can_show(self.finding)
+
     def __str__(self) -> str:
         if self.finding is None or self.broken is None or self.sound is None:
             return f"no script  {self.defect}"
+        if self.by_replay:
+            return f"by replay  {self.defect} [{self.finding.check}]"
         codes = f"{self.broken.code}/{self.sound.code}"
         left = "".join(f" left on {where}" for where, ran in self._runs() if ran.left)
         return f"{'ok' if self.ok else codes + left:10} {self.defect} [{self.finding.check}]"
@@ -108,7 +117,8 @@ def reproduced(name: str, finding: Finding | None, sound: Embedded, folder: Path
     file.write_text(reproduce.script(finding, RUN), encoding="utf-8")
     with embedded.start(Options(defects=(name,))) as broken:
         first = ran(file, broken)
-    return Reproduced(name, finding, first, ran(file, sound))
+    with _SOUND:  # whatever lies there is this script's
+        return Reproduced(name, finding, first, ran(file, sound))
 
 
 def ran(file: Path, plane: Embedded, **variables: str) -> Ran:

@@ -238,9 +238,14 @@ apart() { # apart SECONDS TEXT OTHER: more than so many seconds lie between two 
   case $3 in *-*) two=$(epoch "$3") ;; *) two=$3 ;; esac
   [ -n "$one" ] && [ -n "$two" ] && A=$one B=$two M=$1 awk 'BEGIN { d = ENVIRON["A"] - ENVIRON["B"]; exit !(d > ENVIRON["M"] + 0 || -d > ENVIRON["M"] + 0) }'
 }
+moments() { # of the samples, in JSON or in a table
+  sed -n 's|^body/measurements/[0-9]*/values/[0-9]*/timestamp string ||p' "$dir/$n.lines"
+  grep -q '^type text/csv' "$dir/$n.lines" && LC_ALL=C awk '{ while (match($0, /[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][Tt ][0-9:.]+([Zz]|[-+][0-9][0-9]:[0-9][0-9])/)) {
+    print substr($0, RSTART, RLENGTH); $0 = substr($0, RSTART + RLENGTH) } }' "$dir/$n.out"
+}
 within() {
   from=$(epoch "$1") to=$(epoch "$2")
-  sed -n 's|^body/measurements/[0-9]*/values/[0-9]*/timestamp string ||p' "$dir/$n.lines" | sort -u | while read -r at; do
+  moments | sort -u | while read -r at; do
     A=$(epoch "$at") F=$from T=$to awk 'BEGIN { f = ENVIRON["F"]; t = ENVIRON["T"]; if (f > t) { h = f; f = t; t = h }
       exit !(ENVIRON["A"] < f - 1 || ENVIRON["A"] > t + 1) }' && say "$at, asked for: $1 to $2"
   done >"$dir/actual"
@@ -402,7 +407,7 @@ prepare() {
   trap 'exit 130' INT TERM HUP
   : >"$dir/names"
   : >"$dir/made"
-  n=0 count=0 status=000 pause=0.3
+  n=0 count=0 status=000 pause=0.3 who=main method=GET target=
   sleep 0.01 2>/dev/null || pause=1
   if [ -z "${ASSAY_TOKEN:-}" ]; then
     [ -n "${ASSAY_CLIENT_ID:-}" ] || stop 'set ASSAY_TOKEN, or ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET'
@@ -423,7 +428,7 @@ usable() { # whether the answer can be judged at all
   esac
 }
 judge() { # sends the request that shows it until $until, at most $patience seconds long
-  first=$n ends=$(($(now) + patience))
+  first=$n ends=$(($(now) + patience)) wait=
   while :; do
     n=$first
     last
@@ -431,7 +436,8 @@ judge() { # sends the request that shows it until $until, at most $patience seco
     if holds; then shows=no; else shows=yes; fi
     case $until in once) return ;; "$shows") return ;; esac
     [ "$(now)" -lt "$ends" ] || return
-    sleep "$pause"
+    [ -z "$wait" ] || sleep "$pause" # the second look is at once: some things show for half a second only
+    wait=yes
   done
 }
 run() {
