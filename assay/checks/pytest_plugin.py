@@ -194,8 +194,8 @@ class ContractRun:
             raise
 
     def _end(self, error: AssayError) -> None:
-        """From now on no further test begins, whatever thread has met the end."""
-        self._over = error
+        """From now on no further test begins, whatever thread has met the end; the first one says why."""
+        self._over = self._over or error
         self.session.target.recorder.run_is_over(error)
 
     @pytest.hookimpl(tryfirst=True)

@@ -39,7 +39,7 @@ class RunRecorder:
             self.journal.write("problem", what=f"{error.message}{hint}", code=error.exit_code, over=True)
         elif error is self._session.ended or error.message == self._session.halted:
             self.journal.write("problem", what=error.message, over=True)
-        else:
+        elif self._state.is_new("run", "lost"):  # tests side by side meet it in different words
             self.journal.write("problem", what=f"target lost: {error.message}")
 
     def withdraw(self, status: int, operation: str | None, words: str, why: str) -> None:

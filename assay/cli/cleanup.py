@@ -157,7 +157,7 @@ def _tell(file: Path, swept: Swept, mask: Mask) -> None:
     """Say what was found and what became of it."""
     unconfirmed = f", {len(swept.unconfirmed)} not confirmed" if swept.unconfirmed else ""
     typer.echo(
-        f"run {file.stem}: looked for {swept.looked_for}: {swept.gone} were gone, {len(swept.deleted)} deleted, "
+        f"run {file.stem}: looked for {swept.looked_for}: {swept.gone} gone, {len(swept.deleted)} deleted, "
         f"{len(swept.left_behind)} left behind{unconfirmed}"
     )
     for entry in (*swept.left_behind, *swept.unconfirmed):

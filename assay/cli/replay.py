@@ -14,7 +14,7 @@ from assay.wording import listed
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from assay.findings.stored import StoredFinding, StoredLoad, StoredVerdict
+    from assay.findings.stored import StoredFinding, StoredLoad, StoredResources, StoredVerdict
 
 _LATEST = Path("reports") / "runs" / "latest"
 _LISTED = 8  # ids of findings in a hint
@@ -155,6 +155,7 @@ def _compare(console: Console, then: StoredLoad | None, now: StoredLoad | None) 
 
 def _tell(console: Console, found: StoredFinding, fresh: StoredVerdict, code: int) -> int:
     """Print the outcome and return the exit code."""
+    _tell_left(console, fresh.resources)
     now = fresh.finding(found.id)
     if now is not None:
         _show(console, now)
@@ -167,6 +168,18 @@ def _tell(console: Console, found: StoredFinding, fresh: StoredVerdict, code: in
         return EXIT_USAGE if code == EXIT_USAGE else EXIT_INCONCLUSIVE
     console.print("no longer failing")
     return EXIT_PASS
+
+
+def _tell_left(console: Console, resources: StoredResources) -> None:
+    """Say what the replay could not remove, or see gone."""
+    from assay.reporting import words
+
+    if resources.left_behind:
+        console.print(words.left_behind([left.name or left.id for left in resources.left_behind]))
+    if resources.unconfirmed:
+        console.print(words.unconfirmed(len(resources.unconfirmed)))
+    if resources.left_behind or resources.unconfirmed:
+        console.print("`assay cleanup` looks after them")
 
 
 def _show(console: Console, now: StoredFinding) -> None:

@@ -75,7 +75,7 @@ def _share(count: int, requests: int) -> str:
 def _confirmed(seen: Disturbed) -> str:
     under_load = seen.counted.total()
     if not seen.confirmed:
-        return "all under load, where nothing is asked for again"
+        return "all under load, where they are only counted"
     words = "asked for again, none repeated" if seen.confirmed.total() > 1 else "asked for again, it did not repeat"
     if seen.in_vain:
         words = f"asked for again, {plural(seen.in_vain, 'request')} in vain"

@@ -91,6 +91,20 @@ class StoredTests(BaseModel):
     planned: int | None = None
 
 
+class StoredLeft(BaseModel):
+    """A workload that may still be there."""
+
+    id: str
+    name: str
+
+
+class StoredResources(BaseModel):
+    """What became of what a run created."""
+
+    left_behind: list[StoredLeft] = Field(default_factory=list)
+    unconfirmed: list[StoredLeft] = Field(default_factory=list)
+
+
 class StoredVerdict(BaseModel):
     """A verdict as a run wrote it."""
 
@@ -101,6 +115,7 @@ class StoredVerdict(BaseModel):
     findings: list[StoredFinding]
     problems: list[str] = Field(default_factory=list)
     tests: StoredTests = StoredTests()
+    resources: StoredResources = StoredResources()
     load: dict[str, StoredLoad] = Field(default_factory=dict)
 
     def finding(self, finding: str) -> StoredFinding | None:

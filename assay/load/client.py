@@ -95,7 +95,7 @@ class RawTransport:
         self._resolved = 0.0
         self.answered = 0
         self.closed = 0  # answers after which the server closed the connection
-        self.cut = 0  # connections in use that broke under a request, which was then sent again
+        self.cut = 0  # connections in use that broke under a request, which was answered when sent again
         self._common_fields = (
             f"Host: {self.host_header}\r\nUser-Agent: assay/{__version__}\r\n"
             f"Accept: application/json\r\nAccept-Encoding: identity\r\n"
@@ -140,8 +140,9 @@ class RawTransport:
             stale = reused and failure.kind in {"reset", "closed"} and not connection.parser.heard
             if not stale or request.startswith(b"POST "):
                 raise
-            self.cut += lay < LAY_IDLE
-        return self._exchanged(self._connect(), request)
+        answer = self._exchanged(self._connect(), request)
+        self.cut += lay < LAY_IDLE
+        return answer
 
     def _exchanged(self, connection: Connection, request: bytes) -> RawAnswer:
         try:

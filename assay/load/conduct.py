@@ -85,7 +85,7 @@ class _Conductor:
         finally:
             # A target that is gone deletes nothing: what is left is in the ledger, for `assay cleanup`.
             left = processes.finish(processes.waits.lost_cleanup if self._target_lost else self._file.cleanup_seconds)
-            if left:
+            if left and not self._target_lost:  # who conducts the run tells what stands
                 self._journal.write(
                     "note", text=f"{left} workloads of the load part were still being deleted at its end"
                 )

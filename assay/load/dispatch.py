@@ -54,6 +54,10 @@ _LOST_FORBIDDEN: Final = 100
 """So many in a row, and our role there was taken away, which is not the target's doing."""
 
 
+_NOBODY: Final = frozenset({"refused", "unreachable", "dns"})
+"""Failures to connect at all."""
+
+
 @dataclass(slots=True)
 class TargetPulse:
     """Whether the target is still there. ``timeout`` bounds one answer, in seconds."""
@@ -94,9 +98,11 @@ class TargetPulse:
     def lost_at_the_end(self) -> str | None:
         """Why a target whose schedule is over counts as lost though it was too short for ``lost``.
 
-        A gateway answered most of it, the last request too, without one answer of the API in between: an API that is
-        merely overloaded answers now and then.
+        Nobody listened at its end, where an API that is merely overloaded does. Or a gateway answered most of it,
+        the last request too, without one answer of the API in between: one that is overloaded answers now and then.
         """
+        if self.last_failure in _NOBODY and self.failures > FEW:
+            return f"the last {self.failures} requests met nobody: {self.last_failure}"
         if BY not in self.last_failure or self.failures <= FEW or 2 * self.failures < self.heard:
             return None
         which = "every request" if self.failures == self.heard else f"each of the last {self.failures} requests"

@@ -103,7 +103,7 @@ class Measure(ABC, Generic[Section]):
     def connections(self, answered: int, closed: int, cut: int) -> None:
         """So many answers came since the process began; after ``closed`` of them the server closed the connection.
 
-        ``cut``: connections in use that broke under a request, which was then sent again.
+        ``cut``: connections in use that broke under a request, which was answered when sent again.
         """
 
     @abstractmethod

@@ -77,7 +77,7 @@ def render(verdict: Verdict, record: Record, detection: Detection | None = None)
             reproduce_folder=reproduce.FOLDER,
             common_script=reproduce.common(),
             left_behind=verdict.resources.get("left_behind", []),
-            unconfirmed=words.unconfirmed(verdict),
+            unconfirmed=words.unconfirmed(len(verdict.resources.get("unconfirmed", ()))),
             # Both are this package's own files.
             style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
             script=Markup(script),  # noqa: S704

@@ -97,7 +97,7 @@ def _left_behind(verdict: Verdict) -> Iterator[str]:
 
 
 def _unconfirmed(verdict: Verdict) -> Iterator[str]:
-    told = words.unconfirmed(verdict)
+    told = words.unconfirmed(len(verdict.resources.get("unconfirmed", ())))
     if told:
         yield "## Deletions that nobody saw done"
         yield f"{told}; `assay cleanup` looks after them."

@@ -72,15 +72,12 @@ def _problems(verdict: Verdict) -> Iterator[Text]:
 def _left_behind(verdict: Verdict) -> Iterator[Text]:
     left = verdict.resources.get("left_behind", [])
     if left:
-        names = ", ".join(one_line(entry["name"] or entry["id"]) for entry in left[:5])
-        more = f" and {len(left) - 5:,} more" if len(left) > 5 else ""
-        yield Text.assemble(
-            (f"  {plural(len(left), 'workload')} left behind", "bold red"), f": {names}{more}; run: assay cleanup"
-        )
+        told = words.left_behind([one_line(entry["name"] or entry["id"]) for entry in left])
+        yield Text.assemble((f"  {told}", "bold red"), "; run: assay cleanup")
 
 
 def _unconfirmed(verdict: Verdict) -> Iterator[Text]:
-    told = words.unconfirmed(verdict)
+    told = words.unconfirmed(len(verdict.resources.get("unconfirmed", ())))
     if told:
         yield Text.assemble((f"  {told}", "yellow"), "; `assay cleanup` looks after them")
 

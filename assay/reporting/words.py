@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from assay.findings.model import Class, Finding
 from assay.findings.verdict import Decision, Verdict, fails
-from assay.wording import plural
+from assay.wording import listed, plural
 
 
 def number(value: float | int | None) -> str:
@@ -58,7 +59,8 @@ MEANING: Final = {
 }
 
 
-UNCONFIRMED: Final = "agreed to by the target and could not be confirmed any more"
+_NAMED: Final = 5
+"""Workloads that are named in one line."""
 
 
 def sentence(verdict: Verdict) -> str:
@@ -93,10 +95,17 @@ def limits(verdict: Verdict) -> list[tuple[str, str]]:
     ]
 
 
-def unconfirmed(verdict: Verdict) -> str:
-    """What is known of deletions that nobody saw done; empty when there are none."""
-    number = len(verdict.resources.get("unconfirmed", ()))
-    return f"{plural(number, 'deletion was', 'deletions were')} {UNCONFIRMED}" if number else ""
+def left_behind(names: Sequence[str]) -> str:
+    """How many workloads are left behind, some by name."""
+    return f"{plural(len(names), 'workload')} left behind: {listed(names, _NAMED)}"
+
+
+def unconfirmed(number: int) -> str:
+    """What is known of so many deletions that nobody saw done; empty when there are none."""
+    if not number:
+        return ""
+    done = plural(number, "deletion was", "deletions were")
+    return f"{done} agreed to by the target and could not be confirmed any more"
 
 
 def weight(finding: Finding, fail_on: Class) -> str:

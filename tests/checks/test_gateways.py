@@ -71,6 +71,13 @@ def test_what_happens_once_on_the_way_is_no_finding(stage: Make, chosen: Chosen,
     assert on.live() == []
 
 
+def test_a_target_that_is_lost_is_one_problem_in_whatever_words_tests_meet_it(stage: Make) -> None:
+    on = stage()
+    for words in ("it does not answer any more", "5 requests in a row without a usable answer"):
+        on.target.recorder.run_is_over(TargetLostError(words))
+    assert [event["what"] for event in on.journal.of("problem")] == ["target lost: it does not answer any more"]
+
+
 @pytest.mark.parametrize("answer", [pages.NGINX_502, CUT])
 @pytest.mark.parametrize("chosen", [creates, reads])
 def test_an_outage_a_little_longer_than_the_pauses_is_nobodys_fault(

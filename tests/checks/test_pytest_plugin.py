@@ -111,10 +111,12 @@ def test_no_test_begins_once_the_run_is_over() -> None:
         run._body(ends, {})
     with pytest.raises(CredentialsError, match="it ended"):
         run._body(lambda: begun.append("another"), {})
+    run._end(CredentialsError("in other words, from a test that was under way"))
     assert run.pytest_runtest_protocol(later) is True
     assert begun == []
     assert told == [
         ("over", "it ended"),
+        ("over", "in other words, from a test that was under way"),
         ("lifecycle/deletion", "it ended"),
         ("test", "lifecycle/deletion", "skipped"),
     ]

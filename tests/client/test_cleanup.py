@@ -252,7 +252,7 @@ def test_the_command_removes_what_a_crashed_run_left(
     assert unfinished_runs() == []
     told = capsys.readouterr().out
     assert f"run run-crashed (project {PROJECT}): 3 workloads to delete, 0 names to look for" in told
-    assert "run run-crashed: looked for 3: 0 were gone, 3 deleted, 0 left behind\n" in told
+    assert "run run-crashed: looked for 3: 0 gone, 3 deleted, 0 left behind\n" in told
     assert run_command(configure, yes=True) == 0
     assert "nothing to clean up" in capsys.readouterr().out
 
@@ -276,10 +276,10 @@ def test_agreed_deletions_are_looked_after_and_not_announced_as_deletions(
         assert run_command(configure) == 3
     told = capsys.readouterr().out
     assert f"(project {PROJECT}): 0 workloads to delete, 0 names to look for, 3 agreed deletions to confirm" in told
-    assert "looked for 3: 0 were gone, 0 deleted, 0 left behind, 3 not confirmed\n" in told
+    assert "looked for 3: 0 gone, 0 deleted, 0 left behind, 3 not confirmed\n" in told
     assert told.count("not confirmed: assay-") == 3
     assert run_command(configure) == 0
-    assert "looked for 3: 3 were gone, 0 deleted, 0 left behind\n" in capsys.readouterr().out
+    assert "looked for 3: 3 gone, 0 deleted, 0 left behind\n" in capsys.readouterr().out
     assert server.count("DELETE") == asked
 
 

@@ -62,7 +62,7 @@ def part(
         ),
         (
             [part(0), part(700, asked_again=False, n502=7)],
-            "7 of 700 answers (1.0%) were a 502; all under load, where nothing is asked for again",
+            "7 of 700 answers (1.0%) were a 502; all under load, where they are only counted",
         ),
     ],
 )

@@ -74,6 +74,20 @@ def test_a_run_too_short_for_that_is_lost_at_its_end() -> None:
     assert pulse.lost_at_the_end() is None
 
 
+@pytest.mark.parametrize("kind", ["refused", "unreachable", "dns"])
+def test_a_target_to_which_nobody_could_connect_at_the_end_is_lost(kind: str) -> None:
+    pulse = TargetPulse()
+    for _ in range(1000):
+        pulse.answered(1.0)
+    for _ in range(3):
+        pulse.failed(kind)
+    assert pulse.lost_at_the_end() is None  # a few are chance
+    pulse.failed(kind)
+    assert pulse.lost_at_the_end() == f"the last 4 requests met nobody: {kind}"
+    pulse.answered(1.0)
+    assert pulse.lost_at_the_end() is None  # it was restarted: its errors are its own
+
+
 def test_a_role_that_was_taken_away_loses_the_target_for_us() -> None:
     pulse = TargetPulse(last_answer=100.0)
     for _ in range(99):
