@@ -77,6 +77,9 @@ def _holding(
 
 # --- ids ---------------------------------------------------------------------------------------------------------
 
+_POD_PATIENCE: Final = 5.0
+"""Seconds to wait for what belongs to a workload; whose does not come in time is not asked for."""
+
 _WHY: Final = (
     "The schema's format is uuid: its hexadecimal digits are case insensitive on input (RFC 9562, 4; RFC 4122, 3). "
     "The document does not repeat it, and small letters are what it shows."
@@ -101,7 +104,7 @@ def id_in_capitals(target: TargetUnderTest, test: str, operation: Operation) -> 
     with target.workload(test) as workload:
         if workload.id == workload.id.upper():
             return
-        ids = known_ids(target, test, operation, workload.id, patience=0.0)
+        ids = known_ids(target, test, operation, workload.id, patience=_POD_PATIENCE)
         setup: tuple[Exchange, ...] = (workload.created,)
         if operation.kind is not Kind.DELETE:  # what is refused in small letters too says nothing of capitals
             plain = _send(target, test, operation, ids, setup)
