@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,13 @@ def test_it_is_plain_posix(script: Path) -> None:
     if shutil.which("shellcheck"):
         done = subprocess.run(["shellcheck", "-s", "sh", str(script)], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
+
+
+def test_what_a_script_cannot_show_is_left_to_replay(tmp_path: Path) -> None:
+    found = _found("store/update-lost", SAMPLE["store/update-lost"])
+    assert found.evidence is not None
+    file = tmp_path / "script.sh"
+    file.write_text(reproduce.script(replace(found, evidence=replace(found.evidence, reproduction=None)), RUN))
+    done = subprocess.run(["/bin/sh", str(file)], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"assay replay {found.id}" in done.stdout
