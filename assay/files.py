@@ -57,6 +57,9 @@ def write_text(file: Path, text: str, *, error: type[AssayError] = ReportError) 
 
     A reader therefore sees the old content or the new, never half of it; a failed write leaves nothing behind.
     """
+    if _is_special(file):
+        # As root the rename would succeed, and the machine would be without its /dev/full.
+        raise refused(file, ValueError("it is no regular file"), error)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:50]}.")
@@ -73,6 +76,15 @@ def write_text(file: Path, text: str, *, error: type[AssayError] = ReportError) 
         raise refused(file, cause, error) from cause
 
 
+def _is_special(file: Path) -> bool:
+    """Whether a device, a pipe or a socket stands there."""
+    try:
+        mode = file.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def refuse_unwritable(file: Path) -> None:
     """SettingsError when ``write_text`` could not write ``file``: told before a run, not after it."""
     try:
@@ -83,13 +95,13 @@ def refuse_unwritable(file: Path) -> None:
             pass
         file.exists()  # a name that is too long
     except (OSError, ValueError) as cause:
-        raise SettingsError(f"{file} cannot be written: {_why(cause)}", hint="name another file") from None
+        raise SettingsError(f"{file} cannot be written: {why(cause)}", hint="name another file") from None
 
 
 def refused(file: Path, cause: Exception, error: type[AssayError] = ReportError) -> AssayError:
     """The error for a file that the file system refuses to write, with what to do about it."""
     hint = "free space there, or choose another --out" if error is ReportError else None
-    return error(f"{file} could not be written: {_why(cause)}", hint=hint)
+    return error(f"{file} could not be written: {why(cause)}", hint=hint)
 
 
 @contextmanager
@@ -137,9 +149,9 @@ def read_bytes(
             content = opened.read(most + 1)
     except FileNotFoundError as cause:
         dangles = file.is_symlink()
-        refuse(f"it is a link to {file.readlink()}, which does not exist" if dangles else _why(cause))
+        refuse(f"it is a link to {file.readlink()}, which does not exist" if dangles else why(cause))
     except (OSError, ValueError) as cause:  # ValueError: a name with a NUL in it
-        refuse(_why(cause))
+        refuse(why(cause))
     if len(content) > most:
         refuse(f"it is larger than {_size(most)}")
     return content
@@ -266,8 +278,10 @@ def checked(model: type[M], document: Any, file: Path, what: str, *, hint: str |
         raise SettingsError(f"{file} is not {what}: at {place}: {said(fault)}", hint=hint) from None
 
 
-def _why(cause: Exception) -> str:
+def why(cause: Exception) -> str:
     """The system's words without the number and the name that Python puts around them."""
+    if isinstance(cause, FileExistsError | NotADirectoryError):
+        return "a file stands where a folder is needed"
     return (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
 
 

@@ -185,3 +185,13 @@ def _no_folder() -> str:
 def test_text_without_an_encoding_is_spelled_out(tmp_path: Path) -> None:
     write_text(tmp_path / "f", "a\ud800")
     assert (tmp_path / "f").read_text() == "a\\ud800"
+
+
+def test_a_device_or_pipe_is_never_replaced(tmp_path: Path) -> None:
+    """As root the rename succeeds, and a machine is without its /dev/full."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ReportError, match="could not be written: it is no regular file"):
+        write_text(pipe, "text")
+    assert pipe.is_fifo()
+    assert [file.name for file in tmp_path.iterdir()] == ["pipe"]

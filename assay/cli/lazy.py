@@ -55,7 +55,8 @@ def message_of(error: Any) -> str:
 
         # Typer lists whatever is remotely alike, --insecure for --base-ulr, in alphabetical order.
         error.possibilities = ()
-        error.message += f"; did you mean {' or '.join(nearest(error.option_name, possible) or possible)}?"
+        meant = nearest(error.option_name.lstrip("-"), [name.lstrip("-") for name in possible])
+        error.message += f"; did you mean {' or '.join(f'--{name}' for name in meant)}?" if meant else ""
     return str(error.format_message())
 
 

@@ -97,6 +97,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             _complain(message_of(error), f"see: {command_path(error, given)} --help")
         sys.exit(EXIT_USAGE)
     except typer.Abort:
+        if sys.stderr.isatty():
+            typer.echo(err=True)  # the question stands on this line
         _complain("stopped", None)
         sys.exit(EXIT_INTERRUPTED)
     except KeyboardInterrupt:

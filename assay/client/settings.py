@@ -301,7 +301,11 @@ def plain_url(value: str) -> str:
         raise ValueError(_no_url(error)) from error
     if parts.scheme not in {"http", "https"}:
         raise ValueError(f"a base URL begins with https:// or http://, not with {parts.scheme}://")
-    if not host or port == 0 or re.search(r"[\s\x00-\x1f]", value):
+    if port == 0:
+        raise ValueError("the port of a URL is a number from 1 to 65535")
+    if re.search(r"[\s\x00-\x1f]", value):
+        raise ValueError("a base URL has no spaces in it")
+    if not host:
         raise ValueError(
             f"a base URL is https://host, https://host:port or either with a path: perhaps {_mended(value)}"
         )

@@ -22,7 +22,7 @@ from assay.client.usage import Usage
 from assay.clock import SYSTEM, Clock, utc
 from assay.contract.documents import Contract
 from assay.errors import SettingsError
-from assay.files import temporary_place
+from assay.files import temporary_place, why
 from assay.findings.journal import LenientJournal
 from assay.run.plan import RunPlan
 from assay.run.progress import Progress
@@ -115,8 +115,9 @@ def open_space(command: str, out: Path | None, clock: Clock = SYSTEM) -> Space:
         (folder / ".assay-probe").write_text("")
         (folder / ".assay-probe").unlink()
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise SettingsError(f"{folder} cannot be written: {reason}", hint="name another folder with --out") from None
+        raise SettingsError(
+            f"{folder} cannot be written: {why(error)}", hint="name another folder with --out"
+        ) from None
     if foreign:
         raise SettingsError(
             f"{folder} holds other files ({listed(foreign, 3)})",

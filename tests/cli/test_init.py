@@ -164,24 +164,107 @@ def test_at_a_terminal(assay: Assay, server: Server, tmp_path: Path, monkeypatch
         "URL": ["localhost", server.base_url],
         "Client id": ["MY_CLIENT"],
         "Client secret": [SECRET],
-        "Project": ["vision"],
+        "Project": ["visoin", "vision"],
+        "CI system": ["jenkins", "GitLab"],
         "Replace": ["no", "yes"],
     }
     terminal = Terminal(answers, monkeypatch)
     said = assay("init")
     assert said.code == 0, said.text
     assert "perhaps https://localhost" in said.out
+    assert "visoin is no project of these credentials: a project's id is a number" in said.out
     assert terminal.asked == [
         "URL of the control plane (https://...)",
         "URL of the control plane (https://...)",
         "Client id (empty: a token)",
         "Client secret (hidden)",
         "Project (id or name)",
+        "Project (id or name)",
+        "A job for a CI system as well? (github, gitlab; empty: none)",
+        "A job for a CI system as well? (github, gitlab; empty: none)",
     ]
+    assert "assay gate" in (tmp_path / ".gitlab-ci.yml").read_text()
     assert SECRET not in said.text + (tmp_path / "assay.toml").read_text()
     assert load_settings({}, env={}).project == PROJECT
     assert assay("init").code == 130
     assert terminal.asked[-1] == "Replace assay.toml?"
+
+
+def test_what_was_typed_wrong_is_asked_for_again(
+    assay: Assay, server: Server, plane: ListingPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address where nothing listens, a secret that is refused, and a cluster by a name that nothing lists."""
+    monkeypatch.delenv("ASSAY_CLIENT_ID")
+    monkeypatch.delenv("ASSAY_CLIENT_SECRET")
+    plane.listed = False
+    answers = {
+        "URL": ["http://127.0.0.1:9", server.base_url],
+        "Client id": ["", "researcher", "researcher"],
+        "Token": ["two words"],
+        "Client secret": ["canary", SECRET],
+        "Project": ["vision", PROJECT],
+        "Cluster": ["prod", CLUSTER],
+        "CI system": [""],
+    }
+    terminal = Terminal(answers, monkeypatch)
+    said = assay("init")
+    assert said.code == 0, said.text
+    assert not any(answers.values())
+    assert "nothing listens at 127.0.0.1:9" in said.out
+    assert "does not hold a token" in said.out
+    assert "refused the credentials" in said.out
+    assert "a cluster's id is a UUID" in said.out
+    assert terminal.asked.index("Client id (empty: a token)") == 2  # not before the address is known to be right
+    assert "canary" not in said.text
+    assert load_settings({}, env={}).cluster == CLUSTER
+    assert [file.name for file in tmp_path.iterdir() if file.name != "state"] == ["assay.toml"]
+
+
+def test_what_was_given_wrong_is_not_asked_for(assay: Assay, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    Terminal({}, monkeypatch)
+    assert assay("init", "--base-url", "http://127.0.0.1:9").code == 3
+    said = assay("init", "--base-url", server.base_url, "--cluster", "prod")
+    assert (said.code, server.seen) == (2, [])
+    assert "a cluster is named by its UUID" in said.err
+    said = assay("init", "--base-url", server.base_url, "--project", "visoin")
+    assert said.code == 2
+    assert "a project's id is a number" in said.err
+    assert "give one that these credentials see: 4501101 (vision)" in said.err
+
+
+def test_a_long_list_is_cut_and_says_so(assay: Assay, server: Server, plane: ListingPlane) -> None:
+    plane.projects = tuple((str(4501101 + number), f"team-{number}") for number in range(60))
+    said = assay("init", "--base-url", server.base_url)
+    assert "(team-39)\n  and 20 more, which may be named as well" in said.out
+    assert assay("init", "--base-url", server.base_url, "--project", "team-0").code == 0
+
+
+def in_the_way(place: Path, what: str) -> None:
+    if what == "folder":
+        (place / "assay.toml").mkdir()
+    elif what == "dangling":
+        (place / "assay.toml").symlink_to("nowhere")
+    else:
+        (place / ".github").write_text("mine")
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("folder", "assay.toml is a folder, and a file of that name is to be written"),
+        ("dangling", "assay.toml cannot be written: it is no regular file"),
+        ("file", "assay.yml cannot be written"),
+    ],
+)
+def test_what_stands_where_a_file_is_to_be_written(
+    assay: Assay, server: Server, tmp_path: Path, what: str, words: str
+) -> None:
+    in_the_way(tmp_path, what)
+    said = assay("init", "--base-url", server.base_url, "--project", PROJECT, "--ci", "github", "--force")
+    assert (said.code, server.seen) == (2, [])
+    assert words in said.err
+    assert "remove" in said.err
+    assert not (tmp_path / "assay.toml").is_file()
 
 
 def test_how_the_target_is_reached_is_written_without_a_secret() -> None:

@@ -46,6 +46,11 @@ def tells(session: Session, lacking: Sequence[str]) -> str:
     return f"preflight: the target can be tested{with_limits}, {plural(session.budget.requests, 'request')}"
 
 
+def outside(session: Session) -> Iterator[Step]:
+    """The questions that need no credentials either."""
+    return follow(_reach(session, Api(session), Access(session))[:2])
+
+
 def reach(session: Session) -> Iterator[Step]:
     """The questions that need no place: network, API and credentials. Nothing is created."""
     return follow(_reach(session, Api(session), Access(session))[:3])
