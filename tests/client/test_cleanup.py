@@ -212,6 +212,24 @@ def test_a_workload_that_is_seen_to_stand_is_left_behind_until_nobody_can_see_it
     assert [entry.id for entry in target.sweep(deadline=0.3).unconfirmed] == [workload]
 
 
+def test_what_stood_before_others_found_the_target_gone_is_unconfirmed(
+    reach: Open, plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane.forget_delete = True
+    target = reach()
+    (workload,) = fill(target, 1)
+    remover = cleanup.Remover(target._delivery, target.ledger, target.clock)
+
+    def meanwhile(_: object) -> bool:
+        remover._unreachable = "the target does not answer"
+        return True
+
+    monkeypatch.setattr(remover, "_waited", meanwhile)
+    left = remover.remove(target.ledger.live()[workload]).left
+    assert left is not None
+    assert left.agreed
+
+
 def refused(*_: Any) -> Any:
     from assay.client.exchange import NoAnswer
 
