@@ -113,6 +113,9 @@ def test_what_deviates_in_every_creation_fails_one_test_and_hides_nothing(stage:
     assert made.journaled(Class.VIOLATION) == {"body-schema"}
     with pytest.raises(ZeroDivisionError), made.target.workload("t"):
         _ = 1 / 0
+    with made.target.creating(Request("create", body=made.target.body()), test="t") as exchange:
+        assert [deviation.check for deviation in exchange.deviations] == ["body-schema"]
+        made.target.verify(exchange)
 
 
 @pytest.mark.parametrize(
