@@ -35,6 +35,8 @@ _MARKERS = (
 )
 # pytest judges these when it comes to the item, so nothing of it may happen ahead.
 _NOT_AHEAD = ("skip", "skipif", "xfail")
+# What ends a test without saying anything against the target, alone or in a group with the breaches found before it.
+_CUTS_SHORT = (AnswerLostError, BudgetExhausted, *ENDS_THE_RUN)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -233,7 +235,7 @@ class ContractRun:
             return None
         try:
             seconds = future.result()
-        except (AnswerLostError, BudgetExhausted, *ENDS_THE_RUN) as error:
+        except _CUTS_SHORT as error:
             # Told as a skip, whose report shows no source: pytest takes 30 ms to show that of an error, and once the
             # target is lost more than a thousand tests end so.
             pyfuncitem.stash[_NOT_TESTED] = error
@@ -253,7 +255,7 @@ class ContractRun:
         if call.when != "call" and report.passed:
             return report
         self._journal(item, report, error)
-        if isinstance(error, (AnswerLostError, BudgetExhausted, *ENDS_THE_RUN)):
+        if isinstance(error, _CUTS_SHORT):
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, f"not tested: {error.message}")
         return report
@@ -267,12 +269,13 @@ class ContractRun:
         breaches, others = sort_errors(error)
         for breach in breaches:
             target.recorder.write(*breach.findings)
-        if isinstance(error, (AnswerLostError, BudgetExhausted, *ENDS_THE_RUN)):
-            target.not_tested(name, error.message)
-            outcome = "skipped"
-            if isinstance(error, ENDS_THE_RUN):
-                self._end(error)
-        elif isinstance(error, pytest.skip.Exception):
+        for cut in [other for other in others if isinstance(other, _CUTS_SHORT)]:
+            others.remove(cut)
+            target.not_tested(name, cut.message)
+            outcome = "failed" if breaches else "skipped"
+            if isinstance(cut, ENDS_THE_RUN):
+                self._end(cut)
+        if isinstance(error, pytest.skip.Exception):
             target.not_tested(name, str(error))
         elif others:
             outcome, message = "error", f"{type(others[0]).__name__}: {others[0]}"[:1000]

@@ -15,7 +15,8 @@ import pytest
 from assay import folders
 from assay.checks import pytest_plugin
 from assay.checks.exchange import ContractBreachError
-from assay.errors import EXIT_USAGE, CredentialsError
+from assay.client.budget import LimitReached
+from assay.errors import EXIT_USAGE, AssayError, CredentialsError, TargetLostError
 from assay.findings.journal import read
 from assay.reference.embedded import Embedded
 from tests.run.whole import environment, place, serving
@@ -120,6 +121,26 @@ def test_no_test_begins_once_the_run_is_over() -> None:
         ("lifecycle/deletion", "it ended"),
         ("test", "lifecycle/deletion", "skipped"),
     ]
+
+
+@pytest.mark.parametrize("cut", [LimitReached("max_requests", "all are sent"), TargetLostError("it is gone")])
+def test_what_cuts_a_test_short_after_a_breach_is_no_broken_test(cut: AssayError) -> None:
+    told: list[tuple[str, ...]] = []
+    run = pytest_plugin.ContractRun(SimpleNamespace())  # type: ignore[arg-type]
+    run._session = SimpleNamespace(  # type: ignore[assignment]
+        target=SimpleNamespace(
+            recorder=SimpleNamespace(write=lambda *_: None, run_is_over=lambda _: told.append(("over",))),
+            not_tested=lambda name, why: told.append((name, why)),
+            journal=SimpleNamespace(write=lambda _, **event: told.append((event["id"], event["outcome"]))),
+        )
+    )
+    cut_short = item("test_lifecycle.py", "test_deletion")
+    cut_short.user_properties = []
+    report = SimpleNamespace(outcome="failed", duration=0.0)
+    group = BaseExceptionGroup("found before the run was cut short", [ContractBreachError(()), cut])
+    run._journal(cut_short, report, group)  # type: ignore[arg-type]
+    over = [("over",)] if isinstance(cut, TargetLostError) else []
+    assert told == [("lifecycle/deletion", cut.message), *over, ("lifecycle/deletion", "failed")]
 
 
 def test_from_another_folder(tmp_path: Path, broken: Embedded) -> None:
