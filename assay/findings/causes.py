@@ -74,7 +74,7 @@ class _Groups:
 # Nearest to the mistake first; what is not listed comes in between.
 _NEAR: Final = (
     *("metrics-unknown-pod", "rule-enforced", "schema-enforced", "accepts-valid"),
-    *("access-no-token", "access-foreign"),
+    *("access-no-token", "access-garbage", "access-wrong-key", "access-foreign"),
 )
 _LAWS: Final = (*STANDS, "growth")
 _FAR: Final = (

@@ -220,6 +220,11 @@ def test_what_is_nearest_to_the_mistake_speaks_for_all() -> None:
     assert open_door.summary.endswith(", and to 2 other kinds of bad credentials")
 
 
+def test_of_forged_tokens_the_plainest_speaks() -> None:
+    (told,) = join([seen(f"access-{kind}", READ) for kind in ("token-as-basic", "expired", "wrong-key", "alg-none")])
+    assert told.check == "access-wrong-key"
+
+
 def test_a_cause_weighs_as_much_as_the_heaviest_of_its_symptoms() -> None:
     (still,) = join(ONE_CAUSE["a target that stands still"])
     assert (still.check, still.cls) == ("stall", Class.VIOLATION)
