@@ -92,9 +92,15 @@ def _cause(members: Sequence[Finding]) -> Finding:
         cls=min((each.cls for each in members), key=HEAVIEST.index),
         summary=_headline(first, members),
         occurrences=sum(each.occurrences for each in members),
+        evidence=next((each.evidence for each in (first, *others) if _can_be_shown(each)), first.evidence),
         tests=tuple(dict.fromkeys(test for each in (first, *others) for test in (each.tests or (each.test,)))),
         symptoms=tuple(_symptom(each) for each in others),
     )
+
+
+def _can_be_shown(each: Finding) -> bool:
+    """Whether a script can show it again."""
+    return each.evidence is not None and each.evidence.reproduction is not None
 
 
 def _headline(first: Finding, members: Sequence[Finding]) -> str:

@@ -83,6 +83,8 @@ def _evidence(raw: Evidence) -> Evidence:
         curl=cut(utf8(raw.curl), CURL_LIMIT),
         replay=line(raw.replay),
         setup=tuple(_exchange(item) for item in raw.setup),
+        after=tuple(_exchange(item) for item in raw.after),
+        reproduction=value(raw.reproduction) if raw.reproduction is not None else None,
     )
 
 

@@ -7,7 +7,18 @@ import math
 import pytest
 
 from assay.findings.record import Coverage, Event, Point, Record, TestOutcome
-from tests.findings.samples import HOSTILE, event, exchange, finding, hostile_finding, judge, load, ran, run_info
+from tests.findings.samples import (
+    HOSTILE,
+    event,
+    evidence,
+    exchange,
+    finding,
+    hostile_finding,
+    judge,
+    load,
+    ran,
+    run_info,
+)
 
 
 def test_resources_are_counted_and_a_late_deletion_clears_what_was_left_behind() -> None:
@@ -155,3 +166,16 @@ def test_keywords_are_counted_by_place() -> None:
     coverage = Coverage()
     coverage.add(exchange(keywords=[["/name:minLength", "accept"], ["/name:minLength", "reject"]]))
     assert coverage.to_json()["keywords"] == {"/name:minLength": {"accept": 1, "reject": 1}}
+
+
+def test_what_a_script_is_made_of_is_kept() -> None:
+    made = {
+        "part": "steps() {\n  :\n}\n" + "x" * 9000,
+        "expects": [["every", "^status ", "^status 2"]],
+        "outsider": False,
+    }
+    step: dict[str, object] = {"request": {"method": "GET", "headers": {}, "body": None}, "response": None}
+    (kept,) = judge(ran(), event(finding(evidence=evidence(after=(step,), reproduction=made)))).findings
+    assert kept.evidence is not None
+    assert kept.evidence.reproduction == made
+    assert len(kept.evidence.after) == 1
