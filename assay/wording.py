@@ -86,8 +86,10 @@ def nearest(name: str, known: Iterable[str], most: int = 1) -> list[str]:
     return difflib.get_close_matches(name, list(known), n=most, cutoff=0.6)
 
 
-_VARYING: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*")
-"""Quoted values, names with numbers, ids: what differs from request to request in messages that mean the same."""
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_NUMBERED: Final = re.compile(r"\d")
+_LOOKED_AT: Final = 2_000
+"""Characters of a message that are looked at; some echo what was sent, and none says more in its second page."""
 
 
 def gist(body: str) -> str:
@@ -97,5 +99,6 @@ def gist(body: str) -> str:
     except (ValueError, RecursionError):
         error = None
     message = error.get("message") if isinstance(error, dict) else None
-    words = message if isinstance(message, str) else without_markup(body)
-    return " ".join(_VARYING.sub("", words).split())[:200]
+    words = (message if isinstance(message, str) else without_markup(body))[:_LOOKED_AT]
+    # Quoted values, names with numbers and ids differ between messages that mean the same.
+    return " ".join(word for word in _QUOTED.sub("", words).split() if not _NUMBERED.search(word))[:200]

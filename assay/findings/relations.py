@@ -199,12 +199,14 @@ def _of_the_taken(found: Sequence[Finding]) -> Keyed:
     for number, each in enumerate(found):
         if each.check in _TAKES or FORGERY.fullmatch(each.check):
             taken[each.operation].append(number)
+    met = {
+        operation: {test: n for n in reversed(mine) for test in _tests(found[n])} for operation, mine in taken.items()
+    }
     for number, each in enumerate(found):
-        mine = taken.get(each.operation, []) if each.check in _OF_THE_TAKEN else []
-        tests = _tests(each)
-        if mine and tests <= {test for n in mine for test in _tests(found[n])}:
-            most = max(mine, key=lambda n: len(tests & _tests(found[n])))
-            yield from ((number, ("taken", number)), (most, ("taken", number)))
+        tests = met.get(each.operation, {}) if each.check in _OF_THE_TAKEN else {}
+        if tests and _tests(each) <= tests.keys():
+            first = min(tests[test] for test in _tests(each))
+            yield from ((number, ("taken", number)), (first, ("taken", number)))
 
 
 def _tests(each: Finding) -> frozenset[str]:
@@ -215,8 +217,8 @@ def _unknown_to_many(found: Sequence[Finding]) -> Keyed:
     """Requests of many kinds that one answer refuses which has nothing to do with what they say: 404, 410, 409."""
     told: dict[Key, list[int]] = defaultdict(list)
     for number, each in enumerate(found):
-        status, said = _said(each)
-        if each.check == "accepts-valid" and status is not None and status not in _JUDGING:
+        status, said = _said(each) if each.check == "accepts-valid" else (None, "")
+        if status is not None and status not in _JUDGING:
             told[each.operation, status, said].append(number)
     for key, numbers in told.items():
         if len({part(found[n]) for n in numbers}) >= MANY:
@@ -230,8 +232,9 @@ def _plain_ones(found: Sequence[Finding]) -> Keyed:
         if each.check == "accepts-valid" and each.rule != _NOTHING:
             told.setdefault((each.operation, _said(each)), number)
     for number, each in enumerate(found):
-        other = told.get((each.operation, _said(each)))
-        if each.check == "accepts-valid" and each.rule == _NOTHING and other is not None:
+        plain = each.check == "accepts-valid" and each.rule == _NOTHING
+        other = told.get((each.operation, _said(each))) if plain else None
+        if other is not None:
             yield from ((number, ("plain", number)), (other, ("plain", number)))
 
 
