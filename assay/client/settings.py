@@ -166,6 +166,11 @@ class Settings(BaseModel):
     def _token_endpoint(cls, value: str | None) -> str | None:
         return None if value is None else token_endpoint(value)
 
+    @field_validator("project", "cluster", mode="before")
+    @classmethod
+    def _stripped(cls, value: object) -> object:
+        return value.strip() if isinstance(value, str) else value  # as a base URL: a line break comes with variables
+
     @field_validator("cluster")
     @classmethod
     def _uuid(cls, value: str | None) -> str | None:
@@ -309,6 +314,8 @@ def plain_url(value: str) -> str:
         raise ValueError(
             f"a base URL is https://host, https://host:port or either with a path: perhaps {_mended(value)}"
         )
+    if any(not 0 < len(label) < 64 for label in host.removesuffix(".").split(".")) and ":" not in host:
+        raise ValueError("each part of a host name has 1 to 63 characters")
     if parts.username is not None or parts.password is not None:
         raise ValueError("a base URL carries no user name or password: set ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET")
     api = re.search(r"/api/v\d+(?:/.*)?$", parts.path)

@@ -157,6 +157,9 @@ def test_variables_of_assays_own_processes_are_let_be() -> None:
         ({}, {"ASSAY_CONCURRENCY": "many"}, "ASSAY_CONCURRENCY: expected an integer, found 'many'"),
         ({"fail_on": "all"}, {}, "--fail-on: expected one of violation, gap or advisory, found 'all'"),
         ({"cluster": "prod"}, {}, "--cluster: a cluster is named by its UUID"),
+        ({"project": " \n"}, {}, "--project: expected text of 1 character or more, found"),
+        ({"base_url": "https://a..example.com"}, {}, "each part of a host name has 1 to 63 characters"),
+        ({"base_url": f"https://{'a' * 64}.example.com"}, {}, "each part of a host name has 1 to 63 characters"),
         ({"name_prefix": "Bad_Prefix"}, {}, "--name-prefix: a prefix is 1 to 20 lower-case letters"),
         ({"base_url": "api.example.com"}, {}, "perhaps https://api.example.com"),
         ({"base_url": "ftp://example.com"}, {}, "begins with https:// or http://, not with ftp://"),
@@ -174,6 +177,13 @@ def test_a_wrong_value_names_place_and_expectation(
     flags: dict[str, object], env: dict[str, str], expected: str
 ) -> None:
     assert expected in refused(flags, env)
+
+
+def test_line_breaks_that_come_with_variables_are_let_go() -> None:
+    cluster = "71f69d83-ba66-4822-adf5-55ce55efd210"
+    env = {"ASSAY_PROJECT": "4500\n", "ASSAY_CLUSTER": f"{cluster}\r\n", "ASSAY_BASE_URL": "https://h.example.\n"}
+    settings = load_settings({}, env=env)
+    assert (settings.project, settings.cluster, settings.base_url) == ("4500", cluster, "https://h.example.")
 
 
 def test_several_wrong_values_are_told_at_once() -> None:
