@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 from typing import Final
 
@@ -67,3 +68,16 @@ def quoted(text: str, most: int = 200) -> str:
 def _spelled(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
+
+
+def undecodable(text: str) -> str | None:
+    """What to do about an argument or a variable that is no text in this locale; None: it is text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        try:
+            os.fsencode(text).decode("utf-8")
+        except UnicodeDecodeError:
+            return "write it in UTF-8"
+        return "it is UTF-8, which this locale does not have: set LC_ALL=C.UTF-8"
+    return None

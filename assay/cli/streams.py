@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from assay.errors import UsageError
+from assay.legible import undecodable
 
 _GONE: Final = frozenset({errno.EPIPE, errno.EIO})  # the reader went away; the terminal was closed
 
@@ -84,16 +85,5 @@ def refusal() -> OSError | None:
 def refuse_undecodable(arguments: Iterable[str]) -> None:
     """UsageError for an argument that is no text in this locale: it could go into no report and no request."""
     for number, argument in enumerate(arguments, start=1):
-        try:
-            argument.encode()
-        except UnicodeEncodeError:
-            raw = os.fsencode(argument)
-            raise UsageError(f"argument {number} is no text: {raw!r}", hint=_way_out(raw)) from None
-
-
-def _way_out(raw: bytes) -> str:
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return "write it in UTF-8"
-    return "it is UTF-8, which this locale does not have: set LC_ALL=C.UTF-8"
+        if (todo := undecodable(argument)) is not None:
+            raise UsageError(f"argument {number} is no text: {os.fsencode(argument)!r}", hint=todo)

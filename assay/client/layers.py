@@ -16,6 +16,7 @@ from assay.client.proxies import DIRECT, has_password, parse_proxy, without_pass
 from assay.client.settings import COMMANDS, PATHS, SECRETS, SHOWABLE, Settings, flag, variable
 from assay.errors import SettingsError
 from assay.files import read_text
+from assay.legible import undecodable
 from assay.toml_file import TomlFile
 from assay.wording import said
 
@@ -104,6 +105,8 @@ def _from_environment(env: Mapping[str, str]) -> Layer:
     for key, text in env.items():
         if not key.startswith("ASSAY_") or key.startswith("ASSAY__") or key in _BESIDE or text == "":
             continue  # an empty variable is how CI systems spell "not set"
+        if (todo := undecodable(text)) is not None:
+            raise SettingsError(f"the value of {key} is no text", hint=todo)
         if key.startswith(PREFIX):
             given = {header_of(key): text.strip()}
             layer["headers"] = (layer.get("headers", ({}, ""))[0] | _checked(given, {header_of(key): key}, key), key)

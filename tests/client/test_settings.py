@@ -186,6 +186,17 @@ def test_line_breaks_that_come_with_variables_are_let_go() -> None:
     assert (settings.project, settings.cluster, settings.base_url) == ("4500", cluster, "https://h.example.")
 
 
+@pytest.mark.parametrize(
+    ("value", "todo"), [("canary\udcff", "write it in UTF-8"), ("canary\udcc3\udca4", "set LC_ALL=C.UTF-8")]
+)
+@pytest.mark.parametrize("name", ["ASSAY_CLIENT_ID", "ASSAY_PROJECT", "ASSAY_HEADER_X"])
+def test_a_variable_that_is_no_text_is_refused_without_its_value(name: str, value: str, todo: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, env={name: value})
+    assert caught.value.message == f"the value of {name} is no text"
+    assert todo in str(caught.value.hint)
+
+
 def test_several_wrong_values_are_told_at_once() -> None:
     message = refused({"max_live": 0, "concurrency": 0})
     assert "--max-live" in message
