@@ -14,7 +14,7 @@ from assay.checks.metrics import TYPES, Asked, count_of, series_of
 from assay.checks.shared_fixture import SharedFixture
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
 from assay.client.exchange import Answer
-from assay.client.preflight.readiness import ENDED, READY_WITHIN
+from assay.client.preflight.readiness import ENDED, READY_WITHIN, is_running
 from assay.clock import Clock
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
@@ -115,7 +115,7 @@ def _wait(target: TargetUnderTest, test: str, workload: LiveWorkload, clock: _Se
         phase = exchange.object().get("actualPhase")
         clock.read(exchange)
         has_phase = phase is not None
-        may_serve = phase in {"Running", None}
+        may_serve = phase is None or is_running(phase)
         return may_serve and _has_metrics(target, test, workload, clock.now(), has_phase=has_phase)
 
     looked = look_until(
@@ -125,7 +125,7 @@ def _wait(target: TargetUnderTest, test: str, workload: LiveWorkload, clock: _Se
 
 
 def _problem(phase: Json, patience: float) -> str:
-    if phase == "Running":
+    if is_running(phase):
         return f"the workload is Running, but after {patience:g} s its metrics are still not found (404)"
     word = phase if isinstance(phase, str) else "without a phase"
     return f"the workload was not Running within {patience:g} s (last seen {word}); set an image that runs"

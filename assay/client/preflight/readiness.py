@@ -66,6 +66,11 @@ def _refused(session: Session, answer: Answer | NoAnswer, *, ours: bool) -> Step
     return None
 
 
+def is_running(phase: Json) -> bool:
+    """Whether the phase is Running, in letters of any case: its spelling is judged elsewhere and hides no metrics."""
+    return isinstance(phase, str) and phase.casefold() == "running"
+
+
 class _Look:
     """Looks again and again whether a workload serves and has metrics; ``answer`` is the last one to a question."""
 
@@ -85,7 +90,7 @@ class _Look:
         self._phase = body.get("actualPhase") if isinstance(body, dict) else None
         if self._phase in ENDED:
             return True
-        if self._phase not in {"Running", None} or not isinstance(read, Answer):
+        if not (self._phase is None or is_running(self._phase)) or not isinstance(read, Answer):
             return False
         self.answer = self._session.send(self._question(read))
         self.seconds = self._session.clock.monotonic() - self._began
@@ -96,7 +101,7 @@ class _Look:
         """What collects metrics may lag behind the phase; without a phase only samples show that it serves."""
         if not isinstance(self.answer, Answer) or self.answer.status == 404:
             return False
-        return self._phase == "Running" or _has_samples(self.answer.json())
+        return is_running(self._phase) or _has_samples(self.answer.json())
 
     def _question(self, read: Answer) -> Request:
         """The last minute, by the target's clock."""
@@ -116,7 +121,7 @@ class _Look:
         """How the workload was seen last."""
         if self._phase is None:
             return "the plain workload shows neither a phase nor samples"
-        found = ", and its metrics are not found" if self._phase == "Running" else ""
+        found = ", and its metrics are not found" if is_running(self._phase) else ""
         return f"the plain workload is {self._phase}{found}"
 
 
