@@ -14,6 +14,7 @@ from assay.client.encodings import MARK
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer
 from assay.client.gateway import ANONYMOUS, TOO_LARGE, gateway_of
+from assay.client.patience import BUSY
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Json
@@ -23,8 +24,6 @@ from assay.findings.model import Class
 # Client errors that HTTP itself defines for what a fuzzer sends. The document lists few of them; a server that
 # answers so is sensible, and the silence of the document is the gap.
 SENSIBLE: Final = frozenset({400, 401, 403, 404, 405, 406, 408, 409, 410, 411, 413, 414, 415, 417, 422, 423, 431})
-# Waiting is part of the client; what is left of these after waiting is a problem of the run, not a finding.
-BUSY: Final = frozenset({429, 503})
 SUCCESS: Final = range(200, 300)
 
 
@@ -58,6 +57,7 @@ class AnswerChecks:
         yield from _wrapping(operation, answer)
         if answer.sealed:
             return  # nothing of it can be read
+        # Waiting is part of the client; what is left of these after waiting is a problem of the run, not a finding.
         if (answer.status in BUSY and not answer.stored) or answer.status in TOO_LARGE:
             return
         maker = gateway_of(answer)

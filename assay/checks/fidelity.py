@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from assay.checks import claims, lifecycle, settling
-from assay.checks.answer import BUSY
 from assay.checks.echo import spec_echo
 from assay.checks.exchange import Deviation, Exchange, violation
 from assay.checks.lifecycle import same_metadata
 from assay.checks.specs import RICH, referring_spec
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
 from assay.client.creation import created_id
+from assay.client.patience import BUSY
 from assay.contract.request import Expectation, Json, Outcome
 
 _OPEN: Final = Expectation(Outcome.OPEN)

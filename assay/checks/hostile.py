@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from assay.checks import claims
-from assay.checks.answer import BUSY
 from assay.checks.claims import Claim
 from assay.checks.exchange import Deviation, Exchange
 from assay.checks.target import TargetUnderTest
 from assay.client.exchange import Answer, NoAnswer, Wire
 from assay.client.gateway import gateway_of
+from assay.client.patience import BUSY
 from assay.contract.documents import Contract, Operation
 from assay.contract.request import Expectation, Outcome, Reason, Request, Source
 from assay.findings.model import Class

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from assay.checks.answer import BUSY, AnswerChecks, server_error
+from assay.checks.answer import AnswerChecks, server_error
 from assay.checks.claims import ACCEPTED, ANSWERED, REFUSED, Claim, status
 from assay.checks.echo import CreatedChecks
 from assay.checks.exchange import Deviation, Exchange, gap, violation
@@ -15,6 +15,7 @@ from assay.client.confirmation import is_forgivable
 from assay.client.evidence import Mask
 from assay.client.exchange import Answer, NoAnswer
 from assay.client.gateway import gateway_of, is_passing
+from assay.client.patience import BUSY
 from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract, Operation
 from assay.contract.operations import Kind

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from assay.checks import lifecycle, settling
-from assay.checks.answer import BUSY
 from assay.checks.exchange import Deviation, Exchange, violation
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
+from assay.client.patience import BUSY
 from assay.contract.request import Expectation, Json, Outcome, Reason, Source
 
 _OPEN: Final = Expectation(Outcome.OPEN)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from assay.checks.answer import BUSY
 from assay.checks.exchange import ContractBreachError, Deviation, Exchange, as_findings, violations
 from assay.checks.reproduction import reproduction
 from assay.checks.run_state import RunState
@@ -13,6 +12,7 @@ from assay.client.creation import created_id
 from assay.client.delivery import MAIN
 from assay.client.exchange import Answer
 from assay.client.gateway import TOO_LARGE, gateway_of
+from assay.client.patience import BUSY
 from assay.client.session import Session
 from assay.contract.operations import Kind
 from assay.contract.request import Reason, Source

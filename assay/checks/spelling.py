@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from assay.checks import settling
-from assay.checks.answer import BUSY
 from assay.checks.echo import spec_echo
 from assay.checks.exchange import Deviation, Exchange, gap
 from assay.checks.resources import known_ids, plain_request
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
 from assay.client.creation import created_id
+from assay.client.patience import BUSY
 from assay.contract.documents import Operation
 from assay.contract.operations import Kind
 from assay.contract.request import Expectation, Json, Outcome, Reason, Source

@@ -95,6 +95,7 @@ def _candidates(pattern: str, shortest: int) -> Iterator[str]:
             tree = parser.parse("".join(_spelt(pattern, python=True)))
     except (re.error, RecursionError, OverflowError):
         return
+    yield from (_TextWriter(_Plainest(), stretch).write(tree) for stretch in (1, shortest))
     chance = random.Random(pattern)
     for attempt in range(_ATTEMPTS):
         # Repeats that have no end grow from attempt to attempt, to the length that is asked for.
@@ -131,6 +132,16 @@ def _letters(escape: str) -> str:
     """Some letters that have a property: one of them is enough where a text is looked for."""
     has = _engine(f"^{escape}$")
     return "".join(islice((chr(point) for point in _LETTERS if has.is_valid(chr(point))), 3)) or "a"
+
+
+class _Plainest(random.Random):
+    """No chance: the first of each choice, and nothing that may be left out."""
+
+    def choice(self, seq: Any) -> Any:
+        return seq[0]
+
+    def random(self) -> float:
+        return 1.0
 
 
 class _TextWriter:

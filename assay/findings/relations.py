@@ -114,7 +114,7 @@ def _keys(each: Finding) -> Iterator[Key]:
 
 
 _HOSTILE: Final = re.compile(
-    r"hostile-(?P<kind>path|query|type|encoding|top-level|megabyte|"
+    r"hostile-(?P<kind>path|query|type|encoding|top-level|megabyte|nul|"
     r"(?=integer|fraction|exponent|huge-exp|tiny-exp|negative-huge))"
 )
 

@@ -10,6 +10,7 @@ from assay.client.budget import LimitReached, gpus_asked
 from assay.client.creation import Pending, is_doubtful
 from assay.client.exchange import Answer, NoAnswer, to_wire
 from assay.client.gateway import is_of_the_way
+from assay.client.patience import BUSY
 from assay.client.session import Session
 from assay.clock import clock_time
 from assay.contract.request import ABSENT, Request
@@ -132,18 +133,22 @@ class ScenarioContext:
     def _see_that_creations_pass(self, answer: Answer) -> None:
         """Raise InconclusiveError when creations have begun to be refused: figures of refusals measure nothing.
 
-        A failure (5xx) under load is the target's, and 429 a limit that it sets.
+        A failure (5xx) of creations under load is the target's, but when it answers everything nothing is measured
+        either; 429 and 503 are limits that it sets.
         """
-        if not 400 <= answer.status < 500 or answer.status == 429:
+        if answer.status < 400 or answer.status in BUSY:
             self._refused = 0
             return
         if self._refused == 0:
             self._refused_since = self.session.clock.time()
         self._refused += 1
-        if self._refused == _REFUSED_IN_A_ROW:
+        if self._refused % _REFUSED_IN_A_ROW == 0:
+            everything = self._reads_as(answer.status)
+            if answer.status >= 500 and not everything:
+                return
             since = clock_time(self._refused_since, self.session.clock.time())
             words = gist(self.session.mask.text(answer.text))
-            what = "every request is answered" if self._reads_as(answer.status) else "every creation is refused"
+            what = "every request is answered" if everything else "every creation is refused"
             raise InconclusiveError(
                 f"since {since} {what} with {answer.status}{f': {words}' if words else ''}",
                 hint="`assay doctor` tells what has changed",

@@ -74,4 +74,4 @@ def test_what_is_hidden_from_an_identity_without_rights_is_not_taken_for_gone(
         plane.workloads.clear()
         said = assay("cleanup", "--base-url", server.base_url, "--yes")
         assert said.code == 0
-        assert "1 were gone, 0 deleted, 0 left behind" in said.out
+        assert "1 gone, 0 deleted, 0 left behind" in said.out

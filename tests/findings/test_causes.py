@@ -94,6 +94,7 @@ ONE_CAUSE = {
         hostile("path-encoded-nul", METRICS),
         hostile("path-empty-id", READ),
     ],
+    "one failure for a character": [hostile("nul-escape", CREATE), hostile("nul-in-name", CREATE)],
     "one failure for all large numbers": [hostile("integer-400-digits", CREATE), hostile("huge-exponent", CREATE)],
     "the data of another workload": [
         seen("read-metadata", READ, f"/response/body/{name}") for name in ("name", "workloadId")

@@ -123,7 +123,19 @@ def test_creations_that_are_all_refused_end_the_run(read: int, what: str) -> Non
         refuse(context, scenario, 400, 1)
 
 
+def test_a_failure_that_answers_everything_ends_the_run() -> None:
+    context = a_context()
+    context.session.send = lambda *_, **__: Answer(404)  # type: ignore[method-assign]
+    scenario = load_scenario("create")(context, {})
+    refuse(context, scenario, 500, 19)
+    context.session.send = lambda *_, **__: Answer(500)  # type: ignore[method-assign]
+    with pytest.raises(InconclusiveError, match="every request is answered with 500"):
+        refuse(context, scenario, 500, 1)
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_failure_under_load_is_the_targets(status: int) -> None:
+    """Its creations; a read of what nobody has created is still answered as it should."""
     context = a_context()
+    context.session.send = lambda *_, **__: Answer(404)  # type: ignore[method-assign]
     refuse(context, load_scenario("create")(context, {}), status, 40)

@@ -38,9 +38,9 @@ from typing import Final
 
 from schemathesis import Response
 
-from assay.checks.answer import BUSY
 from assay.checks.exchange import Deviation, violation
 from assay.checks.fuzzing.schemathesis_internals import AnyCase, Failure, JsonSchemaError, failures_of
+from assay.client.patience import BUSY
 
 
 class Use(StrEnum):
