@@ -93,8 +93,10 @@ def _keys(each: Finding) -> Iterator[Key]:
         yield "path", each.operation, each.location
     if each.check.startswith("metrics-"):
         yield each.check, None if each.rule == "csv" else each.rule  # of workloads and pods, as JSON and as CSV
-    if each.check == "status-documented":
+    if each.check in {"status-documented", "id-in-capitals"} or each.rule == "state-conflict":
         yield each.check, each.rule
+    if each.check == "access-refusal-status":
+        yield each.check, each.summary.partition(" to ")[0]  # "answers 403 instead of 401", to whom ever
     if each.check in _OF_ANSWERS:
         kind = _STATUS.sub(r"/response/\1xx", each.location)
         yield each.check, each.rule, kind  # of several statuses and operations
@@ -123,7 +125,8 @@ def _hostile(each: Finding) -> Iterator[Key]:
     """What fails alike on requests of one kind: strange paths, queries, content types, numbers."""
     kind = _HOSTILE.match(each.check)
     if kind:
-        yield "hostile", kind["kind"] or "number", None if kind["kind"] == "path" else each.operation, *_said(each)
+        said = "taken" if each.check.endswith("-accepted") else _said(each)
+        yield "hostile", kind["kind"] or "number", None if kind["kind"] == "path" else each.operation, said
 
 
 def _said(each: Finding) -> tuple[object, str]:

@@ -94,6 +94,14 @@ ONE_CAUSE = {
         hostile("path-encoded-nul", METRICS),
         hostile("path-empty-id", READ),
     ],
+    "bodies that are no objects, and are taken": [
+        seen(f"hostile-top-level-{kind}-accepted", CREATE) for kind in ("array", "null", "string")
+    ],
+    "403 for 401": [
+        seen("access-refusal-status", each, summary=f"answers 403 instead of 401 to {who}", rule=rule)
+        for each, who, rule in ((CREATE, "no token", "403"), (READ, "no token", "403"), (READ, "garbage", None))
+    ],
+    "ids in capitals": [seen("id-in-capitals", each, cls=Class.GAP) for each in (READ, DELETE)],
     "one failure for a character": [hostile("nul-escape", CREATE), hostile("nul-in-name", CREATE)],
     "one failure for all large numbers": [hostile("integer-400-digits", CREATE), hostile("huge-exponent", CREATE)],
     "the data of another workload": [
@@ -152,6 +160,10 @@ APART = {
     "a plain request that is refused for another reason": [
         refused(METRICS, "/query/numberOfSamples", "too many samples"),
         refused(METRICS, "/body", "no such type", rule="valid"),
+    ],
+    "refusals of two kinds": [
+        seen("access-refusal-status", CREATE, summary="answers 400 to a token that is garbage"),
+        seen("access-refusal-status", CREATE, summary="answers 404 instead of 401 to a token that is garbage"),
     ],
     "failures of two kinds": [hostile("path-encoded-nul", CREATE), hostile("query-bad-escape", CREATE)],
     "failures that say different things": [hostile("path-encoded-nul", READ), hostile("path-long", READ, "too deep")],
