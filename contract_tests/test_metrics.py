@@ -156,6 +156,7 @@ def test_spelling(target: TargetUnderTest, test: str, whose: str, case: Callable
         after = ask(target, test, host.workload, asked, pod=pod)
         if spelled.accepted and before.status == after.status == 200 and before.body() == after.body():
             plain, other = metrics.series_of(before.body()), metrics.series_of(spelled.body())
+            spelled = dataclasses.replace(spelled, after=(after,))
             spelled = spelled.with_deviations(*metrics.judge_spelling(plain, other, query["start"][19:]))
         target.verify(before, spelled, after)
 
@@ -171,6 +172,7 @@ def test_inside(target: TargetUnderTest, test: str, whose: str, case: tuple[floa
         )
         asked = Asked(TYPES, first, last, 1000)
         narrow = judged(asked, ask(target, test, host.workload, asked, pod=pod, also=UNMEASURED))
+        narrow = dataclasses.replace(narrow, setup=(*narrow.setup, wide))
         series = metrics.series_of(wide.body()) if wide.accepted else []
         target.verify(wide, narrow.with_deviations(*metrics.judge_inside(asked, series, narrow)))
 

@@ -91,6 +91,11 @@ def prefixed(place: str, value: str) -> Claim:
     return Claim("prefixed", (place, value), f"a {place} that begins with {value} and goes on")
 
 
+def untold(value: Json, place: str) -> Claim:
+    """``place`` (a path below the body) does not hold all of ``value``."""
+    return Claim("untold", tuple(leaves(value, f"body/{place}")), f"another {place} than the one of then")
+
+
 def absent(text: str) -> Claim:
     return Claim("absent", (text,), f"an answer without {text}")
 
@@ -164,6 +169,14 @@ def comes_back(sent: Json, pointer: str, *, ordered: bool = False) -> tuple[Clai
 
 ALIVE: Final = Claim("alive", (), "a workload that nobody has deleted")
 GONE: Final = Claim("gone", (), "404, deletedAt, or a phase of a deletion")
+ENDED: Final = (
+    none("body/actualPhase", "string (Deleting|Terminating)$", "no phase of leaving"),
+    Claim(
+        "some",
+        ("^body/(deletedAt string |desiredPhase string Deleted$)",),
+        "a record that tells of the deletion, or 404",
+    ),
+)
 NEW_ID: Final = Claim("new_id", (), "an id that no other workload has")
 
 

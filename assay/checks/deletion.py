@@ -81,6 +81,7 @@ def finished(target: TargetUnderTest, test: str, workload: LiveWorkload, *done: 
             f"{waited:.0f} s after its deletion was accepted a workload still says that it is being deleted",
             "Until it is gone (404), or a record that says so (deletedAt, and no phase of leaving), it keeps what it "
             "holds of the cluster. If the target is merely slow, allow for more with --delete-deadline.",
+            claims=claims.ENDED,
         )
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from assay.checks import lifecycle, settling
+from assay.checks import claims, lifecycle, settling
 from assay.checks.exchange import Deviation, Exchange, violation
 from assay.checks.target import PLAIN_SPEC, LiveWorkload, TargetUnderTest
 from assay.client.patience import BUSY
@@ -21,14 +21,14 @@ _SECTION: Final = "autoscaling"
 _SCALED: Final[Mapping[str, Json]] = {
     "minReplicas": 1,
     "maxReplicas": 3,
-    "metric": "concurrency",
+    "metric": "latency",
     "metricThreshold": 5,
 }
 BEFORE: Final[Mapping[str, Json]] = {**PLAIN_SPEC, _SECTION: _SCALED}
 _NEUTRAL: Final[Mapping[str, Json]] = {"scaleDownDelaySeconds": 30}
 """Breaks no rule however it is merged, and shows how."""
-_BAD_TOGETHER: Final[Mapping[str, Json]] = {"minReplicas": 4}
-"""By itself there are as many replicas at most as at least; merged there are more at least than at most."""
+_BAD_TOGETHER: Final[Mapping[str, Json]] = {"minReplicas": 0}
+"""By itself it goes from none to one replica without a metric; merged it has one that does not support that."""
 _GOOD_TOGETHER: Final[Mapping[str, Json]] = {"maxReplicas": 4}
 """By itself it scales and names no metric; merged it has one."""
 
@@ -44,13 +44,15 @@ def merged(target: TargetUnderTest, test: str) -> None:
         if not first.accepted:
             return
         seen = _stored(target, test, workload, _NEUTRAL, (first,))
+        done: tuple[Exchange, ...] = (first,)
         if all(_section(seen).get(name) == value for name, value in _SCALED.items()):
             good = _update(target, test, workload, _GOOD_TOGETHER, (first, seen))
             target.verify(_judged_alone(good))
-        bad = _update(target, test, workload, _BAD_TOGETHER, (first, seen))
+            done = (first, good) if good.accepted else done
+        bad = _update(target, test, workload, _BAD_TOGETHER, (*done, seen))
         target.verify(bad)
         if bad.accepted:
-            after = _stored(target, test, workload, _BAD_TOGETHER, (first, bad))
+            after = _stored(target, test, workload, _BAD_TOGETHER, (*done, bad))
             target.verify(after.with_deviations(*_broken(target, after)))
 
 
@@ -100,6 +102,7 @@ def _judged_alone(good: Exchange) -> Exchange:
             f"an update is refused ({status}) although the specification that comes of it keeps every rule",
             "An earlier update of this section left its other fields as they were, so this one would, too: “Update "
             "the specification of an existing inference workload.” The rules are about the specification.",
+            claims=(claims.ACCEPTED,),
         )
     )
 
@@ -109,18 +112,19 @@ def _broken(target: TargetUnderTest, after: Exchange) -> list[Deviation]:
     if not isinstance(spec, Mapping):
         return []
     judged = target.oracle.expect(target.contract.creation.request(body=target.body(spec)))
-    return [_leaves(reason) for reason in judged.reasons if _is_of_section(reason)]
+    return [_leaves(reason, spec.get(_SECTION)) for reason in judged.reasons if _is_of_section(reason)]
 
 
 def _is_of_section(reason: Reason) -> bool:
     return reason.source is Source.RULE and reason.location.startswith(f"/body/spec/{_SECTION}") and not reason.weak
 
 
-def _leaves(reason: Reason) -> Deviation:
+def _leaves(reason: Reason, section: Json) -> Deviation:
     return violation(
         "update-leaves-broken",
         reason.location,
         f"an accepted update leaves a specification that breaks '{reason.id}'",
         f"What is stored, and was read, breaks it, whatever the update named. The document says: “{reason.text}”",
         reason.id,
+        claims=(claims.untold(section, f"spec/{_SECTION}"),),
     )

@@ -307,6 +307,7 @@ def judge_spelling(plain: list[MetricSeries], spelled: list[MetricSeries], how: 
             f"the same range is answered with other samples when its moments are spelled {how}",
             "“ISO 8601 timestamp format”: two spellings of a moment name the same moment, and the past that was "
             "asked for has not changed between the two.",
+            claims=(Claim("alike", ("2",), "the same samples as when it is spelled otherwise"),),
         )
 
 
@@ -326,6 +327,9 @@ def judge_inside(asked: Asked, wide: list[MetricSeries], narrow: Exchange) -> It
             "a range has no samples although a wider one holds some that lie within it",
             f"From {stamp(asked.start)} to {stamp(asked.end)}; the wider range has a sample of "
             f"{stamp(inside[0])}. Which parts of a moment count is not for the server to choose.",
+            claims=(
+                Claim("covered", ("2", stamp(asked.start), stamp(asked.end)), "the samples that the wider one has"),
+            ),
         )
 
 

@@ -35,6 +35,10 @@ def _claim(deviation: Deviation, types: str, start: str, end: str, most: int) ->
             return Claim("between", (f"^{_SERIES}/values array ", "", str(most)), f"at most {most} samples")
         case "metrics-outside-range":
             return Claim("within", (start, end), "samples within the time range")
+        case "metrics-range-rounded":
+            return Claim(
+                "within", (start, end, "0.001"), "samples within the time range, its fractions of a second too"
+            )
         case "metrics-repeated-timestamp" | "metrics-repeated-sample":
             return Claim("distinct", (), "samples of different times")
         case "metrics-repeated-series":

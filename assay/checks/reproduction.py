@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from assay.checks.claims import Claim
 from assay.checks.echo import moment
@@ -31,7 +31,10 @@ from assay.contract.operations import Kind
 from assay.contract.request import Absent
 from assay.legible import visible
 
-_STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|(?:%2B|-)\d\d:\d\d)")
+_ENDING: Final = re.compile(r"(\.0+)?(Z|(%2B|-)\d\d:\d\d)$")
+_SETTLED_BY_REFUSAL: Final = frozenset({"untold"})
+"""Checks of what an accepted request left, which holds as well when it is refused."""
 _FAR: Final = timedelta(days=400)
 """A moment that far from the others is meant as it stands."""
 
@@ -81,7 +84,7 @@ class _Part:
         yield f"was={self.exchange.status or '000'}"
         yield f"until={watched.until} patience={watched.patience} rounds={watched.rounds}"
         yield from self._way()
-        yield from self._block("steps", self._steps())
+        yield from self._block("steps", self._steps(claims))
         yield from self._block("last", self._last())
         yield from self._block("holds", self._holds(claims))
 
@@ -100,25 +103,35 @@ class _Part:
 
     # --- requests ---------------------------------------------------------------------------------------------
 
-    def _steps(self) -> Iterator[str]:
+    def _steps(self, claims: tuple[Claim, ...]) -> Iterator[str]:
         """Creations first: what is asked of a workload waits until it shows, and serves where it must."""
-        makes = [step for step in self.exchange.setup if created_id(step.answer)]
+        makes = [step for step in self.exchange.setup if created_id(step.answer) and self._is_of(step, Kind.CREATE)]
         for step in makes:
             yield from self._names(step)
             yield from self._request(step)
             yield "taken"
         yield from self._wait()
+        yield from self._capitals()
         rest = [step for step in self.exchange.setup if step not in makes]
         for step in rest:
             yield from self._names(step)
             yield from self._pods(step)
             yield from self._request(step)
             if step.accepted:
-                yield "taken"
-            elif step.status == 404 and self._is_read(step):
+                yield "judged" if step is rest[-1] and _is_settled_by_refusal(claims) else "taken"
+            elif step.status == 404 and self._is_of(step, Kind.READ):
                 yield 'lately 60 missing || stop "the workload is not gone in time"'
         for step in (self.exchange, *self.exchange.after):
             yield from self._names(step)
+
+    def _capitals(self) -> Iterator[str]:
+        """Variables for ids that are written in capitals."""
+        known = {value.upper(): variable for value, variable in self.named.items() if variable.startswith("W")}
+        for step in (*self.exchange.setup, self.exchange, *self.exchange.after):
+            for value in step.request.path.values():
+                if value in known and value not in self.named:
+                    self.named[value] = self._variable("C")
+                    yield f'{self.named[value]}=$(capitals "${known[value]}")'
 
     def _wait(self) -> Iterator[str]:
         made = [variable for variable in self.named.values() if variable.startswith("W")]
@@ -196,11 +209,10 @@ class _Part:
             yield f"printf %s {self._word(text) or chr(39) * 2} | body"
 
     def _creates(self, step: Exchange, wire: Wire) -> bool:
-        is_creation = self.session.contract.operations[step.request.operation].kind is Kind.CREATE
-        return is_creation and wire.method == "POST"
+        return self._is_of(step, Kind.CREATE) and wire.method == "POST"
 
-    def _is_read(self, step: Exchange) -> bool:
-        return self.session.contract.operations[step.request.operation].kind is Kind.READ
+    def _is_of(self, step: Exchange, kind: Kind) -> bool:
+        return self.session.contract.operations[step.request.operation].kind is kind
 
     def _name(self, step: Exchange) -> str:
         body = step.request.body
@@ -220,8 +232,11 @@ class _Part:
             place = (None, "project", "cluster")[number % 3]
             if piece is None:
                 continue
-            if place is not None and piece == getattr(self.session, place):
+            known = place and getattr(self.session, place)
+            if known and piece == known:
                 words.append(f'"${place}"')
+            elif known and piece == known.upper():
+                words.append(f'"$(capitals "${place}")"')
             elif piece:
                 words += [self._moments.get(one) or shell_word(one, self.named) for one in self._cut(piece) if one]
         return "".join(words) or "''"
@@ -232,7 +247,9 @@ class _Part:
 
     def _target(self, wire: Wire) -> str:
         for text, offset in self._offsets(wire).items():
-            self._moments[text] = f'"$(stamp "$began" {offset:g})"'
+            ending = _ENDING.search(text)
+            spelt = "" if ending is None or ending[0] == "Z" else f" {ending[0]}"
+            self._moments[text] = f'"$(stamp "$began" {offset:.9g}{spelt})"'
         encoded = {quote(text, safe=""): name for text, name in self.named.items()}
         return "".join(
             self._moments.get(piece) or shell_word(piece, encoded) for piece in self._cut(wire.target) if piece
@@ -242,7 +259,7 @@ class _Part:
         """Moments in a target, in seconds from ``began``."""
         if self.anchor is None:
             return {}
-        found = {text: moment(text) for text in _STAMP.findall(wire.target)}
+        found = {text: moment(unquote(text)) for text in _STAMP.findall(wire.target)}
         return {
             text: (at - self.anchor).total_seconds()
             for text, at in found.items()
@@ -254,7 +271,7 @@ class _Part:
         if self.serving:
             return self.serving
         target = self.session.wire(self.exchange.sent).target
-        found = [at for text in _STAMP.findall(target) if (at := moment(text)) is not None]
+        found = [at for text in _STAMP.findall(target) if (at := moment(unquote(text))) is not None]
         return max(found, default=None)
 
     # --- what is expected -------------------------------------------------------------------------------------
@@ -268,6 +285,10 @@ class _Part:
 
 
 def _is_of_status(claim: Claim) -> bool:
-    return claim.check in {"answered", "otherwise", "alive", "gone", "unlisted"} or claim.arguments[:1] == (
-        "^status ",
-    )
+    return claim.check in {"answered", "otherwise", "alive", "gone", "unlisted", "covered"} or claim.arguments[
+        :1
+    ] == ("^status ",)
+
+
+def _is_settled_by_refusal(claims: tuple[Claim, ...]) -> bool:
+    return any(claim.check in _SETTLED_BY_REFUSAL for claim in claims)

@@ -65,6 +65,7 @@ class Sender:
         self._judge = judge
         self._recorder = recorder
         self._state = state
+        self._pasts: dict[str, tuple[Exchange, ...]] = {}
         self._unknowns = 0  # creations in a row of which nobody can tell what became of them
 
     def send(self, request: Request, sending: Sending) -> Exchange:
@@ -179,6 +180,7 @@ class Sender:
     def _judged(self, request: Request, answer: Answer | NoAnswer, sending: Sending) -> Exchange:
         self._see_that_it_answers(answer, sending.auth)
         exchange = self._judge.judge(request, answer, sending)
+        self._note_deletion(exchange)
         if sending.tells_momentary:
             self.record_momentary(exchange)
         try:
@@ -190,6 +192,19 @@ class Sender:
             raise
         self._recorder.note(exchange, sending.focus)
         return exchange
+
+    def _note_deletion(self, exchange: Exchange) -> None:
+        """Keep, until tear-down, that a test has deleted a workload and has seen it gone: what is answered to a
+        deletion after that can be had again by nobody who leaves it out."""
+        contract, called = self._session.contract, exchange.request.operation
+        if called not in {contract.deletion.name, contract.reading.name} or exchange.auth != MAIN:
+            return
+        workload = next(iter(exchange.request.path.values()), "").lower()
+        past = self._pasts.get(workload, ())
+        if called == contract.deletion.name and not past and exchange.accepted:
+            self._pasts[workload] = (exchange,)
+        elif called == contract.reading.name and len(past) == 1 and exchange.status == 404:
+            self._pasts[workload] = (*past, exchange)
 
     def _see_that_it_is_the_apis(self, answer: Answer, exchange: Exchange) -> None:
         """Raise AnswerLostError when a gateway keeps a request from the API that was to be accepted."""
@@ -230,10 +245,13 @@ class Sender:
 
     def _delete_at_last(self, workload_id: str, test: str, setup: tuple[Exchange, ...]) -> None:
         """Delete a workload after its test; what the test has found must not be lost with the target."""
+        past = self._pasts.get(workload_id.lower(), ())
         try:
-            self.delete(workload_id, test=test, setup=setup)
+            self.delete(workload_id, test=test, setup=(*setup, *past))
         except ENDS_THE_RUN as error:
             self._recorder.run_is_over(error)
+        finally:
+            self._pasts.pop(workload_id.lower(), None)
 
     def _send_deletion(self, request: Request, workload_id: str) -> Answer | NoAnswer:
         """Send a deletion until it is not 404 or patience is over: 202 says accepted, so a workload may show late."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from assay.checks import settling
+from assay.checks.claims import ACCEPTED
 from assay.checks.echo import spec_echo
 from assay.checks.exchange import Deviation, Exchange, gap
 from assay.checks.resources import known_ids, plain_request
@@ -134,4 +135,5 @@ def _refused(exchange: Exchange, operation: Operation) -> Iterator[Deviation]:
             f"/path/{next(iter(operation.needs))}",
             f"{operation.id} does not know ({status}) a {operation.subject} by its id in capitals",
             _WHY,
+            claims=(ACCEPTED,),
         )

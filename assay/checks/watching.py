@@ -25,9 +25,11 @@ _GOES: Final = Watch("yes", 5)
 _TWICE: Final = Watch("yes", 2)
 _KINDS: Final = {
     "delete-takes-effect": Watch("no", 120),
+    "delete-finishes": Watch("no", 120),
     "delete-neighbour": Watch("yes", 2, 2),
     "update-neighbour": Watch("yes", 2),
     "use-after-delete": Watch("yes", 5, 3),
+    "metrics-moment-spelling": Watch("no", 10),
     "id-unique": Watch(rounds=4),
 }
 _BEGINNINGS: Final = (("phase-", Watch("yes", 10)),)

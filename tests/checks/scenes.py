@@ -11,7 +11,7 @@ from assay.contract import documents
 from assay.prove.bench import Bench
 from assay.prove.trial import oracle
 from assay.reference.behaviour import Behaviour, Change
-from assay.reference.defects import lifecycle, rules, store, under_load
+from assay.reference.defects import lifecycle, rules, spelling, store, under_load
 from assay.reference.variants import VARIANTS
 
 Scenario = Callable[[TargetUnderTest], None]
@@ -22,7 +22,7 @@ def changes() -> dict[str, Change]:
     """What can be wrong (``store/update-lost``) or merely different (``delete-at-once``), by id."""
     families = (
         family(documents.load())
-        for family in (lifecycle.defects, under_load.races, store.defects, rules.switched_off)
+        for family in (lifecycle.defects, under_load.races, store.defects, rules.switched_off, spelling.updates)
     )
     wrong = {defect.id: defect.change for family in families for defect in family}
     return wrong | {name: variant.change for name, variant in VARIANTS.items()}

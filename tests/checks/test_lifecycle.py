@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assay.checks import deletion, lifecycle, specs
+from assay.checks import deletion, lifecycle, merging, specs
 from assay.checks.target import TargetUnderTest
 from assay.findings.model import Class
 from tests.checks.scenes import Scenario, bench, blamed, live
@@ -23,6 +23,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "refused-update": lambda target: lifecycle.refused_update_changes_nothing(
         target, "t", BAD_UPDATE.before, BAD_UPDATE.patch
     ),
+    "merged": lambda target: merging.merged(target, "t"),
     "refused-create": lambda target: lifecycle.refused_create_leaves_nothing(
         target, "t", target.body(BAD_CREATION.patch)
     ),
@@ -48,6 +49,8 @@ BLAMED: tuple[tuple[str, str, str], ...] = (
     ("store/update-loses-relatedUrls", "update", "update-bystander"),
     ("store/update-tells-other-createdBy", "update", "update-metadata"),
     ("race/update-torn", "refused-update", "refused-update-changed"),
+    ("rule-wrong/update/judged-by-patch", "merged", "update-judged-alone"),
+    ("rule-wrong/update/unjudged", "merged", "update-leaves-broken"),
     ("store/refused-creation-stored", "refused-create", "refused-create-stored"),
     ("store/delete-ignored", "deletion", "delete-takes-effect"),
     ("lifecycle/deletion-hidden", "deletion", "delete-takes-effect"),

@@ -9,11 +9,12 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from assay.checks import access, fidelity, lifecycle
+from assay.checks import access, deletion, fidelity, lifecycle, spelling
 from assay.checks.claims import leaves
 from assay.checks.exchange import ContractBreachError
 from assay.checks.specs import RICH
@@ -61,6 +62,10 @@ SAMPLE: dict[str, Callable[[Bench], None]] = {
     "store/update-lost": lambda bench: lifecycle.update_is_stored(bench.target, "t", RICH, {"command": "other"}),
     "store/read-tells-other-createdBy": lambda bench: lifecycle.read_your_writes(bench.target, "t", RICH),
     "identity/read/no-token": _forged,
+    "lifecycle/second-delete-fails": lambda bench: deletion.deletion(bench.target, "t"),
+    "request-legal/update/path.workloadId/capitals": lambda bench: spelling.id_in_capitals(
+        bench.target, "t", bench.target.contract.updating
+    ),
 }
 
 
@@ -175,7 +180,13 @@ def test_what_is_no_json_is_refused(text: str) -> None:
 @pytest.mark.parametrize("at", ["1970-01-01T00:00:00Z", "2000-02-29T12:34:56Z", "2026-11-28T23:59:59.250000Z"])
 def test_moments_are_read_and_written(at: str) -> None:
     assert _common(f'stamp "$(epoch {at})" 0').strip() == at
+    assert _common(f'stamp "$(epoch {at})" 0 %2B05:30').strip() == _spelled(at, 5.5).replace("+", "%2B")
+    assert _common(f'stamp "$(epoch {at})" 0 -08:00').strip() == _spelled(at, -8)
     assert _common("epoch 2026-01-01T01:30:00+01:30") == _common("epoch 2026-01-01T00:00:00Z")
+
+
+def _spelled(at: str, hours: float) -> str:
+    return datetime.fromisoformat(at).astimezone(timezone(timedelta(hours=hours))).isoformat()
 
 
 def test_it_is_plain_posix(script: Path) -> None:

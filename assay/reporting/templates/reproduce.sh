@@ -164,6 +164,11 @@ same() {
   { sed 's/^/before: /' "$dir/before"; sed 's/^/now:    /' "$dir/after"; } >"$dir/actual"
   return 1
 }
+untold() { # not all of these lines
+  told "$@" || return 0
+  printf '%s\n' "$@" >"$dir/actual"
+  return 1
+}
 differ() { if same "$1" "$2"; then cp "$dir/after" "$dir/actual"; return 1; fi; }
 coded() { every '^body/code ' "^body/code number $status\$"; }
 otherwise() { # otherwise STATUS LINE...: not answered as it was then, with values of these types where they were
@@ -223,15 +228,17 @@ epoch() {
     days = 365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) + d - 1 - 719468
     printf "%.6f\n", days * 86400 + substr(t, 12, 2) * 3600 + substr(t, 15, 2) * 60 + substr(t, 18, 2) + f - off }'
 }
-stamp() {
-  A=$1 O=$2 LC_ALL=C awk 'BEGIN { t = ENVIRON["A"] + ENVIRON["O"]; s = int(t); if (s > t) s--; f = t - s
+stamp() { # in UTC, or ENDING in place of the Z: a fraction that is zero, an offset
+  A=$1 O=$2 E=${3:-Z} LC_ALL=C awk 'BEGIN { e = ENVIRON["E"]; zone = e; sub(/^%2B/, "+", zone)
+    if (zone ~ /^[-+]/) zone = (substr(zone, 1, 1) "1") * (substr(zone, 2, 2) * 3600 + substr(zone, 5, 2) * 60)
+    t = ENVIRON["A"] + ENVIRON["O"] + zone; s = int(t); if (s > t) s--; f = t - s
     z = int(s / 86400); r = s - z * 86400; if (r < 0) { z--; r += 86400 } z += 719468
     era = int(z / 146097); doe = z - era * 146097
     yoe = int((doe - int(doe / 1460) + int(doe / 36524) - int(doe / 146096)) / 365)
     doy = doe - (365 * yoe + int(yoe / 4) - int(yoe / 100)); mp = int((5 * doy + 2) / 153)
     m = mp < 10 ? mp + 3 : mp - 9; y = yoe + era * 400 + (m <= 2)
     part = f > 0.0000005 ? substr(sprintf("%.6f", f), 2) : ""
-    printf "%04d-%02d-%02dT%02d:%02d:%02d%sZ\n", y, m, doy - int((153 * mp + 2) / 5) + 1, int(r / 3600), int(r / 60) % 60, r % 60, part }'
+    printf "%04d-%02d-%02dT%02d:%02d:%02d%s%s\n", y, m, doy - int((153 * mp + 2) / 5) + 1, int(r / 3600), int(r / 60) % 60, r % 60, part, e }'
 }
 apart() { # apart SECONDS TEXT OTHER: more than so many seconds lie between two moments (seconds, or RFC 3339).
   case $2 in *-*) one=$(epoch "$2") ;; *) one=$2 ;; esac
@@ -243,13 +250,42 @@ moments() { # of the samples, in JSON or in a table
   grep -q '^type text/csv' "$dir/$n.lines" && LC_ALL=C awk '{ while (match($0, /[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][Tt ][0-9:.]+([Zz]|[-+][0-9][0-9]:[0-9][0-9])/)) {
     print substr($0, RSTART, RLENGTH); $0 = substr($0, RSTART + RLENGTH) } }' "$dir/$n.out"
 }
-within() {
+within() { # within START END [SECONDS]: that much outside is let pass, 1 by default
   from=$(epoch "$1") to=$(epoch "$2")
   moments | sort -u | while read -r at; do
-    A=$(epoch "$at") F=$from T=$to awk 'BEGIN { f = ENVIRON["F"]; t = ENVIRON["T"]; if (f > t) { h = f; f = t; t = h }
-      exit !(ENVIRON["A"] < f - 1 || ENVIRON["A"] > t + 1) }' && say "$at, asked for: $1 to $2"
+    A=$(epoch "$at") F=$from T=$to M=${3:-1} awk 'BEGIN { f = ENVIRON["F"]; t = ENVIRON["T"]; m = ENVIRON["M"]; if (f > t) { h = f; f = t; t = h }
+      exit !(ENVIRON["A"] < f - m || ENVIRON["A"] > t + m) }' && say "$at, asked for: $1 to $2"
   done >"$dir/actual"
   [ ! -s "$dir/actual" ]
+}
+covered() { # covered STEP START END: samples, where the answer to the request of that number has some from START to END
+  mine=$n from=$(epoch "$2") to=$(epoch "$3")
+  n=$1
+  moments >"$dir/times"
+  n=$mine
+  while read -r at; do
+    A=$(epoch "$at") F=$from T=$to awk 'BEGIN { exit !(ENVIRON["A"] >= ENVIRON["F"] + 0 && ENVIRON["A"] <= ENVIRON["T"] + 0) }' && break
+    at=
+  done <"$dir/times"
+  [ -n "${at:-}" ] || stop "the wider range has no samples from $2 to $3"
+  case $status in 2??) [ -z "$(moments)" ] || return 0 ;; esac
+  say "none from $2 to $3, but the wider range has one of $at" >"$dir/actual"
+  return 1
+}
+samples() { # of the answer to the request of that number: type, seconds since 1970, value
+  LC_ALL=C awk '$1 ~ /^body\/measurements\/[0-9]+\/type$/ { split($1, p, "/"); t[p[3]] = $3 }
+    $1 ~ /^body\/measurements\/[0-9]+\/values\/[0-9]+\/(timestamp|value)$/ { split($1, p, "/"); k = p[3] " " p[5]
+      if (p[6] == "value") v[k] = $3; else at[k] = $3 }
+    END { for (k in at) { split(k, p, " "); print t[p[1]], at[k], v[k] } }' "$dir/$1.lines" |
+    while read -r type at value; do say "$type $(epoch "$at") $value"; done | sort
+}
+alike() { # alike STEP: the same samples as in the answer to the request of that number
+  samples "$1" >"$dir/before"
+  samples "$n" >"$dir/after"
+  [ -s "$dir/before" ] || [ -s "$dir/after" ] || stop "there are no samples in this range, however it is spelled"
+  cmp -s "$dir/before" "$dir/after" && return
+  { sed 's/^/spelled otherwise: /' "$dir/before"; sed 's/^/plain: /' "$dir/after"; } >"$dir/actual"
+  return 1
 }
 distinct() { LC_ALL=C awk '$1 ~ /^body\/measurements\/[0-9]+\/values\/[0-9]+\/timestamp$/ { split($1, p, "/")
     if ((p[3] " " $3) in seen) { print; bad = 1 } seen[p[3] " " $3] = 1 } END { exit bad }' "$dir/$n.lines" >"$dir/actual"; }
@@ -312,6 +348,8 @@ create() { # create VARIABLE TARGET NAME
   esac
   eval "$1=\$made"
 }
+capitals() { printf %s "$1" | LC_ALL=C tr '[:lower:]' '[:upper:]'; }
+judged() { case $status in 400 | 409 | 422) ;; *) taken ;; esac; } # a refusal of it is what is expected
 taken() { case $status in 2??) ;; *) stop "$method $target, which must come first, is answered $status: $(head -c 300 "$dir/$n.out")" ;; esac; }
 ask() { # a request beside those that are compared
   kept="$n $who $method $target $status"
