@@ -54,7 +54,9 @@ class FixtureParking:
 
     def put_back(self, item: pytest.Item) -> None:
         """Put back what is parked of the item and of what it stands in."""
-        if isinstance(item, pytest.Function):
+        if (
+            isinstance(item, pytest.Function) and item._request
+        ):  # pytest sets it to False once it is done with an item
             self._give_own_fixtures(item)
         for node in item.listchain():
             if node not in self._state.stack and node in self._parked:
