@@ -62,7 +62,6 @@ SAMPLE: dict[str, Callable[[Bench], None]] = {
     "store/update-lost": lambda bench: lifecycle.update_is_stored(bench.target, "t", RICH, {"command": "other"}),
     "store/read-tells-other-createdBy": lambda bench: lifecycle.read_your_writes(bench.target, "t", RICH),
     "identity/read/no-token": _forged,
-    "lifecycle/second-delete-fails": lambda bench: deletion.deletion(bench.target, "t"),
     "request-legal/update/path.workloadId/capitals": lambda bench: spelling.id_in_capitals(
         bench.target, "t", bench.target.contract.updating
     ),
@@ -92,6 +91,13 @@ def test_it_shows_where_it_is_and_nowhere_else(name: str, sound: Embedded, tmp_p
     assert "expected:" in done.broken.told
     assert "actual:" in done.broken.told
     assert "It shows no longer." in done.sound.told
+
+
+def test_what_is_found_at_tear_down_follows_what_the_test_has_deleted() -> None:
+    found = _found("error-body/delete/details-list", lambda bench: deletion.deletion(bench.target, "t"))
+    assert found.evidence is not None
+    assert found.evidence.request["method"] == "DELETE"
+    assert [step["request"]["method"] for step in found.evidence.setup] == ["POST", "DELETE", "GET"]
 
 
 @pytest.fixture(scope="module")
