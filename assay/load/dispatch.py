@@ -20,6 +20,7 @@ import gevent
 from gevent.event import Event
 
 from assay.client.budget import Budget, Limits
+from assay.client.patience import BUSY
 from assay.clock import Clock
 from assay.load.call import PreparedCall, Skip
 from assay.load.client import Failure, RawAnswer, RawTransport
@@ -53,6 +54,9 @@ _FORBIDDEN: Final = "403"
 _LOST_FORBIDDEN: Final = 100
 """So many in a row, and our role there was taken away, which is not the target's doing."""
 
+_BUSY: Final = frozenset(map(str, BUSY))
+"""What a target may answer to everything while it is overloaded."""
+
 
 _NOBODY: Final = frozenset({"refused", "unreachable", "dns"})
 """Failures to connect at all."""
@@ -67,15 +71,22 @@ class TargetPulse:
     failures: int = 0
     last_answer: float = field(default_factory=GEVENT.monotonic)
     last_failure: str = ""
-    forbidden: int = 0  # answers in a row
     heard: int = 0  # answers and failures
+    wrong: str | None = None  # what was wrong with the last answer
+    alike: int = 0  # answers in a row with which the same was wrong
+    alike_since: float = 0.0
+    operations: set[str] = field(default_factory=set)  # of these answers
 
-    def answered(self, now: float, error: str | None = None) -> None:
+    def answered(self, now: float, error: str | None = None, operation: str = "") -> None:
         """An answer came; ``error`` is what was wrong with it, as ``PreparedCall.wrong_with`` says."""
         self.heard += 1
         self.failures = 0
         self.last_answer = now
-        self.forbidden = self.forbidden + 1 if error == _FORBIDDEN else 0
+        if error is None or error != self.wrong:
+            self.wrong, self.alike, self.alike_since = error, 0, now
+            self.operations.clear()
+        self.alike += error is not None
+        self.operations.add(operation)
 
     def failed(self, kind: str) -> None:
         self.heard += 1
@@ -84,8 +95,11 @@ class TargetPulse:
 
     def lost(self, now: float) -> str | None:
         """Why the target counts as lost; None while it does not."""
-        if self.forbidden >= _LOST_FORBIDDEN:
-            return f"each of the last {self.forbidden} requests was answered {_FORBIDDEN}"
+        if self.wrong == _FORBIDDEN and self.alike >= _LOST_FORBIDDEN:
+            return f"each of the last {self.alike} requests was answered {_FORBIDDEN}"
+        if self._answers_everything(now):
+            told = f"every request was answered {self.wrong}"
+            return f"for {now - self.alike_since:.0f} s {told} ({self.alike} in a row)"
         silent = now - self.last_answer
         patience = self.timeout * _HUNG_TIMEOUTS if self.last_failure == "timeout" else self.silence
         if self.failures < _LOST_FAILURES or silent < patience:
@@ -94,6 +108,16 @@ class TargetPulse:
             told = f"every request was answered {self.last_failure}, not by the API"
             return f"for {silent:.0f} s {told} ({self.failures} in a row)"
         return f"no answer for {silent:.0f} s, {self.failures} failures in a row, the last one: {self.last_failure}"
+
+    def _answers_everything(self, now: float) -> bool:
+        """Whether one wrong status is all that comes, whatever is asked: a figure of it measures nothing.
+
+        One operation that fails is a defect of it. Longer than the silence after which a target is lost, for one that
+        is restarted answers so for a moment.
+        """
+        status = self.wrong is not None and self.wrong.isdigit() and self.wrong not in _BUSY
+        lasting = self.alike >= _LOST_FAILURES and now - self.alike_since >= self.silence
+        return status and lasting and len(self.operations) > 1
 
     def lost_at_the_end(self) -> str | None:
         """Why a target whose schedule is over counts as lost though it was too short for ``lost``.
@@ -240,7 +264,7 @@ class Dispatcher:
             maker = None if error is None else kind_of(answer)
             error = maker or error
             if maker is None:
-                lane.pulse.answered(ended + lane.origin, error)
+                lane.pulse.answered(ended + lane.origin, error, call.operation)
             else:
                 lane.pulse.failed(maker)
         except Failure as failure:

@@ -56,6 +56,27 @@ def test_a_gateway_that_answers_everything_loses_the_target() -> None:
     assert pulse.lost(106.0) is None
 
 
+def test_an_api_that_answers_everything_alike_loses_the_target() -> None:
+    pulse = TargetPulse(silence=5.0, last_answer=100.0)
+    for _ in range(20):
+        pulse.answered(100.0, "500", "read")
+        pulse.answered(100.0, "500", "metrics")
+    assert pulse.lost(104.0) is None
+    assert pulse.lost(106.0) == "for 6 s every request was answered 500 (40 in a row)"
+    pulse.answered(106.0, None, "read")
+    assert pulse.lost(120.0) is None
+
+
+@pytest.mark.parametrize(("operations", "status"), [(("read",), "500"), (("read", "metrics"), "503")])
+def test_one_operation_that_fails_and_a_target_that_is_overloaded_are_not_lost(
+    operations: tuple[str, ...], status: str
+) -> None:
+    pulse = TargetPulse(silence=5.0, last_answer=100.0)
+    for number in range(40):
+        pulse.answered(100.0, status, operations[number % len(operations)])
+    assert pulse.lost(110.0) is None
+
+
 def test_a_run_too_short_for_that_is_lost_at_its_end() -> None:
     pulse = TargetPulse()
     for _ in range(3):

@@ -82,6 +82,18 @@ def test_a_status_that_answers_everything(tmp_path: Path) -> None:
     check(code, said, found, "every request is answered with 500: database is gone", tmp_path)
 
 
+def test_a_status_that_answers_everything_under_load(tmp_path: Path) -> None:
+    """Its workloads stay and take every slot, so no creation is sent any more: no limit of the run is to blame."""
+
+    def down(_: Seen, created: int) -> Reply | None:
+        return Reply(500, {"code": 500, "message": "database is gone"}) if created > 12 else None
+
+    (tmp_path / "assay.toml").write_text("delete_deadline = 2\n")  # for a minute, else
+    with turning(down) as (plane, server):
+        code, said, found = run(plane, server, tmp_path, "benchmark", "--profile", "smoke", "--max-live", "10")
+    check(code, said, found, "every request was answered 500", tmp_path)
+
+
 def test_a_token_service_that_knows_nobody_any_more(tmp_path: Path) -> None:
     """Every old token is refused, and so is the secret: no test begins after that, and no request leaves."""
     since: list[int] = []
