@@ -173,10 +173,11 @@ def methods(contract: Contract) -> Iterator[HostileMethod]:
     for operation in contract.operations.values():
         by_path.setdefault(operation.path, []).append(operation)
     for there in by_path.values():
-        nearest = there[0]
-        place = _place(contract, nearest)
-        for method in _methods_at(contract, nearest):
+        place = _place(contract, there[0])
+        for method in _methods_at(contract, there[0]):
             if method not in {operation.method for operation in there}:
+                # Many servers take "get" for GET: what fails then fails there, not in another operation.
+                nearest = next((each for each in there if each.method == method.upper()), there[0])
                 spelled = "lower-case-get" if method == "get" else method.lower()
                 hostile = Hostile(f"method-{place}-{spelled}", f"the method {method} on the {place} path", http=True)
                 yield HostileMethod(hostile, method, nearest, method in _HARMLESS)

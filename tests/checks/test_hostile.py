@@ -313,6 +313,12 @@ def test_white_space_is_no_body_to_some_readers_of_updates(stage: Make) -> None:
     }
 
 
+def test_a_method_in_small_letters_is_of_the_operation_that_it_nearly_is() -> None:
+    """A server that takes "get" for GET and fails there fails in reading, which is one finding and not two."""
+    nearest = {case.hostile.id: case.operation.id for case in METHODS if case.method == "get"}
+    assert nearest["method-item-lower-case-get"] == CONTRACT.reading.id
+
+
 def test_501_is_lawful_for_methods_and_a_success_is_a_gap(stage: Make) -> None:
     put = next(case for case in METHODS if case.hostile.id == "method-item-put")
     for answer in (Answer(501), Answer(200)):
