@@ -81,7 +81,7 @@ reproduce: $(STAMP) ## 200 defects of all families: does the script of the first
 conforming lawful: $(STAMP) ## the gate on every conforming control plane: variants, combinations, seeds, settings (1.5 hours)
 	$(BIN)/python -m tests.conforming
 
-first-contact: $(STAMP) ## every environment of a user's first five minutes, through gate and benchmark (half an hour)
+first-contact: $(STAMP) ## every environment of a user's first five minutes, through gate and benchmark (18 minutes)
 	$(BIN)/python -m pytest -n 4 --dist load tests/first_contact --whole
 
 troubleshooting: $(STAMP) ## write docs/troubleshooting.md anew from the sentences in the code
