@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from assay.findings.model import Class, Finding, Symptom
+from assay.findings.model import Class, Finding
 from assay.findings.relations import (
     FORGERY,
     FORGETS,
@@ -93,15 +93,10 @@ def _cause(members: Sequence[Finding]) -> Finding:
         cls=min((each.cls for each in members), key=HEAVIEST.index),
         summary=_headline(first, members),
         occurrences=sum(each.occurrences for each in members),
-        evidence=next((each.evidence for each in (first, *others) if _can_be_shown(each)), first.evidence),
+        evidence=next((each.evidence for each in (first, *others) if each.can_be_shown), first.evidence),
         tests=tuple(dict.fromkeys(test for each in (first, *others) for test in (each.tests or (each.test,)))),
-        symptoms=tuple(_symptom(each) for each in others),
+        symptoms=tuple(each.as_symptom() for each in others),
     )
-
-
-def _can_be_shown(each: Finding) -> bool:
-    """Whether a script can show it again."""
-    return each.evidence is not None and each.evidence.reproduction is not None
 
 
 def _headline(first: Finding, members: Sequence[Finding]) -> str:
@@ -111,11 +106,8 @@ def _headline(first: Finding, members: Sequence[Finding]) -> str:
         return f"{first.operation} does not check {plural(len(rules), 'rule')}: {_named(sorted(map(str, rules)))}"
     if FORGERY.fullmatch(first.check):
         kinds = len({each.check for each in members if FORGERY.fullmatch(each.check)})
-        return (
-            f"{first.summary}, and to {plural(kinds - 1, 'other kind')} of bad credentials"
-            if kinds > 1
-            else first.summary
-        )
+        others = f", and to {plural(kinds - 1, 'other kind')} of bad credentials" if kinds > 1 else ""
+        return f"{first.summary}{others}"
     if first.check in FORGETS and len(parts) >= MANY:
         return f"what an update sets is not what is told afterwards, in {len(parts)} parts: {_named(parts)}"
     if first.check in SPREADS and len(parts) >= MANY:
@@ -128,10 +120,6 @@ def _headline(first: Finding, members: Sequence[Finding]) -> str:
 def _named(names: Sequence[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(names[:3])}{more}"
-
-
-def _symptom(each: Finding) -> Symptom:
-    return Symptom(each.id, each.cls, each.check, each.operation, each.rule, each.location, each.summary, each.test)
 
 
 def _distance(each: Finding) -> tuple[object, ...]:

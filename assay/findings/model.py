@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -96,21 +96,30 @@ class Finding:
     def id(self) -> str:
         return finding_id(self.operation, self.check, self.rule, self.location)
 
+    @property
+    def can_be_shown(self) -> bool:
+        """Whether a script can tell if it still shows."""
+        return self.evidence is not None and self.evidence.reproduction is not None
+
+    def observed(self) -> Iterator[Finding | Symptom]:
+        """The finding itself, and what it explains."""
+        yield self
+        yield from self.symptoms
+
+    def as_symptom(self) -> Symptom:
+        """What is left of it below its cause."""
+        return Symptom(
+            self.id, self.cls, self.check, self.operation, self.rule, self.location, self.summary, self.test
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The shape of ``findings[]`` in verdict.json."""
         evidence = asdict(self.evidence) if self.evidence else None
         if evidence is not None:
             evidence |= {name: list(evidence[name]) for name in ("setup", "after")}
         return {
-            "id": self.id,
-            "class": self.cls.value,
-            "kind": self.check,
-            "operation": self.operation,
-            "rule": self.rule,
-            "location": self.location,
-            "summary": self.summary,
+            **self.as_symptom().to_json(),
             "why": self.why,
-            "test": self.test,
             "tests": list(self.tests or (self.test,)),
             "occurrences": self.occurrences,
             "waived": self.waived,

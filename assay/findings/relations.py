@@ -93,7 +93,7 @@ def _keys(each: Finding) -> Iterator[Key]:
         yield "path", each.operation, each.location
     if each.check.startswith("metrics-"):
         yield each.check, None if each.rule == "csv" else each.rule  # of workloads and pods, as JSON and as CSV
-    if each.check in {"status-documented", "id-in-capitals"} or each.rule == "state-conflict":
+    if each.check in {"status-documented", "id-in-capitals"}:
         yield each.check, each.rule
     if each.check == "access-refusal-status":
         yield each.check, each.summary.partition(" to ")[0]  # "answers 403 instead of 401", to whom ever

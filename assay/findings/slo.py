@@ -39,7 +39,8 @@ def without_echoes(findings: Iterable[Finding], record: Record) -> list[Finding]
     when the errors that remain without those statuses keep its limit; what is waived explains nothing.
     """
     found = list(findings)
-    told = {(each.operation, each.rule) for each in found if each.check == SERVER_ERROR and not each.waived}
+    seen = (every for each in found if not each.waived for every in each.observed())
+    told = {(every.operation, every.rule) for every in seen if every.check == SERVER_ERROR}
     return [each for each in found if not _is_echo(each, told, record)]
 
 

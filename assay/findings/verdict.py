@@ -255,7 +255,7 @@ def build(
         record.problem(problem)
     observed = [*record.findings.values(), *missed(record), *advisory(record.disturbed)]
     complete = not record.problems and run.only is None
-    kept, unjudged = waive(causes(observed, waivers, record), waivers, run=run, complete=complete)
+    kept, unjudged = waive(_causes(observed, waivers, record), waivers, run=run, complete=complete)
     findings = without_echoes(kept, record)
     return Verdict(
         run=run,
@@ -272,7 +272,7 @@ def build(
     )
 
 
-def causes(observed: Iterable[Finding], waivers: Sequence[Waiver], record: Record) -> list[Finding]:
+def _causes(observed: Iterable[Finding], waivers: Sequence[Waiver], record: Record) -> list[Finding]:
     """One finding for each cause. What was waived by an id of its own stays by itself: the rest is to be seen."""
     found = list(observed)
     joined = join(found, record.coverage.rejected)

@@ -195,7 +195,7 @@ def card(finding: Finding, verdict: Verdict) -> dict[str, Any]:
         "request": _message(evidence.request) if evidence else None,
         "response": _message(evidence.response) if evidence and evidence.response else None,
         "setup": [_setup(step) for step in evidence.setup] if evidence else [],
-        "script": reproduce.own_part(finding, verdict.run) if reproduce.can_show(finding) else "",
+        "script": reproduce.own_part(finding, verdict.run) if finding.can_be_shown else "",
     }
 
 
@@ -228,8 +228,7 @@ def _observed(verdict: Verdict) -> Iterator[Finding | Symptom]:
     """What was observed and is not waived, what a cause explains included."""
     for finding in verdict.findings:
         if not finding.waived:
-            yield finding
-            yield from finding.symptoms
+            yield from finding.observed()
 
 
 def charts(verdict: Verdict, record: Record) -> Sequence[Chart]:

@@ -52,11 +52,7 @@ def write(verdict: Verdict, folder: Path) -> None:
 
 def script(finding: Finding, run: RunInfo) -> str:
     """The whole script, as it can be run."""
-    return own_part(finding, run) + (common() if can_show(finding) else "")
-
-
-def can_show(finding: Finding) -> bool:
-    return finding.evidence is not None and finding.evidence.reproduction is not None
+    return own_part(finding, run) + (common() if finding.can_be_shown else "")
 
 
 def own_part(finding: Finding, run: RunInfo) -> str:

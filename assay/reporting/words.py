@@ -136,7 +136,7 @@ def _fail(verdict: Verdict) -> str:
 
 def _limits_missed(finding: Finding) -> int:
     """How many limits under load a finding says were missed, itself or by what it explains."""
-    return (finding.check == "slo") + sum(symptom.check == "slo" for symptom in finding.symptoms)
+    return sum(each.check == "slo" for each in finding.observed())
 
 
 def explains(finding: Finding) -> str:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import ast
+import re
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
+import assay
 from assay.findings.causes import join
 from assay.findings.model import Class, Finding, from_json
+from assay.folders import top
 from tests.findings.samples import event, evidence, exchange, finding, judge, ran, waiver
 
+PACKAGE: Final = Path(assay.__file__).parent
+STEPS: Final = ("create", "read", "update")
+"""What comes before the end of a check that is made for several steps."""
+NAMED: Final = re.compile(r"[a-z]+(-[a-z]+)+")
 CREATE, UPDATE, READ, DELETE = "create_inference1", "update_inference_spec", "get_inference", "delete_inference"
 METRICS, PODS = "get_inference_workload_metrics", "get_inference_workload_pod_metrics"
 PARTS = ("args", "command", "image", "labels", "probes")
@@ -272,3 +281,23 @@ def test_a_waiver_of_the_cause_covers_what_it_explains_and_one_of_a_symptom_only
     rest, waived = judge(*tests, *map(event, found), waivers=[waiver(symptom)]).findings
     assert (rest.id, rest.waived, len(rest.symptoms)) == (first.id, False, 1)
     assert (waived.id, waived.waived) == (symptom.id, True)
+
+
+def test_every_check_that_is_joined_is_made_somewhere() -> None:
+    """A check that is renamed would fall apart into its findings again, and nothing else would say so."""
+    folders = (*(PACKAGE / name for name in ("checks", "load", "findings")), top("contract_tests"))
+    sources = [file for folder in folders for file in folder.rglob("*.py")]
+    joins = {PACKAGE / "findings" / f"{name}.py" for name in ("causes", "relations")}
+    said = {text for file in sources if file not in joins for text in texts(file)}
+    joined = {text for file in joins for text in texts(file) if NAMED.fullmatch(text)}
+    assert len(joined) > 30
+    made = said | {f"{text}{end}" for text in STEPS for end in said if end.startswith("-")}
+    begun = {text for text in said if text.endswith("-")}
+    made |= {f"{beginning}{text.replace(' ', '-')}" for beginning in begun for text in said}
+    assert joined - made == set()
+
+
+def texts(file: Path) -> set[str]:
+    """Every text in a source file, those between the holes of formatted ones too."""
+    parsed = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    return {node.value for node in parsed if isinstance(node, ast.Constant) and isinstance(node.value, str)}

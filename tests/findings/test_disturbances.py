@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -90,6 +91,11 @@ def failure(*, waived: bool = False) -> Finding:
     return Finding(Class.VIOLATION, "server-error", "get_inference", "500", "/l", "s", "w", "t", waived=waived)
 
 
+def explaining(symptom: Finding, *, waived: bool = False) -> Finding:
+    cause = Finding(Class.VIOLATION, "schema-enforced", "get_inference", "type", "/l", "s", "w", "t", waived=waived)
+    return replace(cause, symptoms=(symptom.as_symptom(),))
+
+
 @pytest.mark.parametrize(
     ("kinds", "value", "explained", "checks"),
     [
@@ -97,6 +103,8 @@ def failure(*, waived: bool = False) -> Finding:
         ({"500": 20, "502 by nginx": 10}, 0.02, [failure()], ["server-error"]),  # the 502s did not count
         ({"500": 20, "timeout": 20}, 0.04, [failure()], ["server-error", "slo"]),
         ({"500": 20}, 0.02, [failure(waived=True)], ["server-error", "slo"]),
+        ({"500": 20}, 0.02, [explaining(failure())], ["schema-enforced"]),
+        ({"500": 20}, 0.02, [explaining(failure(), waived=True)], ["schema-enforced", "slo"]),
         ({"500": 20}, 0.02, [], ["slo"]),
         ({"503": 20}, 0.02, [failure()], ["server-error", "slo"]),
     ],

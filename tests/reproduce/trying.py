@@ -65,7 +65,7 @@ class Reproduced:
     @property
     def by_replay(self) -> bool:
         """Whether the script says that it cannot show it, and how assay can."""
-        return self.finding is not None and not reproduce.can_show(self.finding)
+        return self.finding is not None and not self.finding.can_be_shown
 
     def __str__(self) -> str:
         if self.finding is None or self.broken is None or self.sound is None:
