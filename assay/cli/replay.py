@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +16,15 @@ from assay.wording import listed
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from assay.findings.stored import StoredFinding, StoredLoad, StoredResources, StoredVerdict
+    from assay.client.settings import Settings
+    from assay.findings.stored import StoredFinding, StoredResources, StoredVerdict
+    from assay.run.plan import RunPlan
 
 _LATEST = Path("reports") / "runs" / "latest"
 _LISTED = 8  # ids of findings in a hint
 _EMBEDDED = "embedded control plane"
+_KEPT = {"max_live": int, "max_rps": float}
+"""Limits of the run that hold for its replay, unless others are given."""
 
 
 def replay(
@@ -44,17 +50,18 @@ def replay(
     """Run the test behind a finding again, with the same seed, and say whether it still fails.
 
     The test creates what it needs, sends the failing request and cleans up. Without --base-url the target is that of
-    the run, with its project and cluster. A finding of the load part is measured again, then and now side by side.
-    Exit codes: 1 still failing, 0 no longer failing, 3 could not decide.
+    the run, with its project and cluster. A finding of the load part is measured again, as its run was asked to (at
+    most two minutes where time is not what it is about), then and now side by side. The id of what another finding
+    explains replays that one. Exit codes: 1 still failing, 0 no longer failing, 3 could not decide.
     """
     folder = run or _holder(finding)
     verdict = _read(folder)
-    found = verdict.finding(finding)
+    found = verdict.cause(finding)
     if found is None:
         ids = listed((each.id for each in verdict.findings), _LISTED, rest=f"{folder} has all of them") or "none"
         raise UsageError(f"the run holds no finding {finding}", hint=f"it holds: {ids}")
     flags = opt.given(locals() | dict.fromkeys(("finding", "run", "verdict", "found", "folder")))
-    raise typer.Exit(_again(verdict, found, flags, config))
+    raise typer.Exit(_again(verdict, found, flags, config, called=finding))
 
 
 def _read(folder: Path) -> StoredVerdict:
@@ -98,18 +105,19 @@ def selection(test: str) -> str:
     return "/".join(steps[: 2 if steps[0] == "combinations" else 3])
 
 
-def _again(verdict: StoredVerdict, found: StoredFinding, flags: dict[str, object], config: Path | None) -> int:
+def _again(
+    verdict: StoredVerdict, found: StoredFinding, flags: dict[str, object], config: Path | None, *, called: str
+) -> int:
     from rich.console import Console
 
     from assay.client.layers import load_settings
     from assay.files import temporary_folder
     from assay.findings.stored import read_verdict
     from assay.run.conduct import conduct
-    from assay.run.plan import plan
 
     if "base_url" not in flags:
         flags = {**_target_of(verdict, found), **flags}
-    parts = (selection(found.test),)
+    parts = tuple(dict.fromkeys(selection(test) for test in _tests(found, called)))
     with temporary_folder("assay-replay-") as folder:
         out = folder / "reports"
         settings = load_settings({**flags, "seed": verdict.seed, "only": parts, "out": out}, config=config)
@@ -121,11 +129,47 @@ def _again(verdict: StoredVerdict, found: StoredFinding, flags: dict[str, object
         # What is printed may be copied: a line ends where it ends, and not at the width of a terminal.
         console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         console.print(f"target: {settings.base_url or _EMBEDDED}")
+        if called != found.id:
+            console.print(f"{called} is explained by {found.id}")
         console.print(f"{found.id} {found.summary}")
-        code = conduct(plan(verdict.command, settings.only), settings, Console(quiet=True, markup=False, emoji=False))
+        chosen = _plan(verdict, found, settings)
+        if "load" in parts:
+            console.print(f"measuring again: {_asked(chosen)}")
+        code = conduct(chosen, settings, Console(quiet=True, markup=False, emoji=False))
         fresh = read_verdict(out / "verdict.json")
-        _compare(console, verdict.load.get(found.operation), fresh.load.get(found.operation))
+        if "load" in parts:
+            _compare(console, found, verdict, fresh)
         return _tell(console, found, fresh, code)
+
+
+def _tests(found: StoredFinding, called: str) -> Iterator[str]:
+    """The test that observed the finding, and that of the symptom by whose id it was called."""
+    yield found.test
+    if not found.test.startswith("load"):
+        own = (symptom.test for symptom in found.symptoms if symptom.id == called)
+        yield from (test for test in own if not test.startswith("load"))
+
+
+def _plan(verdict: StoredVerdict, found: StoredFinding, settings: Settings) -> RunPlan:
+    """The plan of the run, narrowed to what the replay needs, with the load and the limits that the run had."""
+    from assay.run.plan import plan
+    from assay.run.stage import stage
+
+    chosen = plan(verdict.command, settings.only)
+    if "load" in chosen.parts:
+        chosen = replace(chosen, load=stage(chosen.load, verdict.load_options, found))
+    limits = {name: kind(allowed) for name, kind in _KEPT.items() if (allowed := verdict.limit(name)) is not None}
+    return replace(chosen, defaults={**chosen.defaults, **limits})
+
+
+def _asked(chosen: RunPlan) -> str:
+    from assay.load.profiles import load_profile
+
+    load = chosen.load
+    profile = load_profile(load.profile, load.profiles).limited(load.scenario, load.rate, load.duration)
+    how_long = "until the highest rate is found" if profile.search else f"{profile.seconds:.0f} s"
+    loads = ", ".join(f"{each.scenario} {each.rate:g}/s" for each in profile.loads)
+    return f"profile {profile.name}, {loads}, {how_long}"
 
 
 def _target_of(verdict: StoredVerdict, found: StoredFinding) -> dict[str, object]:
@@ -143,20 +187,22 @@ def _target_of(verdict: StoredVerdict, found: StoredFinding) -> dict[str, object
     )
 
 
-def _compare(console: Console, then: StoredLoad | None, now: StoredLoad | None) -> None:
-    """What was measured under load, then and now side by side."""
-    if then is None or now is None:
-        return
-    before, after = then.figures(), now.figures()
-    console.print(f"{'':24}{'then':>20}{'now':>20}")
-    for name in dict.fromkeys([*before, *after]):
-        console.print(f"{name:24}{before.get(name, '-'):>20}{after.get(name, '-'):>20}")
+def _compare(console: Console, found: StoredFinding, then: StoredVerdict, now: StoredVerdict) -> None:
+    """What was measured under load, then and now side by side, and what this run says of the finding."""
+    from assay.cli.side_by_side import side_by_side
+
+    for line in side_by_side(found, then, now):
+        console.print(line)
+    console.print(f"then: {found.summary}")
+    again = now.cause_among(found.ids)
+    if again is not None:
+        console.print(f"now:  {again.summary}")
 
 
 def _tell(console: Console, found: StoredFinding, fresh: StoredVerdict, code: int) -> int:
     """Print the outcome and return the exit code."""
     _tell_left(console, fresh.resources)
-    now = fresh.finding(found.id)
+    now = fresh.cause_among(found.ids)
     if now is not None:
         _show(console, now)
         console.print("still failing")

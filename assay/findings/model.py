@@ -197,7 +197,8 @@ class RunInfo:
     waivers that match nothing. ``parts`` are the parts that must give a result (``contract``, ``load``).
     ``operations`` and ``rules`` (id: has a reject side) name what the contract holds, so that what was never
     exercised shows as zero. ``contract_digests`` names the SHA-256 of the documents the contract is made of.
-    ``environment`` is free facts for the report (python, platform, cpu ...).
+    ``environment`` is free facts for the report (python, platform, cpu ...). ``replay_flags`` follow the command that
+    replays a finding, ``load_options`` are what the load part was asked for, None where the run has none.
     """
 
     command: str
@@ -218,6 +219,12 @@ class RunInfo:
     run_id: str | None = None
     project: str = ""
     cluster: str = ""
+    replay_flags: str = ""
+    load_options: Mapping[str, Any] | None = None
+
+    def replay(self, finding: Finding) -> str:
+        """The command that tries a finding again."""
+        return finding.evidence.replay if finding.evidence else f"assay replay {finding.id}{self.replay_flags}"
 
     @property
     def seconds(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -43,8 +43,15 @@ class StoredFinding(BaseModel):
     summary: str
     test: str
     operation: str = ""
+    kind: str = ""
+    rule: str | None = None
     evidence: StoredEvidence | None = None
     symptoms: list[StoredFinding] = Field(default_factory=list)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Its own id and those of what it explains."""
+        return frozenset({self.id, *(symptom.id for symptom in self.symptoms)})
 
 
 class StoredTarget(BaseModel):
@@ -72,17 +79,19 @@ class StoredLoad(BaseModel):
     latency_ms: dict[str, float | None] = Field(default_factory=dict)
     slo: list[StoredSlo] = Field(default_factory=list)
 
-    def figures(self) -> dict[str, str]:
-        """What was measured, in words, by its name."""
-        told = {name: f"{value:g} ms" for name, value in self.latency_ms.items() if value is not None}
-        limits = {f"limit {slo.name}": f"{slo.value} (at most {slo.limit})" for slo in self.slo}
-        return {
-            "rate": f"{self.rate:g}/s",
-            "requests": str(self.requests),
-            "errors": str(self.errors),
-            **told,
-            **limits,
-        }
+
+class StoredLoadOptions(BaseModel):
+    """What the load part was asked for."""
+
+    profile: str
+    profiles: Path | None = None
+    slo: Path | None = None
+    scenario: str | None = None
+    rate: float | None = Field(default=None, gt=0)
+    duration: float | None = Field(default=None, gt=0)
+    processes: int = Field(default=1, ge=1, le=64)
+    baseline: Path | None = None
+    tolerance: float = Field(default=0.1, gt=0)
 
 
 class StoredTests(BaseModel):
@@ -98,9 +107,17 @@ class StoredLeft(BaseModel):
     name: str
 
 
+class StoredLimit(BaseModel):
+    """A limit of the run, None: none was set."""
+
+    name: str
+    allowed: float | None = None
+
+
 class StoredResources(BaseModel):
     """What became of what a run created."""
 
+    limits: list[StoredLimit] = Field(default_factory=list)
     left_behind: list[StoredLeft] = Field(default_factory=list)
     unconfirmed: list[StoredLeft] = Field(default_factory=list)
 
@@ -117,10 +134,24 @@ class StoredVerdict(BaseModel):
     tests: StoredTests = StoredTests()
     resources: StoredResources = StoredResources()
     load: dict[str, StoredLoad] = Field(default_factory=dict)
+    load_options: StoredLoadOptions | None = None
+    notes: list[str] = Field(default_factory=list)
 
     def finding(self, finding: str) -> StoredFinding | None:
         """The finding or symptom of that id, None when the run has none."""
         return next((each for each in self.observed() if each.id == finding), None)
+
+    def cause(self, finding: str) -> StoredFinding | None:
+        """The finding of that id, or that explains the symptom of that id; None when the run has neither."""
+        return next((each for each in self.findings if finding in each.ids), None)
+
+    def cause_among(self, ids: Set[str]) -> StoredFinding | None:
+        """The first finding that is one of these, or explains one; None when the run has none of them."""
+        return next((each for each in self.findings if each.ids & ids), None)
+
+    def limit(self, name: str) -> float | None:
+        """What a limit of the run allowed, None where it had none."""
+        return next((each.allowed for each in self.resources.limits if each.name == name), None)
 
     def observed(self) -> Iterator[StoredFinding]:
         """Every finding, each followed by what it explains."""

@@ -223,6 +223,7 @@ class Verdict:
             "not_tested": [{"what": entry.what, "why": entry.why} for entry in self.not_tested],
             "coverage": dict(self.coverage),
             "load": {operation: _load(result) for operation, result in sorted(self.load.items())},
+            "load_options": dict(self.run.load_options) if self.run.load_options is not None else None,
             "resources": dict(self.resources),
             "notes": list(self.notes),
             "suite": self.run.suite(),

@@ -156,6 +156,25 @@ class LoadOptions:
     ] = TOLERANCE
     save: Annotated[Path | None, Flag(_COMPARISON, "Save the measurement for `assay compare`.", "FILE")] = None
 
+    def as_asked(self) -> dict[str, Any]:
+        """``load_options`` of verdict.json: what a replay needs to measure the same; files by their whole path."""
+        values = {name: getattr(self, name) for name in _MEASURED}
+        return {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in values.items()}
+
+
+_MEASURED: Final = (
+    "profile",
+    "profiles",
+    "slo",
+    "scenario",
+    "rate",
+    "duration",
+    "processes",
+    "baseline",
+    "tolerance",
+)
+"""Options that decide what is measured, and how it is judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunFile:

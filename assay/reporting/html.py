@@ -75,7 +75,7 @@ def render(verdict: Verdict, record: Record, detection: Detection | None = None)
             most_untested=MOST_UNTESTED,
             limits=_limits(verdict),
             reproduce_folder=reproduce.FOLDER,
-            common_script=reproduce.common(),
+            common_script={shown: reproduce.common(shown=shown) for shown in (True, False)},
             left_behind=verdict.resources.get("left_behind", []),
             unconfirmed=words.unconfirmed(len(verdict.resources.get("unconfirmed", ()))),
             # Both are this package's own files.
@@ -195,7 +195,8 @@ def card(finding: Finding, verdict: Verdict) -> dict[str, Any]:
         "request": _message(evidence.request) if evidence else None,
         "response": _message(evidence.response) if evidence and evidence.response else None,
         "setup": [_setup(step) for step in evidence.setup] if evidence else [],
-        "script": reproduce.own_part(finding, verdict.run) if finding.can_be_shown else "",
+        "replay": verdict.run.replay(finding),
+        "script": reproduce.own_part(finding, verdict.run),
     }
 
 

@@ -16,7 +16,7 @@ from assay.findings.verdict import Verdict
 from assay.legible import visible
 
 FOLDER: Final = "reproduce"
-_COMMON: Final = Path(__file__).with_name("templates") / "reproduce.sh"
+_TEMPLATES: Final = Path(__file__).with_name("templates")
 _WORKLOADS: Final = "/api/v1/workloads/inferences"
 _WIDTH: Final = 116
 
@@ -25,16 +25,17 @@ Sends what the run has sent and compares. Exit code 0: it shows, 1: no longer, 2
 Needs curl and ASSAY_TOKEN, or ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET (token from ASSAY_TOKEN_URL). Others may be
 set to go elsewhere: ASSAY_BASE_URL, ASSAY_PROJECT, ASSAY_CLUSTER. What it creates it deletes, also when interrupted.\
 """
-_BY_REPLAY: Final = """\
-say() { printf '%s\\n' "$*"; }
-say "A script cannot show this one: it takes measurements, or calls that meet at one moment."
-say "assay can: $replay"
-exit 2
+_USAGE_OF_REPLAY: Final = """\
+Has assay try it again. Exit code 0: it shows, 1: no longer, 2: could not be tried or decided.
+Needs assay, and ASSAY_TOKEN, or ASSAY_CLIENT_ID and ASSAY_CLIENT_SECRET. Others may be set to go elsewhere:
+ASSAY_BASE_URL, ASSAY_PROJECT, ASSAY_CLUSTER. What it creates it deletes, also when interrupted.\
 """
+_LOAD: Final = "It takes measurements under load, which one request cannot: assay takes them again."
+_OTHER: Final = "It takes more than a script can send: assay tries it again."
 
 
 def write(verdict: Verdict, folder: Path) -> None:
-    """Write a script for each finding with evidence, in place of an earlier run's; ReportError when the disk refuses.
+    """Write a script for each finding, in place of an earlier run's; ReportError when the disk refuses.
 
     A run without findings has no such folder.
     """
@@ -44,36 +45,36 @@ def write(verdict: Verdict, folder: Path) -> None:
     except OSError as error:
         raise refused(folder, error) from error
     for finding in verdict.findings:
-        if finding.evidence is not None:
-            file = folder / f"{finding.id}.sh"
-            write_text(file, script(finding, verdict.run))
-            file.chmod(0o755)
+        file = folder / f"{finding.id}.sh"
+        write_text(file, script(finding, verdict.run))
+        file.chmod(0o755)
 
 
 def script(finding: Finding, run: RunInfo) -> str:
     """The whole script, as it can be run."""
-    return own_part(finding, run) + (common() if finding.can_be_shown else "")
+    return own_part(finding, run) + common(shown=finding.can_be_shown)
 
 
 def own_part(finding: Finding, run: RunInfo) -> str:
-    """What belongs to this finding; ``common`` follows, and runs it. Alone where a script cannot show it."""
-    evidence = finding.evidence
-    assert evidence is not None
+    """What belongs to this finding; ``common`` follows, and runs it."""
+    replay = run.replay(finding)
+    made = finding.evidence.reproduction if finding.evidence else None
     head = [
         "#!/bin/sh",
         "# shellcheck disable=SC2034,SC2329,SC2317 # no script needs all of what they share",
         *_comment(f"{finding.id} {finding.cls.value}: {finding.summary}"),
         *_comment(finding.why),
         "#",
-        *_comment(_USAGE),
-        f"# The same with assay: {visible(evidence.replay)}",
+        *_comment(_USAGE if made else _USAGE_OF_REPLAY),
+        f"# The same with assay: {visible(replay)}",
         "set -u",
         f"finding={finding.id} summary={_quoted(finding.summary)}",
-        f"replay={_quoted(evidence.replay)}",
+        f"replay={_quoted(replay)}",
+        f'again() {{ {visible(replay)} "$@"; }}',
     ]
-    if evidence.reproduction is None:
-        return "\n".join([*head, _BY_REPLAY])
-    return "\n".join([*head, *_settings(evidence.reproduction, run), str(evidence.reproduction["part"]), ""])
+    if made is None:
+        return "\n".join([*head, f"why={_quoted(_LOAD if finding.test.startswith('load') else _OTHER)}", ""])
+    return "\n".join([*head, *_settings(made, run), str(made["part"]), ""])
 
 
 def _settings(made: Mapping[str, Any], run: RunInfo) -> Iterator[str]:
@@ -87,10 +88,14 @@ def _settings(made: Mapping[str, Any], run: RunInfo) -> Iterator[str]:
     yield f"workloads={_WORKLOADS} id_field=workloadId"
 
 
+def common(*, shown: bool) -> str:
+    """The part that is the same in all scripts whose findings curl can show, or in all others."""
+    return _template("replay") + (_template("reproduce") if shown else 'by_replay "$why"\n')
+
+
 @cache
-def common() -> str:
-    """The part that is the same in all scripts."""
-    return _COMMON.read_text(encoding="utf-8")
+def _template(name: str) -> str:
+    return (_TEMPLATES / f"{name}.sh").read_text(encoding="utf-8")
 
 
 def _comment(text: str) -> list[str]:

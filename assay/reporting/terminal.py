@@ -144,9 +144,9 @@ def _footer(verdict: Verdict, report: Path | None) -> Iterator[Text]:
     used = ", ".join(f"{name.removeprefix('--max-')} {share}" for name, share in words.limits(verdict))
     if used:
         yield Text(f"  limits   {used}", style="dim")
-    replayable = next((finding for finding in verdict.failing if finding.evidence), None)
-    if replayable and replayable.evidence:
-        yield Text.assemble(("  replay   ", "dim"), one_line(replayable.evidence.replay))
+    failing = sorted(verdict.failing, key=lambda finding: finding.evidence is None)
+    if failing:
+        yield Text.assemble(("  replay   ", "dim"), one_line(verdict.run.replay(failing[0])))
     if report is not None:
         yield Text.assemble(("  report   ", "dim"), one_line(str(report)))
 

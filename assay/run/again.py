@@ -24,8 +24,13 @@ def replayable(events: Iterable[Mapping[str, Any]], settings: Settings, out: Pat
 
     ``out`` is the folder of its reports, None where replay looks by itself.
     """
-    more = shlex.join(_flags(settings, out))
-    return [_with(event, f" {more}" if more else "") for event in events]
+    more = replay_flags(settings, out)
+    return [_with(event, more) for event in events]
+
+
+def replay_flags(settings: Settings, out: Path | None) -> str:
+    """What follows ``assay replay F-...``, with a space before it; empty where nothing must."""
+    return "".join(f" {shlex.quote(word)}" for word in _flags(settings, out))
 
 
 def _with(event: Mapping[str, Any], more: str) -> Mapping[str, Any]:

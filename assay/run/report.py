@@ -22,7 +22,7 @@ from assay.findings.verdict import Verdict, build
 from assay.findings.waivers import Waiver
 from assay.reporting import certificate, terminal
 from assay.reporting.write_all import write_all
-from assay.run.again import replayable
+from assay.run.again import replay_flags, replayable
 from assay.run.context import RunContext
 from assay.run.places import remember
 
@@ -97,6 +97,8 @@ def run_info(run: RunContext) -> RunInfo:
         project="" if settings.embedded else settings.project or "",
         cluster="" if settings.embedded else settings.cluster or "",
         contract_digests=contract_digests(contract, settings.corrections),
+        replay_flags=replay_flags(settings, None if run.space.is_default else run.space.out),
+        load_options=plan.load.as_asked() if "load" in plan.parts else None,
     )
 
 

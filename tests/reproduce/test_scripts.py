@@ -20,7 +20,7 @@ from assay.checks.exchange import ContractBreachError
 from assay.checks.specs import RICH
 from assay.clock import SYSTEM
 from assay.contract import documents
-from assay.findings.model import Finding
+from assay.findings.model import Class, Finding
 from assay.polling import look_until
 from assay.prove.bench import Bench
 from assay.reference import embedded
@@ -152,7 +152,7 @@ def test_an_interrupted_script_deletes_what_it_made(script: Path) -> None:
 
 def _common(command: str, given: bytes = b"") -> str:
     """What a function of the common part prints."""
-    lines = reproduce.common().rstrip().removesuffix("\nrun")
+    lines = reproduce.common(shown=True).rstrip().removesuffix("\nrun")
     done = subprocess.run(["/bin/sh", "-c", f"{lines}\n{command}"], input=given, capture_output=True, check=True)
     return done.stdout.decode()
 
@@ -202,11 +202,65 @@ def test_it_is_plain_posix(script: Path) -> None:
         assert done.returncode == 0, done.stdout
 
 
-def test_what_a_script_cannot_show_is_left_to_replay(tmp_path: Path) -> None:
-    found = _found("store/update-lost", SAMPLE["store/update-lost"])
-    assert found.evidence is not None
-    file = tmp_path / "script.sh"
-    file.write_text(reproduce.script(replace(found, evidence=replace(found.evidence, reproduction=None)), RUN))
-    done = subprocess.run(["/bin/sh", str(file)], capture_output=True, text=True)
+MISSED = Finding(
+    cls=Class.VIOLATION,
+    check="slo",
+    operation="get_inference",
+    rule="p95_ms",
+    location="/load/get_inference/p95_ms",
+    summary="p95_ms of get_inference is 1,006.08 ms",
+    why="service level objective",
+    test="load",
+)
+
+
+def _by_replay(folder: Path, ended: int | None, **variables: str) -> tuple[int, str]:
+    """The script of a missed limit, in the reports of its run; with an assay that ends so, or without one."""
+    (folder / "out" / "reproduce").mkdir(parents=True)
+    (folder / "out" / "verdict.json").touch()
+    file = folder / "out" / "reproduce" / f"{MISSED.id}.sh"
+    file.write_text(reproduce.script(MISSED, replace(RUN, replay_flags=" --run 'my out' --project 7")))
+    (folder / "bin").mkdir()
+    for name in ("dirname", "printf"):
+        (folder / "bin" / name).symlink_to(shutil.which(name) or "")
+    if ended is not None:
+        (folder / "bin" / "assay").write_text(f'#!/bin/sh\nprintf "%s|" "$@"\nexit {ended}\n')
+        (folder / "bin" / "assay").chmod(0o755)
+    env = {"PATH": str(folder / "bin"), **variables}
+    done = subprocess.run(["/bin/sh", str(file)], capture_output=True, text=True, env=env)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("ended", "code"), [(1, 0), (0, 1), (3, 2), (2, 2), (130, 130)])
+def test_what_a_script_cannot_show_assay_measures_again(ended: int, code: int, tmp_path: Path) -> None:
+    done, told = _by_replay(tmp_path, ended)
+    assert done == code
+    assert "takes measurements under load" in told
+    # The run beside the script is meant, wherever it was carried: the last flag of a name counts.
+    folder = tmp_path / "out" / "reproduce" / ".."
+    assert f"replay|{MISSED.id}|--run|my out|--project|7|--run|{folder}|" in told
+
+
+def test_a_script_that_leaves_it_to_assay_goes_where_it_is_sent(tmp_path: Path) -> None:
+    _, told = _by_replay(tmp_path, 1, ASSAY_BASE_URL="http://h", ASSAY_PROJECT="8", ASSAY_CLUSTER="c")
+    assert "|--base-url|http://h|--project|8|--cluster|c|" in told
+
+
+def test_without_assay_a_script_says_what_it_takes(tmp_path: Path) -> None:
+    done, told = _by_replay(tmp_path, None)
+    assert done == 2
+    assert "Install assay" in told
+    assert f"with assay at hand: assay replay {MISSED.id}" in told
+
+
+def test_without_curl_assay_tries_it(script: Path, tmp_path: Path) -> None:
+    for name in ("dirname", "printf"):
+        (tmp_path / name).symlink_to(shutil.which(name) or "")
+    env = {"PATH": str(tmp_path), "ASSAY_BASE_URL": "http://127.0.0.1:1"}
+    done = subprocess.run(["/bin/sh", str(script)], capture_output=True, text=True, env=env)
     assert done.returncode == 2
-    assert f"assay replay {found.id}" in done.stdout
+    assert "curl is not installed" in done.stderr
+    (tmp_path / "assay").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "assay").chmod(0o755)
+    done = subprocess.run(["/bin/sh", str(script)], capture_output=True, text=True, env=env)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "It shows.")

@@ -1,11 +1,5 @@
 
 # --- The same in every script: sends, reads JSON, waits, compares, deletes. Only curl, awk and what POSIX has. ----
-say() { printf '%s\n' "$*"; }
-stop() {
-  say "could not be tried: $*" >&2
-  say "with assay at hand: $replay" >&2
-  exit 2
-}
 now() { date +%s; }
 
 # begin CREDENTIALS: a new request, of main, outsider, none or with this value of Authorization.
@@ -37,7 +31,7 @@ send() {
     once
     case $status in 429 | 503) ;; *) break ;; esac
     tries=$((tries + 1))
-    [ "$tries" -lt 4 ] && [ "$status" != "$was" ] || break
+    if [ "$tries" -ge 4 ] || [ "$status" = "$was" ]; then break; fi
     sleep $((tries * 2))
   done
   lines
@@ -436,7 +430,7 @@ token_of() { # token_of ID SECRET: an access token for client credentials
 }
 inside() { printf %s "$1" | sed 's/[\\"]/\\&/g'; }
 prepare() {
-  command -v curl >/dev/null || stop 'curl is not installed'
+  command -v curl >/dev/null || by_replay 'curl is not installed, so assay tries it.'
   [ -n "$base" ] || stop 'set ASSAY_BASE_URL to the control plane'
   base=${base%/}
   umask 077
