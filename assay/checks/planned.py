@@ -37,6 +37,8 @@ def settles(target: TargetUnderTest, case: PlannedCase) -> bool:
 
     Whichever test first needs a batch sends it, the others wait for its outcome.
     """
+    if not plans(target.contract).holds(case):
+        return False
     batch = target.state.keep("batches", lambda: _by_case(target)).get(case.id)
     if batch is None or not target.allows_gpus(batch.gpus):
         return False
