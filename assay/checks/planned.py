@@ -56,7 +56,9 @@ def end_chains(target: TargetUnderTest) -> None:
 
 
 def _by_case(target: TargetUnderTest) -> Mapping[str, Batch]:
-    return {case.id: batch for batch in plans(target.contract).batches for case in batch.cases}
+    whole, chosen = plans(target.contract), target.state.planned
+    batches = whole.batches if chosen is None else whole.batches_of(chosen)
+    return {case.id: batch for batch in batches for case in batch.cases}
 
 
 def _creates(target: TargetUnderTest, batch: Batch) -> bool:

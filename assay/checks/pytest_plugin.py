@@ -24,7 +24,8 @@ from assay.checks.pytest_internals import FixtureParking, shares_parameters
 from assay.checks.target import TargetUnderTest
 from assay.clock import SYSTEM, Clock
 from assay.errors import ENDS_THE_RUN, AnswerLostError, AssayError, BudgetExhausted, UsageError
-from assay.generation.plans import plans
+from assay.generation.cases import PlannedCase
+from assay.generation.plans import Plan, plans
 
 KEY = pytest.StashKey["ContractRun"]()
 _NOT_TESTED = pytest.StashKey[AssayError]()
@@ -154,6 +155,7 @@ class ContractRun:
         contract = self.session
         self._preflight(contract)
         contract.target.journal.write("planned", total=len(self._planned), tests=self._planned)
+        contract.target.state.planned = _planned_cases(session.items)
         contract.target.learn()
         self._pool = ThreadPoolExecutor(contract.concurrency, thread_name_prefix="assay")
         self._parking = FixtureParking(session)
@@ -296,6 +298,13 @@ class ContractRun:
             target = self._session.target
             target.journal.write("disturbances", asked_again=True, **target.session.disturbances.to_json())
             self._session.close()
+
+
+def _planned_cases(items: Iterable[pytest.Item]) -> tuple[PlannedCase, ...]:
+    """The cases of the plans that tests take."""
+    taken = (getattr(item, "callspec", None) for item in items)
+    plans_taken = (callspec.params.get("plan") for callspec in taken if callspec is not None)
+    return tuple(case for plan in plans_taken if isinstance(plan, Plan) for case in plan.cases)
 
 
 def _ended(error: AssayError) -> BaseException:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from assay.generation.cases import PlannedCase
+
 T = TypeVar("T")
 
 # An update is documented as 202: it may take a while to show. Controllers reconcile in seconds.
@@ -78,6 +80,8 @@ class RunState:
         self.found = Belongings()
         self.unready: str | None = None
         """Why the first workload whose metrics were waited for had none in time; empty once one had them."""
+        self.planned: tuple[PlannedCase, ...] | None = None
+        """The cases that the tests of the run hold, for none but these share a request; None: all there are."""
         self.gpus_gone = ""
         """Why no request for a GPU can be judged any more; empty as long as they can."""
         self._lock = threading.Lock()

@@ -201,7 +201,7 @@ class Plans:
 
     @cached_property
     def combinations(self) -> tuple[Plan, ...]:
-        return _group(self._of_pairs)
+        return _group(self._of_combinations)
 
     @cached_property
     def variations(self) -> tuple[Variation, ...]:
@@ -209,8 +209,15 @@ class Plans:
 
     @cached_property
     def batches(self) -> tuple[Batch, ...]:
-        """Of the cases of all plans: whichever tests are run, a case has the same company."""
-        return batched(self._oracle, (*self._of_rules, *self._of_schema, *self._of_pairs))
+        """The batches of all plans."""
+        return batched(self._oracle, (*self._of_rules, *self._of_schema, *self._of_combinations))
+
+    def batches_of(self, chosen: Iterable[PlannedCase]) -> tuple[Batch, ...]:
+        """The batches of the ``chosen`` cases, with no others in them; of all cases, they are those of all plans."""
+        ids = {case.id for case in chosen}
+        areas = {name.partition("/")[0] for name in ids}
+        groups = [getattr(self, f"_of_{area}") for area in ("rules", "schema", "combinations") if area in areas]
+        return batched(self._oracle, [case for group in groups for case in group if case.id in ids])
 
     @cached_property
     def _of_rules(self) -> tuple[PlannedCase, ...]:
@@ -221,7 +228,7 @@ class Plans:
         return tuple(case for name in self._contract.operations for case in _schema_cases(self._oracle, name))
 
     @cached_property
-    def _of_pairs(self) -> tuple[PlannedCase, ...]:
+    def _of_combinations(self) -> tuple[PlannedCase, ...]:
         return combination_cases(self._oracle).cases
 
     def holds(self, case: PlannedCase) -> bool:

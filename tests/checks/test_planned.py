@@ -96,6 +96,12 @@ def test_a_batch_settles_many_cases_with_one_request() -> None:
     assert live(stand) == []
 
 
+def test_a_batch_holds_no_case_that_the_run_does_not_plan() -> None:
+    stand = bench()
+    stand.target.state.planned = plan(f"{RULE}[create-accept]").cases
+    assert planned._by_case(stand.target).keys() == {case.id for case in stand.target.state.planned}
+
+
 def test_a_batch_that_is_refused_is_sent_case_by_case_and_only_the_cause_is_blamed() -> None:
     whole = plans(load())
     accepts = f"{PRIORITY}[create-accept]"

@@ -18,6 +18,7 @@ from assay.checks.exchange import ContractBreachError
 from assay.client.budget import LimitReached
 from assay.errors import EXIT_USAGE, AssayError, CredentialsError, TargetLostError
 from assay.findings.journal import read
+from assay.generation.plans import Plan
 from assay.reference.embedded import Embedded
 from tests.run.whole import environment, place, serving
 
@@ -79,6 +80,13 @@ def test_ids(file: str, name: str, case: str | None, wanted: str) -> None:
 )
 def test_a_prefix_of_nothing(prefix: str, words: str) -> None:
     assert words in pytest_plugin.selects_nothing(prefix, IDS)
+
+
+def test_the_cases_of_a_run_are_those_of_its_plans() -> None:
+    cases: Any = (object(), object(), object())
+    taken = [{"plan": Plan("a", cases[:2])}, {"plan": "of another kind"}, {}, {"plan": Plan("b", cases[2:])}]
+    items: Any = [SimpleNamespace(callspec=SimpleNamespace(params=params)) for params in taken]
+    assert pytest_plugin._planned_cases([*items, item("test_x.py", "test_y")]) == cases
 
 
 def test_errors_are_sorted() -> None:

@@ -258,6 +258,24 @@ def test_a_batch_asks_for_the_gpus_of_its_cases(batches: tuple[Batch, ...]) -> N
     assert sum(len(each.cases) for each in without) > 600  # what a run without GPUs may send in batches
 
 
+def test_chosen_cases_share_requests_with_each_other_alone(found: Plans) -> None:
+    chosen = [case for plan in found.rules if plan.id.startswith("storage/") for case in plan.cases]
+    held = [case.id for each in found.batches_of(chosen) for case in each.cases]
+    assert sorted(held) == sorted(case.id for case in chosen if found.holds(case))
+    assert found.batches_of([case for plan in found.rules for case in plan.cases if case.side == REJECT]) == ()
+
+
+def test_of_all_cases_the_batches_are_those_of_all_plans(found: Plans, batches: tuple[Batch, ...]) -> None:
+    assert found.batches_of([case for plan in reversed(all_plans(found)) for case in plan.cases]) == batches
+
+
+def test_what_is_not_asked_for_is_not_planned() -> None:
+    """A run of a few refusals makes no case of the schema, which takes seconds."""
+    fresh = plans.__wrapped__(load())
+    assert not any(fresh.holds(case) for plan in fresh.rules for case in plan.cases if case.side == REJECT)
+    assert vars(fresh).keys().isdisjoint({"schema", "_of_schema", "combinations", "_of_combinations", "batches"})
+
+
 def test_packing_pays(batches: tuple[Batch, ...]) -> None:
     """The point of it: a quarter of the requests or so."""
     assert len(batches) < sum(len(each.cases) for each in batches) / 3
