@@ -1,10 +1,16 @@
 """What holds for all of assay's own tests."""
 
+from collections.abc import Iterator
+from functools import partial
+
 import pytest
 from hypothesis import settings
 
 from assay.contract.documents import load
 from assay.contract.oracle import Oracle
+from assay.run import child
+from tests.here import Here, run_here
+from tests.warm import Warm
 
 # Drawn the same way every time: a run in CI says something about the change, not about luck. Searching with fresh
 # random numbers is what `assay certify` and a developer's own runs are for.
@@ -16,6 +22,20 @@ settings.load_profile("repeatable")
 def oracle() -> Oracle:
     """One oracle over the shipped contract."""
     return Oracle(load())
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    warm = Warm()
+    yield warm
+    warm.close()
+
+
+@pytest.fixture
+def here(warm: Warm, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
+    """Runs a command in this process."""
+    monkeypatch.setattr(child, "start", warm.start)
+    return partial(run_here, capture=capfd)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,48 +4,42 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-import time
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from assay.reference import embedded
+from assay.reference.embedded import Embedded
+from tests.here import Here
 
 pytestmark = pytest.mark.slow
 
 PART = "lifecycle"
 # So many creations are on the run's ledger when the target dies: some tests are over, most have not begun.
 CREATIONS = 12
-STARTED_SECONDS = 90.0
 
 
-def test_what_was_and_was_not_tested_is_told(tmp_path: Path) -> None:
-    out, log = tmp_path / "out", tmp_path / "log"
+def test_what_was_and_was_not_tested_is_told(tmp_path: Path, here: Here) -> None:
+    out, over = tmp_path / "out", threading.Event()
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
-    with embedded.start() as plane, log.open("wb") as lines:
+    with embedded.start() as plane, ThreadPoolExecutor(1) as aside:
         client = plane.clients[0]
-        gate = subprocess.Popen(
+        stopped = aside.submit(_stop_in_mid_run, plane, tmp_path / "state", over)
+        code, said = here(
             [
-                *(sys.executable, "-m", "assay", "gate", "--only", PART, "--concurrency", "1"),
+                *("gate", "--only", PART, "--concurrency", "1"),
                 *("--base-url", plane.base_url, "--project", plane.projects[0], "--cluster", plane.cluster),
                 *("--out", str(out), "--delete-deadline", "2", "--request-timeout", "2"),
             ],
-            env=clean
+            clean
             | {"ASSAY_CLIENT_ID": client.client_id, "ASSAY_CLIENT_SECRET": client.client_secret}
             | {"ASSAY_STATE_DIR": str(tmp_path / "state")},
-            cwd=tmp_path,
-            stdout=lines,
-            stderr=subprocess.STDOUT,
+            tmp_path,
         )
-        try:
-            _wait_for_creations(tmp_path / "state", gate)
-            plane.stop()
-            code = gate.wait(120)
-        finally:
-            gate.kill()
-    said = log.read_text(encoding="utf-8")
+        over.set()
+        stopped.result()
     verdict = json.loads((out / "verdict.json").read_text(encoding="utf-8"))
     assert (code, verdict["verdict"]) == (3, "inconclusive"), said
     assert "Traceback" not in said
@@ -59,13 +53,11 @@ def test_what_was_and_was_not_tested_is_told(tmp_path: Path) -> None:
     assert "INCONCLUSIVE" in said
 
 
-def _wait_for_creations(state: Path, gate: subprocess.Popen[bytes]) -> None:
-    """Until the ledger of the run holds CREATIONS."""
-    deadline = time.monotonic() + STARTED_SECONDS
-    while time.monotonic() < deadline:
-        assert gate.poll() is None, "the gate ended before the target died"
+def _stop_in_mid_run(plane: Embedded, state: Path, over: threading.Event) -> None:
+    """Stop the target once the ledger of the run holds CREATIONS."""
+    while not over.wait(0.05):
         ledgers = [file.read_text(encoding="utf-8") for file in state.glob("runs/*/*.jsonl")]
         if sum(text.count('"created"') for text in ledgers) >= CREATIONS:
+            plane.stop()
             return
-        time.sleep(0.05)
-    raise AssertionError("the gate did not get to its tests")
+    raise AssertionError("the gate ended before the target died")

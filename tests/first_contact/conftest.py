@@ -10,12 +10,11 @@ import pytest
 
 from assay.reference import embedded
 from assay.reference.embedded import Embedded
-from assay.run import child
 from tests.first_contact.certificates import Certificates
 from tests.first_contact.environment import COMMANDS, Command, Environment
 from tests.first_contact.listening import Stage
 from tests.first_contact.running import play
-from tests.warm import Warm
+from tests.here import Here
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -101,13 +100,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Warm]:
-    warm = Warm()
-    yield warm
-    warm.close()
-
-
 Play = Callable[[Environment, Command], None]
 
 
@@ -116,14 +108,10 @@ def run(
     stage: Stage,
     plane: Embedded,
     certificates: Certificates,
-    warm: Warm,
+    here: Here,
     tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
     pytestconfig: pytest.Config,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Play:
     """Plays a row with a command."""
-    inside = None if pytestconfig.getoption("--whole", default=False) else capfd
-    if inside is not None:
-        monkeypatch.setattr(child, "start", warm.start)
-    return partial(play, stage=stage, plane=plane, certificates=certificates, folder=tmp_path, inside=inside)
+    chosen = None if pytestconfig.getoption("--whole", default=False) else here
+    return partial(play, stage=stage, plane=plane, certificates=certificates, folder=tmp_path, here=chosen)

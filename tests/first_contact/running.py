@@ -9,19 +9,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
-from assay.cli.main import main
 from assay.reference.embedded import Embedded
 from tests.first_contact.certificates import Certificates
 from tests.first_contact.environment import Command, End, Environment
 from tests.first_contact.listening import Running, Stage
+from tests.here import Here
 
 ROOT = Path(__file__).parents[2]
 PROFILES, LIMITS = (str(Path(__file__).parent / name) for name in ("profiles.toml", "limits.toml"))
@@ -107,9 +106,9 @@ def play(
     plane: Embedded,
     certificates: Certificates,
     folder: Path,
-    inside: pytest.CaptureFixture[str] | None,
+    here: Here | None,
 ) -> None:
-    """Set the row up, run the command, judge how it ended; in this process if ``inside`` captures what it says."""
+    """Set the row up, run the command, judge how it ended; ``here`` runs it in this process, unless it is None."""
     words = Words(plane, certificates)
     with contextlib.ExitStack() as stack:
         running = []
@@ -119,10 +118,10 @@ def play(
             words[name] = running[-1].address
         words.setdefault("front", words["plane"])
         _write(row, words, folder)
-        only = row.only if inside is not None else row.at_length or row.only
+        only = row.only if here is not None else row.at_length or row.only
         arguments, env = _arguments(row, command, words, only), _variables(row, words, folder)
-        if inside is not None and not row.apart:
-            code, said = _in_this_process(arguments, env, folder, inside)
+        if here is not None and not row.apart:
+            code, said = here(arguments, env, folder)
         else:
             code, said = _in_its_own(arguments, env, folder)
     judge(row.ends(command), Ended(code, said, _arrived(running), folder / "out"), words, row.leaves)
@@ -155,29 +154,6 @@ def _variables(row: Environment, words: Words, folder: Path) -> dict[str, str]:
     given: dict[str, str | None] = {"ASSAY_CLIENT_ID": "{client_id}", "ASSAY_CLIENT_SECRET": "{client_secret}"}
     given |= row.env
     return env | {name: words.fill(value) for name, value in given.items() if value is not None}
-
-
-def _in_this_process(
-    arguments: list[str], env: Mapping[str, str], folder: Path, capture: pytest.CaptureFixture[str]
-) -> tuple[int, str]:
-    """The entry point in this process: what a run takes 0.6 s to import is there already."""
-    with _environment(env), contextlib.chdir(folder), pytest.raises(SystemExit) as ended:
-        main(arguments)
-    captured = capture.readouterr()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, captured.out + captured.err
-
-
-@contextlib.contextmanager
-def _environment(env: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(env)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _in_its_own(arguments: list[str], env: Mapping[str, str], folder: Path) -> tuple[int, str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.servers import Reply, always, raw_serving, serving
+from tests.here import Here
 
 pytestmark = pytest.mark.slow
 
@@ -42,38 +41,32 @@ def _wait(connection: socket.socket) -> None:
         pass
 
 
-def gate(base_url: str, out: Path, *more: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run ``assay gate`` as a user would, with a token that no server checks."""
+def gate(here: Here, base_url: str, out: Path, *more: str) -> tuple[int, str]:
+    """Run ``assay gate`` with a token that no server checks."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("ASSAY_")}
     place = ["--base-url", base_url, "--project", "1", "--cluster", "8f1c2b7e-52d4-4a53-9c0e-6d2f3b9a4e10"]
     limits = ["--request-timeout", "1", "--delete-deadline", "2", "--max-seconds", "40"]
-    return subprocess.run(
-        [sys.executable, "-m", "assay", "gate", *place, *limits, "--out", str(out), *more],
-        env={**clean, "ASSAY_TOKEN": "not-a-jwt-but-a-token", "ASSAY_STATE_DIR": str(out.parent / "state"), **env},
-        cwd=out.parent,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    env = {**clean, "ASSAY_TOKEN": "not-a-jwt-but-a-token", "ASSAY_STATE_DIR": str(out.parent / "state")}
+    return here(["gate", *place, *limits, "--out", str(out), *more], env, out.parent)
 
 
 @pytest.mark.parametrize(
     ("case", "codes"), [("server-error", {1, 3}), ("web-page", {3}), ("hanging", {3}), ("closing", {3})]
 )
-def test_broken_server(case: str, codes: set[int], tmp_path: Path) -> None:
+def test_broken_server(case: str, codes: set[int], here: Here, tmp_path: Path) -> None:
     with server(case) as base_url:
-        done = gate(base_url, tmp_path / "out", "--only", "access/read", "--only", "access/delete")
-    assert done.returncode in codes, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+        code, said = gate(here, base_url, tmp_path / "out", "--only", "access/read", "--only", "access/delete")
+    assert code in codes, said
+    assert "Traceback" not in said
     assert {entry.name for entry in (tmp_path / "out").iterdir()} == REPORTS
     verdict = json.loads((tmp_path / "out" / "verdict.json").read_text())
-    assert verdict["verdict"] == {1: "fail", 3: "inconclusive"}[done.returncode]
+    assert verdict["verdict"] == {1: "fail", 3: "inconclusive"}[code]
     assert verdict["problems"] or verdict["findings"]
 
 
-def test_no_server(tmp_path: Path) -> None:
-    done = gate("http://127.0.0.1:9", tmp_path / "out")
-    assert done.returncode == 3, done.stdout + done.stderr
-    assert "refused" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+def test_no_server(here: Here, tmp_path: Path) -> None:
+    code, said = gate(here, "http://127.0.0.1:9", tmp_path / "out")
+    assert code == 3, said
+    assert "refused" in said
+    assert "Traceback" not in said
     assert {entry.name for entry in (tmp_path / "out").iterdir()} == REPORTS

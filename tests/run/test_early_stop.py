@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import pytest
@@ -13,7 +13,8 @@ import pytest
 from assay.reference.embedded import Embedded
 from tests.client.servers import Reply, Seen, Server, error
 from tests.client.servers import serving as scripted
-from tests.run.whole import assay, serving, verdict
+from tests.here import Here
+from tests.run.whole import environment, serving, verdict
 
 pytestmark = pytest.mark.slow
 
@@ -21,11 +22,17 @@ COLLECTION = "/api/v1/workloads/inferences"
 Turn = Callable[[Seen, int], Reply | None]
 
 
+@pytest.fixture(scope="module")
+def plane() -> Iterator[Embedded]:
+    with serving() as started:
+        yield started
+
+
 @contextmanager
-def turning(turn: Turn) -> Iterator[tuple[Embedded, Server]]:
+def turning(plane: Embedded, turn: Turn) -> Iterator[Server]:
     """A lawful control plane behind a door: ``turn`` may answer instead, given the number of creations so far."""
     created = 0
-    with serving() as plane, httpx.Client(base_url=plane.base_url, trust_env=False, timeout=30) as onward:
+    with httpx.Client(base_url=plane.base_url, trust_env=False, timeout=30) as onward:
 
         def door(seen: Seen) -> Reply:
             nonlocal created
@@ -39,18 +46,31 @@ def turning(turn: Turn) -> Iterator[tuple[Embedded, Server]]:
             return Reply(answer.status_code, raw=answer.content, headers=kept)
 
         with scripted(door) as server:
-            yield plane, server
+            yield server
 
 
-def run(plane: Embedded, server: Server, folder: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
-    place = ["--base-url", server.base_url, "--project", plane.projects[0], "--cluster", plane.cluster]
-    code, said = assay(folder, *arguments, *place, "--out", str(folder / "out"), plane=plane)
-    return code, said, verdict(folder / "out")
+class Run(Protocol):
+    """Runs a command on a control plane that turns; its exit code, what it said, its verdict."""
+
+    def __call__(self, turn: Turn, *arguments: str) -> tuple[int, str, dict[str, Any]]: ...
+
+
+@pytest.fixture
+def run(here: Here, plane: Embedded, tmp_path: Path) -> Run:
+    def runs(turn: Turn, *arguments: str) -> tuple[int, str, dict[str, Any]]:
+        with turning(plane, turn) as server:
+            place = ["--base-url", server.base_url, "--project", plane.projects[0], "--cluster", plane.cluster]
+            words = [*arguments, *place, "--out", str(tmp_path / "out")]
+            code, said = here(words, environment(tmp_path, plane), tmp_path)
+        return code, said, verdict(tmp_path / "out")
+
+    return runs
 
 
 def check(code: int, said: str, found: dict[str, Any], words: str, folder: Path) -> None:
     """One cause, on the terminal and in every report; what did not run is listed with it; nobody is accused."""
     assert (code, found["verdict"]) == (3, "inconclusive"), said
+    assert "Traceback" not in said
     (problem,) = found["problems"]
     assert words in problem
     assert [finding for finding in found["findings"] if finding["class"] == "violation"] == []
@@ -60,41 +80,38 @@ def check(code: int, said: str, found: dict[str, Any], words: str, folder: Path)
         assert words.split(":")[0] in (folder / "out" / name).read_text()
 
 
-def test_a_role_that_is_taken_away(tmp_path: Path) -> None:
+def test_a_role_that_is_taken_away(tmp_path: Path, run: Run) -> None:
     def no_more(seen: Seen, created: int) -> Reply | None:
         if created > 12 and seen.method == "POST" and seen.path == COLLECTION:
             return error(403, "You do not have sufficient permissions.")
         return None
 
-    with turning(no_more) as (plane, server):
-        code, said, found = run(plane, server, tmp_path, "gate", "--only", "lifecycle", "--only", "load")
+    code, said, found = run(no_more, "gate", "--only", "lifecycle", "--only", "load")
     check(code, said, found, "every creation is refused, a plain one too, with 403: You do not", tmp_path)
     assert {"what": "load", "why": found["problems"][0]} in found["not_tested"]
 
 
-def test_a_status_that_answers_everything(tmp_path: Path) -> None:
+def test_a_status_that_answers_everything(tmp_path: Path, run: Run) -> None:
     def down(_: Seen, created: int) -> Reply | None:
         return Reply(500, {"code": 500, "message": "database is gone"}) if created > 12 else None
 
-    with turning(down) as (plane, server):
-        # The clean-up asks for so long whether what it deletes is gone.
-        code, said, found = run(plane, server, tmp_path, "gate", "--only", "lifecycle", "--delete-deadline", "2")
+    # The clean-up asks for so long whether what it deletes is gone.
+    code, said, found = run(down, "gate", "--only", "lifecycle", "--delete-deadline", "2")
     check(code, said, found, "every request is answered with 500: database is gone", tmp_path)
 
 
-def test_a_status_that_answers_everything_under_load(tmp_path: Path) -> None:
+def test_a_status_that_answers_everything_under_load(tmp_path: Path, run: Run) -> None:
     """Its workloads stay and take every slot, so no creation is sent any more: no limit of the run is to blame."""
 
     def down(_: Seen, created: int) -> Reply | None:
         return Reply(500, {"code": 500, "message": "database is gone"}) if created > 12 else None
 
     (tmp_path / "assay.toml").write_text("delete_deadline = 2\n")  # for a minute, else
-    with turning(down) as (plane, server):
-        code, said, found = run(plane, server, tmp_path, "benchmark", "--profile", "smoke", "--max-live", "10")
+    code, said, found = run(down, "benchmark", "--profile", "smoke", "--max-live", "10")
     check(code, said, found, "every request was answered 500", tmp_path)
 
 
-def test_a_token_service_that_knows_nobody_any_more(tmp_path: Path) -> None:
+def test_a_token_service_that_knows_nobody_any_more(tmp_path: Path, run: Run) -> None:
     """Every old token is refused, and so is the secret: no test begins after that, and no request leaves."""
     since: list[int] = []
 
@@ -104,18 +121,16 @@ def test_a_token_service_that_knows_nobody_any_more(tmp_path: Path) -> None:
         since.append(1)
         return error(401, "client refused")
 
-    with turning(restarted) as (plane, server):
-        code, said, found = run(plane, server, tmp_path, "gate", "--only", "lifecycle", "--only", "rules/compute")
+    code, said, found = run(restarted, "gate", "--only", "lifecycle", "--only", "rules/compute")
     check(code, said, found, "has refused the credentials with 401, which it took before: client refused", tmp_path)
     assert len(since) < 100, "what was in flight, and the clean-up"
 
 
-def test_creations_that_are_refused_under_load(tmp_path: Path) -> None:
+def test_creations_that_are_refused_under_load(tmp_path: Path, run: Run) -> None:
     def full(seen: Seen, created: int) -> Reply | None:
         if created > 15 and seen.method == "POST" and seen.path == COLLECTION:
             return error(400, f"quota exceeded: {created} of 15 used")
         return None
 
-    with turning(full) as (plane, server):
-        code, said, found = run(plane, server, tmp_path, "benchmark", "--profile", "smoke")
+    code, said, found = run(full, "benchmark", "--profile", "smoke")
     check(code, said, found, "every creation is refused with 400: quota exceeded", tmp_path)
