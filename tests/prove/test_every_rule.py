@@ -30,6 +30,7 @@ def of_area(rule: Rule) -> list[Plan]:
 
 def blamed(bench: Bench, chosen: list[Plan]) -> set[str | None]:
     """The rules that are named as not enforced, or for which a valid request is refused, when the plans are run."""
+    bench.target.state.planned = tuple(case for plan in chosen for case in plan.cases)
     for plan in chosen:
         try:
             run_cases(bench.target, f"rules/{plan.id}", plan.cases)
