@@ -105,7 +105,7 @@ def test_path(target: TargetUnderTest, test: str, case: HostilePath) -> None:
     with SHARED.acquire(target, test) as host:
         live = known_ids(target, test, case.operation, host.id)[case.resource]
         wire = Wire(case.operation.method, case.target(live), (), None)
-        send = partial(hostile.send_beside, target, test, case.hostile, wire, case.operation)
+        send = partial(hostile.send_beside, target, test, case.hostile, wire, case.operation, (host.created,))
         exchange = send()
         exchange = exchange.with_deviations(*hostile.mistaken(target.contract, exchange, host.id))
         verify(target, test, case.hostile, exchange, host.id, send)
@@ -141,7 +141,7 @@ def test_query(target: TargetUnderTest, test: str, case: HostileQuery) -> None:
         request = case.operation.request(ids)
         wire = to_wire(target.contract, request)
         wire = replace(wire, target=f"{wire.target}?{case.make(plain_query(case.operation, target.now()))}")
-        send = partial(target.send_raw, request, wire, test=test, expectation=OPEN)
+        send = partial(target.send_raw, request, wire, test=test, expectation=OPEN, setup=(host.created,))
         verify(target, test, case.hostile, blame(target, case.hostile, send()), host.id, send)
 
 

@@ -234,7 +234,7 @@ _CONFIRMED: Final = 2
 
 def _plain_read(target: TargetUnderTest, test: str, after: Exchange, workload_id: str | None) -> Exchange:
     read = target.contract.reading.request(workload=workload_id or NOWHERE)
-    return target.send(read, test=test, expectation=OPEN, setup=(after,), tells_momentary=False)
+    return target.send(read, test=test, expectation=OPEN, setup=(*after.setup, after), tells_momentary=False)
 
 
 def _harmed(exchange: Exchange, case: Hostile) -> Exchange:
@@ -269,7 +269,14 @@ def _is_broken(exchange: Exchange, *, alive: bool) -> bool:
     return status != 200 if alive else status == 400 and "code" not in exchange.object()
 
 
-def send_beside(target: TargetUnderTest, test: str, case: Hostile, wire: Wire, operation: Operation) -> Exchange:
+def send_beside(
+    target: TargetUnderTest,
+    test: str,
+    case: Hostile,
+    wire: Wire,
+    operation: Operation,
+    setup: tuple[Exchange, ...] = (),
+) -> Exchange:
     """Send what belongs to no operation (odd paths and methods); only failures, silence and injections are judged.
 
     ``operation`` is the nearest one, under which a finding is filed. 501 is lawful for a method (RFC 9110, 15.6.2).
@@ -286,7 +293,7 @@ def send_beside(target: TargetUnderTest, test: str, case: Hostile, wire: Wire, o
                 f"hostile-{case.id}", f"{called} answers {answer.status}{by} to {case.what}", _WHY, claims.SERVED
             )
         )
-    exchange = Exchange(Request(operation.name), OPEN, answer, tuple(found), test, wire=wire)
+    exchange = Exchange(Request(operation.name), OPEN, answer, tuple(found), test, setup, wire=wire)
     target.record_momentary(exchange)
     return exchange.with_deviations(*_beyond(exchange, case, called))
 

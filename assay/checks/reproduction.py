@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -88,18 +88,21 @@ class _Part:
         yield from self._block("last", self._last())
         yield from self._block("holds", self._holds(claims))
 
-    def _block(self, name: str, lines: Iterator[str]) -> Iterator[str]:
+    def _block(self, name: str, lines: Iterable[str]) -> Iterator[str]:
         yield f"{name}() {{"
         body = [f"  {line}" for line in lines]
         yield from body or ["  :"]
         yield "}"
 
     def _way(self) -> Iterator[str]:
+        """How curl goes there, as options of its configuration, with the headers that the user gave."""
         settings = self.session.settings
-        words = [*(["--insecure"] if settings.insecure else []), *curl_options(settings)]
-        yield f'go() {{ curl --config - {" ".join([*words, ""])}"$@"; }}'
-        own = [f'secret {shlex.quote(name)} "${{{variable_of(name)}:-}}"' for name in settings.headers]
-        yield f"own_headers() {{ {'; '.join(own) or ':'}; }}"
+        words = iter(curl_options(settings))
+        options = [f"option {name.removeprefix('--')} {value}" for name, value in zip(words, words, strict=True)]
+        headers = [
+            f'option header "{in_double_quotes(name)}: ${{{variable_of(name)}:-}}"' for name in settings.headers
+        ]
+        yield from self._block("way", [*(["say insecure"] if settings.insecure else []), *options, *headers])
 
     # --- requests ---------------------------------------------------------------------------------------------
 

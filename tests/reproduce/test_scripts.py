@@ -150,6 +150,74 @@ def test_an_interrupted_script_deletes_what_it_made(script: Path) -> None:
         assert left_on(plane) == ()
 
 
+def test_a_reader_that_goes_away_leaves_nothing_behind(sound: Embedded, script: Path) -> None:
+    read, write = os.pipe()
+    running = subprocess.Popen(["/bin/sh", str(script)], stdout=write, stderr=write, env=environment(sound))
+    os.close(write)
+    os.close(read)
+    assert running.wait(60) in {1, 130}
+    assert left_on(sound) == ()
+
+
+@pytest.fixture(scope="module")
+def lenient(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script of a rule that is not enforced: a refusal is what is expected."""
+    file = tmp_path_factory.mktemp("script") / "script.sh"
+    name = "rule-off/scheduling/priority-class-known"
+    file.write_text(reproduce.script(_found(name, SAMPLE[name]), RUN), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"ASSAY_PROJECT": "4501103"}, "an ordinary creation 403"),
+        ({"ASSAY_CLUSTER": "00000000-0000-4000-8000-000000000000"}, "an ordinary creation 4"),
+        ({"ASSAY_TOKEN": "ended"}, "the credentials are refused (401)"),
+    ],
+)
+def test_a_refusal_for_a_reason_of_the_user_is_no_enforcement(
+    variables: dict[str, str], words: str, sound: Embedded, lenient: Path
+) -> None:
+    done = ran(lenient, sound, **variables)
+    assert (done.code, done.left) == (2, ()), done.told
+    assert words in done.told
+
+
+def _in_front(folder: Path, *statuses: int) -> dict[str, str]:
+    """A curl whose first answers are these, of a gateway; POSTs are delivered all the same."""
+    for number, status in enumerate(statuses):
+        (folder / f"{number}.next").write_text(str(status))
+    spy = folder / "curl"
+    spy.write_text(
+        f"""#!/bin/sh
+case "$*" in *"/api/v1/token"*) exec {shutil.which("curl")} "$@" ;; esac
+for each in {folder}/*.next; do
+  [ -f "$each" ] || break
+  status=$(cat "$each")
+  rm "$each"
+  {shutil.which("curl")} "$@" >/dev/null
+  printf %s "$status"
+  exit 0
+done
+exec {shutil.which("curl")} "$@"
+"""
+    )
+    sleep = folder / "sleep"
+    sleep.write_text(f"#!/bin/sh\nexec {shutil.which('sleep')} 0.05\n")
+    for each in (spy, sleep):
+        each.chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def test_a_gateway_that_answers_in_between_is_asked_again(sound: Embedded, script: Path, tmp_path: Path) -> None:
+    done = ran(script, sound, **_in_front(tmp_path, 502))  # the creation was done, and its answer lost
+    assert (done.code, done.left) == (1, ()), done.told
+    done = ran(script, sound, **_in_front(tmp_path, *[503] * 4))
+    assert (done.code, done.left) == (2, ())
+    assert "the control plane is busy (503)" in done.told
+
+
 def _common(command: str, given: bytes = b"") -> str:
     """What a function of the common part prints."""
     lines = reproduce.common(shown=True).rstrip().removesuffix("\nrun")

@@ -13,28 +13,45 @@ body() { cat >"$dir/$n.body"; }
 
 # Secrets go to curl by its standard input: arguments can be seen by everybody on a machine.
 secrets() {
+  way
   case $who in
     none) ;;
-    client) printf 'data = "%s"\n' "$(printf %s "$grant" | sed 's/[\\"]/\\&/g')" ;;
-    main) secret Authorization "Bearer $ASSAY_TOKEN" ;;
-    outsider) secret Authorization "Bearer $ASSAY_OUTSIDER_TOKEN" ;;
-    *) secret Authorization "$who" ;;
+    client) option data "$grant" ;;
+    main) option header "Authorization: Bearer $ASSAY_TOKEN" ;;
+    outsider) option header "Authorization: Bearer $ASSAY_OUTSIDER_TOKEN" ;;
+    *) option header "Authorization: $who" ;;
   esac
-  own_headers
 }
-secret() { printf 'header = "%s: %s"\n' "$1" "$(printf %s "$2" | sed 's/[\\"]/\\&/g')"; }
+option() { printf '%s = "%s"\n' "$1" "$(inside "$2")"; }
 
 # send METHOD TARGET: leaves the status in $status (000: no answer) and the answer as lines in $dir/$n.lines.
 send() {
-  method=$1 target=$2 tries=0
-  while :; do
-    once
-    case $status in 429 | 503) ;; *) break ;; esac
-    tries=$((tries + 1))
-    if [ "$tries" -ge 4 ] || [ "$status" = "$was" ]; then break; fi
-    sleep $((tries * 2))
-  done
+  method=$1 target=$2
+  patiently 4 "$was"
   lines
+}
+patiently() { # patiently TRIES STATUS: again where the target is busy, or a gateway answers in its place
+  once
+  case $status in
+    "$2") return ;;
+    429 | 503) ;;
+    502 | 504) [ -z "$creating" ] || undo ;;
+    *) return ;;
+  esac
+  [ "$1" -gt 1 ] || return 0
+  sleep $((10 - 2 * $1))
+  patiently $(($1 - 1)) "$2"
+}
+undo() { # A gateway gave up on a creation that may have been done: it goes before it is asked for again.
+  undone=$creating creating=
+  lately 60 nobody "$undone" || :
+  creating=$undone
+}
+nobody() {
+  by_name "$1" >"$dir/listed"
+  [ -s "$dir/listed" ] || return 0
+  while read -r id; do deleted "$id" || :; done <"$dir/listed"
+  return 1
 }
 once() {
   set -- -sS --globoff --path-as-is --max-time 60 -H 'Expect:' -H "@$dir/$n.headers" \
@@ -46,7 +63,7 @@ once() {
   fi
   : >"$dir/$n.out"
   : >"$dir/$n.head"
-  status=$(secrets | go "$@" "$base$target" 2>"$dir/$n.error") || true
+  status=$(secrets | curl --config - "$@" "$base$target" 2>"$dir/$n.error") || true
   case $status in [0-9][0-9][0-9]) ;; *) status=000 ;; esac
 }
 
@@ -325,32 +342,43 @@ near() {
 }
 
 # What is made here: a name that nobody has, a workload that is deleted at the end, its pods, its serving.
-fresh() { # fresh VARIABLE BEGINNING LENGTH
+fresh() { # fresh VARIABLE BEGINNING LENGTH: so many hexadecimal digits that nobody has
   count=$((count + 1))
-  tail=$(printf '%s %s %s %s' "$(now)" "$$" "$count" "$(od -An -N8 -tx1 /dev/urandom 2>/dev/null)" | cksum | awk '{ v = $1; while (length(t) < 20) { t = t sprintf("%x", v % 16); v = int(v / 16); if (!v) v = '"$count"' * 7919 + '"$$"' } print t }')
+  tail=$(od -An -N16 -tx1 /dev/urandom 2>/dev/null | tr -d ' \n')
+  case $tail in ????????????????*) ;; *) tail=$(S=$$ C=$count awk 'BEGIN { srand(); r = int(rand() * 1000000)
+    srand(r + ENVIRON["S"] * 131 + ENVIRON["C"]); for (i = 0; i < 32; i++) printf "%x", int(rand() * 16) }') ;; esac
   eval "$1=\$2\$(printf %s \"\$tail\" | cut -c1-$3)"
 }
 create() { # create VARIABLE TARGET NAME
   say "$3" >>"$dir/names"
+  creating=$3
   send POST "$2"
-  eval "$1="
+  keep
+  creating=
+  eval "$1=\$made"
+}
+keep() { # the id of what was made, to be deleted
+  made=
   case $status in 2??) ;; *) return ;; esac
   made=$(field "$id_field")
   case $made in
     '' | *[!A-Za-z0-9_-]*) ;;
     *) say "$made" >>"$dir/made" ;;
   esac
-  eval "$1=\$made"
 }
 capitals() { printf %s "$1" | LC_ALL=C tr '[:lower:]' '[:upper:]'; }
 judged() { case $status in 400 | 409 | 422) ;; *) taken ;; esac; } # a refusal of it is what is expected
-taken() { case $status in 2??) ;; *) stop "$method $target, which must come first, is answered $status: $(head -c 300 "$dir/$n.out")" ;; esac; }
-ask() { # a request beside those that are compared
+taken() { case $status in 2??) ;; *) reached && stop "$method $target, which must come first, is answered $status: $(head -c 300 "$dir/$n.out")" ;; esac; }
+ask() { # ask METHOD TARGET [BODY]: a request beside those that are compared
   kept="$n $who $method $target $status"
   n=ask who=main method=$1 target=$2
   : >"$dir/$n.headers"
   rm -f "$dir/$n.body"
-  once
+  if [ -n "${3:-}" ]; then
+    header 'Content-Type: application/json'
+    printf %s "$3" | body
+  fi
+  patiently 3 none
   lines
   asked=$status
   # shellcheck disable=SC2086 # five words
@@ -388,16 +416,19 @@ pod() { # pod VARIABLE WORKLOAD
 by_name() {
   ask GET "/api/v1/workloads?filterBy=name%3D%5E$1&limit=500"
   N=$1 LC_ALL=C awk '$1 ~ /^body\/workloads\/[0-9]+\/(id|name|deletedAt|phase)$/ { split($1, p, "/"); v[p[3] " " p[4]] = $3; k[p[3]] = 1 }
-    END { for (i in k) if (index(v[i " name"], ENVIRON["N"]) == 1 && v[i " deletedAt"] == "") print v[i " id"] }' "$dir/ask.lines"
+    END { for (i in k) if (index(v[i " name"], ENVIRON["N"]) == 1 && v[i " deletedAt"] == "" && v[i " phase"] !~ /^(Delet|Terminat)/) print v[i " id"] }' "$dir/ask.lines"
 }
 clean() {
   while read -r name; do
-    case $name in "$mark"*) by_name "$name" >>"$dir/made" ;; esac
+    case $name in "$mark"????*) by_name "$name" >>"$dir/made" ;; esac
   done <"$dir/names"
   sort -u "$dir/made" >"$dir/all"
   while read -r id; do
     lately 15 deleted "$id" || say "left behind: workload $id (the deletion is answered $asked)" >&2
   done <"$dir/all"
+  while read -r name; do # whatever the deletion was answered: the list must not have it any more
+    case $name in "$mark"????*) lately 10 nobody "$name" || say "left behind: workload $name" >&2 ;; esac
+  done <"$dir/names"
   : >"$dir/names"
   : >"$dir/made"
 }
@@ -407,7 +438,12 @@ deleted() {
 }
 leave() {
   code=$?
-  trap '' INT TERM HUP
+  trap '' INT TERM HUP QUIT PIPE
+  if [ -n "$creating" ]; then
+    creating=
+    lines
+    keep
+  fi
   [ -f "$dir/names" ] && clean
   rm -rf "$dir"
   exit "$code"
@@ -419,12 +455,12 @@ token_of() { # token_of ID SECRET: an access token for client credentials
   header 'Content-Type: application/json'
   grant=$(printf '{"grantType":"client_credentials","clientID":"%s","clientSecret":"%s"}' "$(inside "$1")" "$(inside "$2")")
   case $target in http*) base= ;; esac
-  once
+  patiently 4 none
   base=$root
   lines
   given=$(field accessToken)
   [ -n "$given" ] || given=$(field access_token)
-  [ -n "$given" ] || stop "no token for the client credentials: $target answers $status"
+  [ -n "$given" ] || stop "no token for the client credentials: $target answers $status $(cat "$dir/$n.error")"
   rm -f "$dir/$n.out" "$dir/$n.lines" "$dir/flat"
   printf %s "$given"
 }
@@ -435,8 +471,9 @@ prepare() {
   base=${base%/}
   umask 077
   dir=$(mktemp -d "${TMPDIR:-/tmp}/assay-reproduce.XXXXXX") || stop 'no temporary folder'
+  creating=
   trap leave EXIT
-  trap 'exit 130' INT TERM HUP
+  trap 'exit 130' INT TERM HUP QUIT PIPE
   : >"$dir/names"
   : >"$dir/made"
   n=0 count=0 status=000 pause=0.3 who=main method=GET target=
@@ -452,11 +489,28 @@ prepare() {
   fi
 }
 usable() { # whether the answer can be judged at all
-  [ "$status" = "$was" ] && return
+  [ "$status" = "$was" ] || reached
+  [ "$status" != 401 ] || [ "$who" != main ] || ! refused || stop 'the credentials are refused (401)'
+}
+reached() { # an answer of the control plane, to these credentials
   case $status in
     000) stop "$method $base$target gives no answer: $(cat "$dir/$n.error")" ;;
-    401) [ "$who" != main ] || stop "the credentials are refused (401)" ;;
     429 | 503) stop "the control plane is busy ($status)" ;;
+    502 | 504) stop "a gateway in between answers $status in place of the control plane" ;;
+  esac
+}
+refused() { ask GET '/api/v1/workloads?limit=1' && [ "$asked" = 401 ]; }
+fair() { # A refusal says nothing where an ordinary creation is refused as well: of the project, or by its quota.
+  case $who$method$status in mainPOST4?? | main*401 | main*403) ;; *) return ;; esac
+  [ ! -s "$dir/made" ] || return 0
+  fresh ordinary "${mark}w-" 8
+  # shellcheck disable=SC2154 # fresh sets it
+  say "$ordinary" >>"$dir/names"
+  ask POST "$workloads" "$(printf '{"name":"%s","projectId":"%s","clusterId":"%s","spec":{"image":"registry.example/echo:1.0"}}' \
+    "$ordinary" "$(inside "$project")" "$(inside "$cluster")")"
+  case $shows$asked in
+    *2??) ;;
+    no* | yes401 | yes403) stop "it is answered $status, and an ordinary creation $asked: may these credentials create there?" ;;
   esac
 }
 judge() { # sends the request that shows it until $until, at most $patience seconds long
@@ -479,6 +533,7 @@ run() {
     round=$((round + 1)) n=0
     steps
     judge
+    fair
     [ "$shows" = yes ] || clean
   done
   say "$finding: $summary"
