@@ -6,13 +6,15 @@ import math
 import os
 import signal
 import site
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import IO, Final
 
 from assay.polling import wait_until
 
@@ -55,6 +57,25 @@ def _import_path(given: str) -> list[str]:
 def started_by_us() -> Mapping[str, str]:
     """The environment that tells a process we start who its parent is, should we be gone before it asks."""
     return {_STARTED_BY: str(os.getpid())}
+
+
+def start_python(
+    arguments: Sequence[str], *, env: Mapping[str, str], folder: Path | None = None, out: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    """``python <arguments>`` in ``folder``, with ``env`` alone, and all that it says in ``out``; None: as we do.
+
+    It gets a process group of its own, so that Ctrl-C on the terminal reaches us alone and we decide the order in
+    which things end.
+    """
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=None if out is None else subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 class Parent:

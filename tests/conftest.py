@@ -1,7 +1,6 @@
 """What holds for all of assay's own tests."""
 
 import gc
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -11,7 +10,7 @@ from assay.contract.documents import load
 from assay.contract.oracle import Oracle
 from assay.run import child
 from tests.here import Here, run_here
-from tests.warm import Warm
+from tests.warm import warm
 
 # Drawn the same way every time: a run in CI says something about the change, not about luck. Searching with fresh
 # random numbers is what `assay certify` and a developer's own runs are for.
@@ -25,17 +24,10 @@ def oracle() -> Oracle:
     return Oracle(load())
 
 
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Warm]:
-    warm = Warm()
-    yield warm
-    warm.close()
-
-
 @pytest.fixture
-def here(warm: Warm, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
+def here(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
     """Runs a command in this process."""
-    monkeypatch.setattr(child, "start", warm.start)
+    monkeypatch.setattr(child, "start_python", warm().start)
     return partial(run_here, capture=capfd)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -13,7 +12,7 @@ from assay.client.handover import hand_over
 from assay.client.settings import Settings
 from assay.errors import EXIT_INTERRUPTED
 from assay.load.options import RunFile
-from assay.processes import child_environment
+from assay.processes import child_environment, start_python
 
 STOP_SECONDS: Final = 45.0
 """How long an interrupted load process may take to end: last answers (10 s), then the clean-up (30 s)."""
@@ -40,14 +39,10 @@ class LoadProcess:
 
     def start(self) -> None:
         """Start it. Secrets go through its environment, everything else through files."""
-        command = [sys.executable, "-m", "assay.load", *self._arguments]
         environment = {**child_environment(), **hand_over(self._settings, self._folder)}
         log = None if self.log is None else self.log.open("wb")
         try:
-            # A group of its own: Ctrl-C in the terminal reaches only us, and we pass it on once.
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
-            )
+            self._process = start_python(["-m", "assay.load", *self._arguments], env=environment, out=log)
         finally:
             if log is not None:
                 log.close()

@@ -6,15 +6,14 @@ import math
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from assay.clock import SYSTEM, Clock
 from assay.polling import wait_until
-from assay.processes import child_environment, started_by_us
+from assay.processes import child_environment, start_python, started_by_us
 
 # Enough for a part to delete ten live workloads on a target that takes 2 s for each answer.
 GRACE_SECONDS: Final = 25.0
@@ -46,11 +45,12 @@ def run(
 ) -> Ended:
     """Run ``python <arguments>`` in ``folder`` until it ends, ``stop()`` says so, or ``deadline`` (monotonic) passes.
 
-    The child gets its own process group, so that Ctrl-C on the terminal reaches us alone and we decide the order in
-    which things end. ``watch`` is called several times a second.
+    ``watch`` is called several times a second.
     """
     with log.open("wb") as out:
-        process = start(arguments, env={**child_environment(), **env, **started_by_us()}, folder=folder, out=out)
+        process = start_python(
+            arguments, env={**child_environment(), **env, **started_by_us()}, folder=folder, out=out
+        )
         timed_out = interrupted = False
 
         def over() -> bool:
@@ -68,21 +68,6 @@ def run(
             _end(process)
     watch()
     return Ended(process.returncode, _tail(log), timed_out, interrupted)
-
-
-def start(
-    arguments: Sequence[str], *, env: Mapping[str, str], folder: Path, out: IO[bytes]
-) -> subprocess.Popen[bytes]:
-    """``python <arguments>`` with ``env`` alone, and with a process group of its own: see ``run``."""
-    return subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

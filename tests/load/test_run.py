@@ -25,10 +25,12 @@ from assay.client.settings import Settings
 from assay.client.unfinished import unfinished_runs
 from assay.errors import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_PASS, EXIT_USAGE
 from assay.findings import journal
+from assay.load import launch
 from assay.load.launch import load_run
 from assay.load.options import LoadOptions, RunFile
 from assay.reference import embedded
 from assay.reference.embedded import Embedded, Options
+from tests.warm import warm
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +83,8 @@ class Run:
         options = LoadOptions(profiles=profiles, **{"profile": "short", **more})
         file = RunFile("run-1", stem, self.journal, options)
         self.process = load_run(file, settings, folder)
-        with mock.patch.dict(os.environ, {"ASSAY_STATE_DIR": str(folder / "state"), "ASSAY__WAITS": WAITS}):
+        variables = {"ASSAY_STATE_DIR": str(folder / "state"), "ASSAY__WAITS": WAITS}
+        with mock.patch.dict(os.environ, variables), mock.patch.object(launch, "start_python", warm().start):
             self.process.start()
 
     @property

@@ -23,7 +23,7 @@ from assay.reference import embedded
 from assay.reference.embedded import Embedded, Options
 from tests.load import namespaces
 from tests.load.namespaces import HUB, Machine
-from tests.run.whole import begin, end, place, wait_for, workloads
+from tests.run.whole import Begun, begin, begin_fresh, end, place, wait_for, workloads
 
 pytestmark = pytest.mark.slow
 
@@ -69,35 +69,44 @@ def here(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 class Field:
     """A plane, a master and two workers, in the folders ``master``, ``worker-0`` and ``worker-1``."""
 
-    def __init__(self, folder: Path, plane: Embedded, base_url: str, host: str, port: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        plane: Embedded,
+        base_url: str,
+        host: str,
+        port: int,
+        begin: Callable[..., Begun] = begin,
+    ) -> None:
+        self._start = begin
         self.folder = folder
         self.plane = plane
         self.base_url = base_url
         self.host, self.port = host, port
-        self.processes: list[subprocess.Popen[str]] = []
+        self.processes: list[Begun] = []
         (folder / "profiles.toml").write_text(PROFILES)
 
-    def _begin(self, name: str, *arguments: str, module: str = "assay") -> subprocess.Popen[str]:
+    def _begin(self, name: str, *arguments: str, module: str = "assay") -> Begun:
         (self.folder / name).mkdir(exist_ok=True)
-        process = begin(self.folder / name, *arguments, plane=self.plane, module=module, more=WAITS)
+        process = self._start(self.folder / name, *arguments, plane=self.plane, module=module, more=WAITS)
         self.processes.append(process)
         return process
 
-    def master(self, profile: str, *more: str) -> subprocess.Popen[str]:
+    def master(self, profile: str, *more: str) -> Begun:
         profiles = ("--profiles", str(self.folder / "profiles.toml"), "--profile", profile)
         place_ = ("--base-url", self.base_url, *place(self.plane)[2:])
         listening = ("--master-bind-host", self.host, "--master-port", str(self.port), "--expect-workers", "2")
         return self._begin("master", "benchmark", "--master", *listening, *place_, *profiles, "--out", "out", *more)
 
-    def worker(self, number: int, *more: str) -> subprocess.Popen[str]:
+    def worker(self, number: int, *more: str) -> Begun:
         where = ("--master-host", self.host, "--master-port", str(self.port), "--base-url", self.base_url)
         return self._begin(f"worker-{number}", "benchmark", "--worker", *where, *more)
 
-    def load_process(self, number: int) -> subprocess.Popen[str]:
+    def load_process(self, number: int) -> Begun:
         """A worker without the command line above it: what that starts."""
         return self._begin(f"worker-{number}", "--worker", f"{self.host}:{self.port}", module="assay.load")
 
-    def workers(self) -> list[subprocess.Popen[str]]:
+    def workers(self) -> list[Begun]:
         return [self.worker(0), self.load_process(1)]
 
     def ledger(self, name: str) -> State:
@@ -223,7 +232,8 @@ def test_a_worker_whose_cable_is_pulled_costs_the_verdict_and_leaves_nothing(tmp
         net = stack.enter_context(namespaces.network(2))
         plane = net.hub.call(stack.enter_context, embedded.start(QUICK))
         stack.enter_context(forwarding(net.hub, plane))
-        field = Field(tmp_path, plane, f"http://{HUB}:8000", HUB, 5557)
+        # Forks would be in the network of the process that forks them.
+        field = Field(tmp_path, plane, f"http://{HUB}:8000", HUB, 5557, begin_fresh)
         stack.callback(field.close)
         workers = [machine.call(field.load_process, number) for number, machine in enumerate(net.spokes)]
         master = net.hub.call(field.master, "long")

@@ -16,6 +16,7 @@ from tests.run.whole import (
     REPORTS,
     assay,
     begin,
+    begin_fresh,
     end,
     place,
     serving,
@@ -51,8 +52,8 @@ def written(folder: Path) -> Iterator[Path]:
 
 def test_two_gates_at_once(tmp_path: Path, plane: Embedded) -> None:
     """In one folder, with one state folder; one on its own control plane, one on a given one, with a canary."""
-    first = begin(tmp_path, "gate", "--only", FIVE)
-    second = begin(tmp_path, "gate", *place(plane), "--only", FIVE, "--max-gpu-devices", "4", plane=plane)
+    first = begin_fresh(tmp_path, "gate", "--only", FIVE)
+    second = begin_fresh(tmp_path, "gate", *place(plane), "--only", FIVE, "--max-gpu-devices", "4", plane=plane)
     (code_1, said_1), (code_2, said_2) = end(first), end(second)
     assert (code_1, code_2) == (0, 0), said_1 + said_2
     runs = [folder for folder in (tmp_path / "reports" / "runs").iterdir() if not folder.is_symlink()]
@@ -159,12 +160,12 @@ def test_what_lies_in_the_users_folder_and_environment_changes_nothing(tmp_path:
         "PYTHONOPTIMIZE": "1",
         "PYTHONWARNINGS": "error",
     }
-    code, said = end(begin(tmp_path, "gate", *place(plane), "--only", ONE_RULE, plane=plane, more=more))
+    code, said = end(begin_fresh(tmp_path, "gate", *place(plane), "--only", ONE_RULE, plane=plane, more=more))
     assert code == 0, said
     assert verdict(tmp_path / "reports" / "runs" / "latest")["tests"]["passed"] == 4
 
 
 def test_the_embedded_control_plane_starts_in_any_folder(tmp_path: Path) -> None:
     (tmp_path / "secrets.py").write_text("raise SystemExit('theirs')\n")
-    code, said = end(begin(tmp_path, "doctor"))
+    code, said = end(begin_fresh(tmp_path, "doctor"))
     assert code == 0, said

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import IO, Any, Protocol
 
 import httpx
 import pytest
 
 from assay.reference import embedded
 from assay.reference.embedded import Embedded, Options
+from tests.warm import Speaking
 
 REPORTS = {"verdict.json", "report.html", "junit.xml", "allure-results", "summary.md"}
 # Four tests, two of them with workloads that live for a while.
@@ -47,20 +48,47 @@ def environment(folder: Path, plane: Embedded | None = None) -> dict[str, str]:
     return env
 
 
+class Begun(Protocol):
+    """As much of ``subprocess.Popen`` as tests ask of a process."""
+
+    pid: int
+
+    @property
+    def stdout(self) -> IO[str] | None: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sign: int, /) -> None: ...
+    def kill(self) -> None: ...
+    def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[Any, Any]: ...  # noqa: A002
+
+
 def begin(
     folder: Path,
     *arguments: str,
     plane: Embedded | None = None,
     module: str = "assay",
     more: Mapping[str, str] = MappingProxyType({}),
-) -> subprocess.Popen[str]:
-    """Start ``python -m assay <arguments>`` in ``folder``, in a process group of its own.
+) -> Begun:
+    """Start ``python -m assay <arguments>`` in ``folder``, in a process group of its own: a warm fork.
 
     ``more`` are further variables of its environment.
     """
+    return Speaking(module, arguments, env=_variables(folder, plane, more), folder=folder)
+
+
+def begin_fresh(
+    folder: Path,
+    *arguments: str,
+    plane: Embedded | None = None,
+    module: str = "assay",
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> subprocess.Popen[str]:
+    """The same with a Python of its own, which imports everything anew."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
-        env={**environment(folder, plane), "PYTHONPATH": str(Path(__file__).parents[2]), **more},
+        env=_variables(folder, plane, more),
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -70,13 +98,18 @@ def begin(
     )
 
 
-def end(process: subprocess.Popen[str]) -> tuple[int, str]:
+def _variables(folder: Path, plane: Embedded | None, more: Mapping[str, str]) -> dict[str, str]:
+    return {**environment(folder, plane), "PYTHONPATH": str(Path(__file__).parents[2]), **more}
+
+
+def end(process: Begun) -> tuple[int, str]:
     """Its exit code and all it wrote; a traceback is never part of that."""
     try:
         said, _ = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
     assert "Traceback" not in said, said
+    assert process.returncode is not None
     return process.returncode, said
 
 
@@ -108,7 +141,7 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+def wait_for(condition: Callable[[], object], process: Begun) -> None:
     """Wait until ``condition`` holds while ``process`` runs."""
     wait_until(lambda: condition() or process.poll() is not None)
     if process.poll() is not None and not condition():
