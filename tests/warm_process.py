@@ -12,7 +12,7 @@ import sys
 
 # Without gevent, whose own wait on its hub, which nothing runs here.
 fork, waitpid, ready = os.fork, os.waitpid, select.select
-if __name__ == "__main__" and sys.argv[1] == "assay.load":
+if __name__ == "__main__" and sys.argv[1] in ("assay.load", "locust"):
     from gevent import monkey
 
     monkey.patch_all()
@@ -27,6 +27,7 @@ from typing import Any  # noqa: E402
 _NEEDS = {
     "pytest": ("assay.checks.pytest_plugin", "assay.checks.access"),
     "assay.load": ("gevent", "assay.load.conduct", "assay.load.processes"),
+    "locust": ("locust.main", "assay.load.engine", "assay.load.processes"),
     "assay": ("assay.cli.main", "assay.run.conduct", "assay.cli.conducting", "assay.cli.benchmark"),
 }
 _POLL_SECONDS = 0.02

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +16,8 @@ import pytest
 from assay.reference import embedded
 from assay.reference.embedded import Embedded, Options
 from tests.load.test_scale_out import free_port
-from tests.run.whole import PATIENCE, end, environment, place, wait_for, workloads
+from tests.run import whole
+from tests.run.whole import PATIENCE, Begun, end, place, wait_for, workloads
 
 pytestmark = pytest.mark.slow
 
@@ -53,17 +52,12 @@ def target(plane: Embedded) -> list[str]:
     return ["--host", *place(plane)[1:]]
 
 
-def begin(folder: Path, locustfile: Path, *arguments: str, plane: Embedded | None = None) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "locust", "-f", str(locustfile), *arguments],
-        env={**environment(folder, plane), "PYTHONPATH": str(ROOT)},
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def begin(
+    folder: Path, locustfile: Path, *arguments: str, plane: Embedded | None = None, fresh: bool = False
+) -> Begun:
+    """Locust with a locustfile: a warm fork, or ``fresh``, with a Python of its own."""
+    start = whole.begin_fresh if fresh else whole.begin
+    return start(folder, "-f", str(locustfile), *arguments, plane=plane, module="locust")
 
 
 def statistics(folder: Path) -> dict[str, tuple[str, int]]:
@@ -95,7 +89,7 @@ def ended(plane: Embedded, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     }
     folders = {name: tmp_path_factory.mktemp("run") for name in arguments}
     begun = {
-        name: begin(folders[name], locustfile, *words, plane=credentials)
+        name: begin(folders[name], locustfile, *words, plane=credentials, fresh=name == "no host")
         for name, (locustfile, words, credentials) in arguments.items()
     }
     return {name: (folders[name], *end(process)) for name, process in begun.items()}
@@ -150,7 +144,7 @@ def test_ctrl_c_removes_what_was_created(tmp_path: Path, plane: Embedded, create
 class Page:
     """Locust's web UI, driven as a browser does."""
 
-    def __init__(self, port: int, process: subprocess.Popen[str]) -> None:
+    def __init__(self, port: int, process: Begun) -> None:
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30)
         self._process = process
         wait_for(self.is_there, process)
@@ -194,7 +188,7 @@ class Page:
 def test_web_ui(tmp_path: Path, plane: Embedded) -> None:
     port = free_port()
     web = ("--web-host", "127.0.0.1", "--web-port", str(port))
-    process = begin(tmp_path, OPEN, *target(plane), *web, plane=plane)
+    process = begin(tmp_path, OPEN, *target(plane), *web, plane=plane, fresh=True)
     try:
         page = Page(port, process)
         assert page.numbers() == {"Aggregated": 0}
