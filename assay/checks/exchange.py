@@ -100,6 +100,14 @@ class Exchange:
         return replace(self, deviations=(*self.deviations, *deviations))
 
 
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A finding, and the exchange in which it was first seen."""
+
+    finding: Finding
+    exchange: Exchange
+
+
 class ContractBreachError(AssertionError):
     """Raised in a test for what violates the contract; carries the findings."""
 

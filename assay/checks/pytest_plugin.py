@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from assay.checks.diagnosis import diagnose
 from assay.checks.exchange import ContractBreachError
 from assay.checks.generation_lock import generating
 from assay.checks.opening import ContractSession, contract_in_force, open_contract_session
@@ -296,6 +297,8 @@ class ContractRun:
             self._pool.shutdown(wait=True, cancel_futures=True)
         if self._session is not None:
             target = self._session.target
+            if self._over is None:
+                diagnose(target)
             target.journal.write("disturbances", asked_again=True, **target.session.disturbances.to_json())
             self._session.close()
 

@@ -110,7 +110,7 @@ class RunRecorder:
         if not exchange.deviations:
             return ()
         lines = script(self._session, exchange)
-        return as_findings(
+        found = as_findings(
             exchange,
             self._operation_id(exchange),
             lines,
@@ -118,6 +118,9 @@ class RunRecorder:
             self._session.describe_answer,
             self._reproduce,
         )
+        for finding in found:
+            self._state.suspect(finding, exchange)
+        return found
 
     def _reproduce(self, exchange: Exchange, deviation: Deviation) -> dict[str, Any] | None:
         return reproduction(self._session, exchange, deviation, self._state.found)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from assay.checks.exchange import Exchange, Suspect
+from assay.findings.model import Finding
 from assay.generation.cases import PlannedCase
 
 T = TypeVar("T")
@@ -17,6 +19,8 @@ LONGEST_WAIT: Final = 10.0
 _IN_VAIN: Final = 3
 _MARGIN: Final = 3.0
 _LEAST_SECONDS: Final = 0.5
+_OF_REQUESTS: Final = frozenset({"accepts-valid", "schema-enforced", "rule-enforced"})
+"""Checks that tell of a request which is refused, or taken."""
 
 
 class LearnedWait:
@@ -82,6 +86,8 @@ class RunState:
         """Why the first workload whose metrics were waited for had none in time; empty once one had them."""
         self.planned: tuple[PlannedCase, ...] | None = None
         """The cases that the tests of the run hold, for none but these share a request; None: all there are."""
+        self.suspects: dict[str, Suspect] = {}
+        """What experiments may take apart, by the id of the finding."""
         self.gpus_gone = ""
         """Why no request for a GPU can be judged any more; empty as long as they can."""
         self._lock = threading.Lock()
@@ -95,6 +101,11 @@ class RunState:
             known = (kind, value) in self._seen
             self._seen.add((kind, value))
             return not known
+
+    def suspect(self, finding: Finding, exchange: Exchange) -> None:
+        """Remember the first exchange of a finding that is about what a request holds."""
+        if finding.check in _OF_REQUESTS:
+            self.suspects.setdefault(finding.id, Suspect(finding, exchange))
 
     def waited_for_metrics(self, problem: str | None) -> None:
         """Remember why metrics were waited for in vain: where none has any, only the first is waited for."""

@@ -9,11 +9,12 @@ many places at once that it cannot be the places. Everything else stays apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from assay.findings.model import Class, Finding
+from assay.findings.answers import part
+from assay.findings.model import Class, Diagnosed, Finding
 from assay.findings.relations import (
     FORGERY,
     FORGETS,
@@ -24,8 +25,8 @@ from assay.findings.relations import (
     SPREADS,
     STANDS,
     Key,
+    Keyed,
     Rejected,
-    part,
     relations,
 )
 from assay.wording import plural
@@ -34,19 +35,28 @@ HEAVIEST: Final = (Class.VIOLATION, Class.GAP, Class.ADVISORY)
 """Classes, the heaviest first."""
 
 
-def join(findings: Iterable[Finding], rejected: Rejected | None = None) -> list[Finding]:
+def join(
+    findings: Iterable[Finding], rejected: Rejected | None = None, diagnosed: Mapping[str, Diagnosed] | None = None
+) -> list[Finding]:
     """One finding for each cause, in the order in which the causes were first seen.
 
     A cause goes by the id of its heaviest finding: the class first, then what is nearest to the mistake (a refused or
     accepted request before what is read back, a creation before an update, JSON before CSV).
     """
-    found = list(findings)
+    found, shown = list(findings), diagnosed or {}
     groups = _Groups(len(found))
-    for keyed in relations(found, rejected or {}):
+    for keyed in (*relations(found, rejected or {}), _of_one_diagnosis(found, shown)):
         first: dict[Key, int] = {}
         for number, key in keyed:
             groups.unite(first.setdefault(key, number), number)
-    return [_cause([found[number] for number in members]) for members in groups.all()]
+    return [_cause([found[number] for number in members], shown) for members in groups.all()]
+
+
+def _of_one_diagnosis(found: Sequence[Finding], diagnosed: Mapping[str, Diagnosed]) -> Keyed:
+    """Findings for which experiments have shown the same cause."""
+    for number, each in enumerate(found):
+        if each.id in diagnosed:
+            yield number, diagnosed[each.id].cause
 
 
 class _Groups:
@@ -84,8 +94,10 @@ _FAR: Final = (
 )
 
 
-def _cause(members: Sequence[Finding]) -> Finding:
+def _cause(members: Sequence[Finding], diagnosed: Mapping[str, Diagnosed]) -> Finding:
     first, *others = sorted(members, key=_distance)
+    shown = next((diagnosed[each.id].says for each in (first, *others) if each.id in diagnosed), None)
+    first = first if shown is None else replace(first, why=f"{first.why} By experiment: {shown}.")
     if not others:
         return first
     return replace(

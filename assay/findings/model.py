@@ -168,6 +168,14 @@ def _symptom(data: Mapping[str, Any]) -> Symptom:
 
 
 @dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """What experiments have shown of a finding: those of the same ``cause`` have one; ``says`` is for people."""
+
+    cause: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotTested:
     """Something that was not tested, and why (a report never lies by omission)."""
 

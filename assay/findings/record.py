@@ -11,7 +11,7 @@ from typing import Any, Final
 from assay.errors import EXIT_USAGE
 from assay.findings import clean
 from assay.findings.disturbances import Disturbed
-from assay.findings.model import Finding, LoadResult, NotTested, from_json
+from assay.findings.model import Diagnosed, Finding, LoadResult, NotTested, from_json
 from assay.wording import gist
 
 NO_ANSWER: Final = "none"
@@ -151,6 +151,7 @@ class Record:
     coverage: Coverage = field(default_factory=Coverage)
     tests: dict[str, TestRun] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
+    diagnosed: dict[str, Diagnosed] = field(default_factory=dict)  # by the id of the finding
     planned: int | None = None
     planned_tests: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -218,6 +219,9 @@ class Record:
             tests=tuple(dict.fromkeys((*known.tests, *observed.tests))),
             evidence=known.evidence or observed.evidence,
         )
+
+    def _diagnosis(self, event: Event) -> None:
+        self.diagnosed[str(event["finding"])] = Diagnosed(str(event["cause"]), clean.line(event["says"]))
 
     def _test(self, event: Event) -> None:
         ended = event.get("at")
@@ -300,6 +304,7 @@ class Record:
 _ADDERS: Mapping[str, Callable[[Record, Event], None]] = {
     "exchange": Record._exchange,
     "finding": Record._finding,
+    "diagnosis": Record._diagnosis,
     "test": Record._test,
     "planned": Record._planned,
     "not_tested": Record._not_tested,

@@ -12,10 +12,11 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from assay.findings.answers import part, place, said
+from assay.findings.hostile_relations import hostile
 from assay.findings.model import Finding
 from assay.findings.slo import CHECK as SLO
 from assay.findings.slo import STALLS
-from assay.wording import gist
 
 MANY: Final = 4
 """Parts of a specification that lose their values together before it is the reading or the update that is broken."""
@@ -27,7 +28,10 @@ LEAST: Final = 5
 """Rules that are broken together at least before their share counts."""
 
 LOSES: Final = frozenset({"create-echo", "read-echo", "update-echo"})
-FORGETS: Final = frozenset({"update-stored", "update-echo", "text-updated", "parallel-update-lost"})
+FORGETS: Final = frozenset(
+    {"update-stored", "update-echo", "text-updated", "parallel-update-lost"}
+    | {"repeated-update-stored", "repeated-update-echo"}
+)
 SPREADS: Final = frozenset({"update-bystander", "parallel-update-lost"})
 KEEPS: Final = LOSES | FORGETS | SPREADS | {"text-created"}
 STANDS: Final = ("stall", "outliers")
@@ -53,7 +57,7 @@ _TWO_SIDES: Final = {
 _JUDGING: Final = frozenset({400, 422})
 """Statuses with which a server says that a value is wrong; the words for that may be the same for all values."""
 
-_TEXT: Final = re.compile(r"(/environmentVariables/\*/value)/.*")
+_BODILESS: Final = frozenset({"204", "205"})
 _STATUS: Final = re.compile(r"^/response/(\d)\d\d")
 
 Key = Hashable
@@ -73,6 +77,10 @@ def relations(found: Sequence[Finding], rejected: Rejected) -> Iterator[Keyed]:
     yield _unchecked(found, rejected)
     yield _of_the_taken(found)
     yield _unknown_to_many(found)
+    yield hostile(found)
+    yield _without_body(found)
+    yield _of_one_rule(found)
+    yield _unchecked_entries(found, rejected)
     yield _plain_ones(found)
     yield _credentials(found)
     yield _under_load(found)
@@ -109,43 +117,8 @@ def _keys(each: Finding) -> Iterator[Key]:
     if each.check in KEEPS or each.check == "body-schema" or each.check.endswith(("-metadata", "-place")):
         yield "told", place(each)  # a value that answers give otherwise
     yield from (kind for kind, checks in _TWO_SIDES.items() if each.check in checks)
-    if each.check.startswith("hostile-"):
-        yield from _hostile(each)
     if each.check in {"accepts-valid", "stricter-than-contract"}:
-        yield "words", *_said(each), part(each)
-
-
-_HOSTILE: Final = re.compile(
-    r"hostile-(?P<kind>path|query|type|encoding|top-level|megabyte|nul|"
-    r"(?=integer|fraction|exponent|huge-exp|tiny-exp|negative-huge))"
-)
-
-
-def _hostile(each: Finding) -> Iterator[Key]:
-    """What fails alike on requests of one kind: strange paths, queries, content types, numbers."""
-    kind = _HOSTILE.match(each.check)
-    if kind:
-        said = "taken" if each.check.endswith("-accepted") else _said(each)
-        yield "hostile", kind["kind"] or "number", None if kind["kind"] == "path" else each.operation, said
-
-
-def _said(each: Finding) -> tuple[object, str]:
-    """Status and words of an answer; unique where there is none, for silence has nothing in common."""
-    response = each.evidence.response if each.evidence else None
-    if not response:
-        return None, each.id
-    return response.get("status"), gist(str(response.get("body") or "")) or each.id
-
-
-def place(each: Finding) -> str:
-    """The place of the contract, wherever it was seen: in a request, in an answer of any status."""
-    where = re.sub(r"^/response(/\d+)?/body", "/body", each.location)
-    return _TEXT.sub(r"\1", where)
-
-
-def part(each: Finding) -> str:
-    """The part of the specification: ``/body/spec/probes`` of everything below it."""
-    return "/".join(place(each).split("/")[:4])
+        yield "words", *said(each), part(each)
 
 
 def _lost(found: Sequence[Finding]) -> Keyed:
@@ -182,18 +155,64 @@ def _of_spec(found: Sequence[Finding], kinds: frozenset[str]) -> list[int]:
 
 
 def _unchecked(found: Sequence[Finding], rejected: Rejected) -> Keyed:
-    """Most of the rules, or of the keywords, that were tried on an operation."""
+    """Most of the rules, of the keywords, or of both that were tried on an operation."""
     for operation in dict.fromkeys(each.operation for each in found):
-        for check in _ENFORCED:
-            mine = [n for n, each in enumerate(found) if (each.check, each.operation) == (check, operation)]
+        for checks in ({"rule-enforced"}, {"schema-enforced"}, _ENFORCED):
+            mine = [n for n, each in enumerate(found) if each.check in checks and each.operation == operation]
             broken = {_rule(found[n]) for n in mine}
-            tried = {name for name in rejected.get(operation, ()) if ("#" in name) == (check == "schema-enforced")}
+            tried = {name for name in rejected.get(operation, ()) if _check_of(name) in checks}
             if len(broken) >= LEAST and len(broken) >= MOST_OF * len(tried | broken):
                 yield from ((n, operation) for n in mine)
 
 
 def _rule(each: Finding) -> str:
     return f"{each.location}#{each.rule}" if each.check == "schema-enforced" else str(each.rule)
+
+
+def _check_of(name: str) -> str:
+    return "schema-enforced" if "#" in name else "rule-enforced"
+
+
+def _of_one_rule(found: Sequence[Finding]) -> Keyed:
+    """One rule that is broken at so many places of an operation that it is not looked at."""
+    mine: dict[Key, list[int]] = defaultdict(list)
+    for number, each in enumerate(found):
+        if each.check == "rule-enforced":
+            mine[each.operation, each.rule].append(number)
+    yield from ((number, key) for key, numbers in mine.items() if len(numbers) >= MANY for number in numbers)
+
+
+def _unchecked_entries(found: Sequence[Finding], rejected: Rejected) -> Keyed:
+    """Most of what is said of the entries of one list: it is those entries that are not looked at."""
+    for operation in dict.fromkeys(each.operation for each in found):
+        broken: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for number, each in enumerate(found):
+            if each.check in _ENFORCED and each.operation == operation:
+                for entries in _lists(each.location):
+                    broken[entries][f"{each.location}#{each.rule}"].append(number)
+        for entries, missed in broken.items():
+            tried = {name for name in rejected.get(operation, ()) if name.startswith((f"{entries}/", f"{entries}#"))}
+            if len(missed) > 1 and len(missed) >= MOST_OF * len(tried | missed.keys()):
+                yield from ((n, (operation, entries)) for numbers in missed.values() for n in numbers)
+
+
+def _lists(location: str) -> Iterator[str]:
+    """The entries of the lists that a place lies in: ``/body/spec/ports/*``."""
+    steps = location.split("/")
+    yield from ("/".join(steps[: number + 1]) for number, step in enumerate(steps) if step == "*")
+
+
+def _without_body(found: Sequence[Finding]) -> Keyed:
+    """A status that has no body (RFC 9110, 15.3.5 and 15.3.6), and all that an answer without one does not tell."""
+    silent = {each.operation: n for n, each in enumerate(found) if _is_silent(each)}
+    for number, each in enumerate(found):
+        first = silent.get(each.operation)
+        if first is not None and (number == first or each.location.startswith("/response/body")):
+            yield number, ("no body", first)
+
+
+def _is_silent(each: Finding) -> bool:
+    return each.check == "status-documented" and each.rule in _BODILESS
 
 
 def _of_the_taken(found: Sequence[Finding]) -> Keyed:
@@ -220,9 +239,9 @@ def _unknown_to_many(found: Sequence[Finding]) -> Keyed:
     """Requests of many kinds that one answer refuses which has nothing to do with what they say: 404, 410, 409."""
     told: dict[Key, list[int]] = defaultdict(list)
     for number, each in enumerate(found):
-        status, said = _said(each) if each.check == "accepts-valid" else (None, "")
+        status, words = said(each) if each.check == "accepts-valid" else (None, "")
         if status is not None and status not in _JUDGING:
-            told[each.operation, status, said].append(number)
+            told[each.operation, status, words].append(number)
     for key, numbers in told.items():
         if len({part(found[n]) for n in numbers}) >= MANY:
             yield from ((number, key) for number in numbers)
@@ -233,10 +252,10 @@ def _plain_ones(found: Sequence[Finding]) -> Keyed:
     told: dict[Key, int] = {}
     for number, each in enumerate(found):
         if each.check == "accepts-valid" and each.rule != _NOTHING:
-            told.setdefault((each.operation, _said(each)), number)
+            told.setdefault((each.operation, said(each)), number)
     for number, each in enumerate(found):
         plain = each.check == "accepts-valid" and each.rule == _NOTHING
-        other = told.get((each.operation, _said(each))) if plain else None
+        other = told.get((each.operation, said(each))) if plain else None
         if other is not None:
             yield from ((number, ("plain", number)), (other, ("plain", number)))
 

@@ -276,11 +276,11 @@ def build(
 def _causes(observed: Iterable[Finding], waivers: Sequence[Waiver], record: Record) -> list[Finding]:
     """One finding for each cause. What was waived by an id of its own stays by itself: the rest is to be seen."""
     found = list(observed)
-    joined = join(found, record.coverage.rejected)
+    joined = join(found, record.coverage.rejected, record.diagnosed)
     apart = {waiver.finding for waiver in waivers} - {each.id for each in joined}
     if not apart & {each.id for each in found}:
         return joined
-    rest = join((each for each in found if each.id not in apart), record.coverage.rejected)
+    rest = join((each for each in found if each.id not in apart), record.coverage.rejected, record.diagnosed)
     return [*rest, *(each for each in found if each.id in apart)]
 
 

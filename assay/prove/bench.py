@@ -155,7 +155,7 @@ class Notebook(Journal):
             self.requests += 1
         elif kind == "finding":
             self.findings.setdefault(event["id"], event)
-        else:
+        elif kind != "diagnosis":
             return
         self.record.add({"t": kind, **event})
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from assay.checks.diagnosis import diagnose
 from assay.checks.pytest_plugin import sort_errors
 from assay.clock import SYSTEM, Clock
 from assay.contract.documents import Contract
@@ -101,8 +102,10 @@ def try_defect(
 def _with_causes(
     outcome: TrialOutcome, contract: Contract, defect: Defect, bench: Bench, known: Collection[str]
 ) -> TrialOutcome:
+    diagnose(bench.target)
     record = bench.notebook.record
-    found = join((each for key, each in record.findings.items() if key not in known), record.coverage.rejected)
+    new = (each for key, each in record.findings.items() if key not in known)
+    found = join(new, record.coverage.rejected, record.diagnosed)
     heaviest = min(found, key=lambda each: HEAVIEST.index(each.cls))
     return replace(outcome, causes=len(found), named=names_place(contract, defect, heaviest))
 

@@ -16,7 +16,7 @@ from assay.folders import top
 from tests.findings.samples import event, evidence, exchange, finding, judge, ran, waiver
 
 PACKAGE: Final = Path(assay.__file__).parent
-STEPS: Final = ("create", "read", "update")
+STEPS: Final = ("create", "read", "update", "repeated-update")
 """What comes before the end of a check that is made for several steps."""
 NAMED: Final = re.compile(r"[a-z]+(-[a-z]+)+")
 CREATE, UPDATE, READ, DELETE = "create_inference1", "update_inference_spec", "get_inference", "delete_inference"
@@ -38,7 +38,38 @@ def hostile(kind: str, operation: str, said: str = "internal error") -> Finding:
     return seen(f"hostile-{kind}", operation, "/response", evidence=answer)
 
 
+RULE: Final = "storage/instance-names-unique"
+VOLUMES: Final = ("pvc", "nfs", "git", "hostPath")
+
 ONE_CAUSE = {
+    "bodies that are no JSON, in the words of the reader": [
+        hostile("truncated", CREATE, "unexpected end"),
+        hostile("comment", CREATE, "expecting value"),
+        hostile("raw-line-break", CREATE, "invalid control character"),
+    ],
+    "deep bodies, of which the deepest are long, too": [
+        hostile(f"{kind}-deep", CREATE) for kind in ("arrays-100", "objects-100", "arrays-50000", "objects-50000")
+    ],
+    "long bodies, of which some are deep": [
+        hostile(kind, CREATE) for kind in ("long-name", "long-string", "many-entries", "arrays-50000-deep")
+    ],
+    "methods on all paths": [hostile("method-item-put", DELETE), hostile("method-metrics-post", METRICS)],
+    "the plain request after many": [
+        hostile("comment-next-request", READ),
+        hostile("long-name-next-request", READ),
+        hostile("type-text-next-request", READ),
+    ],
+    "a rule that is looked at nowhere": [
+        seen("rule-enforced", CREATE, f"/body/spec/storage/{volume}/*/name", rule=RULE) for volume in VOLUMES
+    ],
+    "an answer without a body": [
+        seen("status-documented", READ, "/response/status", rule="204"),
+        seen("read-metadata", READ, "/response/body/projectId"),
+        seen("read-echo", READ, "/response/body/spec"),
+    ],
+    "updates that a repetition undoes": [
+        seen("repeated-update-stored", READ, f"/response/body/spec/{name}") for name in PARTS
+    ],
     "a limit of a field, in both operations": [
         refused(CREATE, "/body/spec/args", "too long"),
         refused(UPDATE, "/body/spec/args", "too much"),
@@ -174,6 +205,17 @@ APART = {
         seen("access-refusal-status", CREATE, summary="answers 400 to a token that is garbage"),
         seen("access-refusal-status", CREATE, summary="answers 404 instead of 401 to a token that is garbage"),
     ],
+    "deep bodies and long texts": [
+        hostile("arrays-100-deep", CREATE),
+        hostile("long-string", CREATE),
+    ],
+    "a rule at two places": [
+        seen("rule-enforced", CREATE, f"/body/spec/storage/{volume}/*/name", rule=RULE) for volume in VOLUMES[:2]
+    ],
+    "another status, and values that are lost": [
+        seen("status-documented", READ, "/response/status", rule="203"),
+        seen("read-echo", READ, "/response/body/spec/args"),
+    ],
     "failures of two kinds": [hostile("path-encoded-nul", CREATE), hostile("query-bad-escape", CREATE)],
     "failures that say different things": [hostile("path-encoded-nul", READ), hostile("path-long", READ, "too deep")],
     "slow beside standing still": [
@@ -185,6 +227,35 @@ APART = {
         seen("slo", READ, "load", rule="error_ratio"),
     ],
 }
+
+
+ENTRY: Final = "/body/spec/ports/*"
+TRIED: Final = [f"{ENTRY}/{name}#{keyword}" for name in ("container", "protocol") for keyword in ("type", "enum")]
+
+
+@pytest.mark.parametrize(("missed", "causes"), [(3, 1), (2, 2)])
+def test_entries_of_a_list_that_are_not_looked_at(missed: int, causes: int) -> None:
+    """Most of what was tried on them is one cause; half of it is as many as were missed."""
+    found = [
+        seen("schema-enforced", CREATE, location, rule=keyword)
+        for location, _, keyword in (name.partition("#") for name in TRIED[:missed])
+    ]
+    assert len(join(found, {CREATE: {*TRIED, "/body/spec/args#type"}})) == causes
+
+
+def test_two_ways_of_failing_stay_apart_though_one_request_shares_both() -> None:
+    deep = [hostile(f"{kind}-100-deep", CREATE) for kind in ("arrays", "objects")]
+    both = [hostile(f"{kind}-50000-deep", CREATE) for kind in ("arrays", "objects")]
+    long = [hostile(kind, CREATE) for kind in ("long-name", "long-string")]
+    assert sorted(1 + len(each.symptoms) for each in join([*deep, *both, *long])) == [2, 4]
+
+
+def test_most_of_rules_and_keywords_together() -> None:
+    """Each kind for itself is too few to count."""
+    rules = [seen("rule-enforced", CREATE, f"/body/spec/{name}", rule=f"area/{name}") for name in PARTS[:3]]
+    keywords = [seen("schema-enforced", CREATE, f"/body/spec/{name}", rule="type") for name in PARTS[:3]]
+    tried = {f"area/{name}" for name in PARTS[:3]} | {f"/body/spec/{name}#type" for name in PARTS[:3]}
+    assert len(join([*rules, *keywords], {CREATE: tried})) == 1
 
 
 @pytest.mark.parametrize("name", ONE_CAUSE)

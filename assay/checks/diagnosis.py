@@ -1,0 +1,115 @@
+"""Finds the cause of deviations by experiment, once the tests are over and before the run tears down.
+
+A test tells that a request is refused, or taken; a server seldom refuses a whole request. So the request is varied
+until it is known what of it the deviation needs (``reduction``), and findings that need the same have one cause. A
+sound server costs nothing: without a finding there is no experiment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from assay.checks.exchange import Suspect
+from assay.checks.experiments import Experiments
+from assay.checks.reduction import Reduced, reduce
+from assay.checks.target import CannotCreateError, TargetUnderTest
+from assay.contract.pointers import dotted
+from assay.contract.request import Json, Outcome
+from assay.errors import AssayError
+from assay.findings.causes import join
+from assay.findings.model import Class
+from assay.wording import plural
+
+_MOST: Final = 240
+"""Requests under test that all experiments of a run send at most: 4 % of what a gate may send."""
+
+_SECONDS: Final = 20.0
+"""Experiments begin within so many seconds: a third of the minute that the contract part may take."""
+
+_FEW: Final = 4
+"""Places that are named in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Diagnosis:
+    """``cause`` is what findings of one cause have in common, ``says`` what the experiments have shown."""
+
+    cause: str
+    says: str
+
+
+def diagnose(target: TargetUnderTest) -> None:
+    """Journal what the experiments show of the findings so far. Whatever ends them ends them quietly: what was found
+    stands without."""
+    left = _MOST
+    with ExitStack() as held:
+        deadline = target.clock.monotonic() + _SECONDS
+        for suspect in _suspects(target):
+            if left <= 0 or target.clock.monotonic() > deadline:
+                return
+            experiments = Experiments(target, suspect, left)
+            with suppress(AssayError, CannotCreateError):
+                experiments.hold(held)
+                _journal(target, suspect, _diagnosed(experiments, suspect), experiments.sent)
+            left -= experiments.sent
+
+
+def _journal(target: TargetUnderTest, suspect: Suspect, found: _Diagnosis | None, sent: int) -> None:
+    if found is not None:
+        says = f"{found.says} ({plural(sent, 'experiment')})"
+        target.journal.write("diagnosis", finding=suspect.finding.id, cause=found.cause, says=says)
+
+
+def _suspects(target: TargetUnderTest) -> Iterator[Suspect]:
+    """One for each cause that is told apart already, violations first."""
+    known = target.state.suspects
+    found = [suspect.finding for suspect in known.values()]
+    yield from (known[each.id] for each in sorted(join(found), key=lambda each: each.cls is not Class.VIOLATION))
+
+
+def _diagnosed(experiments: Experiments, suspect: Suspect) -> _Diagnosis | None:
+    tree = experiments.tree
+    if tree is None or not experiments.shows(tree):
+        return None  # it did not show again: what is not always so cannot be taken apart
+    plain_range = experiments.with_plain_range(tree)
+    if plain_range is not None and experiments.shows(plain_range) is False:
+        return _Diagnosis("refused range", "with another range of time it is answered as it should be")
+    reduced = reduce(tree, experiments.top, experiments.shows, experiments.ordinary)
+    if not reduced.needed:
+        return None
+    if suspect.exchange.expectation.outcome is Outcome.REJECT:
+        return _accepted(reduced)
+    return _refused(reduced)
+
+
+def _accepted(reduced: Reduced) -> _Diagnosis:
+    """What must be refused is taken only beside something else."""
+    places = sorted(reduced.needed)
+    return _Diagnosis(f"accepted beside {' '.join(places)}", f"without {_named(places)} beside it, it is refused")
+
+
+def _refused(reduced: Reduced) -> _Diagnosis:
+    places = sorted(reduced.needed)
+    valued = [place for place in places if reduced.needed[place]]
+    if len(places) == 1 and valued:
+        value = _value(reduced.tree, places[0])
+        cause = f"refused {places[0]} {hashlib.sha256(json.dumps(value).encode()).hexdigest()[:12]}"
+        return _Diagnosis(cause, f"with another value of {dotted(places[0])} it is accepted")
+    return _Diagnosis(f"refused {' '.join(places)}", f"without {_named(places)} it is accepted")
+
+
+def _named(places: list[str]) -> str:
+    more = f" and {len(places) - _FEW} more" if len(places) > _FEW else ""
+    return f"{', '.join(map(dotted, places[:_FEW]))}{more}"
+
+
+def _value(tree: Json, place: str) -> Json:
+    """What stands at a templated pointer of a tree; the last where there are several."""
+    for step in place.split("/")[1:]:
+        tree = tree[-1] if isinstance(tree, list) else tree[step] if isinstance(tree, Mapping) else tree
+    return tree
