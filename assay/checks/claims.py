@@ -96,6 +96,11 @@ def untold(value: Json, place: str) -> Claim:
     return Claim("untold", tuple(leaves(value, f"body/{place}")), f"another {place} than the one of then")
 
 
+def paired(one: str, other: str) -> Claim:
+    """The texts at two places (paths below the body) are the same."""
+    return Claim("paired", (one, other), f"{one} and {other} alike")
+
+
 def absent(text: str) -> Claim:
     return Claim("absent", (text,), f"an answer without {text}")
 

@@ -26,6 +26,8 @@ _FIELDS: Final[dict[str, Mapping[str, Json]]] = {
 }
 _ROUNDS: Final = 6
 _READERS: Final = 2
+_LOOKS: Final = 4
+"""Reads before, and after, an update among requests that leave at one moment."""
 _AHEAD: Final = 0.01
 """Seconds by which one update is ahead of the deletion, so that it is under way when the deletion comes."""
 
@@ -50,12 +52,18 @@ def creations(target: TargetUnderTest, test: str, count: int) -> None:
             seen = lifecycle.read(target, test, workload)
             return [lifecycle.same_metadata(workload.told, seen, "parallel-create")]
 
+    creation = target.contract.creation.request(body=target.body())
+    target.state.found.crowds[test] = (creation,) * count
     target.verify(*(exchange for found in at_once([one] * count) for exchange in found))
 
 
 def updates(target: TargetUnderTest, test: str, spec: Mapping[str, Json]) -> None:
     """Updates of different fields at the same time lose nothing."""
     with target.workload(test, spec) as workload:
+        target.state.found.crowds[test] = tuple(
+            target.contract.updating.request(workload=workload.id, body={"spec": dict(patch)})
+            for patch in _FIELDS.values()
+        )
         jobs = [lambda patch=patch: lifecycle.patch(target, test, workload, patch) for patch in _FIELDS.values()]
         answered: list[Exchange] = at_once(jobs)
         target.verify(*(exchange for exchange in answered if exchange.status != 409))
@@ -90,6 +98,7 @@ def update_against_delete(target: TargetUnderTest, test: str) -> None:
         request = target.contract.deletion.request(workload=workload.id)
         setup = (workload.created,)
         change = target.contract.updating.request(workload=workload.id, body={"spec": {"command": "late"}})
+        target.state.found.crowds[test] = (change, request, change)
         late = threading.Event()
 
         def update() -> Exchange:
@@ -114,6 +123,10 @@ def reads_during_writes(target: TargetUnderTest, test: str) -> None:
     """While a workload is updated, reads see one update or another, whole, and never another workload."""
     with target.workload(test, {"image": "registry.example/echo:1.0", "command": "v0", "args": "v0"}) as workload:
         done = threading.Event()
+        pair: dict[str, Json] = {"command": "v1", "args": "v1"}
+        looks = (target.contract.reading.request(workload=workload.id),) * _LOOKS
+        change = target.contract.updating.request(workload=workload.id, body={"spec": pair})
+        target.state.found.crowds[test] = (*looks, change, *looks)
 
         def write() -> list[Exchange]:
             try:
@@ -139,14 +152,26 @@ def _whole(exchange: Exchange, workload: LiveWorkload, contract: Contract) -> Ex
     spec = body.get("spec")
     found = []
     if exchange.accepted and contract.main_id_of(body) != workload.id:
-        found.append(("read-other", "/response/body/workloadId", "a read during updates tells another workload"))
+        found.append(
+            (
+                "read-other",
+                "/response/body/workloadId",
+                "a read during updates tells another workload",
+                claims.holding("workloadId", workload.id),
+            )
+        )
     if exchange.accepted and isinstance(spec, Mapping) and spec.get("command") != spec.get("args"):
         found.append(
-            ("read-torn", "/response/body/spec", "a read during updates tells half of one and half of another")
+            (
+                "read-torn",
+                "/response/body/spec",
+                "a read during updates tells half of one and half of another",
+                claims.paired("spec/command", "spec/args"),
+            )
         )
     return exchange.with_deviations(
         *(
-            violation(check, place, summary, "Every update set both fields to the same value.")
-            for check, place, summary in found
+            violation(check, place, summary, "Every update set both fields to the same value.", claims=(claim,))
+            for check, place, summary, claim in found
         )
     )

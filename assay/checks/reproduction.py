@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from assay.checks.claims import Claim
+from assay.checks.crowds import Crowd
 from assay.checks.echo import moment
 from assay.checks.exchange import Deviation, Exchange
 from assay.checks.fallback import as_then
@@ -27,14 +28,17 @@ from assay.client.headers import variable_of
 from assay.client.naming import name_in
 from assay.client.network import curl_options
 from assay.client.session import Session
+from assay.clock import utc
 from assay.contract.operations import Kind
-from assay.contract.request import Absent
+from assay.contract.request import Absent, Request
 from assay.legible import visible
 
 _STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|(?:%2B|-)\d\d:\d\d)")
 _ENDING: Final = re.compile(r"(\.0+)?(Z|(%2B|-)\d\d:\d\d)$")
 _SETTLED_BY_REFUSAL: Final = frozenset({"untold"})
 """Checks of what an accepted request left, which holds as well when it is refused."""
+_ROUNDS: Final = 12
+"""How often requests leave at one moment before nothing is said to show."""
 _FAR: Final = timedelta(days=400)
 """A moment that far from the others is meant as it stands."""
 
@@ -44,10 +48,10 @@ def reproduction(
 ) -> dict[str, Any] | None:
     """What a script needs beside its common part: project, cluster, mark of names, expects, says, part, outsider.
 
-    ``expects`` are claims, the deviation shows when one fails; ``part`` are lines of a POSIX shell. None where no
-    single request shows it.
+    ``expects`` are claims, the deviation shows when one fails; ``part`` are lines of a POSIX shell. None where
+    requests of several clients met and nobody knows which.
     """
-    if is_crowded(exchange):
+    if is_crowded(exchange) and exchange.test not in found.crowds:
         return None
     claims = deviation.claims or as_then(exchange, deviation)
     part = _Part(session, exchange, found)
@@ -82,11 +86,52 @@ class _Part:
         deleted = any(step.request.operation == deletion and step.accepted for step in self.exchange.setup)
         watched = watching(deviation, self.exchange, deleted=deleted)
         yield f"was={self.exchange.status or '000'}"
-        yield f"until={watched.until} patience={watched.patience} rounds={watched.rounds}"
         yield from self._way()
-        yield from self._block("steps", self._steps(claims))
-        yield from self._block("last", self._last())
-        yield from self._block("holds", self._holds(claims))
+        crowd = Crowd(self.session.contract, self.exchange, self.found.crowds.get(self.exchange.test, ()))
+        if not crowd:
+            yield f"until={watched.until} patience={watched.patience} rounds={watched.rounds} crowded=no"
+            yield from self._block("steps", self._steps(claims))
+            yield from self._block("last", self._last())
+            yield from self._block("holds", self._holds(claims))
+            return
+        until, patience = ("once", 0) if crowd.judged else (watched.until, watched.patience)
+        yield f"until={until} patience={patience} rounds={_ROUNDS} crowded=yes"
+        yield from self._block("steps", self._meeting(crowd, claims))
+        yield from self._block("last", () if crowd.judged else self._last())
+        if crowd.judged:
+            yield from self._block("member", self._holds(claims))
+            yield from self._block("holds", [f"each_holds {self.session.wire(self.exchange.sent).method}"])
+        else:
+            yield from self._block("holds", self._holds(claims))
+
+    def _meeting(self, crowd: Crowd, claims: tuple[Claim, ...]) -> Iterator[str]:
+        """What comes first, then all that leaves at one moment, then what follows for each creation, or after all."""
+        yield from self._steps(claims, besides=crowd.requests)
+        for number, request in crowd.members():
+            wire = self.session.wire(request)
+            creates = self._creates(request, wire)
+            yield from [f"for each in {' '.join(map(str, range(1, number + 1)))}; do"] * (number > 1)
+            yield from self._fresh_names(wire, again=True)
+            yield from self._prepared(wire)
+            name = f" {self._word(_name_of(request))}" if creates else ""
+            yield f"joins {wire.method} {self._target(wire)}{name}"
+            yield from ["done"] * (number > 1)
+        yield "together"
+        if crowd.follows:
+            wire = self.session.wire(self.exchange.sent)
+            self.named |= dict.fromkeys(self.exchange.request.path.values(), "W1")
+            yield "while read -r step W1; do"
+            yield from self._prepared(wire)
+            yield f"joins {wire.method} {self._target(wire)}"
+            yield 'say "$n $step" >>"$dir/pairs"'
+            yield 'done <"$dir/born"'
+            yield "together"
+        elif crowd.deletion is not None and not crowd.judged:
+            wire = self.session.wire(crowd.deletion)
+            yield "taken_of DELETE || {"
+            yield from self._prepared(wire)
+            yield f"send {wire.method} {self._target(wire)}"
+            yield "}"
 
     def _block(self, name: str, lines: Iterable[str]) -> Iterator[str]:
         yield f"{name}() {{"
@@ -106,23 +151,26 @@ class _Part:
 
     # --- requests ---------------------------------------------------------------------------------------------
 
-    def _steps(self, claims: tuple[Claim, ...]) -> Iterator[str]:
+    def _steps(self, claims: tuple[Claim, ...], besides: tuple[Request, ...] = ()) -> Iterator[str]:
         """Creations first: what is asked of a workload waits until it shows, and serves where it must."""
-        makes = [step for step in self.exchange.setup if created_id(step.answer) and self._is_of(step, Kind.CREATE)]
+        setup = [step for step in self.exchange.setup if step.request not in besides]
+        if any(self._is(request, Kind.CREATE) for request in besides):
+            return
+        makes = [step for step in setup if created_id(step.answer) and self._is(step.request, Kind.CREATE)]
         for step in makes:
             yield from self._names(step)
             yield from self._request(step)
             yield "taken"
         yield from self._wait()
         yield from self._capitals()
-        rest = [step for step in self.exchange.setup if step not in makes]
+        rest = [step for step in setup if step not in makes]
         for step in rest:
             yield from self._names(step)
             yield from self._pods(step)
             yield from self._request(step)
             if step.accepted:
                 yield "judged" if step is rest[-1] and _is_settled_by_refusal(claims) else "taken"
-            elif step.status == 404 and self._is_of(step, Kind.READ):
+            elif step.status == 404 and self._is(step.request, Kind.READ):
                 yield 'lately 60 missing || stop "the workload is not gone in time"'
         for step in (self.exchange, *self.exchange.after):
             yield from self._names(step)
@@ -157,12 +205,16 @@ class _Part:
 
     def _names(self, step: Exchange) -> Iterator[str]:
         """A fresh name for each one that this run has given, of the same length."""
-        wire = self.session.wire(step.sent)
+        yield from self._fresh_names(self.session.wire(step.sent))
+
+    def _fresh_names(self, wire: Wire, *, again: bool = False) -> Iterator[str]:
         text = f"{wire.target} {(readable(wire.content) or '') if wire.content else ''}"
         for found in re.finditer(rf"({re.escape(self.session.mark)}-[a-z0-9-]*?)([0-9a-f]+-\d+)(?![0-9a-f])", text):
-            if found[0] not in self.named:
-                self.named[found[0]] = variable = self._variable("N")
-                yield f"fresh {variable} {shlex.quote(found[1])} {len(found[2])}"
+            is_new = found[0] not in self.named
+            if is_new:
+                self.named[found[0]] = self._variable("N")
+            if is_new or again:
+                yield f"fresh {self.named[found[0]]} {shlex.quote(found[1])} {len(found[2])}"
 
     def _pods(self, step: Exchange) -> Iterator[str]:
         for value in step.request.path.values():
@@ -178,16 +230,20 @@ class _Part:
     def _request(self, step: Exchange) -> Iterator[str]:
         wire = self.session.wire(step.sent)
         target = self._target(wire)
-        yield from self._credentials(step)
+        yield from self._prepared(wire, step)
+        if self._creates(step.request, wire):
+            made = created_id(step.answer)
+            variable = self.named.setdefault(made, self._variable("W")) if made else "W0"
+            yield f"create {variable} {target} {self._word(_name_of(step.request))}"
+        else:
+            yield f"send {wire.method} {target}"
+
+    def _prepared(self, wire: Wire, step: Exchange | None = None) -> Iterator[str]:
+        """Credentials (those of the run where there is no ``step``), headers, body."""
+        yield from ["begin main"] if step is None else self._credentials(step)
         for name, value in wire.headers:
             yield f"header {self._word(f'{name}: {value}' if value else f'{name};')}"
         yield from self._body(wire)
-        if self._creates(step, wire):
-            made = created_id(step.answer)
-            variable = self.named.setdefault(made, self._variable("W")) if made else "W0"
-            yield f"create {variable} {target} {self._word(self._name(step))}"
-        else:
-            yield f"send {wire.method} {target}"
 
     def _credentials(self, step: Exchange) -> Iterator[str]:
         if step.shell is not None:
@@ -211,19 +267,11 @@ class _Part:
         else:
             yield f"printf %s {self._word(text) or chr(39) * 2} | body"
 
-    def _creates(self, step: Exchange, wire: Wire) -> bool:
-        return self._is_of(step, Kind.CREATE) and wire.method == "POST"
+    def _creates(self, request: Request, wire: Wire) -> bool:
+        return self._is(request, Kind.CREATE) and wire.method == "POST"
 
-    def _is_of(self, step: Exchange, kind: Kind) -> bool:
-        return self.session.contract.operations[step.request.operation].kind is kind
-
-    def _name(self, step: Exchange) -> str:
-        body = step.request.body
-        name, _ = name_in(None if isinstance(body, Absent) else body)
-        if name is None and step.request.raw is not None:
-            found = re.search(rb'"name"\s*:\s*"([a-z0-9-]+)"', step.request.raw)
-            name = found[1].decode() if found else None
-        return name or ""
+    def _is(self, request: Request, kind: Kind) -> bool:
+        return self.session.contract.operations[request.operation].kind is kind
 
     # --- what is found anew -----------------------------------------------------------------------------------
 
@@ -270,12 +318,13 @@ class _Part:
         }
 
     def _anchor(self) -> datetime | None:
-        """The moment that ``began`` stands for: since when it serves, or the latest that the request names."""
+        """The moment that ``began`` stands for: since when it serves, or the latest of now that the request names."""
         if self.serving:
             return self.serving
         target = self.session.wire(self.exchange.sent).target
+        now = utc(self.session.there)
         found = [at for text in _STAMP.findall(target) if (at := moment(unquote(text))) is not None]
-        return max(found, default=None)
+        return max((at for at in found if abs(at - now) < _FAR), default=None)
 
     # --- what is expected -------------------------------------------------------------------------------------
 
@@ -285,6 +334,16 @@ class _Part:
             yield f"case $status in {str(then.status)[0]}??) ;; *) return 0 ;; esac"
         calls = [" ".join([claim.check, *(self._word(each) for each in claim.arguments)]) for claim in claims]
         yield " &&\n    ".join(calls)
+
+
+def _name_of(request: Request) -> str:
+    """The name that a creation gives, as far as it can be read."""
+    body = request.body
+    name, _ = name_in(None if isinstance(body, Absent) else body)
+    if name is None and request.raw is not None:
+        found = re.search(rb'"name"\s*:\s*"([a-z0-9-]+)"', request.raw)
+        name = found[1].decode() if found else None
+    return name or ""
 
 
 def _is_of_status(claim: Claim) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from assay.checks.exchange import Exchange, Suspect
+from assay.contract.request import Request
 from assay.findings.model import Finding
 from assay.generation.cases import PlannedCase
 
@@ -58,6 +59,8 @@ class Belongings:
         """Ids of workloads by the ids of what they have, such as pods."""
         self.serving: dict[str, datetime] = {}
         """Since when a workload was known to serve, by its id."""
+        self.crowds: dict[str, tuple[Request, ...]] = {}
+        """What left at one moment, by the test that sent it; of creations each stands for one under its own name."""
 
     def belongs(self, workload: str, *found: str) -> None:
         """Remember whose ``found`` are."""

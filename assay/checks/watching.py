@@ -37,7 +37,7 @@ _ENDS: Final = ("-stored", "-bystander", "-updated")
 
 
 def is_crowded(exchange: Exchange) -> bool:
-    """Whether requests of several clients met there: a shell cannot start them within the few ms in which they do."""
+    """Whether requests of several clients met there, within a few milliseconds."""
     return exchange.test.startswith("concurrency/")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.checks import access, deletion, fidelity, lifecycle, spelling
+from assay.checks import access, concurrency, deletion, fidelity, lifecycle, spelling
 from assay.checks.claims import leaves
 from assay.checks.exchange import ContractBreachError
 from assay.checks.specs import RICH
@@ -91,6 +92,28 @@ def test_it_shows_where_it_is_and_nowhere_else(name: str, sound: Embedded, tmp_p
     assert "expected:" in done.broken.told
     assert "actual:" in done.broken.told
     assert "It shows no longer." in done.sound.told
+
+
+RACES: dict[str, Callable[[Bench], None]] = {
+    "race/update-lost": lambda bench: concurrency.updates(bench.target, "concurrency/t", RICH),
+    "race/crossed-answers": lambda bench: concurrency.creations(bench.target, "concurrency/t", 2),
+    "race/update-fails": lambda bench: concurrency.updates(bench.target, "concurrency/t", RICH),
+}
+
+
+@pytest.mark.parametrize("name", RACES)
+def test_what_meets_at_one_moment_is_sent_at_one_moment(name: str, sound: Embedded, tmp_path: Path) -> None:
+    whole = reproduce.script(_found(name, RACES[name]), RUN)
+    file = tmp_path / "script.sh"
+    file.write_text(re.sub("patience=[0-9]+ rounds=[0-9]+", "patience=0 rounds=2", whole))
+    lawful = ran(file, sound)
+    assert (lawful.code, lawful.left) == (1, ()), lawful.told
+    assert lawful.told.splitlines()[-1] == "It shows no longer. In 0 of 2 rounds."
+    file.write_text(re.sub("patience=[0-9]+", "patience=0", whole))
+    with embedded.start(Options(defects=(name,))) as plane:
+        done = ran(file, plane)
+    assert (done.code, done.left) == (0, ()), done.told
+    assert re.fullmatch(r"It shows\. In 3 of [0-9]+ rounds\.", done.told.splitlines()[-1])
 
 
 def test_what_is_found_at_tear_down_follows_what_the_test_has_deleted() -> None:
