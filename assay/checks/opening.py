@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from assay.checks.planned import end_chains
+from assay.checks.batches import end_chains
 from assay.checks.run_state import RunState
 from assay.checks.shared_fixture import end_idle
 from assay.checks.target import TargetUnderTest

@@ -28,6 +28,7 @@ from assay.findings.relations import (
     Keyed,
     Rejected,
     relations,
+    tests_nothing,
 )
 from assay.wording import plural
 
@@ -84,7 +85,7 @@ class _Groups:
 
 # Nearest to the mistake first; what is not listed comes in between.
 _NEAR: Final = (
-    *("metrics-unknown-pod", "rule-enforced", "schema-enforced", "accepts-valid"),
+    *("metrics-unknown-pod", "rule-enforced", "schema-enforced", "accepts-valid", "ordinary-accepted"),
     *("access-no-token", "access-garbage", "access-wrong-key", "access-foreign"),
 )
 _LAWS: Final = (*STANDS, "growth")
@@ -135,7 +136,7 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _distance(each: Finding) -> tuple[object, ...]:
-    if each.check in _NEAR:
+    if each.check in _NEAR and not (each.check == "accepts-valid" and tests_nothing(each)):
         distance = _NEAR.index(each.check)
     elif each.check in _FAR:
         distance = 100 + _FAR.index(each.check)

@@ -39,7 +39,8 @@ FORGERY: Final = re.compile(r"access-(?!foreign|leak|side-effect|refusal-status)
 """Checks that credentials are looked at: each is named after a kind of bad ones."""
 
 _ENFORCED: Final = frozenset({"schema-enforced", "rule-enforced"})
-_OF_REQUESTS: Final = _ENFORCED | {"accepts-valid", "stricter-than-contract"}
+_REFUSES: Final = frozenset({"accepts-valid", "ordinary-accepted"})
+_OF_REQUESTS: Final = _ENFORCED | _REFUSES | {"stricter-than-contract"}
 _OF_ANSWERS: Final = frozenset({"body-schema", "body-json", "content-type", "error-code"})
 _TAKES: Final = _ENFORCED | {"unknown-resource", "use-after-delete"}
 _OF_THE_TAKEN: Final = _OF_ANSWERS | {"status-documented", "server-error"}
@@ -82,6 +83,7 @@ def relations(found: Sequence[Finding], rejected: Rejected) -> Iterator[Keyed]:
     yield _of_one_rule(found)
     yield _unchecked_entries(found, rejected)
     yield _plain_ones(found)
+    yield _ordinary_ones(found)
     yield _credentials(found)
     yield _under_load(found)
 
@@ -117,7 +119,7 @@ def _keys(each: Finding) -> Iterator[Key]:
     if each.check in KEEPS or each.check == "body-schema" or each.check.endswith(("-metadata", "-place")):
         yield "told", place(each)  # a value that answers give otherwise
     yield from (kind for kind, checks in _TWO_SIDES.items() if each.check in checks)
-    if each.check in {"accepts-valid", "stricter-than-contract"}:
+    if each.check in _REFUSES | {"stricter-than-contract"}:
         yield "words", *said(each), part(each)
 
 
@@ -239,7 +241,7 @@ def _unknown_to_many(found: Sequence[Finding]) -> Keyed:
     """Requests of many kinds that one answer refuses which has nothing to do with what they say: 404, 410, 409."""
     told: dict[Key, list[int]] = defaultdict(list)
     for number, each in enumerate(found):
-        status, words = said(each) if each.check == "accepts-valid" else (None, "")
+        status, words = said(each) if each.check in _REFUSES else (None, "")
         if status is not None and status not in _JUDGING:
             told[each.operation, status, words].append(number)
     for key, numbers in told.items():
@@ -251,13 +253,33 @@ def _plain_ones(found: Sequence[Finding]) -> Keyed:
     """A request that tests nothing by itself, refused with the words that refuse one which does."""
     told: dict[Key, int] = {}
     for number, each in enumerate(found):
-        if each.check == "accepts-valid" and each.rule != _NOTHING:
+        if each.check in _REFUSES and not tests_nothing(each):
             told.setdefault((each.operation, said(each)), number)
     for number, each in enumerate(found):
-        plain = each.check == "accepts-valid" and each.rule == _NOTHING
+        plain = each.check == "accepts-valid" and tests_nothing(each)
         other = told.get((each.operation, said(each))) if plain else None
         if other is not None:
             yield from ((number, ("plain", number)), (other, ("plain", number)))
+
+
+def _ordinary_ones(found: Sequence[Finding]) -> Keyed:
+    """An ordinary request with a part of the specification, refused beside one that tells what it is in that part."""
+    for number, each in enumerate(found):
+        within = f"{place(each)}/"
+        if each.check == "ordinary-accepted":
+            told = (n for n, other in enumerate(found) if other.check == "accepts-valid" and _is_in(other, within))
+            other = next(told, None)
+            if other is not None:
+                yield from ((number, ("ordinary", number)), (other, ("ordinary", number)))
+
+
+def _is_in(each: Finding, within: str) -> bool:
+    return f"{place(each)}/".startswith(within)
+
+
+def tests_nothing(each: Finding) -> bool:
+    """Whether a request that was refused is about no place of the specification."""
+    return each.rule == _NOTHING or each.location == "/body"
 
 
 def _credentials(found: Sequence[Finding]) -> Keyed:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assay.checks import planned
+from assay.checks import batches
 from assay.checks.exchange import ContractBreachError
 from assay.checks.planned import run_cases, run_variation
 from assay.client.budget import Limits
@@ -67,7 +67,7 @@ def stricter(name: str, value: Json) -> Behaviour:
 def test_the_reference_passes_and_nothing_is_left(rule: str, role: str, side: str) -> None:
     stand = bench()
     assert run(stand, f"{rule}[{role}-{side}]") == []
-    planned.end_chains(stand.target)
+    batches.end_chains(stand.target)
     assert stand.notebook.requests > 0
     assert live(stand) == []
 
@@ -91,7 +91,7 @@ def test_a_batch_settles_many_cases_with_one_request() -> None:
     whole = plans(load())
     batch = max(whole.batches, key=lambda each: (each.operation == "create" and each.gpus == 0, len(each.cases)))
     stand = bench()
-    assert all(planned.settles(stand.target, case) for case in batch.cases)
+    assert all(batches.settles(stand.target, case) for case in batch.cases)
     assert stand.notebook.requests <= 3 < len(batch.cases)  # a creation, perhaps a read, a deletion
     assert live(stand) == []
 
@@ -99,7 +99,7 @@ def test_a_batch_settles_many_cases_with_one_request() -> None:
 def test_a_batch_holds_no_case_that_the_run_does_not_plan() -> None:
     stand = bench()
     stand.target.state.planned = plan(f"{RULE}[create-accept]").cases
-    assert planned._by_case(stand.target).keys() == {case.id for case in stand.target.state.planned}
+    assert batches._by_case(stand.target).keys() == {case.id for case in stand.target.state.planned}
 
 
 def test_a_batch_that_is_refused_is_sent_case_by_case_and_only_the_cause_is_blamed() -> None:
@@ -111,7 +111,7 @@ def test_a_batch_that_is_refused_is_sent_case_by_case_and_only_the_cause_is_blam
     assert isinstance(case.body, dict)
     value = case.body["spec"]["priorityClass"]
     stand = bench(stricter("priorityClass", value))
-    assert not any(planned.settles(stand.target, each) for each in batch.cases)
+    assert not any(batches.settles(stand.target, each) for each in batch.cases)
     blamed = []
     for each in batch.cases:
         try:
@@ -122,7 +122,7 @@ def test_a_batch_that_is_refused_is_sent_case_by_case_and_only_the_cause_is_blam
 
 
 def test_the_focus_of_a_rule_case_quotes_its_sentence() -> None:
-    reason = planned.focus(plan(f"{RULE}[create-accept]").cases[0])
+    reason = batches.focus(plan(f"{RULE}[create-accept]").cases[0])
     assert (reason.source, reason.id) == (Source.RULE, RULE)
     assert len(reason.text) > 20
 
@@ -153,11 +153,11 @@ def update_batches() -> list[Batch]:
 def test_updates_are_chained_on_few_workloads() -> None:
     stand = bench()
     for each in update_batches():
-        assert planned.settles(stand.target, each.cases[0])
+        assert batches.settles(stand.target, each.cases[0])
     everything = list(stand.plane.store.live(stand.plane.now()))
     assert len(everything) < len(update_batches())
     assert len(live(stand)) <= 2  # chains at rest hold few slots
-    planned.end_chains(stand.target)
+    batches.end_chains(stand.target)
     assert live(stand) == []
 
 
@@ -165,7 +165,7 @@ def test_a_chain_ends_where_an_update_goes_wrong() -> None:
     first = update_batches()[0]
     name, value = next(iter(first.body["spec"].items()))
     stand = bench(stricter(name, value))
-    assert not planned.settles(stand.target, first.cases[0])
+    assert not batches.settles(stand.target, first.cases[0])
     assert live(stand) == []
 
 
@@ -174,6 +174,7 @@ def test_an_accepted_breach_on_a_shared_workload_is_judged_on_a_fresh_one() -> N
     stand = bench(rule_off(PRIORITY)(Behaviour()))
     found = run(stand, f"{PRIORITY}[update-reject]")
     assert {one.rule for one in found} == {PRIORITY}
+    batches.end_chains(stand.target)
     assert live(stand) == []
 
 
@@ -190,4 +191,4 @@ def test_variations_shrink_to_one_finding() -> None:
 def test_a_case_of_no_batch_is_not_settled() -> None:
     case: PlannedCase = replace(plan(f"{RULE}[create-accept]").cases[0], id="nobody-knows-it")
     assert case.side == ACCEPT
-    assert not planned.settles(bench().target, case)
+    assert not batches.settles(bench().target, case)

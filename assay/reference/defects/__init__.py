@@ -17,6 +17,7 @@ from assay.reference.defects import (
     identity,
     lifecycle,
     metrics,
+    ordinary,
     request_legal,
     request_schema,
     responses,
@@ -36,7 +37,7 @@ def _together(*families: Family) -> Family:
 
 FAMILIES: Final[Mapping[str, Family]] = {
     "request-schema": _together(request_schema.defects, spelling.top_level),
-    "request-legal": _together(request_legal.defects, spelling.capitals),
+    "request-legal": _together(request_legal.defects, spelling.capitals, ordinary.entries),
     "rule-off": rules.switched_off,
     "rule-wrong": _together(rules.misjudged, spelling.updates),
     "response-field": responses.fields,
