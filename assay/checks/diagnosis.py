@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import Final
 
 from assay.checks.exchange import Suspect
@@ -22,7 +21,7 @@ from assay.contract.pointers import dotted
 from assay.contract.request import Json, Outcome
 from assay.errors import AssayError
 from assay.findings.causes import join
-from assay.findings.model import Class
+from assay.findings.model import Class, Diagnosed
 from assay.wording import plural
 
 _MOST: Final = 240
@@ -31,16 +30,10 @@ _MOST: Final = 240
 _SECONDS: Final = 20.0
 """Experiments begin within so many seconds: a third of the minute that the contract part may take."""
 
+_RANGE: Final = ("/query/start", "/query/end")
+
 _FEW: Final = 4
 """Places that are named in a sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Diagnosis:
-    """``cause`` is what findings of one cause have in common, ``says`` what the experiments have shown."""
-
-    cause: str
-    says: str
 
 
 def diagnose(target: TargetUnderTest) -> None:
@@ -59,10 +52,10 @@ def diagnose(target: TargetUnderTest) -> None:
             left -= experiments.sent
 
 
-def _journal(target: TargetUnderTest, suspect: Suspect, found: _Diagnosis | None, sent: int) -> None:
+def _journal(target: TargetUnderTest, suspect: Suspect, found: Diagnosed | None, sent: int) -> None:
     if found is not None:
-        says = f"{found.says} ({plural(sent, 'experiment')})"
-        target.journal.write("diagnosis", finding=suspect.finding.id, cause=found.cause, says=says)
+        told = {"cause": found.cause, "says": f"{found.says} ({plural(sent, 'experiment')})", "places": found.places}
+        target.journal.write("diagnosis", finding=suspect.finding.id, **told)
 
 
 def _suspects(target: TargetUnderTest) -> Iterator[Suspect]:
@@ -72,13 +65,13 @@ def _suspects(target: TargetUnderTest) -> Iterator[Suspect]:
     yield from (known[each.id] for each in sorted(join(found), key=lambda each: each.cls is not Class.VIOLATION))
 
 
-def _diagnosed(experiments: Experiments, suspect: Suspect) -> _Diagnosis | None:
+def _diagnosed(experiments: Experiments, suspect: Suspect) -> Diagnosed | None:
     tree = experiments.tree
     if tree is None or not experiments.shows(tree):
         return None  # it did not show again: what is not always so cannot be taken apart
     plain_range = experiments.with_plain_range(tree)
     if plain_range is not None and experiments.shows(plain_range) is False:
-        return _Diagnosis("refused range", "with another range of time it is answered as it should be")
+        return Diagnosed("refused range", "with another range of time it is answered as it should be", _RANGE)
     reduced = reduce(tree, experiments.top, experiments.shows, experiments.ordinary)
     if not reduced.needed:
         return None
@@ -87,25 +80,36 @@ def _diagnosed(experiments: Experiments, suspect: Suspect) -> _Diagnosis | None:
     return _refused(reduced)
 
 
-def _accepted(reduced: Reduced) -> _Diagnosis:
+def _accepted(reduced: Reduced) -> Diagnosed:
     """What must be refused is taken only beside something else."""
     places = sorted(reduced.needed)
-    return _Diagnosis(f"accepted beside {' '.join(places)}", f"without {_named(places)} beside it, it is refused")
+    says = f"without {_named(places)} beside it, it is refused"
+    return Diagnosed(f"accepted beside {' '.join(places)}", says, _contracted(places))
 
 
-def _refused(reduced: Reduced) -> _Diagnosis:
+def _refused(reduced: Reduced) -> Diagnosed:
     places = sorted(reduced.needed)
-    valued = [place for place in places if reduced.needed[place]]
-    if len(places) == 1 and valued:
-        value = _value(reduced.tree, places[0])
-        cause = f"refused {places[0]} {hashlib.sha256(json.dumps(value).encode()).hexdigest()[:12]}"
-        return _Diagnosis(cause, f"with another value of {dotted(places[0])} it is accepted")
-    return _Diagnosis(f"refused {' '.join(places)}", f"without {_named(places)} it is accepted")
+    if len(places) > 1 or not reduced.needed[places[0]]:
+        says = f"without {_named(places)} it is accepted"
+        return Diagnosed(f"refused {' '.join(places)}", says, _contracted(places))
+    value = hashlib.sha256(json.dumps(_value(reduced.tree, places[0])).encode()).hexdigest()[:12]
+    says = f"with another value of {_named(places)} it is accepted"
+    return Diagnosed(f"refused {places[0]} {value}", says, _contracted(places))
+
+
+def _shown(place: str) -> str:
+    """A place as it is told: a parameter that may be given several times by its name alone."""
+    return dotted(place.removesuffix("/*") if place.startswith("/query/") else place)
+
+
+def _contracted(places: list[str]) -> tuple[str, ...]:
+    """Places of the contract for those of a tree."""
+    return tuple(place.removesuffix("/*") if place.startswith("/query/") else f"/body{place}" for place in places)
 
 
 def _named(places: list[str]) -> str:
     more = f" and {len(places) - _FEW} more" if len(places) > _FEW else ""
-    return f"{', '.join(map(dotted, places[:_FEW]))}{more}"
+    return f"{', '.join(map(_shown, places[:_FEW]))}{more}"
 
 
 def _value(tree: Json, place: str) -> Json:

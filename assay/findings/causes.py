@@ -10,10 +10,11 @@ many places at once that it cannot be the places. Everything else stays apart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final
 
-from assay.findings.answers import part
+from assay.findings.answers import part, place
 from assay.findings.model import Class, Diagnosed, Finding
 from assay.findings.relations import (
     FORGERY,
@@ -96,9 +97,12 @@ _FAR: Final = (
 
 
 def _cause(members: Sequence[Finding], diagnosed: Mapping[str, Diagnosed]) -> Finding:
-    first, *others = sorted(members, key=_distance)
-    shown = next((diagnosed[each.id].says for each in (first, *others) if each.id in diagnosed), None)
-    first = first if shown is None else replace(first, why=f"{first.why} By experiment: {shown}.")
+    told = [diagnosed[each.id] for each in members if each.id in diagnosed]
+    needed = {where for each in told for where in each.places}
+    first, *others = sorted(members, key=lambda each: _distance(each, needed))
+    shown = next((each.says for each in told), None)
+    if shown is not None:
+        first = replace(first, why=f"{first.why} By experiment: {shown}.", summary=_with_place(first, shown))
     if not others:
         return first
     return replace(
@@ -130,12 +134,17 @@ def _headline(first: Finding, members: Sequence[Finding]) -> str:
     return first.summary
 
 
+def _with_place(first: Finding, shown: str) -> str:
+    """What a finding says, which without the experiments would name no place."""
+    return f"{first.summary}: {shown}" if tests_nothing(first) else first.summary
+
+
 def _named(names: Sequence[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(names[:3])}{more}"
 
 
-def _distance(each: Finding) -> tuple[object, ...]:
+def _distance(each: Finding, needed: AbstractSet[str]) -> tuple[object, ...]:
     if each.check in _NEAR and not (each.check == "accepts-valid" and tests_nothing(each)):
         distance = _NEAR.index(each.check)
     elif each.check in _FAR:
@@ -147,6 +156,8 @@ def _distance(each: Finding) -> tuple[object, ...]:
         HEAVIEST.index(each.cls),
         distance,
         each.rule == "csv",
+        place(each) not in needed,
+        tests_nothing(each),
         each.operation,
         each.location,
         each.id,

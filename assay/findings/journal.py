@@ -4,7 +4,7 @@ Events (``t`` names the kind):
 
 - ``exchange``  {operation, status|null, ms, expected, rules: [[rule, side]], keywords: [[place, side]], test}
 - ``finding``   Finding.to_json()
-- ``diagnosis`` {finding, cause, says}   experiments on a finding: those with the same ``cause`` have one
+- ``diagnosis`` {finding, cause, says, places}   experiments on a finding: those with the same ``cause`` have one
 - ``test``      {id, outcome: passed|failed|error|skipped, seconds, message?}
 - ``planned``   {total, tests?}    how many tests were selected, and their ids
 - ``not_tested``{what, why}

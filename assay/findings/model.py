@@ -169,10 +169,14 @@ def _symptom(data: Mapping[str, Any]) -> Symptom:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
-    """What experiments have shown of a finding: those of the same ``cause`` have one; ``says`` is for people."""
+    """What experiments have shown of a finding: those of the same ``cause`` have one; ``says`` is for people.
+
+    ``places`` are those of the contract that the deviation needs.
+    """
 
     cause: str
     says: str
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

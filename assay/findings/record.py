@@ -221,7 +221,9 @@ class Record:
         )
 
     def _diagnosis(self, event: Event) -> None:
-        self.diagnosed[str(event["finding"])] = Diagnosed(str(event["cause"]), clean.line(event["says"]))
+        self.diagnosed[str(event["finding"])] = Diagnosed(
+            str(event["cause"]), clean.line(event["says"]), tuple(map(clean.line, event.get("places") or ()))
+        )
 
     def _test(self, event: Event) -> None:
         ended = event.get("at")

@@ -70,7 +70,8 @@ def test_a_value_that_every_plain_query_holds_is_one_cause() -> None:
     assert len(join(before)) > 1
     diagnose(bench.target)
     (cause,) = [each for each in joined(bench) if each.check == "accepts-valid"]
-    assert "with another value of query.metricType" in cause.why
+    assert cause.location == "/query/metricType"
+    assert "By experiment: with another value of query.metricType it is accepted" in cause.why
 
 
 def test_only_the_first_entry_of_a_list_is_looked_at() -> None:

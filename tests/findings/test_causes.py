@@ -11,7 +11,7 @@ import pytest
 
 import assay
 from assay.findings.causes import join
-from assay.findings.model import Class, Finding, from_json
+from assay.findings.model import Class, Diagnosed, Finding, from_json
 from assay.folders import top
 from tests.findings.samples import event, evidence, exchange, finding, judge, ran, waiver
 
@@ -372,3 +372,15 @@ def texts(file: Path) -> set[str]:
     """Every text in a source file, those between the holes of formatted ones too."""
     parsed = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
     return {node.value for node in parsed if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_what_the_experiments_have_shown_joins_and_is_said_where_no_place_is_named() -> None:
+    plain = refused(METRICS, "/body", "no such type", rule="valid")
+    typed = refused(METRICS, "/query/start", "no such start", rule="format")
+    other = refused(METRICS, "/query/end", "no such end", rule="format")
+    same = Diagnosed("refused range", "with another range of time it is answered as it should be")
+    found = {each.location: each for each in join([plain, typed, other], {}, {plain.id: same, typed.id: same})}
+    assert set(found) == {"/query/start", "/query/end"}
+    assert found["/query/start"].why.endswith(f"By experiment: {same.says}.")
+    (alone,) = join([plain], {}, {plain.id: same})
+    assert alone.summary.endswith(f": {same.says}")
