@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import Final
 
@@ -17,7 +17,7 @@ from assay.checks.exchange import Suspect
 from assay.checks.experiments import Experiments
 from assay.checks.reduction import Reduced, reduce
 from assay.checks.target import CannotCreateError, TargetUnderTest
-from assay.contract.pointers import dotted
+from assay.contract.pointers import dotted, get, put
 from assay.contract.request import Json, Outcome
 from assay.errors import AssayError
 from assay.findings.causes import join
@@ -77,7 +77,7 @@ def _diagnosed(experiments: Experiments, suspect: Suspect) -> Diagnosed | None:
         return None
     if suspect.exchange.expectation.outcome is Outcome.REJECT:
         return _accepted(reduced)
-    return _refused(reduced)
+    return _refused(reduced, experiments)
 
 
 def _accepted(reduced: Reduced) -> Diagnosed:
@@ -87,14 +87,28 @@ def _accepted(reduced: Reduced) -> Diagnosed:
     return Diagnosed(f"accepted beside {' '.join(places)}", says, _contracted(places))
 
 
-def _refused(reduced: Reduced) -> Diagnosed:
+def _refused(reduced: Reduced, experiments: Experiments) -> Diagnosed:
     places = sorted(reduced.needed)
     if len(places) > 1 or not reduced.needed[places[0]]:
         says = f"without {_named(places)} it is accepted"
         return Diagnosed(f"refused {' '.join(places)}", says, _contracted(places))
-    value = hashlib.sha256(json.dumps(_value(reduced.tree, places[0])).encode()).hexdigest()[:12]
-    says = f"with another value of {_named(places)} it is accepted"
+    value = hashlib.sha256(json.dumps(get(reduced.tree, places[0])).encode()).hexdigest()[:12]
+    others = _refused_neighbours(experiments, reduced.tree, places[0])
+    also = f"; {' and '.join(others)} {'is' if len(others) == 1 else 'are'} refused, too" if others else ""
+    says = f"with another value of {_named(places)} it is accepted{also}"
     return Diagnosed(f"refused {places[0]} {value}", says, _contracted(places))
+
+
+def _refused_neighbours(experiments: Experiments, tree: Json, place: str) -> list[str]:
+    """Which values next to the refused one are refused as well: where a limit lies, or whether there is none."""
+    value = get(tree, place)
+    if isinstance(value, int) and not isinstance(value, bool):
+        nearest: dict[str, Json] = {f"{each:,}": each for each in (value - 1, value + 1)}
+    elif isinstance(value, str) and len(value) > 1:
+        nearest = {"a text that is a character shorter": value[:-1], "one that is longer": value + value[-1]}
+    else:
+        nearest = {}
+    return [name for name, each in nearest.items() if experiments.shows(put(tree, place, each))]
 
 
 def _shown(place: str) -> str:
@@ -110,10 +124,3 @@ def _contracted(places: list[str]) -> tuple[str, ...]:
 def _named(places: list[str]) -> str:
     more = f" and {len(places) - _FEW} more" if len(places) > _FEW else ""
     return f"{', '.join(map(_shown, places[:_FEW]))}{more}"
-
-
-def _value(tree: Json, place: str) -> Json:
-    """What stands at a templated pointer of a tree; the last where there are several."""
-    for step in place.split("/")[1:]:
-        tree = tree[-1] if isinstance(tree, list) else tree[step] if isinstance(tree, Mapping) else tree
-    return tree

@@ -64,6 +64,19 @@ def test_a_refused_combination_is_taken_apart() -> None:
     assert "By experiment: without spec.autoscaling.maxReplicas it is accepted" in cause.why
 
 
+def test_the_neighbours_of_a_refused_value_tell_where_the_limit_lies() -> None:
+    """A server that knows the ports below 60,000: 65,535 is refused, and 65,534 as well."""
+
+    def judge(spec: Mapping[str, Json]) -> Iterator[Broken]:
+        if (spec.get("servingPort") or {}).get("container", 0) > 60_000:
+            yield Broken("/servingPort/container")
+
+    bench, _ = found(stricter(judge), "create/spec.servingPort.container[accept]")
+    diagnose(bench.target)
+    says = "with another value of spec.servingPort.container it is accepted; 65,534 is refused, too"
+    assert any(says in each.why for each in joined(bench))
+
+
 def test_a_value_that_every_plain_query_holds_is_one_cause() -> None:
     defect = catalogue(load())["request-legal/metrics/query.metricType/enum-THROUGHPUT"]
     bench, before = found(defect.change(Behaviour()), "metrics/query")
