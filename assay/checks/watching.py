@@ -22,6 +22,8 @@ class Watch:
 _ONCE: Final = Watch()
 _SETTLES: Final = Watch("no", 15)
 _GOES: Final = Watch("yes", 5)
+_SECOND: Final = Watch(rounds=5)
+"""A second deletion must come before the first has ended, which takes a machine that is busy several tries."""
 _TWICE: Final = Watch("yes", 2)
 _KINDS: Final = {
     "delete-takes-effect": Watch("no", 120),
@@ -55,4 +57,6 @@ def watching(deviation: Deviation, exchange: Exchange, *, deleted: bool) -> Watc
         return Watch("no", 10, 5)
     if exchange.request.operation == "delete" and (exchange.status or 0) >= 500:
         return _TWICE
+    if exchange.request.operation == "delete" and deleted and exchange.accepted:
+        return _SECOND
     return _GOES if deleted else _ONCE

@@ -28,7 +28,7 @@ from assay.reference import embedded
 from assay.reference.defects import catalogue
 from assay.reference.embedded import Embedded, Options
 from assay.reporting import reproduce
-from tests.reproduce.trying import RUN, environment, finding_of, left_on, ran, reproduced
+from tests.reproduce.trying import RUN, environment, finding_of, left_on, ran, reproduced, unseen_sides
 
 pytestmark = [
     pytest.mark.slow,
@@ -92,6 +92,24 @@ def test_it_shows_where_it_is_and_nowhere_else(name: str, sound: Embedded, tmp_p
     assert "expected:" in done.broken.told
     assert "actual:" in done.broken.told
     assert "It shows no longer." in done.sound.told
+
+
+COMPARED: dict[str, tuple[str, Callable[[Bench], None]]] = {
+    "store/read-tells-other-createdBy": ("same", SAMPLE["store/read-tells-other-createdBy"]),
+    "store/update-lost": ("told", SAMPLE["store/update-lost"]),
+}
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_evidence_holds_both_sides_of_a_comparison(name: str) -> None:
+    check, drive = COMPARED[name]
+    found = _found(name, drive)
+    assert found.evidence is not None
+    assert found.evidence.reproduction is not None
+    assert check in {claim[0] for claim in found.evidence.reproduction["expects"]}
+    assert unseen_sides(found) == []
+    emptied = replace(found, evidence=replace(found.evidence, setup=(), after=()))
+    assert unseen_sides(emptied)
 
 
 RACES: dict[str, Callable[[Bench], None]] = {

@@ -60,6 +60,8 @@ class Reproduced:
         broken, sound = self.broken, self.sound
         if broken is None or sound is None or (broken.code, sound.code) != (0, 1):
             return False
+        if self.finding is None or unseen_sides(self.finding):
+            return False
         return not sound.left and (not broken.left or self.defect in NEVER_GONE)
 
     @property
@@ -73,11 +75,35 @@ class Reproduced:
         if self.by_replay:
             return f"by replay  {self.defect} [{self.finding.check}]"
         codes = f"{self.broken.code}/{self.sound.code}"
+        codes += "".join(f" without {side}" for side in unseen_sides(self.finding))
         left = "".join(f" left on {where}" for where, ran in self._runs() if ran.left)
         return f"{'ok' if self.ok else codes + left:10} {self.defect} [{self.finding.check}]"
 
     def _runs(self) -> Iterable[tuple[str, Ran]]:
         return [(where, ran) for where, ran in (("the defective", self.broken), ("the sound", self.sound)) if ran]
+
+
+_BESIDE = frozenset({"same", "near", "differ", "alike", "as_json", "covered", "lived"})
+"""Checks that hold an answer against an earlier one, whose number is their first argument."""
+
+
+def unseen_sides(finding: Finding) -> list[str]:
+    """The comparisons of which the evidence holds one side only."""
+    evidence = finding.evidence
+    assert evidence is not None
+    expects = evidence.reproduction["expects"] if evidence.reproduction else []
+    steps = [*evidence.setup, {"request": evidence.request, "response": evidence.response}, *evidence.after]
+    answered = {str(number) for number, step in enumerate(steps[:-1], 1) if step["response"] is not None}
+    lacking = [f"{check} {first}" for check, first, *_ in filter(_compares, expects) if first not in answered]
+    if finding.check.endswith(("-stored", "-echo", "-lost")) and not any(
+        step["request"].get("body") for step in steps
+    ):
+        lacking.append("what was written")
+    return lacking
+
+
+def _compares(claim: list[str]) -> bool:
+    return claim[0] in _BESIDE
 
 
 def first_finding(defect: Defect, tests: Iterable[SuiteTest], known: frozenset[str]) -> Finding | None:
