@@ -38,8 +38,9 @@ _WAYS: Final = {
 _ANYWHERE: Final = frozenset({"path", "method"})
 """Ways of requests that are read before their operation is known."""
 
-_READING: Final = frozenset({"depth", "size", "syntax", "text encoding"})
-"""Ways in which the words of one failing reader differ with what it reads ("extra data", "expecting value")."""
+_READING: Final = frozenset({"depth", "method", "size", "syntax", "text encoding"})
+"""Ways in which the words of one failure differ: with what is read ("extra data", "expecting value"), or with the
+method, for an answer to HEAD has none."""
 
 _FAILED: Final = 500
 

@@ -106,7 +106,7 @@ def _keys(each: Finding) -> Iterator[Key]:
     if each.check in {"status-documented", "id-in-capitals"}:
         yield each.check, each.rule
     if each.check == "access-refusal-status":
-        yield each.check, each.summary.partition(" to ")[0]  # "answers 403 instead of 401", to whom ever
+        yield each.check, each.summary.partition(" to ")[0].partition(" instead")[0]  # "answers 403", to whom ever
     if each.check in _OF_ANSWERS:
         kind = _STATUS.sub(r"/response/\1xx", each.location)
         yield each.check, each.rule, kind  # of several statuses and operations
@@ -299,7 +299,10 @@ def _credentials(found: Sequence[Finding]) -> Keyed:
 
 
 def _under_load(found: Sequence[Finding]) -> Keyed:
-    """Limits on latency that are missed for a reason that the run has seen: growth, or moments of standing still."""
+    """Limits on latency that are missed for a reason that the run has seen (growth, or moments of standing still).
+
+    What one slow operation misses beside those has one cause, too.
+    """
     grows = {each.operation for each in found if each.check == "growth"}
     stands = any(each.check in STANDS for each in found)
     for number, each in enumerate(found):
@@ -308,3 +311,5 @@ def _under_load(found: Sequence[Finding]) -> Keyed:
             yield number, "stands still"
         elif each.check == "growth" or (late and each.operation in grows):
             yield number, ("grows", each.operation)
+        elif late:
+            yield number, ("late", each.operation)

@@ -42,6 +42,15 @@ RULE: Final = "storage/instance-names-unique"
 VOLUMES: Final = ("pvc", "nfs", "git", "hostPath")
 
 ONE_CAUSE = {
+    "what one slow operation misses": [
+        seen("slo", READ, "load", rule=rule, summary=f"misses {rule}") for rule in ("p50_ms", "p95_ms", "p99_ms")
+    ],
+    "one status for bad credentials, documented or not": [
+        seen(
+            "access-refusal-status", READ, summary="answers 400 instead of 401 to no Authorization header", rule="400"
+        ),
+        seen("access-refusal-status", READ, summary="answers 400 to a token that is garbage"),
+    ],
     "bodies that are no JSON, in the words of the reader": [
         hostile("truncated", CREATE, "unexpected end"),
         hostile("comment", CREATE, "expecting value"),
@@ -218,6 +227,7 @@ APART = {
     ],
     "failures of two kinds": [hostile("path-encoded-nul", CREATE), hostile("query-bad-escape", CREATE)],
     "failures that say different things": [hostile("path-encoded-nul", READ), hostile("path-long", READ, "too deep")],
+    "two slow operations": [seen("slo", operation, "load", rule="p50_ms") for operation in (READ, METRICS)],
     "slow beside standing still": [
         seen("stall", "all operations", "/load/stalls"),
         seen("slo", READ, "load", rule="p50_ms", summary="misses p50_ms"),
