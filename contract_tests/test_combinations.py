@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.checks.planned import run_cases
+from assay.checks.planned import HANGS, run_cases
 from assay.checks.target import TargetUnderTest
 from assay.generation.plans import Plan
 
@@ -11,4 +11,5 @@ pytestmark = pytest.mark.concurrent
 
 def test_combinations(target: TargetUnderTest, test: str, plan: Plan) -> None:
     """The rows of a pairwise covering array: ``compute[create-accept]``."""
-    run_cases(target, test, plan.cases)
+    if not run_cases(target, test, plan.cases):
+        pytest.skip(HANGS)

@@ -31,8 +31,13 @@ from assay.generation.cases import ACCEPT, PlannedCase, TargetIds, overlay
 _VARIATIONS: Final = {"gate": 2, "certify": 60}
 
 
-def run_cases(target: TargetUnderTest, test: str, cases: Iterable[PlannedCase], *, batched: bool = True) -> None:
+HANGS: Final = "each of its cases deviates from an ordinary request that the target refuses"
+
+
+def run_cases(target: TargetUnderTest, test: str, cases: Iterable[PlannedCase], *, batched: bool = True) -> bool:
     """Send every case that no batch settles; raise ContractBreachError with all violations at the end.
+
+    False when none of them could be tested because of ordinary requests that are refused (``HANGS``).
 
     Reject cases of an update share one workload as long as it is untouched: a refused update changes nothing, and
     what would change it is itself a finding. What an answer was lost of is left out, and the loss raised at the end
@@ -40,7 +45,9 @@ def run_cases(target: TargetUnderTest, test: str, cases: Iterable[PlannedCase], 
     """
     left = [case for case in cases if not (batched and settles(target, case))]
     # Before any workload is held: an ordinary request may have to wait for a slot.
-    left, exchanges = testable(target, test, [*_afforded(target, test, left)])
+    afforded = [*_afforded(target, test, left)]
+    left, exchanges = testable(target, test, afforded)
+    tested = bool(left or not afforded)
     lost: AnswerLostError | None = None
     for group in _groups(target, left):
         try:
@@ -53,6 +60,7 @@ def run_cases(target: TargetUnderTest, test: str, cases: Iterable[PlannedCase], 
     target.verify(*exchanges)
     if lost is not None:
         raise lost
+    return tested
 
 
 def run_variation(target: TargetUnderTest, test: str, cases: SearchStrategy[PlannedCase]) -> None:

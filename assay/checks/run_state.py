@@ -20,7 +20,7 @@ LONGEST_WAIT: Final = 10.0
 _IN_VAIN: Final = 3
 _MARGIN: Final = 3.0
 _LEAST_SECONDS: Final = 0.5
-_OF_REQUESTS: Final = frozenset({"accepts-valid", "schema-enforced", "rule-enforced"})
+_OF_REQUESTS: Final = frozenset({"accepts-valid", "ordinary-accepted", "schema-enforced", "rule-enforced"})
 """Checks that tell of a request which is refused, or taken."""
 
 
