@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import threading
@@ -22,13 +23,20 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 def read_request(connection: socket.socket) -> bytes:
+    """The request with its content: what is closed with something unread in it resets, and takes its answer along."""
     received = b""
-    while b"\r\n\r\n" not in received:
+    while not _is_whole(received):
         chunk = connection.recv(65536)
         if not chunk:
             break
         received += chunk
     return received
+
+
+def _is_whole(received: bytes) -> bool:
+    head, end, content = received.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+    return bool(end) and len(content) >= (int(length[1]) if length else 0)
 
 
 def get(base_url: str, timeout: float = 2.0, method: str = "GET") -> Answer | NoAnswer:
