@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ast
 
+import pytest
+
 from tests.sentences import Sentence, Source, sentences, sentences_in
 from tests.troubleshooting import PAGE, written
+
+pytestmark = pytest.mark.slow
 
 MADE_UP = """
 class TiredError(UsageError): ...

@@ -23,6 +23,8 @@ from assay.reference.defects import catalogue
 from assay.reference.variants import VARIANTS
 from tests.checks.scenes import live
 
+pytestmark = pytest.mark.slow
+
 IN_USE = "request-legal/create/spec.environmentVariables.*.value/in-use"
 ALL_IN_USE = [name for name in catalogue(load()) if name.endswith("/in-use")]
 NAME = "environment/name-required"

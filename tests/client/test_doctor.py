@@ -34,6 +34,8 @@ from tests.client.plane import CLUSTER, OUTSIDER_SECRET, PROJECT, SECRET, Plane,
 from tests.client.servers import Reply, Seen, Server, always, certificate, error, free_port, raw_serving, serving
 from tests.client.test_transport import read_request
 
+pytestmark = pytest.mark.slow
+
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
 

@@ -23,6 +23,8 @@ from assay.errors import EXIT_USAGE, ContractError
 from assay.generation.dense import create_bodies, draws
 from assay.generation.schema_cases import body_cases, parameter_cases
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[dict[str, Any]], Any]
 INFERENCES = "/api/v1/workloads/inferences"
 ONE = f"{INFERENCES}/{{workloadId}}"

@@ -23,6 +23,8 @@ from assay.generation.rule_cases import rule_cases, varied
 from assay.generation.schema_cases import schema_cases
 from assay.generation.values import PLAIN_SPEC, sample
 
+pytestmark = pytest.mark.slow
+
 WORKLOAD: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000002"
 POD: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000003"
 IDS: Final = TargetIds(

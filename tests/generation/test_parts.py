@@ -19,6 +19,8 @@ from assay.generation.dense import broken_bodies, create_bodies, draws, update_b
 from assay.generation.dependent_fields import SETTLE
 from assay.generation.values import PLAIN_SPEC, UNKNOWN, otherwise_spelt, pool, sample, violations
 
+pytestmark = pytest.mark.slow
+
 CLUSTER: Final = "6d8e0a4c-1f2b-4c3d-8e5f-000000000001"
 
 

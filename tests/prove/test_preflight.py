@@ -13,6 +13,8 @@ from assay.reference.behaviour import Behaviour
 from assay.reference.defects import catalogue
 from assay.reference.variants import VARIANTS
 
+pytestmark = pytest.mark.slow
+
 # Every family is met, and whole those that change what a plain workload or a caller is answered.
 _WHOLE = ("response-status/", "identity/", "response-field/create/workloadId", "error-body/")
 _ONE_IN = 160
