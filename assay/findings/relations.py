@@ -158,11 +158,11 @@ def _of_spec(found: Sequence[Finding], kinds: frozenset[str]) -> list[int]:
 
 def _unchecked(found: Sequence[Finding], rejected: Rejected) -> Keyed:
     """Most of the rules, of the keywords, or of both that were tried on an operation."""
-    for operation in dict.fromkeys(each.operation for each in found):
+    for operation in rejected:
         for checks in ({"rule-enforced"}, {"schema-enforced"}, _ENFORCED):
             mine = [n for n, each in enumerate(found) if each.check in checks and each.operation == operation]
             broken = {_rule(found[n]) for n in mine}
-            tried = {name for name in rejected.get(operation, ()) if _check_of(name) in checks}
+            tried = {name for name in rejected[operation] if _check_of(name) in checks}
             if len(broken) >= LEAST and len(broken) >= MOST_OF * len(tried | broken):
                 yield from ((n, operation) for n in mine)
 
@@ -186,14 +186,14 @@ def _of_one_rule(found: Sequence[Finding]) -> Keyed:
 
 def _unchecked_entries(found: Sequence[Finding], rejected: Rejected) -> Keyed:
     """Most of what is said of the entries of one list: it is those entries that are not looked at."""
-    for operation in dict.fromkeys(each.operation for each in found):
+    for operation in rejected:
         broken: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for number, each in enumerate(found):
             if each.check in _ENFORCED and each.operation == operation:
                 for entries in _lists(each.location):
                     broken[entries][f"{each.location}#{each.rule}"].append(number)
         for entries, missed in broken.items():
-            tried = {name for name in rejected.get(operation, ()) if name.startswith((f"{entries}/", f"{entries}#"))}
+            tried = {name for name in rejected[operation] if name.startswith((f"{entries}/", f"{entries}#"))}
             if len(missed) > 1 and len(missed) >= MOST_OF * len(tried | missed.keys()):
                 yield from ((n, (operation, entries)) for numbers in missed.values() for n in numbers)
 
