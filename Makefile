@@ -63,7 +63,7 @@ bench-peers: $(STAMP) ## compare plain Schemathesis with the gate on the same de
 prove: $(STAMP) ## seed defects: which does the gate detect? fails below reports/baselines/detection.json
 	$(BIN)/assay prove --baseline reports/baselines/detection.json
 
-prove-causes: $(STAMP) ## the same, and in how many findings each defect is told (11 minutes)
+prove-causes: $(STAMP) ## the same, and in how many findings each defect is told (12 minutes)
 	$(BIN)/assay prove --causes --baseline reports/baselines/detection.json
 
 prove-load: $(STAMP) ## seed performance defects: does the load part of the gate detect them? on a quiet machine (7 minutes)
