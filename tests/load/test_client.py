@@ -180,7 +180,7 @@ def test_an_answer_that_does_not_come_times_out_and_others_go_on() -> None:
             over.wait(60)  # no answer before all others have had theirs
         answering(WHOLE, pause=0.1)(connection, number)
 
-    with client_of(behave, timeout=0.4) as client:
+    with client_of(behave, timeout=1.5) as client:
         slow = gevent.spawn(failing, client)
         gevent.sleep(0)
         answers = [client.send(ASK).body for _ in range(8)]
