@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -163,6 +164,17 @@ def test_stays_within_the_contract(name: str) -> None:
     assert_documented("metrics", harness.metrics(path, -20, 20))
     assert_documented("delete", harness.send("DELETE", path))
     assert_documented("read", harness.send("GET", path))
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name.startswith("metrics-")])
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("0000-01-01T00:00:00Z", "0000-01-02T00:00:00Z"), ("9999-12-31T23:59:58Z", "9999-12-31T23:59:59-23:59")],
+)
+def test_a_year_that_no_date_has_is_no_failure(name: str, start: str, end: str) -> None:
+    harness = Harness(variants=(name,))
+    query = urlencode({"metricType": "THROUGHPUT", "start": start, "end": end})
+    assert harness.send("GET", f"{harness.running()}/metrics?{query}").status < 500
 
 
 def test_variants_combine() -> None:

@@ -19,7 +19,7 @@ from assay.reference.plane import Plane, Proceed, Wire
 from assay.reference.scaling import Pod
 from assay.reference.store import Store, StoredWorkload
 from assay.reference.tenant import Caller
-from assay.reference.times import SECOND
+from assay.reference.times import SECOND, parse
 
 _UPDATE_SECONDS: Final = 2.0
 _CREATION_SECONDS: Final = 0.3
@@ -161,9 +161,13 @@ metrics_backwards: Final = _measuring(lambda found: [replace(one, values=one.val
 no_latency: Final = _measuring(lambda found: [one for one in found if one.type != "LATENCY"])
 
 
+# Every moment that an answer can name: dates begin with the year 1.
+_ALWAYS: Final = Window(parse("0001-01-01T00:00:00Z"), parse("9999-12-31T23:59:59.999999Z") or 0)
+
+
 class _MeasuresAnytime(Metrics):
     def window(self, *_: Any) -> Window:
-        return Window(-(2**62), 2**62)
+        return _ALWAYS
 
     def throughput(self, *_: Any) -> float:
         return 1.5
