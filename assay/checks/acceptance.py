@@ -20,7 +20,7 @@ from assay.contract.operations import Kind
 from assay.errors import AnswerLostError
 from assay.findings.model import Class
 from assay.generation.cases import REJECT, PlannedCase, TargetIds, overlay
-from assay.generation.plans import OrdinaryPlan
+from assay.generation.ordinary_plan import OrdinaryPlan
 
 CHECK: Final = "ordinary-accepted"
 _REFUSED: Final = "accepts-valid"
@@ -38,9 +38,9 @@ def testable(
     kept: list[PlannedCase] = []
     fresh: list[Exchange] = []
     for case in cases:
-        refused = next((each for each in _ordinaries(plan, case) if _refusal(target, test, plan, each)), None)
-        exchange = None if refused is None else _refusal(target, test, plan, refused)
-        if refused is None or exchange is None:
+        asked = ((each, _refusal(target, test, plan, each)) for each in _ordinaries(plan, case))
+        refused, exchange = next(((each, found) for each, found in asked if found is not None), (case, None))
+        if exchange is None:
             kept.append(case)
         elif any(each.check == CHECK for each in exchange.deviations):
             fresh += [exchange] if target.state.is_new("ordinary", refused.id) else []

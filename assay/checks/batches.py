@@ -21,8 +21,9 @@ from assay.contract.operations import Kind
 from assay.contract.request import Json, Outcome, Reason
 from assay.errors import AnswerLostError
 from assay.generation.cases import PLAIN_NAME, PlannedCase, TargetIds, overlay
+from assay.generation.ordinary_plan import OrdinaryPlan, ordinary_plan
 from assay.generation.ordinary_requests import ORDINARY
-from assay.generation.plans import Batch, OrdinaryPlan, ordinary_plan, plans
+from assay.generation.plans import Batch, plans
 
 
 def settles(target: TargetUnderTest, case: PlannedCase) -> bool:

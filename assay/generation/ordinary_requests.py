@@ -7,7 +7,6 @@ more only where rules tie that place to others.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -16,8 +15,9 @@ from typing import Any, Final
 from assay.contract import pointers
 from assay.contract.operations import Kind
 from assay.contract.oracle import Oracle
-from assay.contract.request import ABSENT, Absent, Json, Outcome, Source
+from assay.contract.request import ABSENT, Json, Outcome, Source
 from assay.contract.schema import Node
+from assay.contract.steps import Steps, below, get, put, templated
 from assay.generation.base_requests import Judge, complete
 from assay.generation.cases import ACCEPT, PlannedCase, Subject, overlay, plain_body
 from assay.generation.ordinary import filling, ordinary
@@ -25,9 +25,6 @@ from assay.generation.values import PLAIN_SPEC
 
 ORDINARY: Final = "ordinary"
 """What stands for the rule, or the keyword, where an ordinary request is refused."""
-
-Steps = tuple[str | int, ...]
-"""The way to one place of a body: names, and positions in lists."""
 
 # What rules tie to a value that is left out goes with it: in the 2.22 document at most this many times.
 _MOST_STEPS: Final = 6
@@ -170,11 +167,11 @@ def _in_spec(judge: Judge, case: PlannedCase, body: dict[str, Any], place: str) 
             yield [otherwise]
     yield [_without(judge, body, steps) for steps in about]
     yield from ([_completed(judge, body, steps)] for steps in about)
-    within = [steps for steps in _below(body, ("spec",)) if _is_said(steps) and steps not in about]
+    within = [steps for steps in _innermost(body, ("spec",)) if _is_said(steps) and steps not in about]
     yield [_without(judge, body, steps) for steps in within]
-    yield [_untied(judge, put(body, steps, ABSENT)) for steps in about]
+    yield [_untied(judge, _less(body, steps)) for steps in about]
     yield _kept(judge, case)
-    yield [_untied(judge, put(body, steps, ABSENT)) for steps in within]
+    yield [_untied(judge, _less(body, steps)) for steps in within]
 
 
 def _otherwise(judge: Judge, case: PlannedCase, body: Json, steps: Steps) -> Iterator[Any]:
@@ -182,13 +179,13 @@ def _otherwise(judge: Judge, case: PlannedCase, body: Json, steps: Steps) -> Ite
     the value, an ordinary one."""
     held, node = get(body, steps), _node(judge.node, steps)
     plain = [] if node is None or held == ordinary(node) else [put(body, steps, ordinary(node))]
-    without = [] if held is ABSENT or _is_alone(body, steps) else [put(body, steps, ABSENT)]
+    without = [] if held is ABSENT or _is_alone(body, steps) else [_less(body, steps)]
     yield from [*without, *plain] if case.side == ACCEPT else [*plain, *without]
 
 
 def _without(judge: Judge, body: Json, steps: Steps) -> Any:
     """The body with nothing at ``steps``; the plain one where nothing is left, for an update must name something."""
-    left = put(body, steps, ABSENT)
+    left = _less(body, steps)
     return left if left["spec"] else plain_body(judge.kind)
 
 
@@ -201,7 +198,7 @@ def _is_alone(body: Json, steps: Steps) -> bool:
 def _completed(judge: Judge, body: Json, steps: Steps) -> Any:
     """The body with an ordinary value at ``steps``, and with what that calls for."""
     node = _node(judge.node, steps)
-    return complete(judge, put(body, steps, ABSENT if node is None else ordinary(node)))
+    return complete(judge, _less(body, steps) if node is None else put(body, steps, ordinary(node)))
 
 
 def _kept(judge: Judge, case: PlannedCase) -> list[Any]:
@@ -222,7 +219,7 @@ def _untied(judge: Judge, body: Json) -> Any:
         held = [way for way in held if get(body, way) is not ABSENT and len(way) > 1]
         if not held:
             return body
-        body = put(body, held[0], ABSENT)
+        body = _less(body, held[0])
     return body
 
 
@@ -236,7 +233,7 @@ def _is_said(steps: Steps) -> bool:
 
 def _node(root: Node, steps: Steps) -> Node | None:
     try:
-        return root.find("".join(f"/{'*' if isinstance(step, int) else step}" for step in steps))
+        return root.find(templated(steps))
     except KeyError:
         return None
 
@@ -256,37 +253,15 @@ def _step_by_step(value: Json, steps: list[str], taken: Steps) -> Iterator[Steps
         yield from _step_by_step(value.get(steps[0]), steps[1:], (*taken, steps[0]))
 
 
-def _below(body: Json, steps: Steps) -> Iterator[Steps]:
+def _innermost(body: Json, steps: Steps) -> Iterator[Steps]:
     """A place and those within it, the last and innermost first."""
-    value = get(body, steps)
-    inner: list[str | int] = list(value) if isinstance(value, dict) else []
-    inner = list(range(len(value))) if isinstance(value, list) else inner
-    for step in reversed(inner):
-        yield from _below(body, (*steps, step))
+    for inner in below(body, steps):
+        yield from _innermost(body, inner)
     yield steps
 
 
-def get(body: Json, steps: Steps) -> Json | Absent:
-    """What stands at one place; ABSENT when nothing does."""
-    for step in steps:
-        known = isinstance(body, dict) and step in body
-        if not known and not (isinstance(body, list) and isinstance(step, int) and step < len(body)):
-            return ABSENT
-        body = body[step]
-    return body
-
-
-def put(body: Json, steps: Steps, value: Json | Absent) -> Any:
-    """A copy of ``body`` with ``value`` at one place; ABSENT removes it, and what would be left empty around it."""
-    result = copy.deepcopy(body)
-    place = result
-    for step in steps[:-1]:
-        place = place[step]
-    if value is not ABSENT:
-        place[steps[-1]] = value
-        return result
-    if isinstance(place, list):
-        del place[int(steps[-1])]
-    else:
-        place.pop(steps[-1], None)
-    return put(result, steps[:-1], ABSENT) if not place and len(steps) > 2 else result
+def _less(body: Json, steps: Steps) -> Any:
+    """``body`` without one place, and without what would be left empty around it."""
+    left = put(body, steps, ABSENT)
+    above = steps[:-1]
+    return left if get(left, above) or len(above) < 2 else _less(left, above)

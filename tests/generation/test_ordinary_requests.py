@@ -10,10 +10,12 @@ import pytest
 from assay.contract.documents import load
 from assay.contract.oracle import Oracle
 from assay.contract.request import Absent, Json, Outcome
+from assay.contract.steps import Steps
 from assay.generation.base_requests import Judge
 from assay.generation.cases import ACCEPT, PlannedCase, plain_body
-from assay.generation.ordinary_requests import OrdinaryRequests, Steps, parts, section
-from assay.generation.plans import ordinary_plan, plans
+from assay.generation.ordinary_plan import ordinary_plan
+from assay.generation.ordinary_requests import OrdinaryRequests, parts, section
+from assay.generation.plans import plans
 
 CONTRACT = load()
 
