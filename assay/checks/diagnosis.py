@@ -38,7 +38,7 @@ _FEW: Final = 4
 
 def diagnose(target: TargetUnderTest) -> None:
     """Journal what the experiments show of the findings so far. Whatever ends them ends them quietly: what was found
-    stands without."""
+    stands without, and what was not taken apart to its end is not told."""
     left = _MOST
     with ExitStack() as held:
         deadline = target.clock.monotonic() + _SECONDS
@@ -73,7 +73,7 @@ def _diagnosed(experiments: Experiments, suspect: Suspect) -> Diagnosed | None:
     if plain_range is not None and experiments.shows(plain_range) is False:
         return Diagnosed("refused range", "with another range of time it is answered as it should be", _RANGE)
     reduced = reduce(tree, experiments.top, experiments.shows, experiments.ordinary)
-    if not reduced.needed:
+    if not reduced.needed or experiments.exhausted:
         return None
     if suspect.exchange.expectation.outcome is Outcome.REJECT:
         return _accepted(reduced)

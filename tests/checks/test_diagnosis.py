@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from assay.checks import diagnosis
+from assay.checks import diagnosis, experiments
 from assay.checks.diagnosis import diagnose
 from assay.checks.exchange import ContractBreachError
 from assay.checks.planned import run_cases
@@ -121,6 +121,21 @@ def test_experiments_end_with_their_share_of_requests(monkeypatch: pytest.Monkey
     sent = bench.notebook.requests
     diagnose(bench.target)
     assert 0 < bench.notebook.requests - sent <= 3 * 3  # each with its deletion, and a look whether it is gone
+
+
+@pytest.mark.parametrize("most", range(1, 7))
+def test_what_was_not_taken_apart_to_its_end_is_not_told(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the experiments would name the section, and join what has another cause in it."""
+
+    def judge(spec: Mapping[str, Json]) -> Iterator[Broken]:
+        if (spec.get("servingPort") or {}).get("container", 0) > 60_000:
+            yield Broken("/servingPort/container")
+
+    monkeypatch.setattr(experiments, "_EACH", most)
+    bench, _ = found(stricter(judge), "create/spec.servingPort.container[accept]")
+    diagnose(bench.target)
+    causes = {each.cause.split()[1] for each in bench.notebook.record.diagnosed.values()}
+    assert causes <= {"/spec/servingPort/container"}
 
 
 def test_a_target_that_is_lost_meanwhile_costs_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
