@@ -53,14 +53,14 @@ def creations(target: TargetUnderTest, test: str, count: int) -> None:
             return [lifecycle.same_metadata(workload.told, seen, "parallel-create")]
 
     creation = target.contract.creation.request(body=target.body())
-    target.state.found.crowds[test] = (creation,) * count
+    target.state.found.concurrent[test] = (creation,) * count
     target.verify(*(exchange for found in at_once([one] * count) for exchange in found))
 
 
 def updates(target: TargetUnderTest, test: str, spec: Mapping[str, Json]) -> None:
     """Updates of different fields at the same time lose nothing."""
     with target.workload(test, spec) as workload:
-        target.state.found.crowds[test] = tuple(
+        target.state.found.concurrent[test] = tuple(
             target.contract.updating.request(workload=workload.id, body={"spec": dict(patch)})
             for patch in _FIELDS.values()
         )
@@ -98,7 +98,7 @@ def update_against_delete(target: TargetUnderTest, test: str) -> None:
         request = target.contract.deletion.request(workload=workload.id)
         setup = (workload.created,)
         change = target.contract.updating.request(workload=workload.id, body={"spec": {"command": "late"}})
-        target.state.found.crowds[test] = (change, request, change)
+        target.state.found.concurrent[test] = (change, request, change)
         late = threading.Event()
 
         def update() -> Exchange:
@@ -126,7 +126,7 @@ def reads_during_writes(target: TargetUnderTest, test: str) -> None:
         pair: dict[str, Json] = {"command": "v1", "args": "v1"}
         looks = (target.contract.reading.request(workload=workload.id),) * _LOOKS
         change = target.contract.updating.request(workload=workload.id, body={"spec": pair})
-        target.state.found.crowds[test] = (*looks, change, *looks)
+        target.state.found.concurrent[test] = (*looks, change, *looks)
 
         def write() -> list[Exchange]:
             try:

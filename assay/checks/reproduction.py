@@ -15,12 +15,12 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from assay.checks.claims import Claim
-from assay.checks.crowds import Crowd
+from assay.checks.concurrent_requests import ConcurrentRequests
 from assay.checks.echo import moment
 from assay.checks.exchange import Deviation, Exchange
 from assay.checks.fallback import as_then
 from assay.checks.run_state import Belongings
-from assay.checks.watching import is_crowded, watching
+from assay.checks.watching import is_concurrent, watching
 from assay.client.creation import created_id
 from assay.client.evidence import in_double_quotes, packed, readable, shell_word
 from assay.client.exchange import Answer, Wire
@@ -51,7 +51,7 @@ def reproduction(
     ``expects`` are claims, the deviation shows when one fails; ``part`` are lines of a POSIX shell. None where
     requests of several clients met and nobody knows which.
     """
-    if is_crowded(exchange) and exchange.test not in found.crowds:
+    if is_concurrent(exchange) and exchange.test not in found.concurrent:
         return None
     claims = deviation.claims or as_then(exchange, deviation)
     part = _Part(session, exchange, found)
@@ -87,27 +87,28 @@ class _Part:
         watched = watching(deviation, self.exchange, deleted=deleted)
         yield f"was={self.exchange.status or '000'}"
         yield from self._way()
-        crowd = Crowd(self.session.contract, self.exchange, self.found.crowds.get(self.exchange.test, ()))
-        if not crowd:
-            yield f"until={watched.until} patience={watched.patience} rounds={watched.rounds} crowded=no"
+        requests = self.found.concurrent.get(self.exchange.test, ())
+        met = ConcurrentRequests(self.session.contract, self.exchange, requests)
+        if not met:
+            yield f"until={watched.until} patience={watched.patience} rounds={watched.rounds} meets=no"
             yield from self._block("steps", self._steps(claims))
             yield from self._block("last", self._last())
             yield from self._block("holds", self._holds(claims))
             return
-        until, patience = ("once", 0) if crowd.judged else (watched.until, watched.patience)
-        yield f"until={until} patience={patience} rounds={_ROUNDS} crowded=yes"
-        yield from self._block("steps", self._meeting(crowd, claims))
-        yield from self._block("last", () if crowd.judged else self._last())
-        if crowd.judged:
+        until, patience = ("once", 0) if met.judged else (watched.until, watched.patience)
+        yield f"until={until} patience={patience} rounds={_ROUNDS} meets=yes"
+        yield from self._block("steps", self._meeting(met, claims))
+        yield from self._block("last", () if met.judged else self._last())
+        if met.judged:
             yield from self._block("member", self._holds(claims))
             yield from self._block("holds", [f"each_holds {self.session.wire(self.exchange.sent).method}"])
         else:
             yield from self._block("holds", self._holds(claims))
 
-    def _meeting(self, crowd: Crowd, claims: tuple[Claim, ...]) -> Iterator[str]:
+    def _meeting(self, met: ConcurrentRequests, claims: tuple[Claim, ...]) -> Iterator[str]:
         """What comes first, then all that leaves at one moment, then what follows for each creation, or after all."""
-        yield from self._steps(claims, besides=crowd.requests)
-        for number, request in crowd.members():
+        yield from self._steps(claims, besides=met.requests)
+        for number, request in met.members():
             wire = self.session.wire(request)
             creates = self._creates(request, wire)
             yield from [f"for each in {' '.join(map(str, range(1, number + 1)))}; do"] * (number > 1)
@@ -117,7 +118,7 @@ class _Part:
             yield f"joins {wire.method} {self._target(wire)}{name}"
             yield from ["done"] * (number > 1)
         yield "together"
-        if crowd.follows:
+        if met.follows:
             wire = self.session.wire(self.exchange.sent)
             self.named |= dict.fromkeys(self.exchange.request.path.values(), "W1")
             yield "while read -r step W1; do"
@@ -126,8 +127,8 @@ class _Part:
             yield 'say "$n $step" >>"$dir/pairs"'
             yield 'done <"$dir/born"'
             yield "together"
-        elif crowd.deletion is not None and not crowd.judged:
-            wire = self.session.wire(crowd.deletion)
+        elif met.deletion is not None and not met.judged:
+            wire = self.session.wire(met.deletion)
             yield "taken_of DELETE || {"
             yield from self._prepared(wire)
             yield f"send {wire.method} {self._target(wire)}"

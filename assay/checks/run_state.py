@@ -59,7 +59,7 @@ class Belongings:
         """Ids of workloads by the ids of what they have, such as pods."""
         self.serving: dict[str, datetime] = {}
         """Since when a workload was known to serve, by its id."""
-        self.crowds: dict[str, tuple[Request, ...]] = {}
+        self.concurrent: dict[str, tuple[Request, ...]] = {}
         """What left at one moment, by the test that sent it; of creations each stands for one under its own name."""
 
     def belongs(self, workload: str, *found: str) -> None:

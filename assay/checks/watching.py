@@ -38,7 +38,7 @@ _BEGINNINGS: Final = (("phase-", Watch("yes", 10)),)
 _ENDS: Final = ("-stored", "-bystander", "-updated")
 
 
-def is_crowded(exchange: Exchange) -> bool:
+def is_concurrent(exchange: Exchange) -> bool:
     """Whether requests of several clients met there, within a few milliseconds."""
     return exchange.test.startswith("concurrency/")
 

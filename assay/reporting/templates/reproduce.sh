@@ -69,27 +69,27 @@ once() {
 
 # What leaves at one moment, as nearly as curl can. joins METHOD TARGET [NAME]: the request that was begun is one of them.
 joins() {
-  say "$n $1 $2" >>"$dir/crowd"
+  say "$n $1 $2" >>"$dir/meeting"
   [ -z "${3:-}" ] || say "$3" >>"$dir/names"
 }
 together() { # sends them, reads each answer; the ids of what they made are in $dir/born, behind their numbers
   : >"$dir/statuses"
   if curl --parallel --parallel-immediate --version >/dev/null 2>&1; then
-    crowd | curl --parallel --parallel-immediate --config - >"$dir/statuses" 2>"$dir/crowd.error" || true
+    meeting | curl --parallel --parallel-immediate --config - >"$dir/statuses" 2>"$dir/meeting.error" || true
   else
-    while read -r n method target; do (once && say "$n $status" >>"$dir/statuses") & done <"$dir/crowd"
+    while read -r n method target; do (once && say "$n $status" >>"$dir/statuses") & done <"$dir/meeting"
     wait
   fi
   while read -r n method target; do
     status=$(sed -n "s/^$n //p" "$dir/statuses")
     case $status in [0-9][0-9][0-9]) ;; *) status=000 ;; esac
-    cp "$dir/crowd.error" "$dir/$n.error" 2>/dev/null || :
+    cp "$dir/meeting.error" "$dir/$n.error" 2>/dev/null || :
     lines
     [ "$method" != POST ] || keep
     [ "$method" != POST ] || [ -z "$made" ] || say "$n $made" >>"$dir/born"
     ended="$n $method $target $status"
-  done <"$dir/crowd"
-  mv "$dir/crowd" "$dir/sent"
+  done <"$dir/meeting"
+  mv "$dir/meeting" "$dir/sent"
   back
 }
 back() { # to the last of them
@@ -97,7 +97,7 @@ back() { # to the last of them
   set -- $ended
   n=$1 method=$2 target=$3 status=$4
 }
-crowd() {
+meeting() {
   more=
   while read -r n method target; do
     [ -z "$more" ] || say next
@@ -115,7 +115,7 @@ crowd() {
     option dump-header "$dir/$n.head"
     option write-out "$n %{http_code}\n"
     [ ! -f "$dir/$n.body" ] || option data-binary "@$dir/$n.body"
-  done <"$dir/crowd"
+  done <"$dir/meeting"
 }
 taken_of() { # whether one of this method was accepted
   while read -r n method target; do
@@ -616,7 +616,7 @@ run() {
   round=0 shown=0 shows=no ends_all=$(($(now) + 60))
   while [ "$round" -lt "$rounds" ]; do
     round=$((round + 1)) n=0
-    for each in crowd sent born pairs; do : >"$dir/$each"; done
+    for each in meeting sent born pairs; do : >"$dir/$each"; done
     steps
     judge
     fair
@@ -626,13 +626,13 @@ run() {
     if [ "$shows" = yes ]; then
       shown=$((shown + 1))
       # How often it shows is worth knowing of what meets by chance alone.
-      if [ "$crowded" = no ] || [ "$shown" = 3 ] || [ "$(now)" -ge "$ends_all" ]; then break; fi
+      if [ "$meets" = no ] || [ "$shown" = 3 ] || [ "$(now)" -ge "$ends_all" ]; then break; fi
     fi
     clean
   done
   cat "$dir/told_all"
   often=
-  [ "$crowded" = no ] || often=" In $shown of $round rounds."
+  [ "$meets" = no ] || often=" In $shown of $round rounds."
   if [ "$shown" = 0 ]; then
     say "It shows no longer.$often"
     exit 1

@@ -13,7 +13,7 @@ from assay.contract.request import Request
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class ConcurrentRequests:
     """``requests`` that left at one moment; ``exchange`` is one of them, or came after them."""
 
     contract: Contract
