@@ -78,7 +78,7 @@ prove-shortcuts: $(STAMP) ## compare 40 of these results with `assay gate` over 
 reproduce: $(STAMP) ## 200 defects of all families: does the script of the first finding show it, there and nowhere else? (20 minutes)
 	$(BIN)/python -m tests.reproduce --sample $(or $(SAMPLE),200)
 
-conforming lawful: $(STAMP) ## the gate on every conforming control plane: variants, combinations, seeds, settings (1.5 hours)
+conforming lawful: $(STAMP) ## the gate on every conforming control plane: variants, combinations, seeds, settings (an hour)
 	$(BIN)/python -m tests.conforming
 
 first-contact: $(STAMP) ## every environment of a user's first five minutes, through gate and benchmark (18 minutes)
